@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The artifacts under `models/`: found by name in `models/index.json`, read only if their hash fits.
+
+NumPy and the standard library only, so that every room may use it; ONNX Runtime is imported by the
+one function that needs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+CPU_PROVIDERS = ("CPUExecutionProvider",)
+
+# What NumPy and zipfile raise for a damaged archive, and for a lone .npy (TypeError).
+_DAMAGED_NPZ = (
+    ValueError, OSError, EOFError, TypeError, KeyError, NotImplementedError, RuntimeError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)
+
+# Large weights of others are built at set-up below this folder and never committed.
+BUILT_FOLDER = "built"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One entry of `models/index.json`.
+
+    `facts` holds the whole entry: licence, source, recipe, shapes and free keys such as
+    "threshold".
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    facts: dict[str, Any]
+
+    @property
+    def remedy(self) -> str:
+        """What the user does when the file is missing or damaged."""
+        recipe = self.facts["recipe"]
+        if self.facts["file"].startswith(BUILT_FOLDER + "/"):
+            return f"`make demo` builds it, by models/recipes/{recipe}"
+        return f"restore it with `git checkout models`, or remake it with `make models` ({recipe})"
+
+    def read(self) -> bytes:
+        """The file's bytes, their sha256 checked; UserError if missing, truncated or another's."""
+        data = _read_bytes(self.path, self.remedy)
+        expected = self.facts["bytes"]
+        if len(data) < expected:
+            raise UserError(
+                f"{self.path} is truncated, {len(data)} of {expected} bytes: {self.remedy}"
+            )
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise UserError(
+                f"{self.path} does not have the sha256 {self.sha256[:12]}... that"
+                f" models/index.json expects: {self.remedy}"
+            )
+        return data
+
+
+def models_directory() -> Path:
+    """Where the artifacts lie: environment variable FACEGEN_MODELS, else `models` of this tree."""
+    override = os.environ.get("FACEGEN_MODELS")
+    return Path(override) if override else Path(__file__).resolve().parents[1] / "models"
+
+
+def read_index() -> dict[str, dict[str, Any]]:
+    """`models/index.json`: artifact name -> entry. UserError if it is missing or not JSON."""
+    path = models_directory() / "index.json"
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(
+            f"{path} is missing: restore it with `git checkout models`, or point FACEGEN_MODELS"
+            " at a folder that has it"
+        ) from None
+    except ValueError as error:
+        raise UserError(
+            f"{path} is not valid JSON ({error}): restore it with `git checkout models`"
+        ) from None
+    if not isinstance(index, dict):
+        raise UserError(f"{path} is not an index: restore it with `git checkout models`")
+    return index
+
+
+def artifact(name: str) -> Artifact:
+    """The entry called `name`; UserError that lists the names there are if it is unknown."""
+    index = read_index()
+    if name not in index:
+        raise UserError(f"unknown artifact {name!r}: models/index.json has {', '.join(index)}")
+    entry = index[name]
+    missing = {"file", "sha256", "bytes", "recipe"} - entry.keys()
+    if missing:
+        raise UserError(
+            f"models/index.json: {name!r} lacks {', '.join(sorted(missing))}: register it again"
+            " with models/recipes/register.py"
+        )
+    return Artifact(name, models_directory() / entry["file"], entry["sha256"], entry)
+
+
+def artifact_path(name: str) -> Path:
+    """Path of the artifact called `name`, whether or not the file is there yet."""
+    return artifact(name).path
+
+
+def load_npz(name: str) -> dict[str, np.ndarray]:
+    """The arrays of the registered `.npz` called `name`, its hash checked."""
+    entry = artifact(name)
+    return _parse_npz(entry.read(), entry.path, entry.remedy)
+
+
+def read_npz(path: Path | str) -> dict[str, np.ndarray]:
+    """The arrays of a user's own `.npz`; UserError if missing, truncated, pickled or not finite."""
+    path = Path(path)
+    remedy = "give another file, or make this one again"
+    arrays = _parse_npz(_read_bytes(path, remedy), path, remedy)
+    for key, array in arrays.items():
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            raise UserError(f"{path}: array {key!r} holds NaN or infinite values: {remedy}")
+    return arrays
+
+
+def load_onnx(
+    name: str, *, threads: int = 0, providers: Iterable[str] = CPU_PROVIDERS
+) -> onnxruntime.InferenceSession:
+    """A session on the registered `.onnx` called `name`, its hash checked."""
+    entry = artifact(name)
+    return open_onnx(entry.read(), entry.path, threads=threads, providers=providers)
+
+
+def open_onnx(
+    data: bytes, path: Path, *, threads: int = 0, providers: Iterable[str] = CPU_PROVIDERS
+) -> onnxruntime.InferenceSession:
+    """A session on a model's bytes; `path` is named in errors, 0 threads means one per core."""
+    # Imported here: the rooms without ONNX Runtime use this module too.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=list(providers))
+    # ONNX Runtime raises a dozen unrelated types for a damaged file, all below Exception.
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} is not a usable ONNX model ({reason}): give another file, or make this one"
+            " again"
+        ) from None
+
+
+def _read_bytes(path: Path, remedy: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {remedy}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
+
+
+def _parse_npz(data: bytes, path: Path, remedy: str) -> dict[str, np.ndarray]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except _DAMAGED_NPZ:
+        raise UserError(f"{path} is not a whole .npz file of plain arrays: {remedy}") from None
