@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
+
+`python tools/set_up.py runtime|test|recipes ...`, started by set_up.sh with a fitting interpreter.
+"""
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from batch.progress import ProgressBar  # noqa: E402 - the project root has to be on the path first
+
+VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
+RUNTIME = ROOT / ".venv"
+RECIPES = ROOT / ".venv-recipes"
+REQUIREMENTS = ROOT / "requirements"
+
+# Libraries that bpy links or opens and their Debian packages.
+APT_PACKAGES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libICE.so.6": "libice6",
+    "libSM.so.6": "libsm6",
+    "libX11.so.6": "libx11-6",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libgomp.so.1": "libgomp1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+}
+# Opened only when EEVEE or Workbench draws; Cycles does without.
+VIEWPORT_LIBRARIES = ("libEGL.so.1", "libGL.so.1")
+
+
+class SetUpError(Exception):
+    """Something that the user has to mend first: one line with the command that does it."""
+
+
+def main(parts: list[str]) -> int:
+    makers: dict[str, Callable[[], None]] = {
+        "runtime": make_runtime,
+        "test": make_test,
+        "recipes": make_recipes,
+    }
+    unknown = [part for part in parts if part not in makers]
+    try:
+        if unknown or not parts:
+            raise SetUpError(f"unknown part {unknown}; choose from {', '.join(makers)}")
+        for part in parts:
+            makers[part]()
+    except SetUpError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def make_runtime() -> None:
+    """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet's ONNX file."""
+    _install(RUNTIME, f"runtime-py{VERSION}.txt", megabytes=1500)
+    _check_system_libraries(RUNTIME)
+    _build_facenet()
+
+
+def make_test() -> None:
+    """pytest, hypothesis, ruff and mypy in the add-on's environment."""
+    _install(RUNTIME, "test.txt", megabytes=120)
+
+
+def make_recipes() -> None:
+    """The environment of models/recipes: torch, anny, scikit-learn; pytest too."""
+    _install(RECIPES, "recipes.txt", megabytes=1900)
+    _install(RECIPES, "recipes-no-deps.txt", "--no-deps", megabytes=5)
+    _install(RECIPES, "test.txt", megabytes=120)
+
+
+def _install(environment: Path, requirements: str, *options: str, megabytes: int) -> None:
+    """pip-install a file of pinned requirements once; `megabytes`: what it writes, for the bar."""
+    source = REQUIREMENTS / requirements
+    stamp = environment / f"{requirements}.stamp"
+    key = _hash(source, VERSION)
+    if stamp.exists() and stamp.read_text() == key:
+        return
+    if not (environment / "bin" / "python").exists():
+        _create(environment)
+    _run_pip(
+        environment, ["install", *options, "-r", str(source)], f"pip {requirements}", megabytes
+    )
+    stamp.write_text(key)
+
+
+def _create(environment: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "venv", str(environment)], capture_output=True, text=True
+    )
+    if result.returncode:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise SetUpError(
+            f"{sys.executable} cannot make a virtual environment; "
+            f"apt-get install python3-venv ({result.stdout.strip().splitlines()[:1]})"
+        )
+
+
+def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int) -> None:
+    """Run pip; the bar counts the bytes that appear in the environment, downloads included."""
+    downloads = environment / "tmp"
+    downloads.mkdir(exist_ok=True)
+    log = environment / "pip.log"
+    before = _megabytes(environment)
+    bar = ProgressBar()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                environment / "bin" / "python",
+                "-m",
+                "pip",
+                "--disable-pip-version-check",
+                *arguments,
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "TMPDIR": str(downloads), "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+        written = 0.0
+        while process.poll() is None:
+            written = max(written, _megabytes(environment) - before)
+            bar.update(label, min(written, 0.99 * megabytes), megabytes)
+            time.sleep(0.5)
+    shutil.rmtree(downloads, ignore_errors=True)
+    if process.returncode:
+        bar.close()
+        errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
+        raise SetUpError(f"{label} failed: {' '.join(errors)[:300]} (all of it: {log})")
+    bar.update(label, 1, 1)
+
+
+def _build_facenet() -> None:
+    """Build models/built/facenet.onnx unless this very recipe has built it before."""
+    recipe = ROOT / "models" / "recipes" / "export_facenet.py"
+    stamp = ROOT / "models" / "built" / "facenet.stamp"
+    key = _hash(recipe)
+    if stamp.exists() and stamp.read_text() == key and stamp.with_name("facenet.onnx").exists():
+        return
+    _install(RUNTIME, "build.txt", megabytes=90)
+    result = subprocess.run([RUNTIME / "bin" / "python", str(recipe)], cwd=ROOT)
+    if result.returncode:
+        raise SetUpError(f"FaceNet was not built; try again by {RUNTIME.name}/bin/python {recipe}")
+    stamp.write_text(key)
+
+
+def _megabytes(folder: Path) -> float:
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_size
+            except FileNotFoundError:  # pip moves files meanwhile
+                continue
+    return total / 1e6
+
+
+def _check_system_libraries(environment: Path) -> None:
+    """Raise with the exact apt-get command when a library that bpy links is missing."""
+    (library,) = environment.glob("lib/python3.*/site-packages/bpy/__init__*.so")
+    listing = subprocess.run(["ldd", str(library)], capture_output=True, text=True).stdout
+    missing = [line.split()[0] for line in listing.splitlines() if "not found" in line]
+    viewport = [name for name in VIEWPORT_LIBRARIES if name not in missing and not _loads(name)]
+    if missing:
+        packages = sorted({APT_PACKAGES.get(name, name) for name in [*missing, *viewport]})
+        raise SetUpError(f"bpy misses system libraries: apt-get install {' '.join(packages)}")
+    if viewport:
+        packages = sorted({APT_PACKAGES[name] for name in viewport} | {"libgl1-mesa-dri"})
+        print(
+            "set-up: EEVEE and Workbench would need (Cycles does not): "
+            f"apt-get install {' '.join(packages)}",
+            file=sys.stderr,
+        )
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _hash(source: Path, *more: str) -> str:
+    return hashlib.sha256(source.read_bytes() + "".join(more).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
