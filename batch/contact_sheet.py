@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contact sheet: every head with its number and its nearest neighbour's distance."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.lettering import draw_text, text_width
+
+_BACKGROUND = (24, 26, 30)
+_NUMBER = (236, 238, 242)
+_DISTANCE = (122, 200, 190)
+_MAXIMUM_PIXELS = 40_000_000
+
+
+def contact_sheet(
+    images: Sequence[NDArray[np.uint8]], nearest: Sequence[float]
+) -> NDArray[np.uint8]:
+    """Tile N images (S, S, 3) uint8 into one (H, W, 3) uint8.
+
+    Below each image stand its number and `nearest`, the cosine distance (0 to 2) to the head most
+    like it (left out when it is not finite: a single head has no neighbour). Large sets are
+    thinned by whole pixels so that the sheet stays below 40 million pixels.
+    """
+    size = images[0].shape[0]
+    step = max(1, math.ceil(size * math.sqrt(1.3 * len(images) / _MAXIMUM_PIXELS)))
+    tiles = [_shrink(image, step) for image in images]
+    size = tiles[0].shape[0]
+    gap, strip = max(2, size // 24), max(14, size // 7)
+    columns = math.ceil(math.sqrt(len(tiles)))
+    rows = math.ceil(len(tiles) / columns)
+    sheet = np.empty((gap + rows * (size + strip + gap), gap + columns * (size + gap), 3), np.uint8)
+    sheet[:] = _BACKGROUND
+    for number, (tile, distance) in enumerate(zip(tiles, nearest, strict=True)):
+        row, column = divmod(number, columns)
+        top, left = gap + row * (size + strip + gap), gap + column * (size + gap)
+        sheet[top : top + size, left : left + size] = tile
+        _caption(sheet, number, distance, left, top + size, size, strip)
+    return sheet
+
+
+def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Mean over step x step pixels."""
+    if step == 1:
+        return image
+    side = image.shape[0] // step
+    blocks = image[: side * step, : side * step].reshape(side, step, side, step, 3)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def _caption(
+    sheet: NDArray[np.uint8],
+    number: int,
+    distance: float,
+    left: int,
+    top: int,
+    size: int,
+    strip: int,
+) -> None:
+    height = 0.5 * strip
+    y = top + 0.3 * strip
+    draw_text(sheet, str(number), left, y, height, _NUMBER)
+    if math.isfinite(distance):
+        text = f"↔ {distance:.3f}"
+        draw_text(sheet, text, left + size - text_width(text, height), y, height, _DISTANCE)

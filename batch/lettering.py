@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numerals drawn from strokes, anti-aliased: Blender draws no text without a window."""
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Stroke = tuple[tuple[float, float], ...]
+
+
+def _arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Stroke:
+    """Points of an elliptic arc; degrees clockwise from the right, as y points down."""
+    angles = [math.radians(start + (end - start) * i / 20) for i in range(21)]
+    return tuple((x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles)
+
+
+# Strokes in a cell 0.6 wide and 1 high, y downwards; then the glyph's advance.
+_GLYPHS: dict[str, tuple[tuple[Stroke, ...], float]] = {
+    "0": ((_arc(0.3, 0.5, 0.25, 0.45, 0, 360),), 0.75),
+    "1": ((((0.12, 0.22), (0.34, 0.05), (0.34, 0.95)),), 0.75),
+    "2": (((*_arc(0.3, 0.3, 0.23, 0.25, -170, 35), (0.06, 0.95), (0.56, 0.95)),), 0.75),
+    "3": ((_arc(0.28, 0.28, 0.22, 0.23, -150, 90), _arc(0.28, 0.72, 0.26, 0.23, -90, 150)), 0.75),
+    "4": ((((0.42, 0.95), (0.42, 0.05), (0.04, 0.68), (0.58, 0.68)),), 0.75),
+    "5": (
+        (((0.52, 0.05), (0.14, 0.05), (0.11, 0.44), *_arc(0.29, 0.65, 0.26, 0.3, -130, 145)),),
+        0.75,
+    ),
+    "6": ((((0.46, 0.05), *_arc(0.3, 0.66, 0.25, 0.29, -165, 195)),), 0.75),
+    "7": ((((0.05, 0.05), (0.55, 0.05), (0.22, 0.95)),), 0.75),
+    "8": ((_arc(0.3, 0.27, 0.2, 0.22, 0, 360), _arc(0.3, 0.72, 0.25, 0.23, 0, 360)), 0.75),
+    "9": ((((0.14, 0.95), *_arc(0.3, 0.34, 0.25, 0.29, 15, 375)),), 0.75),
+    ".": ((((0.08, 0.95), (0.08, 0.95)),), 0.3),
+    " ": ((), 0.4),
+    "↔": (
+        (
+            ((0.08, 0.55), (0.92, 0.55)),
+            ((0.26, 0.37), (0.08, 0.55), (0.26, 0.73)),
+            ((0.74, 0.37), (0.92, 0.55), (0.74, 0.73)),
+        ),
+        1.2,
+    ),
+}
+
+
+def text_width(text: str, height: float) -> float:
+    """Width in pixels of a line of numerals `height` pixels high."""
+    return sum(_GLYPHS[character][1] for character in text) * height
+
+
+def draw_text(
+    image: NDArray[np.uint8],
+    text: str,
+    left: float,
+    top: float,
+    height: float,
+    colour: tuple[int, int, int],
+) -> None:
+    """Draw digits, '.', ' ' and '↔' into an image (H, W, 3) uint8, in place."""
+    radius = 0.065 * height
+    for character in text:
+        strokes, advance = _GLYPHS[character]
+        for stroke in strokes:
+            points = np.array(stroke) * height + (left, top)
+            _draw_stroke(image, points, radius, colour)
+        left += advance * height
+
+
+def _draw_stroke(
+    image: NDArray[np.uint8],
+    points: NDArray[np.float64],
+    radius: float,
+    colour: tuple[int, int, int],
+) -> None:
+    low = np.maximum(np.floor(points.min(0) - radius - 1).astype(int), 0)
+    high = np.minimum(np.ceil(points.max(0) + radius + 2).astype(int), image.shape[1::-1])
+    columns, rows = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    pixels = np.stack([columns, rows], axis=-1) + 0.5
+    coverage = np.clip(radius + 0.5 - _distance_to_polyline(pixels, points), 0.0, 1.0)[..., None]
+    area = image[low[1] : high[1], low[0] : high[0]]
+    area[:] = np.rint(area * (1 - coverage) + np.array(colour) * coverage).astype(np.uint8)
+
+
+def _distance_to_polyline(
+    pixels: NDArray[np.float64], points: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance in pixels from each of (H, W, 2) to the nearest of the line's segments."""
+    nearest = np.full(pixels.shape[:2], np.inf)
+    for start, end in itertools.pairwise(points):
+        along = end - start
+        length = max(float(along @ along), 1e-12)
+        share = np.clip((pixels - start) @ along / length, 0.0, 1.0)[..., None]
+        nearest = np.minimum(nearest, np.linalg.norm(pixels - start - share * along, axis=-1))
+    return nearest

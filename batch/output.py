@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The output folder of a run: it appears when the run is complete, or not at all."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from facegen_addon.errors import UserError
+
+_MARKER = "report.json"  # every complete run has one
+
+
+def check_output(output: Path, replace: bool) -> None:
+    """UserError if `output` cannot become a new folder of results.
+
+    It may be absent or empty; with `replace` it may also hold an earlier run (it has report.json),
+    but never anything else, so that a mistyped path deletes nobody's files.
+    """
+    if output.exists() and not output.is_dir():
+        raise UserError(f"--output {output} is a file; name a new folder")
+    parent = _nearest_existing(output.parent)
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(
+            f"--output {output}: {parent} is not a folder you can write to; name another"
+        )
+    if output.is_dir() and any(output.iterdir()):
+        if not replace:
+            raise UserError(
+                f"--output {output} is not empty; name a new folder, or add --replace to replace"
+                " an earlier run"
+            )
+        if not (output / _MARKER).is_file():
+            raise UserError(
+                f"--output {output} is not empty and holds no earlier run (no {_MARKER}), so"
+                " --replace leaves it alone; name a new folder"
+            )
+
+
+@contextlib.contextmanager
+def output_folder(output: Path) -> Iterator[Path]:
+    """A temporary folder beside `output`, moved into its place if the block succeeds.
+
+    The folder is removed on every other exit, Ctrl-C included. UserError if the disk refuses.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".facegen-", dir=output.parent))
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}; name another folder") from None
+    try:
+        yield partial
+        partial.chmod(0o755)  # mkdtemp makes private folders
+        _move(partial, output)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"--output {output}: {error.strerror}; make room or name another disk"
+        ) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(partial: Path, output: Path) -> None:
+    """Put `partial` in `output`'s place; an earlier run goes only once the new one is complete."""
+    if not output.exists():
+        partial.rename(output)
+        return
+    earlier = Path(tempfile.mkdtemp(prefix=".facegen-", dir=output.parent))
+    output.rename(earlier / output.name)
+    partial.rename(output)
+    shutil.rmtree(earlier)
+
+
+def _nearest_existing(folder: Path) -> Path:
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plots as inline SVG. Colours are CSS variables of the page, so that they follow its scheme."""
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_WIDTH, _HEIGHT = 640, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A linear map from data to pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        span = self.high - self.low or 1.0
+        return self.start + (value - self.low) / span * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        """About five round numbers inside the range."""
+        rough = (self.high - self.low or 1.0) / 5
+        power = 10.0 ** np.floor(np.log10(rough))
+        step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+        first = np.ceil(self.low / step - 1e-9)
+        last = np.floor(self.high / step + 1e-9)
+        return [float(step * i) for i in np.arange(first, last + 1)]
+
+
+def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, float]) -> str:
+    """Overlaid outlines of distributions (share of each bin), with vertical marks.
+
+    series: legend name -> values (K,); marks: name -> position.
+    """
+    values = {name: np.asarray(data, float) for name, data in series.items()}
+    everything = np.concatenate([*values.values(), list(marks.values())])
+    high = float(everything.max()) * 1.03
+    edges = np.linspace(0.0, high, 41)
+    shares = {
+        name: np.histogram(data, edges)[0] / max(len(data), 1) for name, data in values.items()
+    }
+    x = _x_axis(0.0, high)
+    y = _y_axis(0.0, max(float(share.max()) for share in shares.values()) * 1.08)
+    parts = [_frame(x, y, label, "share of pairs")]
+    for number, share in enumerate(shares.values()):
+        corners = [f"{x(0):.1f},{y(0):.1f}"]
+        for i, height in enumerate(share):
+            corners += [
+                f"{x(edges[i]):.1f},{y(height):.1f}",
+                f"{x(edges[i + 1]):.1f},{y(height):.1f}",
+            ]
+        corners.append(f"{x(high):.1f},{y(0):.1f}")
+        parts.append(f'<polygon class="area s{number}" points="{" ".join(corners)}"/>')
+    parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
+    return _svg(parts, list(series), f"Histogram: {label}")
+
+
+def curve(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    label_x: str,
+    label_y: str,
+    marks: Mapping[str, float],
+) -> str:
+    """Lines; series: legend name -> (x (K,), y (K,)); marks: name -> x."""
+    data = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
+    x = _x_axis(
+        min(float(a.min()) for a, _ in data.values()), max(float(a.max()) for a, _ in data.values())
+    )
+    y = _y_axis(0.0, max(1.0, 1.08 * max(float(b.max()) for _, b in data.values())))
+    parts = [_frame(x, y, label_x, label_y)]
+    for number, (a, b) in enumerate(data.values()):
+        points = " ".join(f"{x(u):.1f},{y(v):.1f}" for u, v in zip(a, b, strict=True))
+        parts.append(f'<polyline class="line s{number}" points="{points}"/>')
+    parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
+    return _svg(parts, list(series), f"{label_y} over {label_x}")
+
+
+def latent_map(
+    points: Mapping[str, NDArray[np.floating]],
+    arrows: tuple[NDArray[np.floating], NDArray[np.floating]] | None,
+) -> str:
+    """A plane of latents. points: legend name -> (K, 2); arrows: starts and ends (K, 2) each.
+
+    Dots of the first name are numbered; they are the heads of the contact sheet.
+    """
+    everything = np.concatenate(list(points.values()) + (list(arrows) if arrows else []))
+    low, high = everything.min(0), everything.max(0)
+    margin = 0.06 * (high - low + 1e-9)
+    x = _x_axis(float(low[0] - margin[0]), float(high[0] + margin[0]))
+    y = _y_axis(float(low[1] - margin[1]), float(high[1] + margin[1]))
+    parts = [_frame(x, y, "first principal direction", "second")]
+    if arrows:
+        for (a, b), (c, d) in zip(*arrows, strict=True):
+            parts.append(
+                f'<line class="arrow" x1="{x(a):.1f}" y1="{y(b):.1f}" x2="{x(c):.1f}"'
+                f' y2="{y(d):.1f}" marker-end="url(#tip)"/>'
+            )
+    for number, cloud in reversed(list(enumerate(points.values()))):
+        parts += [
+            f'<circle class="dot s{number}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"/>'
+            for a, b in cloud
+        ]
+    first = next(iter(points.values()))
+    if len(first) <= 64:
+        parts += [
+            f'<text class="number" x="{x(a) + 5:.1f}" y="{y(b) - 4:.1f}">{i}</text>'
+            for i, (a, b) in enumerate(first)
+        ]
+    return _svg(parts, list(points), "Map of the latents")
+
+
+def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: str) -> str:
+    """Horizontal bars side by side; series: legend name -> one value a group."""
+    band = 9 * len(series) + 8
+    height = _TOP + band * len(groups) + _BOTTOM
+    left = 96
+    x = _Axis(0.0, 1.05 * max(max(values) for values in series.values()), left, _WIDTH - _RIGHT)
+    parts = [
+        f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}"'
+        f' y2="{height - _BOTTOM}"/><text class="tick" text-anchor="middle" x="{x(tick):.1f}"'
+        f' y="{height - _BOTTOM + 16}">{tick:g}</text>'
+        for tick in x.ticks()
+    ]
+    for row, group in enumerate(groups):
+        top = _TOP + row * band
+        parts.append(
+            f'<text class="tick" text-anchor="end" x="{left - 8}" y="{top + band / 2 + 1:.1f}">'
+            f"{html.escape(group)}</text>"
+        )
+        for number, values in enumerate(series.values()):
+            parts.append(
+                f'<rect class="bar s{number}" x="{left}" y="{top + 9 * number:.1f}" height="8"'
+                f' width="{x(values[row]) - left:.1f}" rx="2"/>'
+            )
+    parts.append(
+        f'<text class="label" text-anchor="middle" x="{(left + _WIDTH) / 2}" y="{height - 6}">'
+        f"{html.escape(label)}</text>"
+    )
+    return _svg(parts, list(series), label, height)
+
+
+def _x_axis(low: float, high: float) -> _Axis:
+    return _Axis(low, high, _LEFT, _WIDTH - _RIGHT)
+
+
+def _y_axis(low: float, high: float) -> _Axis:
+    return _Axis(low, high, _HEIGHT - _BOTTOM, _TOP)
+
+
+def _frame(x: _Axis, y: _Axis, label_x: str, label_y: str) -> str:
+    grid = [
+        f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
+        f'<text class="tick" text-anchor="end" x="{x.start - 6}" y="{y(tick) + 4:.1f}">{tick:g}</text>'
+        for tick in y.ticks()
+    ]
+    ticks = [
+        f'<text class="tick" text-anchor="middle" x="{x(tick):.1f}" y="{y.start + 16}">{tick:g}</text>'
+        for tick in x.ticks()
+    ]
+    middle = (y.start + y.end) / 2
+    return "".join(grid + ticks) + (
+        f'<text class="label" text-anchor="middle" x="{(x.start + x.end) / 2}"'
+        f' y="{_HEIGHT - 6}">{html.escape(label_x)}</text>'
+        f'<text class="label" text-anchor="middle" transform="translate(12 {middle}) rotate(-90)">'
+        f"{html.escape(label_y)}</text>"
+    )
+
+
+def _vertical_mark(x: _Axis, y: _Axis, name: str, position: float) -> str:
+    return (
+        f'<line class="mark" x1="{x(position):.1f}" x2="{x(position):.1f}" y1="{y.end}"'
+        f' y2="{y.start}"/><text class="tick" x="{x(position) + 5:.1f}" y="{y.end + 10}">'
+        f"{html.escape(name)}</text>"
+    )
+
+
+def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: float = _HEIGHT) -> str:
+    legend = "".join(
+        f'<span><i class="s{number}"></i>{html.escape(name)}</span>'
+        for number, name in enumerate(names)
+    )
+    return (
+        f'<div class="legend">{legend}</div>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{html.escape(title)}">'
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7"'
+        ' markerHeight="7" orient="auto"><path class="tip" d="M0 1 L7 4 L0 7 z"/></marker></defs>'
+        f"{''.join(parts)}</svg>"
+    )
