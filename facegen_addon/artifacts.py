@@ -61,7 +61,7 @@ class Artifact:
 
     def read(self) -> bytes:
         """The file's bytes, their sha256 checked; UserError if missing, truncated or another's."""
-        data = _read_bytes(self.path, self.remedy)
+        data = read_file(self.path, self.remedy)
         expected = self.facts["bytes"]
         if len(data) < expected:
             raise UserError(
@@ -130,7 +130,7 @@ def read_npz(path: Path | str) -> dict[str, np.ndarray]:
     """The arrays of a user's own `.npz`; UserError if missing, truncated, pickled or not finite."""
     path = Path(path)
     remedy = "give another file, or make this one again"
-    arrays = _parse_npz(_read_bytes(path, remedy), path, remedy)
+    arrays = _parse_npz(read_file(path, remedy), path, remedy)
     for key, array in arrays.items():
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise UserError(f"{path}: array {key!r} holds NaN or infinite values: {remedy}")
@@ -166,7 +166,8 @@ def open_onnx(
         ) from None
 
 
-def _read_bytes(path: Path, remedy: str) -> bytes:
+def read_file(path: Path, remedy: str) -> bytes:
+    """A file's bytes; UserError that ends in `remedy` if it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -56,10 +57,16 @@ def register(
 
 
 def write_index(index: dict[str, Any], path: Path) -> None:
-    """Write `index.json` at once or not at all, its names sorted so that diffs stay small."""
+    """Write `index.json` at once or not at all: names sorted, a shape to a line, for small diffs."""
+    text = json.dumps(dict(sorted(index.items())), indent=2)
+    text = re.sub(r"\[\n([^][{}]*)\n\s*\]", lambda list_: f"[{_one_line(list_[1])}]", text)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(dict(sorted(index.items())), indent=2) + "\n", "utf-8")
+    temporary.write_text(text + "\n", "utf-8")
     temporary.replace(path)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines())
 
 
 def measured_shapes(path: Path) -> dict[str, list[int | str]]:

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one definition of the face crop that FaceNet sees, for renders and photos alike.
+
+FaceNet was trained on what the detector MTCNN finds: an upright box, enlarged by a third and
+stretched to a square. A render needs no detector, since its landmarks are known; so the box is
+predicted from five points by a linear map fitted to photos (models/recipes/fit_face_crop.py), and
+photos go through the same map. The crop itself follows facenet-pytorch's `extract_face` and Pillow's
+antialiased bilinear resize, in NumPy, because Blender has no Pillow.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from ..artifacts import load_npz
+from ..errors import RejectedSample, UserError
+
+# Left and right as seen in the image: the left eye here is the person's right eye.
+FIVE_POINTS = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
+
+CROP_SIZE = 160
+
+# facenet-pytorch's margin of 40 in an image of 160: the box grows by 40 / (160 - 40).
+BOX_GROWTH = 40 / (CROP_SIZE - 40)
+
+SMALLEST_FACE = 8  # pixels of a side; less than that holds no face worth embedding
+
+
+def face_box(points: np.ndarray) -> np.ndarray:
+    """The crop's box from five landmarks: MTCNN's box as predicted, enlarged by a third.
+
+    `points` (..., 5, 2) in pixels, x to the right and y down, ordered as FIVE_POINTS. Returns
+    (..., 4) float64 x0, y0, x1, y1, not clipped to the image. Moving or scaling the points moves
+    and scales the box. RejectedSample if points are not finite or all coincide.
+    """
+    return enlarge_box(predict_box(points))
+
+
+def predict_box(points: np.ndarray) -> np.ndarray:
+    """The box that MTCNN would find around five landmarks: (..., 5, 2) -> (..., 4) pixels."""
+    points = np.asarray(points, dtype=np.float64)
+    if points.shape[-2:] != (5, 2):
+        raise UserError(f"landmarks of shape {points.shape}: give (..., 5, 2), x and y in pixels")
+    if not np.isfinite(points).all():
+        raise RejectedSample("a face without finite landmarks cannot be cropped")
+    centre, scale, shape = shape_of_points(points)
+    if (scale <= 0).any():
+        raise RejectedSample("a face whose five landmarks coincide cannot be cropped")
+    return box_from_shape(centre, scale, shape @ _box_coefficients())
+
+
+def shape_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Landmarks (..., 5, 2) taken apart: centre (..., 2), scale (...), shape (..., 10).
+
+    The scale is the root mean square distance from the centre; the shape has centre 0, scale 1.
+    """
+    centre = points.mean(axis=-2)
+    offsets = points - centre[..., None, :]
+    scale = np.sqrt(np.square(offsets).sum(axis=(-2, -1)) / 5)
+    safe = np.where(scale > 0, scale, 1.0)
+    return centre, scale, (offsets / safe[..., None, None]).reshape(*points.shape[:-2], 10)
+
+
+def box_from_shape(centre: np.ndarray, scale: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Put a box (..., 4) given in the landmarks' own centre and scale back into pixels."""
+    return box * scale[..., None] + np.concatenate([centre, centre], axis=-1)
+
+
+def enlarge_box(box: np.ndarray) -> np.ndarray:
+    """A detector's box (..., 4) enlarged by a third about its centre, sides in proportion."""
+    box = np.asarray(box, dtype=np.float64)
+    half_growth = (box[..., 2:] - box[..., :2]) * (BOX_GROWTH / 2)
+    return np.concatenate([box[..., :2] - half_growth, box[..., 2:] + half_growth], axis=-1)
+
+
+def crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Cut `box` out of `image` and stretch it to a square, antialiased.
+
+    `image` (H, W, 3) uint8 RGB; `box` (4,) pixels as from `face_box`, cut off at the image's edges
+    and truncated to whole pixels as facenet-pytorch does. Returns (160, 160, 3) uint8. UserError
+    on another kind of image or box; RejectedSample if hardly any of the box is inside the image.
+    """
+    if not is_rgb_image(image):
+        raise UserError("the image to crop must be (H, W, 3) uint8 RGB")
+    x0, y0, x1, y1 = clip_box(box, width=image.shape[1], height=image.shape[0])
+    return resize_bilinear(image[y0:y1, x0:x1], CROP_SIZE, CROP_SIZE)
+
+
+def is_rgb_image(image: object) -> bool:
+    """Whether `image` is an array (H, W, 3) uint8."""
+    return (
+        isinstance(image, np.ndarray)
+        and image.ndim == 3
+        and image.shape[2] == 3
+        and image.dtype == np.uint8
+    )
+
+
+def clip_box(box: np.ndarray, *, width: int, height: int) -> tuple[int, int, int, int]:
+    """A box in whole pixels inside an image; the errors are those of `crop_face`."""
+    box = np.asarray(box, dtype=np.float64)
+    if box.shape != (4,):
+        raise UserError(f"a box of shape {box.shape}: give x0, y0, x1, y1 in pixels")
+    if not np.isfinite(box).all():
+        raise RejectedSample("a face whose box is not finite cannot be cropped")
+    x0, y0, x1, y1 = (int(edge) for edge in np.clip(box, 0, [width, height, width, height]))
+    if x1 - x0 < SMALLEST_FACE or y1 - y0 < SMALLEST_FACE:
+        raise RejectedSample(
+            f"only {max(x1 - x0, 0)} x {max(y1 - y0, 0)} pixels of the face are in the image"
+        )
+    return x0, y0, x1, y1
+
+
+def resize_bilinear(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Pillow's `resize(..., BILINEAR)`: (H, W, 3) uint8 -> (height, width, 3) uint8.
+
+    A triangle filter, as wide as the reduction demands; rows first, rounded to whole grey levels
+    between the two passes as Pillow does.
+    """
+    rows = np.swapaxes(_resize_first_axis(np.swapaxes(image, 0, 1), width), 0, 1)
+    return _resize_first_axis(rows, height)
+
+
+def _resize_first_axis(image: np.ndarray, size: int) -> np.ndarray:
+    columns = image.reshape(image.shape[0], -1).astype(np.float32)
+    resized = _triangle_filter(image.shape[0], size) @ columns
+    rounded = np.floor(np.clip(resized, 0, 255) + 0.5).astype(np.uint8)
+    return rounded.reshape(size, *image.shape[1:])
+
+
+def _triangle_filter(length: int, size: int) -> np.ndarray:
+    """Weights (size, length) float32 of each source pixel in each target pixel; rows sum to 1."""
+    reduction = length / size
+    support = max(reduction, 1.0)
+    centres = (np.arange(size) + 0.5) * reduction
+    distance = np.abs(np.arange(length) + 0.5 - centres[:, None]) / support
+    weights = np.maximum(1.0 - distance, 0.0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@cache
+def _box_coefficients() -> np.ndarray:
+    """(10, 4) float64: from the shape of the landmarks to MTCNN's box, both centred and scaled."""
+    return load_npz("face_box")["coefficients"]
