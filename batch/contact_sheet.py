@@ -12,20 +12,21 @@ from batch.lettering import draw_text, text_width
 _BACKGROUND = (24, 26, 30)
 _NUMBER = (236, 238, 242)
 _DISTANCE = (122, 200, 190)
-_MAXIMUM_PIXELS = 40_000_000
 
 
 def contact_sheet(
-    images: Sequence[NDArray[np.uint8]], nearest: Sequence[float]
+    images: Sequence[NDArray[np.uint8]],
+    nearest: Sequence[float],
+    maximum_pixels: int = 40_000_000,
 ) -> NDArray[np.uint8]:
     """Tile N images (S, S, 3) uint8 into one (H, W, 3) uint8.
 
     Below each image stand its number and `nearest`, the cosine distance (0 to 2) to the head most
     like it (left out when it is not finite: a single head has no neighbour). Large sets are
-    thinned by whole pixels so that the sheet stays below 40 million pixels.
+    shrunk by whole factors, so that the sheet has about `maximum_pixels` at most.
     """
     size = images[0].shape[0]
-    step = max(1, math.ceil(size * math.sqrt(1.3 * len(images) / _MAXIMUM_PIXELS)))
+    step = max(1, math.ceil(size * math.sqrt(1.3 * len(images) / maximum_pixels)))
     tiles = [_shrink(image, step) for image in images]
     size = tiles[0].shape[0]
     gap, strip = max(2, size // 24), max(14, size // 7)

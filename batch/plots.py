@@ -125,8 +125,7 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: st
     x = _Axis(0.0, 1.05 * max(max(values) for values in series.values()), left, _WIDTH - _RIGHT)
     parts = [
         f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{_TOP}"'
-        f' y2="{height - _BOTTOM}"/><text class="tick" text-anchor="middle" x="{x(tick):.1f}"'
-        f' y="{height - _BOTTOM + 16}">{tick:g}</text>'
+        f' y2="{height - _BOTTOM}"/>' + _tick(x(tick), height - _BOTTOM + 16, tick, "middle")
         for tick in x.ticks()
     ]
     for row, group in enumerate(groups):
@@ -156,22 +155,23 @@ def _y_axis(low: float, high: float) -> _Axis:
 
 
 def _frame(x: _Axis, y: _Axis, label_x: str, label_y: str) -> str:
-    grid = [
-        f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>'
-        f'<text class="tick" text-anchor="end" x="{x.start - 6}" y="{y(tick) + 4:.1f}">{tick:g}</text>'
-        for tick in y.ticks()
-    ]
-    ticks = [
-        f'<text class="tick" text-anchor="middle" x="{x(tick):.1f}" y="{y.start + 16}">{tick:g}</text>'
-        for tick in x.ticks()
-    ]
+    parts = []
+    for tick in y.ticks():
+        at = f"{y(tick):.1f}"
+        parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{at}" y2="{at}"/>')
+        parts.append(_tick(x.start - 6, y(tick) + 4, tick, "end"))
+    parts += [_tick(x(tick), y.start + 16, tick, "middle") for tick in x.ticks()]
     middle = (y.start + y.end) / 2
-    return "".join(grid + ticks) + (
+    return "".join(parts) + (
         f'<text class="label" text-anchor="middle" x="{(x.start + x.end) / 2}"'
         f' y="{_HEIGHT - 6}">{html.escape(label_x)}</text>'
         f'<text class="label" text-anchor="middle" transform="translate(12 {middle}) rotate(-90)">'
         f"{html.escape(label_y)}</text>"
     )
+
+
+def _tick(x: float, y: float, value: float, anchor: str) -> str:
+    return f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{y:.1f}">{value:g}</text>'
 
 
 def _vertical_mark(x: _Axis, y: _Axis, name: str, position: float) -> str:

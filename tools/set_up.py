@@ -31,15 +31,14 @@ APT_PACKAGES = {
     "libICE.so.6": "libice6",
     "libSM.so.6": "libsm6",
     "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
     "libXfixes.so.3": "libxfixes3",
     "libXi.so.6": "libxi6",
     "libXrender.so.1": "libxrender1",
-    "libXxf86vm.so.1": "libxxf86vm1",
-    "libgomp.so.1": "libgomp1",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
 # Opened only when EEVEE or Workbench draws; Cycles does without.
-VIEWPORT_LIBRARIES = ("libEGL.so.1", "libGL.so.1")
+VIEWPORT_LIBRARIES = ("libEGL.so.1",)
 
 
 class SetUpError(Exception):

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `generate` is asked for: read from the command line and checked before anything starts."""
+
+import argparse
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from batch.output import check_output
+from facegen_addon.artifacts import artifact
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import HEAD_MODELS
+
+DISTRIBUTIONS = ("latent", "prior", "uniform")
+ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
+GRADES = ("refined", "direct")
+
+MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
+RENDERS_PER_HEAD = 10  # the default budget
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """A checked request. distance: cosine distance in (0, 2); size: pixels; budget: renders."""
+
+    model: str
+    count: int
+    distance: float
+    distribution: str
+    engine: str
+    samples: int
+    size: int
+    seed: int
+    budget: int
+    grade: str
+    light: str
+    comparison: bool
+    output: Path
+    replace: bool
+    real_latents: Path | None
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """argparse that reports by exception, in one line and without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see generate --help")
+
+
+def parse_options(arguments: Sequence[str]) -> GenerateOptions:
+    """Read and check the options of `generate`; UserError names a wrong value and the remedy."""
+    values = _parser().parse_args(arguments)
+    _check_choice("--model", values.model, HEAD_MODELS)
+    _check_choice("--distribution", values.distribution, DISTRIBUTIONS)
+    _check_choice("--engine", values.engine, ENGINES)
+    _check_choice("--grade", values.grade, GRADES)
+    _check_range("--count", values.count, 1, MAXIMUM_COUNT)
+    _check_range("--samples", values.samples, 1, 4096)
+    _check_range("--size", values.size, 64, 2048)
+    _check_range("--seed", values.seed, 0, 2**31 - 1)
+    if values.budget is None:
+        values.budget = RENDERS_PER_HEAD * values.count
+    _check_range("--budget", values.budget, values.count, 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT)
+    if values.distance is None:
+        values.distance = float(artifact("facenet").facts["threshold"])
+    if not (math.isfinite(values.distance) and 0.0 < values.distance < 2.0):
+        raise UserError(
+            f"--distance {values.distance:g} is no demand on a cosine distance; give a number"
+            " between 0 and 2, both excluded"
+        )
+    if values.real_latents is not None and not values.real_latents.is_file():
+        raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
+    check_output(values.output, values.replace)
+    return GenerateOptions(**vars(values))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog="generate",
+        description="Generate heads of which no two are nearer than a cosine distance.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--model", default="anny", help=f"head model: {', '.join(HEAD_MODELS)}")
+    add("--count", type=int, default=16, help=f"heads, 1 to {MAXIMUM_COUNT}")
+    add("--distance", type=float, help="demand on every pair; default: the same-face threshold")
+    add("--distribution", default="latent", help=f"heads from: {', '.join(DISTRIBUTIONS)}")
+    add("--engine", default="CYCLES", help=f"renderer: {', '.join(ENGINES)}")
+    add("--samples", type=int, default=16, help="samples a pixel")
+    add("--size", type=int, default=256, help="image side in pixels, 64 to 2048")
+    add("--seed", type=int, default=0, help="same seed, same heads")
+    add("--budget", type=int, help=f"renders at most; default: {RENDERS_PER_HEAD} a head")
+    add("--grade", default="refined", help=f"backward mapping: {', '.join(GRADES)}")
+    add("--light", default="studio", help="light preset")
+    add(
+        "--comparison",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="also render as many uniform and prior heads, for the figures beside the run's",
+    )
+    add("--output", type=Path, default=Path("out/heads"), help="folder to make")
+    add("--replace", action="store_true", help="replace an earlier run in that folder")
+    add("--real-latents", type=Path, help=".npz of real faces' latents for the reference")
+    return parser
+
+
+def _check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise UserError(f"unknown {option} {value!r}; choose from {', '.join(choices)}")
+
+
+def _check_range(option: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{option} {value} is out of range; give a number from {low} to {high}")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FaceGen's command line.
+
+python batch/run.py COMMAND ...              with the interpreter that has bpy (.venv/bin/python)
+blender -b -P batch/run.py -- COMMAND ...    inside Blender
+
+Exit status: 0 done, 2 a wrong value (one line says which and what to do), 3 the demanded variety
+was not reached, 130 stopped by Ctrl-C. `COMMAND --help` lists the options.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Started as a script, by Python or by Blender: the project's packages are found from here.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# Where the wheels lie that Blender's Python lacks (ONNX Runtime), when no extension carries them.
+if "FACEGEN_SITE" in os.environ:
+    sys.path.append(os.environ["FACEGEN_SITE"])
+
+COMMANDS = {"generate": "batch.generate"}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command named first among `arguments`; the exit status."""
+    try:
+        from facegen_addon.errors import NotReached, UserError
+    except ModuleNotFoundError as error:
+        return _fail(_missing(error), 2)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        return _fail(str(error), 2)
+    except NotReached as error:
+        return _fail(str(error), 3)
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing was written", 130)
+    except ModuleNotFoundError as error:
+        return _fail(_missing(error), 2)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    from facegen_addon.errors import UserError
+
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        print(f"Commands: {', '.join(COMMANDS)}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}; choose from {', '.join(COMMANDS)}")
+    return importlib.import_module(COMMANDS[name]).main(rest)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    return (
+        f"Python module {error.name!r} is not there; run `make demo` once and then"
+        " .venv/bin/python batch/run.py, or see the README on running inside Blender"
+    )
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"facegen: {message}", file=sys.stderr)
+    return status
+
+
+def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
+    """What is meant for this script: after `--` inside Blender, after its name elsewhere."""
+    return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
+
+
+if __name__ == "__main__":
+    status = main(_own_arguments(sys.argv))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(status)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input by subprocess, as a user meets it: one line, exit status 2, nothing written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batch.options import parse_options
+from facegen_addon.errors import UserError
+
+
+def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(project / "batch" / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--model", "flamingo"], ["flamingo", "anny"]),
+        (["--engine", "LUXCORE"], ["LUXCORE", "CYCLES"]),
+        (["--distribution", "normal"], ["normal", "latent"]),
+        (["--grade", "best"], ["best", "refined"]),
+        (["--count", "0"], ["--count 0", "1 to"]),
+        (["--count", "-3"], ["--count -3", "1 to"]),
+        (["--count", "1000000000"], ["--count 1000000000", "10000"]),
+        (["--count", "many"], ["many"]),
+        (["--distance", "0"], ["--distance 0", "between 0 and 2"]),
+        (["--distance", "2"], ["--distance 2", "between 0 and 2"]),
+        (["--distance", "nan"], ["--distance nan", "between 0 and 2"]),
+        (["--samples", "0"], ["--samples 0"]),
+        (["--size", "16"], ["--size 16", "64"]),
+        (["--seed", "-1"], ["--seed -1"]),
+        (["--budget", "3"], ["--budget 3", "16"]),
+        (["--real-latents", "nowhere.npz"], ["nowhere.npz"]),
+        (["--colour", "red"], ["--colour"]),
+    ],
+)
+def test_a_wrong_value_is_one_line(tmp_path: Path, arguments: list[str], named: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_options([*arguments, "--output", str(tmp_path / "run")])
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in named:
+        assert part in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_exits_with_2_and_no_traceback(project: Path, tmp_path: Path) -> None:
+    result = _generate(project, "generate", "--count", "0", "--output", str(tmp_path / "run"))
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert "--count 0" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("output", ["/proc/facegen/run", "/dev/null", "/dev/null/run"])
+def test_an_unwritable_output_exits_with_2(project: Path, output: str) -> None:
+    result = _generate(project, "generate", "--count", "1", "--output", output)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert output in result.stderr
+
+
+def test_an_unknown_command_names_those_there_are(project: Path) -> None:
+    result = _generate(project, "degenerate")
+    assert result.returncode == 2 and "generate" in result.stderr
+
+
+def test_help_is_no_error(project: Path) -> None:
+    assert _generate(project, "--help").returncode == 0
+    assert "--distance" in _generate(project, "generate", "--help").stdout

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import io
+
+import pytest
+
+from batch import progress
+from batch.progress import ProgressBar, format_seconds
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 30.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    bar.update("render", 0, 4)
+    bar.update("render", 3, 4)
+    assert "75 %" in stream.getvalue() and "ETA 10 s" in stream.getvalue()
+    bar.update("render", 4, 4)
+    assert stream.getvalue().endswith("100 %  in 40 s\n")
+
+
+def test_without_a_terminal_lines_are_whole_and_few() -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream)
+    for done in range(1001):
+        bar.update("render", done, 1000)
+    lines = stream.getvalue().splitlines()
+    assert 1 <= len(lines) <= 3
+    assert "\x1b" not in stream.getvalue() and "\r" not in stream.getvalue()
+
+
+def test_a_new_stage_starts_a_new_line() -> None:
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    bar.update("sample", 1, 1)
+    bar.update("render", 1, 1)
+    assert stream.getvalue().count("\n") == 2
+
+
+def test_seconds_in_words() -> None:
+    assert [format_seconds(s) for s in (0.4, 59.4, 65)] == ["0 s", "59 s", "1 min 05 s"]
