@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Latents of Labeled Faces in the Wild, and the one split of its identities that all recipes use.
+
+The data is research data of real people: it is read from the shared data folder and never
+committed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from facegen_addon.artifacts import read_npz
+from facegen_addon.errors import UserError
+from facegen_addon.latent.sphere import normalise
+
+HELD_OUT = 1000
+"""Identities that no fit and no training sees."""
+
+
+class Photos(NamedTuple):
+    """Latents (N, 512) float32 of unit norm, and whose face each shows, (N,) int."""
+
+    latents: np.ndarray
+    identity: np.ndarray
+
+
+class IdentitySplit(NamedTuple):
+    """Identities to fit and train on, and held-out ones to judge by; each in a random order."""
+
+    fit: np.ndarray
+    held_out: np.ndarray
+
+
+def lfw_directory() -> Path:
+    """`data/lfw` in the shared folder: FACEGEN_SHARED, else `shared` beside the project."""
+    default = Path(__file__).resolve().parents[3] / "shared"
+    return Path(os.environ.get("FACEGEN_SHARED", default)) / "data" / "lfw"
+
+
+def load_photos(path: Path | None = None) -> Photos:
+    """All photos' latents, from `latents_dev.npz`; UserError if the file cannot be used."""
+    path = path or lfw_directory() / "latents_dev.npz"
+    arrays = read_npz(path)
+    if not {"latents", "identity"} <= arrays.keys():
+        raise UserError(f"{path} needs the arrays latents and identity: set FACEGEN_SHARED")
+    return Photos(normalise(arrays["latents"]).astype(np.float32), arrays["identity"])
+
+
+def split_identities(
+    identity: np.ndarray, seed: int = 0, held_out: int = HELD_OUT
+) -> IdentitySplit:
+    """Split the identities that occur in `identity` (N,) at random, the same way for one seed.
+
+    Seed 0 is the project's split: natural_faces.npz and the backward mapping are fitted to its
+    `fit` side alone. Other seeds serve to show how far a figure depends on the split.
+    """
+    people = np.random.default_rng(seed).permutation(np.unique(identity))
+    if len(people) <= held_out:
+        raise UserError(f"{len(people)} identities are too few to hold out {held_out} of them")
+    return IdentitySplit(people[held_out:], people[:held_out])
+
+
+def one_photo_each(identity: np.ndarray, people: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Row of one photo of each of `people`, drawn at random, in their order: (len(people),) int.
+
+    The draw for a person depends on the seed alone, not on who else is asked for.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(identity))
+    chosen, first = np.unique(identity[shuffled], return_index=True)
+    return shuffled[first[np.searchsorted(chosen, people)]]
