@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of report.json: how varied, natural, faithful and plausible rendered heads are."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.reference import Reference
+from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent import metrics
+
+NEIGHBOURS = 3  # k of precision and recall
+OTHERS = 119  # own identity against so many other ones
+
+
+@dataclass(frozen=True)
+class HeadSet:
+    """Heads to be judged together.
+
+    parameters (N, P); achieved (N, 512) latents of the renders; requested (N, 512), or None where
+    the heads were not made from latents.
+    """
+
+    parameters: NDArray[np.float64]
+    achieved: NDArray[np.floating]
+    requested: NDArray[np.floating] | None = None
+
+
+def head_set_figures(heads: HeadSet, table: ParameterTable, reference: Reference) -> dict[str, Any]:
+    """All figures of one set as plain data; None where a set is too small or has no request."""
+    z = table.standardise(heads.parameters)
+    return {
+        "count": len(heads.achieved),
+        **latent_figures(heads.achieved, reference),
+        "roundtrip": _roundtrip(heads),
+        "own_identity_nearest": _own_identity(heads, reference),
+        "plausibility": asdict(metrics.plausibility(z, table.guided_groups())),
+    }
+
+
+def latent_figures(latents: NDArray[np.floating], reference: Reference) -> dict[str, Any]:
+    """The figures that need latents (N, 512) only, so that real faces can stand beside heads."""
+    enough = len(latents) > NEIGHBOURS
+    return {
+        "pairwise": asdict(metrics.pairwise_distances(latents)) if len(latents) > 1 else None,
+        "frechet": metrics.frechet_distance(latents, reference.moments)
+        if len(latents) > 1
+        else None,
+        "precision_recall": asdict(metrics.precision_recall(reference.latents, latents, NEIGHBOURS))
+        if enough
+        else None,
+    }
+
+
+def _roundtrip(heads: HeadSet) -> dict[str, float] | None:
+    if heads.requested is None:
+        return None
+    return asdict(metrics.roundtrip_summary(heads.requested, heads.achieved))
+
+
+def _own_identity(heads: HeadSet, reference: Reference) -> dict[str, float] | None:
+    if heads.requested is None:
+        return None
+    return {
+        name: metrics.own_identity_rate(
+            heads.requested, heads.achieved, reference.latents, others=OTHERS, centred=centred
+        )
+        for name, centred in (("raw", False), ("centred", True))
+    }

@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""report.json and report.html of a run."""
+
+import base64
+import html
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch import plots
+from batch.figures import HeadSet, head_set_figures, latent_figures
+from batch.reference import Reference
+from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent import metrics
+from facegen_addon.latent.selection import capacity_curve
+from facegen_addon.latent.sphere import cosine_distance_matrix
+
+CAPACITY_DISTANCES = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))  # 0.2 to 0.8
+_PAGE = Path(__file__).with_name("report_page.html")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Everything that the report is made from.
+
+    request: the options, plain data; run and comparison: the sets of rendered heads, by name;
+    rendered (M, 512): latents of all heads that the run rendered; prior (K, P): parameters drawn
+    from the prior; seconds: by stage; provenance: versions, device and hashes, plain data.
+    """
+
+    request: Mapping[str, Any]
+    command: str
+    run: HeadSet
+    comparison: Mapping[str, HeadSet]
+    rendered: NDArray[np.floating]
+    prior: NDArray[np.float64]
+    seconds: Mapping[str, float]
+    provenance: Mapping[str, Any]
+    table: ParameterTable
+    reference: Reference
+
+
+def build_report(record: RunRecord) -> dict[str, Any]:
+    """The content of report.json."""
+    sets = {"run": record.run, **record.comparison}
+    figures = {
+        name: head_set_figures(heads, record.table, record.reference)
+        for name, heads in sets.items()
+    }
+    yardstick = record.reference.yardstick
+    figures["real"] = {
+        "count": len(yardstick),
+        **latent_figures(yardstick, record.reference),
+        "roundtrip": None,
+        "own_identity_nearest": None,
+        "plausibility": None,
+    }
+    z = record.table.standardise(record.prior)
+    pairwise = figures["run"]["pairwise"]
+    return {
+        "request": dict(record.request),
+        "command": record.command,
+        "variety": {
+            "demanded_distance": record.request["distance"],
+            "reached_distance": pairwise["minimum"] if pairwise else None,
+            "renders_spent": len(record.rendered),
+            "capacity": _capacity(record.rendered),
+        },
+        "sets": figures,
+        "prior_plausibility": _plain(metrics.plausibility(z, record.table.guided_groups())),
+        "reference": record.reference.note,
+        "seconds": dict(record.seconds),
+        "heads_per_second": {
+            stage: len(record.rendered) / max(seconds, 1e-9)
+            for stage, seconds in record.seconds.items()
+        },
+        "provenance": dict(record.provenance),
+    }
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain data; NaN would be no JSON and is refused by a ValueError."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> str:
+    """report.html as one file that needs no other; sheet: the contact sheet as PNG bytes."""
+    request, variety = report["request"], report["variety"]
+    reached = variety["reached_distance"]
+    count = report["sets"]["run"]["count"]
+    title = f"{count} {'heads' if count > 1 else 'head'} from {_source(request['distribution'])}"
+    tiles = {
+        "heads": str(count),
+        "nearest pair": _number(reached),
+        "demanded": _number(variety["demanded_distance"]),
+        "median pair": _number(_dig(report["sets"]["run"], "pairwise.median")),
+        "renders spent": str(variety["renders_spent"]),
+        "plausibility (RMS)": _number(_dig(report["sets"]["run"], "plausibility.rms")),
+    }
+    latent_map, map_note = _latent_map(record)
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        title=html.escape(title),
+        lead=html.escape(
+            f"Made by FaceGen with {request['engine']}, seed {request['seed']}. Distances are"
+            " cosine distances between face latents of the renders, from 0 (same) to 2."
+        ),
+        tiles="".join(
+            f'<div class="tile"><b>{v}</b><span>{k}</span></div>' for k, v in tiles.items()
+        ),
+        sheet=f"data:image/png;base64,{base64.b64encode(sheet).decode()}",
+        reference=html.escape(report["reference"]),
+        figures=_figure_table(report["sets"]),
+        histogram=_distance_histogram(record, variety["demanded_distance"]),
+        capacity=_capacity_plot(variety),
+        map=latent_map,
+        map_note=html.escape(map_note),
+        plausibility=_plausibility_bars(report),
+        times=_time_table(report),
+        command=html.escape(report["command"]),
+        provenance=html.escape(_sentence(report["provenance"])),
+    )
+
+
+def _capacity(rendered: NDArray[np.floating]) -> dict[str, list[float]]:
+    return {
+        "distances": list(CAPACITY_DISTANCES),
+        "heads": [int(heads) for heads in capacity_curve(rendered, CAPACITY_DISTANCES)],
+    }
+
+
+def _plain(plausibility: metrics.Plausibility) -> dict[str, Any]:
+    return dict(vars(plausibility))
+
+
+def _source(distribution: str) -> str:
+    return {
+        "latent": "the latents of real faces",
+        "prior": "the prior",
+        "uniform": "uniformly random sliders",
+    }[distribution]
+
+
+_ROWS = (
+    ("Heads", "count"),
+    ("Pairwise distance, smallest", "pairwise.minimum"),
+    ("Pairwise distance, median", "pairwise.median"),
+    ("Pairwise distance, 95 %", "pairwise.quantile95"),
+    ("Frechet distance to real faces", "frechet"),
+    ("Precision", "precision_recall.precision"),
+    ("Recall", "precision_recall.recall"),
+    ("Roundtrip distance, median", "roundtrip.median"),
+    ("Roundtrip distance, 90 %", "roundtrip.quantile90"),
+    ("Own identity nearest of 120, raw", "own_identity_nearest.raw"),
+    ("Own identity nearest of 120, centred", "own_identity_nearest.centred"),
+    ("Plausibility: RMS of standardised parameters", "plausibility.rms"),
+    ("Plausibility: share beyond 3", "plausibility.share_beyond_3"),
+)
+
+
+def _figure_table(sets: Mapping[str, Mapping[str, Any]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in sets)
+    rows = []
+    for label, place in _ROWS:
+        cells = "".join(
+            f'<td class="{name}">{_number(_dig(figures, place))}</td>'
+            for name, figures in sets.items()
+        )
+        rows.append(f"<tr><th>{label}</th>{cells}</tr>")
+    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _time_table(report: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(stage)}</th><td>{seconds:.1f}</td>"
+        f"<td>{report['heads_per_second'][stage]:.1f}</td></tr>"
+        for stage, seconds in report["seconds"].items()
+    )
+    head = "<tr><th>Stage</th><th>seconds</th><th>heads a second</th></tr>"
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _distance_histogram(record: RunRecord, demanded: float) -> str:
+    sets = {"run": record.run, **record.comparison}
+    distances = {name: _pairs(heads.achieved) for name, heads in sets.items()}
+    several = {name: values for name, values in distances.items() if len(values)}
+    if not several:
+        return '<p class="note">A single head has no pairs.</p>'
+    return plots.histogram(several, "cosine distance", {"demanded": demanded})
+
+
+def _pairs(latents: NDArray[np.floating]) -> NDArray[np.float64]:
+    return cosine_distance_matrix(latents)[np.triu_indices(len(latents), 1)]
+
+
+def _capacity_plot(variety: Mapping[str, Any]) -> str:
+    curve = variety["capacity"]
+    name = f"of {variety['renders_spent']} renders"
+    return plots.curve(
+        {name: (curve["distances"], curve["heads"])},
+        "demanded cosine distance",
+        "heads",
+        {"demanded": variety["demanded_distance"]}
+        if CAPACITY_DISTANCES[0] <= variety["demanded_distance"] <= CAPACITY_DISTANCES[-1]
+        else {},
+    )
+
+
+def _latent_map(record: RunRecord) -> tuple[str, str]:
+    """The plane that shows most of the real faces' and the heads' spread, and its caption."""
+    sets = {"run": record.run, **record.comparison}
+    clouds = {name: heads.achieved for name, heads in sets.items()}
+    clouds["real"] = record.reference.latents[:200]
+    everything = np.concatenate([np.asarray(cloud, np.float64) for cloud in clouds.values()])
+    mean = everything.mean(axis=0)
+    axes = np.linalg.svd(everything - mean, full_matrices=False)[2][:2]
+    flat = {name: (cloud - mean) @ axes.T for name, cloud in clouds.items()}
+    note = "Achieved latents in the plane of their two largest principal directions."
+    if record.run.requested is None:
+        return plots.latent_map(flat, None), note
+    arrows = ((record.run.requested - mean) @ axes.T, flat["run"])
+    return plots.latent_map(flat, arrows), note + " Arrows run from each requested latent."
+
+
+def _plausibility_bars(report: Mapping[str, Any]) -> str:
+    own = report["sets"]["run"]["plausibility"]["group_rms"]
+    prior = report["prior_plausibility"]["group_rms"]
+    groups = list(own)
+    return plots.bars(
+        groups,
+        {"run": [own[g] for g in groups], "prior": [prior[g] for g in groups]},
+        "root mean square",
+    )
+
+
+def _dig(figures: Mapping[str, Any], place: str) -> float | int | None:
+    """The figure at a dotted place; None where a part of the way is None."""
+    value: Any = figures
+    for key in place.split("."):
+        if value is None:
+            return None
+        value = value[key]
+    return value
+
+
+def _number(value: float | int | None) -> str:
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _sentence(provenance: Mapping[str, Any]) -> str:
+    parts: Sequence[str] = [
+        f"{name} {', '.join(f'{k} {v}' for k, v in value.items())}"
+        if isinstance(value, Mapping)
+        else f"{name} {value}"
+        for name, value in provenance.items()
+    ]
+    return "; ".join(parts) + "."

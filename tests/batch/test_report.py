@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import io
+import json
+import re
+import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from batch.figures import HeadSet
+from batch.reference import Reference
+from batch.report import RunRecord, build_report, write_json
+from batch.results import write_results
+from facegen_addon.heads.parameters import Parameter, ParameterTable
+from facegen_addon.latent.metrics import moments
+
+
+@dataclass(frozen=True)
+class FakeHead:
+    """A generated head without Blender."""
+
+    seed: int
+    parameters: np.ndarray
+    requested: np.ndarray | None
+    achieved: np.ndarray
+    image: np.ndarray
+    points: np.ndarray
+    box: tuple[float, float, float, float]
+
+
+def _unit(rng: np.random.Generator, count: int) -> np.ndarray:
+    rows = rng.normal(size=(count, 512))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _table() -> ParameterTable:
+    return ParameterTable(
+        Parameter(f"{group}_{i}", f"{group} {i}", group, -1, 1, 0.0, 0.3, "", True)
+        for group in ("nose", "skull", "eyes")
+        for i in range(3)
+    )
+
+
+def _record(rng: np.random.Generator, count: int, from_latents: bool = True) -> RunRecord:
+    table = _table()
+    requested = _unit(rng, count)
+    sets = {
+        name: HeadSet(table.sample_uniform(rng, count), _unit(rng, count))
+        for name in ("uniform", "prior")
+    }
+    near = requested + 0.4 * _unit(rng, count)
+    achieved = near / np.linalg.norm(near, axis=1, keepdims=True)
+    run = HeadSet(table.sample_uniform(rng, count), achieved, requested if from_latents else None)
+    latents = _unit(rng, 60)
+    return RunRecord(
+        request={"distance": 0.51, "distribution": "latent", "engine": "CYCLES", "seed": 0},
+        command="batch/run.py generate --seed 0",
+        run=run,
+        comparison=sets,
+        rendered=np.concatenate([achieved, _unit(rng, 10)]),
+        prior=table.sample_uniform(rng, 100),
+        seconds={"sample": 0.5, "render": 4.0},
+        provenance={"FaceGen": "0.1.0", "sha256": {"facenet": "aa"}},
+        table=table,
+        reference=Reference("Reference: test.", latents, moments(latents), _unit(rng, count)),
+    )
+
+
+def _heads(record: RunRecord, rng: np.random.Generator) -> list[FakeHead]:
+    requested = record.run.requested
+    return [
+        FakeHead(
+            seed=1000 + i,
+            parameters=record.run.parameters[i],
+            requested=None if requested is None else requested[i],
+            achieved=achieved,
+            image=rng.integers(0, 256, (64, 64, 3), np.uint8),
+            points=rng.uniform(0, 64, (5, 2)),
+            box=(1.0, 2.0, 60.0, 61.0),
+        )
+        for i, achieved in enumerate(record.run.achieved)
+    ]
+
+
+def _quiet(stage: str, done: float, total: float) -> None:
+    assert stage and 0 <= done <= total
+
+
+def test_report_holds_all_figures_for_all_sets(rng: np.random.Generator) -> None:
+    report = build_report(_record(rng, 8))
+    assert set(report["sets"]) == {"run", "uniform", "prior", "real"}
+    run = report["sets"]["run"]
+    distances = 1 - np.array(run["pairwise"]["minimum"])
+    assert np.isfinite(distances)
+    assert set(run["pairwise"]) == {"minimum", "median", "quantile95"}
+    assert set(run["roundtrip"]) == {"median", "quantile90"}
+    assert 0.0 < run["roundtrip"]["median"] < 0.2
+    assert run["own_identity_nearest"] == {"raw": 1.0, "centred": 1.0}
+    assert set(run["precision_recall"]) == {"precision", "recall"}
+    assert set(run["plausibility"]["group_rms"]) == {"nose", "skull", "eyes"}
+    assert report["sets"]["uniform"]["roundtrip"] is None
+    assert report["heads_per_second"] == {"sample": 36.0, "render": 4.5}
+    heads = report["variety"]["capacity"]["heads"]
+    assert heads == sorted(heads, reverse=True) and heads[0] == 18
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_results_of_small_runs(tmp_path: Path, rng: np.random.Generator, count: int) -> None:
+    record = _record(rng, count)
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "contact_sheet.png",
+        "heads-000000.tar",
+        "heads.npz",
+        "images",
+        "report.html",
+        "report.json",
+    ]
+    assert len(list((tmp_path / "images").iterdir())) == count
+    assert json.loads((tmp_path / "report.json").read_text())["sets"]["run"]["count"] == count
+
+
+def test_page_is_self_contained_and_its_plots_are_well_formed(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    record = _record(rng, 8)
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
+    assert "$" not in re.sub(r"base64,[^\"]*", "", page)
+    plots = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(plots) == 4
+    for plot in plots:
+        assert "nan" not in plot
+        ElementTree.fromstring(plot)
+    assert page.count('class="arrow"') == 8
+
+
+def test_a_run_without_latents_has_no_roundtrip(tmp_path: Path, rng: np.random.Generator) -> None:
+    record = _record(rng, 4, from_latents=False)
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'class="arrow"' not in page
+    with tarfile.open(tmp_path / "heads-000000.tar") as archive:
+        assert not [name for name in archive.getnames() if "requested" in name]
+
+
+def test_same_heads_same_bytes(tmp_path: Path) -> None:
+    written = []
+    for name in ("a", "b"):
+        rng = np.random.default_rng(5)
+        record = _record(rng, 3)
+        (tmp_path / name).mkdir()
+        write_results(tmp_path / name, _heads(record, rng), record, _quiet)
+        written.append(
+            {p.name: p.read_bytes() for p in (tmp_path / name).rglob("*") if p.is_file()}
+        )
+    assert written[0] == written[1]
+
+
+def test_labels_name_every_parameter(tmp_path: Path, rng: np.random.Generator) -> None:
+    record = _record(rng, 2)
+    heads = _heads(record, rng)
+    write_results(tmp_path, heads, record, _quiet)
+    with tarfile.open(tmp_path / "heads-000000.tar") as archive:
+        member = archive.extractfile("000001.json")
+        assert member is not None
+        label = json.load(io.TextIOWrapper(member))
+    assert list(label["parameters"]) == list(record.table.names)
+    assert list(label["parameters"].values()) == list(heads[1].parameters)
+    assert label["seed"] == 1001
+
+
+def test_names_are_escaped(tmp_path: Path, rng: np.random.Generator) -> None:
+    record = replace(_record(rng, 2), command="run --output '<script>'")
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    assert "<script>" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_not_a_number_never_reaches_the_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "report.json", {"figure": float("nan")})
