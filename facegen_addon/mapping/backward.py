@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""B, the backward mapping: latents -> parameters of heads that FaceNet places near them.
+
+Two grades behind one interface. *direct* is one pass through a network; *refined* starts there and
+descends on the surrogates' distance to the latent, inside a trust region: where the surrogates
+agree, and where heads are believable (bounds per parameter group, in standard deviations).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..artifacts import artifact, load_onnx
+from ..errors import UserError
+from ..heads.parameters import ParameterTable
+from .surrogate import FloatArray, SurrogateEnsemble
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+logger = logging.getLogger(__name__)
+
+Grade = Literal["refined", "direct"]
+Progress = Callable[[int, int], None]
+
+GRADES: tuple[Grade, ...] = get_args(Grade)
+LATENT_SIZE = 512
+
+# Heads descended on together: their activations stay in the processor's cache.
+_BLOCK = 128
+_ADAM_DECAY = (0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class InversionSettings:
+    """How a latent is inverted; lengths in standard deviations of the prior.
+
+    Attributes:
+        disagreement_weight: price of the surrogates' disagreement, in units of cosine distance.
+        soft_limit, soft_limit_weight: |z| beyond the limit costs weight * excess^2 a parameter.
+        overall_rms, group_rms: root mean square of one head's parameters never exceeds these.
+        steps, learning_rate: of Adam; the rate falls to zero along a half cosine.
+    """
+
+    disagreement_weight: float = 2.0
+    soft_limit: float = 1.8
+    soft_limit_weight: float = 0.05
+    overall_rms: float = 1.0
+    group_rms: Mapping[str, float] = field(
+        default_factory=lambda: {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6}
+    )
+    steps: int = 60
+    learning_rate: float = 0.1
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> InversionSettings:
+        """Read settings from plain data, e.g. a registered artifact's facts."""
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise UserError(f"inversion settings do not fit ({error}): run `make models`") from None
+
+    def as_mapping(self) -> dict[str, Any]:
+        """These settings as plain data, ready for JSON."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class TrustRegion:
+    """Bounds that every head of the backward mapping keeps, in standard deviations.
+
+    Attributes:
+        low, high: (G,) ranges of the guided parameters; both contain the mean, 0.
+        balls: (columns, largest root mean square) of each bounded group, the whole head last.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    balls: tuple[tuple[NDArray[np.intp], float], ...]
+
+    @classmethod
+    def of(cls, table: ParameterTable, settings: InversionSettings) -> TrustRegion:
+        """The region of a head model's table; UserError if a bounded group is not in it."""
+        groups = table.guided_groups()
+        unknown = settings.group_rms.keys() - groups.keys()
+        if unknown:
+            raise UserError(
+                f"bounded groups {sorted(unknown)} are not among the model's {sorted(groups)}"
+            )
+        low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
+        balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
+        return cls(low, high, (*balls, (np.arange(len(low)), settings.overall_rms)))
+
+    def project(self, z: np.ndarray) -> FloatArray:
+        """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
+
+        Each step shrinks towards the mean only, so none leaves what an earlier one ensured.
+        """
+        inside = np.clip(np.asarray(z, np.float32), self.low, self.high)
+        for columns, bound in self.balls:
+            part = inside[:, columns]
+            size = np.sqrt(np.mean(part**2, axis=1, keepdims=True))
+            inside[:, columns] = part * np.minimum(1.0, bound / np.maximum(size, 1e-9))
+        return inside
+
+
+def inversion_cost(
+    ensemble: SurrogateEnsemble,
+    z: np.ndarray,
+    latents: np.ndarray,
+    settings: InversionSettings,
+    disagreement_weight: np.ndarray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """What inversion minimises, and its gradient.
+
+    Args:
+        z: (N, G) standardised guided parameters.
+        latents: (N, 512) wanted, of unit norm.
+        disagreement_weight: (N,) to weigh each head's by its own, instead of the settings'.
+
+    Returns:
+        costs (N,): mean cosine distance of the members to the latent, plus the weighted
+        disagreement 1 - |mean of members|^2, plus the soft limit; and their gradient (N, G).
+    """
+    weight = np.full(len(z), settings.disagreement_weight, np.float32)
+    if disagreement_weight is not None:
+        weight = disagreement_weight.astype(np.float32)
+    tape = ensemble.forward(z)
+    mean = tape.members.mean(axis=0)
+    disagreement = 1 - np.einsum("nk,nk->n", mean, mean)
+    excess = np.maximum(np.abs(z) - settings.soft_limit, 0)
+    costs = (
+        1
+        - np.einsum("nk,nk->n", mean, latents)
+        + weight * disagreement
+        + settings.soft_limit_weight * np.sum(excess**2, axis=1)
+    )
+    # The members' mean is all that the cost sees, so one gradient serves every member.
+    to_member = -(latents + 2 * weight[:, None] * mean) / len(tape.members)
+    gradient = ensemble.backward(tape, to_member[None])
+    gradient += 2 * settings.soft_limit_weight * excess * np.sign(z)
+    return costs, gradient
+
+
+def invert(
+    ensemble: SurrogateEnsemble,
+    latents: np.ndarray,
+    start: np.ndarray,
+    region: TrustRegion,
+    settings: InversionSettings,
+    disagreement_weight: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> FloatArray:
+    """Descend from `start` (N, G) on `inversion_cost` by projected Adam; z (N, G) in the region.
+
+    `progress(done, total)` is called after each block of heads.
+    """
+    z = region.project(start)
+    for first in range(0, len(z), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        weight = None if disagreement_weight is None else disagreement_weight[rows]
+
+        def cost_gradient(block: FloatArray, rows: slice = rows, weight: Any = weight) -> FloatArray:
+            return inversion_cost(ensemble, block, latents[rows], settings, weight)[1]
+
+        z[rows] = _projected_adam(z[rows], cost_gradient, region, settings)
+        if progress:
+            progress(min(first + _BLOCK, len(z)), len(z))
+    return z
+
+
+def _projected_adam(
+    z: FloatArray,
+    gradient_of: Callable[[FloatArray], FloatArray],
+    region: TrustRegion,
+    settings: InversionSettings,
+) -> FloatArray:
+    momentum, scale = np.zeros_like(z), np.zeros_like(z)
+    fast, slow = _ADAM_DECAY
+    for step in range(1, settings.steps + 1):
+        gradient = gradient_of(z)
+        momentum += (1 - fast) * (gradient - momentum)
+        scale += (1 - slow) * (gradient**2 - scale)
+        rate = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / settings.steps))
+        unbiased = momentum / (1 - fast**step), np.sqrt(scale / (1 - slow**step))
+        z = region.project(z - rate * unbiased[0] / (unbiased[1] + 1e-8))
+    return z
+
+
+@dataclass(frozen=True)
+class BackwardMapping:
+    """Latents -> parameters of one head model; see the module's docstring for the grades."""
+
+    table: ParameterTable
+    ensemble: SurrogateEnsemble
+    network: onnxruntime.InferenceSession
+    region: TrustRegion
+    settings: InversionSettings
+
+    @classmethod
+    def load(cls, name: str, table: ParameterTable) -> BackwardMapping:
+        """The registered mapping of head model `name`; UserError if missing, damaged or stale."""
+        facts = artifact(f"surrogate_{name}").facts
+        settings = InversionSettings.from_mapping(facts.get("inversion", {}))
+        network = load_onnx(f"backward_{name}")
+        return cls.assemble(table, SurrogateEnsemble.load(name), network, settings)
+
+    @classmethod
+    def assemble(
+        cls,
+        table: ParameterTable,
+        ensemble: SurrogateEnsemble,
+        network: onnxruntime.InferenceSession,
+        settings: InversionSettings,
+    ) -> BackwardMapping:
+        """Put parts together after checking that they speak of the same guided parameters."""
+        widths = {
+            "surrogates take": ensemble.inputs,
+            "direct network gives": network.get_outputs()[0].shape[-1],
+        }
+        for part, width in widths.items():
+            if width != len(table.guided):
+                raise UserError(
+                    f"the {part} {width} parameters, the head model guides {len(table.guided)}:"
+                    " run `make models`"
+                )
+        return cls(table, ensemble, network, TrustRegion.of(table, settings), settings)
+
+    def parameters(
+        self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
+    ) -> NDArray[np.float64]:
+        """Heads for latents.
+
+        Args:
+            latents: (N, 512); normalised, with a notice, where their norm is not 1.
+            grade: "refined" or "direct".
+            progress: called with (heads done, heads in all).
+
+        Returns:
+            parameters (N, P) within the table's ranges; expression and pose at rest.
+        """
+        return self.table.from_standardised(self.standardised(latents, grade, progress))
+
+    def standardised(
+        self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
+    ) -> FloatArray:
+        """As `parameters`, but the guided ones in standard units: z (N, G), in the region."""
+        if grade not in GRADES:
+            raise UserError(f"unknown grade {grade!r}: choose one of {', '.join(GRADES)}")
+        wanted = checked_latents(latents)
+        port = self.network.get_inputs()[0].name
+        z = self.region.project(self.network.run(None, {port: wanted})[0])
+        if grade == "direct":
+            return z
+        return invert(self.ensemble, wanted, z, self.region, self.settings, progress=progress)
+
+    def predicted(self, z: np.ndarray) -> FloatArray:
+        """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""
+        return self.ensemble.predict(z)[0]
+
+
+def checked_latents(latents: ArrayLike) -> FloatArray:
+    """Latents from outside (512,) or (N, 512) -> (N, 512) of unit norm.
+
+    Raises UserError for another width, NaN, or a vector without direction.
+    """
+    rows = np.atleast_2d(np.asarray(latents, dtype=np.float32))
+    if rows.ndim != 2 or rows.shape[1] != LATENT_SIZE:
+        raise UserError(f"latents of shape {rows.shape}: give rows of {LATENT_SIZE} numbers")
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-6)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise UserError(f"latent {row} has norm {norms[row, 0]:g}: give finite, non-zero latents")
+    if np.abs(norms - 1).max() > 1e-2:
+        logger.warning("latents of norm %.3g to %.3g are normalised", norms.min(), norms.max())
+    return rows / norms  # type: ignore[no-any-return]
