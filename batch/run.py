@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail("stopped; nothing was written", 130)
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("batch", "facegen_addon"):
+            raise
         return _fail(_missing(error), 2)
 
 

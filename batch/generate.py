@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`generate`: heads of which no two are nearer than a distance, with a report on them."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from batch.figures import HeadSet
+from batch.options import GenerateOptions, parse_options
+from batch.output import output_folder
+from batch.progress import ProgressBar, format_seconds
+from batch.reference import load_reference
+from batch.report import RunRecord
+from batch.results import provenance, write_results
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+
+if TYPE_CHECKING:
+    from facegen_addon.scene.variety import VarietyResult
+
+PRIOR_DRAWS = 1000  # for the prior's own plausibility
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `generate` with its command line arguments; the exit status.
+
+    UserError for a wrong value, NotReached if the variety was not, KeyboardInterrupt: in all
+    three cases the output folder stays as it was.
+    """
+    options = parse_options(arguments)
+    start = time.monotonic()
+    model = load_head_model(options.model)
+    reference = load_reference(options.real_latents, options.count)
+    bar = ProgressBar()
+    try:
+        with _interruptible(), output_folder(options.output) as folder:
+            result = _run_operator(options, bar)
+            record = RunRecord(
+                request=_request(options),
+                command=f"batch/run.py generate {shlex.join(arguments)}",
+                run=_head_set(result),
+                comparison=_comparison(options, model, bar) if options.comparison else {},
+                rendered=result.rendered,
+                prior=model.sample_prior(_generator(options, "plausibility"), PRIOR_DRAWS),
+                seconds=result.seconds,
+                provenance=_provenance(),
+                table=model.table,
+                reference=reference,
+            )
+            write_results(folder, result.heads, record, bar.update)
+    finally:
+        bar.close()
+    print(
+        f"{len(result.heads)} heads in {format_seconds(time.monotonic() - start)}:"
+        f" {options.output}/report.html",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult":
+    """Call the add-on's operator and collect what it made."""
+    import bpy
+
+    import facegen_addon
+    from facegen_addon.ui.operators import last_outcome, set_listener
+
+    facegen_addon.register()
+    set_listener(lambda event: bar.update(event.stage, event.done, event.total))
+    try:
+        # An error inside an operator reaches its caller as RuntimeError; the outcome has the cause.
+        bpy.ops.facegen.generate_variety(**_operator_properties(options))
+    except RuntimeError:
+        if not isinstance(last_outcome(), BaseException):
+            raise
+    finally:
+        set_listener(None)
+        facegen_addon.unregister()
+    outcome = last_outcome()
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
+    names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
+    return {name: getattr(options, name) for name in (*names, "budget", "grade", "light")}
+
+
+def _head_set(result: "VarietyResult") -> HeadSet:
+    requested = [head.requested for head in result.heads if head.requested is not None]
+    return HeadSet(
+        parameters=np.stack([head.parameters for head in result.heads]),
+        achieved=np.stack([head.achieved for head in result.heads]),
+        requested=np.stack(requested) if requested else None,
+    )
+
+
+def _comparison(options: GenerateOptions, model: HeadModel, bar: ProgressBar) -> dict[str, HeadSet]:
+    """As many heads drawn uniformly and from the prior, rendered alike but not selected."""
+    from facegen_addon.mapping.encoder import Encoder
+    from facegen_addon.scene.forward import ForwardMapping
+    from facegen_addon.scene.render import HeadRenderer, RenderSettings
+
+    draws = {
+        "uniform": model.table.sample_uniform(_generator(options, "uniform"), options.count),
+        "prior": model.sample_prior(_generator(options, "prior"), options.count),
+    }
+    settings = RenderSettings(
+        engine=options.engine, samples=options.samples, size=options.size, light=options.light
+    )
+    sets = {}
+    with HeadRenderer(model, settings) as renderer:
+        forward = ForwardMapping(renderer, Encoder.load())
+        for name, parameters in draws.items():
+            latents = forward.embed_heads(
+                parameters,
+                lambda done, total, name=name: bar.update(f"compare {name}", done, total),
+            )
+            sets[name] = HeadSet(parameters, latents)
+    return sets
+
+
+def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
+    """A stream of its own for each purpose, so that none shifts another's draws."""
+    return np.random.default_rng([options.seed, *purpose.encode()])
+
+
+def _request(options: GenerateOptions) -> dict[str, Any]:
+    """The options that decide what is made, as plain data; where it is put is not among them."""
+    values = asdict(options)
+    for name in ("output", "replace", "real_latents"):
+        del values[name]
+    return values
+
+
+def _provenance() -> dict[str, Any]:
+    import bpy
+
+    from facegen_addon.scene.render import compute_device
+
+    return provenance(bpy.app.version_string, compute_device())
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also inside Blender, which else only notes it.
+
+    An operator turns every exception into RuntimeError, so the signal is remembered as well.
+    """
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except Exception:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, previous or signal.SIG_DFL)
