@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The largest sets of latents in which no two are nearer than a demanded cosine distance.
+
+Finding the largest is the maximum independent set of the graph that joins what is too near. Greedy
+choice alone leaves out up to a third, so it is followed by an iterated local search (after
+Andrade, Resende and Werneck 2012): swaps of one member for two, and small random disturbances. It
+counts steps, not seconds, and draws from its own seed, so equal input gives equal output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import UserError
+from .sphere import cosine_distance_matrix
+
+EFFORT = 3000
+"""Disturbances tried without an improvement before the search ends; below 1 s for 400 latents."""
+
+MAXIMUM_DISTANCE = 2.0
+"""Cosine distance of opposite latents."""
+
+
+class DistanceReached(NamedTuple):
+    """The largest distance found at which `indices` (count,) are mutually apart."""
+
+    distance: float
+    indices: np.ndarray
+
+
+class FarthestPoints(NamedTuple):
+    """Order in which points were taken, and each one's distance to all taken before, (K,)."""
+
+    indices: np.ndarray
+    distances: np.ndarray
+
+
+def checked_distance(distance: float) -> float:
+    """`distance` if it is a cosine distance that can be demanded; else UserError."""
+    if not 0.0 < distance < MAXIMUM_DISTANCE:
+        raise UserError(f"distance {distance} is not between 0 and 2, both excluded: try 0.51")
+    return float(distance)
+
+
+def checked_count(count: int) -> int:
+    """`count` if it is at least 1; else UserError."""
+    if count < 1:
+        raise UserError(f"count {count} is not a number of heads: ask for 1 or more")
+    return int(count)
+
+
+class VarietySelector:
+    """Takes achieved latents one by one and keeps those apart from all that were kept before.
+
+    Greedy, so the first ones offered decide; `improved` searches all that were offered for a larger
+    set afterwards.
+    """
+
+    def __init__(self, minimum_distance: float) -> None:
+        self.minimum_distance = checked_distance(minimum_distance)
+        self._offered: list[np.ndarray] = []
+        self._selected: list[int] = []
+
+    def __len__(self) -> int:
+        """How many have been kept."""
+        return len(self._selected)
+
+    @property
+    def offered(self) -> np.ndarray:
+        """All latents offered so far, (M, D), in their order."""
+        return np.array(self._offered)
+
+    @property
+    def selected(self) -> np.ndarray:
+        """Numbers among the offered of those kept, in their order, (K,) int."""
+        return np.array(self._selected, int)
+
+    def offer(self, latent: np.ndarray) -> bool:
+        """Keep `latent` (D,), unit norm, if it is far enough from all kept ones; say whether."""
+        latent = np.asarray(latent, np.float64)
+        kept = [self._offered[index] for index in self._selected]
+        apart = not kept or bool(
+            cosine_distance_matrix(latent[None], np.array(kept)).min() >= self.minimum_distance
+        )
+        if apart:
+            self._selected.append(len(self._offered))
+        self._offered.append(latent)
+        return apart
+
+    def improved(
+        self, target: int | None = None, *, effort: int = EFFORT, seed: int = 0
+    ) -> np.ndarray:
+        """Numbers among the offered of the largest set found, never smaller than `selected`.
+
+        The search ends early once it has `target` of them.
+        """
+        if not self._offered:
+            return self.selected
+        return largest_selection(
+            cosine_distance_matrix(self.offered),
+            self.minimum_distance,
+            start=self._selected,
+            target=target,
+            effort=effort,
+            seed=seed,
+        )
+
+
+def greedy_selection(distances: np.ndarray, minimum_distance: float) -> np.ndarray:
+    """Indices kept in the given order, each at least `minimum_distance` from all kept before.
+
+    `distances` (N, N) as from `cosine_distance_matrix(latents)`.
+    """
+    near = _too_near(distances, checked_distance(minimum_distance))
+    blocked = np.zeros(len(near), bool)
+    kept = []
+    for index in range(len(near)):
+        if not blocked[index]:
+            kept.append(index)
+            blocked |= near[index]
+    return np.array(kept, int)
+
+
+def largest_selection(
+    distances: np.ndarray,
+    minimum_distance: float,
+    *,
+    start: Sequence[int] | np.ndarray | None = None,
+    target: int | None = None,
+    effort: int = EFFORT,
+    seed: int = 0,
+) -> np.ndarray:
+    """Indices, ascending, of the largest set found that is mutually >= `minimum_distance`.
+
+    `distances` (N, N) are symmetric with zero diagonal. `start` is a set known to be apart, which
+    the result is never smaller than. With `target` the search ends at that size; `effort` is the
+    number of disturbances without improvement after which it ends. N up to about 1000.
+    """
+    near = _too_near(distances, checked_distance(minimum_distance))
+    if len(near) == 0:
+        return np.zeros(0, int)
+    first = _fewest_conflicts_first(near)
+    if start is not None and len(start) >= len(first):
+        first = np.asarray(start, int)
+    return _IndependentSet(near, first).search(target, effort, np.random.default_rng(seed))
+
+
+def _too_near(distances: np.ndarray, minimum_distance: float) -> np.ndarray:
+    near = np.asarray(distances) < minimum_distance
+    np.fill_diagonal(near, False)
+    return near
+
+
+def _fewest_conflicts_first(near: np.ndarray) -> np.ndarray:
+    """An independent set, by always taking what excludes the fewest of those left."""
+    left = np.ones(len(near), bool)
+    conflicts = near.sum(axis=1)
+    chosen = []
+    while left.any():
+        best = int(np.argmin(np.where(left, conflicts, len(near) + 1)))
+        chosen.append(best)
+        gone = left & near[best]
+        gone[best] = True
+        left &= ~gone
+        conflicts = conflicts - near[:, gone].sum(axis=1)
+    return np.array(chosen, int)
+
+
+class _IndependentSet:
+    """A set of nodes of which no two are `near` (N, N) bool, and the moves that enlarge it.
+
+    `conflicts` (N,) counts each node's near members; a node outside with none can be added, one
+    with a single one can be swapped in.
+    """
+
+    def __init__(self, near: np.ndarray, members: np.ndarray) -> None:
+        self.near = near
+        self.member = np.zeros(len(near), bool)
+        self.conflicts = np.zeros(len(near), np.int64)
+        for node in members:
+            self._insert(int(node))
+
+    def search(self, target: int | None, effort: int, rng: np.random.Generator) -> np.ndarray:
+        """Disturb and repair until `effort` disturbances in a row bring nothing."""
+        self._climb(range(len(self.near)))
+        best, fruitless = self.member.copy(), 0
+        size = int(best.sum())
+        while fruitless < effort and size < min(target or len(self.near), len(self.near)):
+            before = self.member.copy(), self.conflicts.copy()
+            self._disturb(rng)
+            now = int(self.member.sum())
+            if now > size:
+                best, size, fruitless = self.member.copy(), now, 0
+                continue
+            fruitless += 1
+            # A smaller set is kept now and then: the way to a larger one may lead through it.
+            if now < int(before[0].sum()) and rng.random() > 1.0 / (1.0 + 10.0 * (size - now)):
+                self.member, self.conflicts = before
+        return np.flatnonzero(best)
+
+    def _insert(self, node: int) -> None:
+        self.member[node] = True
+        self.conflicts += self.near[node]
+
+    def _remove(self, node: int) -> None:
+        self.member[node] = False
+        self.conflicts -= self.near[node]
+
+    def _disturb(self, rng: np.random.Generator) -> None:
+        """Force one outside node in (rarely more), throw out what is near it, then climb again."""
+        evicted: list[int] = []
+        for _ in range(1 + rng.geometric(0.8) // 2):
+            outside = np.flatnonzero(~self.member)
+            if len(outside) == 0:
+                return
+            node = int(rng.choice(outside))
+            for neighbour in np.flatnonzero(self.near[node] & self.member):
+                self._remove(int(neighbour))
+                evicted.append(int(neighbour))
+            self._insert(node)
+        self._add_free(rng)
+        self._climb(self._members_beside(evicted))
+
+    def _members_beside(self, nodes: list[int]) -> np.ndarray:
+        """Members that a node near one of `nodes` may replace: only their swaps have changed."""
+        if not nodes:
+            return np.zeros(0, int)
+        loose = self.near[nodes].any(axis=0) & ~self.member & (self.conflicts == 1)
+        return np.flatnonzero(self.near[loose].any(axis=0) & self.member)
+
+    def _add_free(self, rng: np.random.Generator | None = None) -> None:
+        """Add nodes without conflict until there is none."""
+        while True:
+            free = np.flatnonzero((self.conflicts == 0) & ~self.member)
+            if len(free) == 0:
+                return
+            self._insert(int(free[0] if rng is None else rng.choice(free)))
+
+    def _climb(self, candidates: Sequence[int] | range | np.ndarray) -> None:
+        """Swap one member for two while there is such a swap, beginning with `candidates`."""
+        self._add_free()
+        queue = [int(node) for node in candidates]
+        while queue:
+            node = queue.pop()
+            pair = self._pair_instead_of(node) if self.member[node] else None
+            if pair is not None:
+                self._remove(node)
+                for other in pair:
+                    self._insert(other)
+                self._add_free()
+                queue.extend(int(other) for other in self._members_beside([node, *pair]))
+
+    def _pair_instead_of(self, member: int) -> tuple[int, int] | None:
+        """Two nodes, apart from one another, that conflict with `member` alone."""
+        loose = np.flatnonzero(self.near[member] & (self.conflicts == 1) & ~self.member)
+        if len(loose) < 2:
+            return None
+        apart = ~self.near[np.ix_(loose, loose)]
+        np.fill_diagonal(apart, False)
+        first, second = divmod(int(np.argmax(apart)), len(loose))
+        return (int(loose[first]), int(loose[second])) if apart[first, second] else None
+
+
+def largest_distance(
+    latents: np.ndarray, count: int, *, effort: int = EFFORT // 10, seed: int = 0
+) -> DistanceReached:
+    """The largest distance at which `count` of `latents` (N, D) are mutually apart, as found.
+
+    This is what a run that misses its demand reports. A single latent has no pair: distance 2.
+    UserError if there are fewer than `count` latents.
+    """
+    checked_count(count)
+    if count > len(latents):
+        raise UserError(f"{count} of {len(latents)} latents cannot be chosen: ask for fewer")
+    if count == 1:
+        return DistanceReached(MAXIMUM_DISTANCE, np.zeros(1, int))
+    distances = cosine_distance_matrix(latents)
+    best = np.sort(farthest_point_order(latents, count).indices)
+    steps = np.unique(distances[np.triu_indices(len(latents), 1)])
+    low, high = int(np.searchsorted(steps, _closest_pair(distances, best))), len(steps)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = np.zeros(0, int)
+        if 0.0 < steps[middle] < MAXIMUM_DISTANCE:
+            found = largest_selection(
+                distances, steps[middle], target=count, effort=effort, seed=seed
+            )
+        if len(found) >= count:
+            best = found[:count]
+            low = int(np.searchsorted(steps, _closest_pair(distances, best)))
+        else:
+            high = middle
+    return DistanceReached(_closest_pair(distances, best), best)
+
+
+def _closest_pair(distances: np.ndarray, indices: np.ndarray) -> float:
+    within = distances[np.ix_(indices, indices)]
+    return float(within[np.triu_indices(len(indices), 1)].min())
+
+
+def capacity_curve(
+    latents: np.ndarray,
+    minimum_distances: Sequence[float] | np.ndarray,
+    *,
+    effort: int = EFFORT // 3,
+    seed: int = 0,
+) -> np.ndarray:
+    """How many of `latents` (N, D) are mutually apart at each distance, as found: (K,) int.
+
+    Never more at a larger distance: each search starts from the set of the next larger distance.
+    """
+    distances = cosine_distance_matrix(latents)
+    demanded = [checked_distance(float(distance)) for distance in minimum_distances]
+    counts = np.zeros(len(demanded), int)
+    chosen: np.ndarray | None = None
+    for place in np.argsort(demanded)[::-1]:
+        chosen = largest_selection(
+            distances, demanded[place], start=chosen, effort=effort, seed=seed
+        )
+        counts[place] = len(chosen)
+    return counts
+
+
+def farthest_point_order(
+    latents: np.ndarray, count: int | None = None, *, already: np.ndarray | None = None
+) -> FarthestPoints:
+    """Order `latents` (N, D) so that each is as far as can be from all before it and `already`.
+
+    Used to screen candidates by predicted latents before rendering. Without `already` (M, D), the
+    first is the one farthest from the mean, at distance 2 by convention. The first `count`, or all.
+    """
+    latents = np.asarray(latents, np.float64)
+    count = len(latents) if count is None else min(checked_count(count), len(latents))
+    distances = np.full(len(latents), MAXIMUM_DISTANCE)
+    following = int(np.argmin(latents @ latents.mean(axis=0))) if count else 0
+    if already is not None and len(already) and count:
+        distances = cosine_distance_matrix(latents, already).min(axis=1)
+        following = int(np.argmax(distances))
+    indices, reached = np.zeros(count, int), np.zeros(count)
+    taken = np.zeros(len(latents), bool)
+    for place in range(count):
+        indices[place], reached[place] = following, distances[following]
+        taken[following] = True
+        distances = np.minimum(
+            distances, cosine_distance_matrix(latents, latents[following][None])[:, 0]
+        )
+        following = int(np.argmax(np.where(taken, -1.0, distances)))
+    return FarthestPoints(indices, reached)
