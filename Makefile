@@ -5,22 +5,46 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: demo test lint models bench extension test-blender clean
+.PHONY: help demo test lint models bench extension test-blender clean
 
-demo:  ## 16 latent-guided heads with all figures, in out/demo
-	$(SET_UP) runtime
-	$(PYTHON) batch/run.py generate --count 16 --distribution latent --seed 0 --replace --output out/demo
+help:
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
 
-test:  ## what a change has to pass
-	$(SET_UP) runtime test recipes
+demo: ## 16 heads from the latents of real faces, all different, with a report: out/demo
+	@$(SET_UP) runtime
+	@$(PYTHON) batch/run.py generate --count 16 --seed 0 --output out/demo --replace
+
+lint: ## style, types and banned imports
+	@$(SET_UP) runtime test
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+test: lint ## what every change has to pass
+	@$(SET_UP) recipes
 	$(PYTHON) -m pytest -m "not torch and not blender"
-	$(RECIPES) -m pytest -m torch
+	$(RECIPES) -m pytest -m torch tests/heads tests/mapping tests/recipes
 
-lint:  ## the quick part of `make test`
-	$(SET_UP) runtime test
-	$(PYTHON) -m ruff check .
-	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy
+models: ## remake every committed artifact of models/ (needs the research data; hours)
+	@$(SET_UP) runtime recipes
+	$(RECIPES) models/recipes/bake_anny_head.py
+	$(RECIPES) models/recipes/fit_face_crop.py
+	$(RECIPES) models/recipes/fit_natural_faces.py
+	$(PYTHON) models/recipes/make_backward.py
+
+bench: ## heads per second of each stage, from a run of its own: out/bench
+	@$(SET_UP) runtime
+	@$(PYTHON) batch/run.py generate --count 32 --distance 0.3 --no-comparison --seed 0 \
+		--output out/bench --replace
+	@$(PYTHON) tools/print_rates.py out/bench/report.json
+
+extension: ## the zip that Blender installs: dist/
+	@$(SET_UP) runtime
+	@$(PYTHON) tools/build_extension.py
+
+test-blender: ## the command line inside Debian's Blender 4.3 (root and debootstrap; 5 minutes)
+	@$(SET_UP) runtime
+	sh tools/test_blender.sh
+
+clean: ## remove environments, built files and output
+	rm -rf .venv .venv-recipes .mypy_cache .pytest_cache .ruff_cache models/built dist out

@@ -32,7 +32,8 @@ class _Axis:
         step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
         first = np.ceil(self.low / step - 1e-9)
         last = np.floor(self.high / step + 1e-9)
-        return [float(step * i) for i in np.arange(first, last + 1)]
+        # Adding zero turns -0 into 0.
+        return [float(step * i) + 0.0 for i in np.arange(first, last + 1)]
 
 
 def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, float]) -> str:
