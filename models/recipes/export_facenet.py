@@ -354,6 +354,8 @@ def load_torch_model(source: str) -> torch.nn.Module:
     data = read_file(path, f"give --source as {', '.join(TORCH_FILES)} or the path of a .pt file")
     if source in TORCH_SHA256:
         _check_hash(data, TORCH_SHA256[source], path, "delete the file, then download it again")
+    else:
+        print(f"no hash is pinned for this source; {path} has sha256 {_sha256(data)}")
     model: torch.nn.Module = inception_resnet.InceptionResnetV1().eval()
     model.load_state_dict(_read_weights(path, model))
     return model

@@ -59,9 +59,9 @@ class Faces:
 
 def detect(folder: Path) -> Faces:
     """Landmarks and boxes of the face in each photo that `folder`/photos.csv names."""
-    from faceie.mtcnn import detect_faces
-
     rows = read_rows(folder)
+    from faceie.mtcnn import detect_faces  # in the recipes' environment alone
+
     found = []
     bar = ProgressBar()
     for number, row in enumerate(rows, start=1):
