@@ -48,7 +48,7 @@ def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
         return image
     side = image.shape[0] // step
     blocks = image[: side * step, : side * step].reshape(side, step, side, step, 3)
-    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    return np.rint(blocks.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
 
 
 def _caption(

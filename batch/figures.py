@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from batch.reference import Reference
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
+from facegen_addon.mapping.roundtrip import GALLERY
 
 NEIGHBOURS = 3  # k of precision and recall
-OTHERS = 119  # own identity against so many other ones
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _own_identity(heads: HeadSet, reference: Reference) -> dict[str, float] | No
         return None
     return {
         name: metrics.own_identity_rate(
-            heads.requested, heads.achieved, reference.latents, others=OTHERS, centred=centred
+            heads.requested, heads.achieved, reference.latents, others=GALLERY, centred=centred
         )
         for name, centred in (("raw", False), ("centred", True))
     }
