@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -34,7 +36,8 @@ GRADES: tuple[Grade, ...] = get_args(Grade)
 LATENT_SIZE = 512
 
 # Heads descended on together: their activations stay in the processor's cache.
-_BLOCK = 128
+_BLOCK = 64
+_THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 
 
@@ -163,16 +166,23 @@ def invert(
     `progress(done, total)` is called after each block of heads.
     """
     z = region.project(start)
-    for first in range(0, len(z), _BLOCK):
-        rows = slice(first, first + _BLOCK)
+    blocks = [slice(first, first + _BLOCK) for first in range(0, len(z), _BLOCK)]
+
+    def descend(rows: slice) -> FloatArray:
         weight = None if disagreement_weight is None else disagreement_weight[rows]
+        return _projected_adam(
+            z[rows],
+            lambda block: inversion_cost(ensemble, block, latents[rows], settings, weight)[1],
+            region,
+            settings,
+        )
 
-        def cost_gradient(block: FloatArray, rows: slice = rows, weight: Any = weight) -> FloatArray:
-            return inversion_cost(ensemble, block, latents[rows], settings, weight)[1]
-
-        z[rows] = _projected_adam(z[rows], cost_gradient, region, settings)
-        if progress:
-            progress(min(first + _BLOCK, len(z)), len(z))
+    # NumPy lets go of the interpreter while it computes, so blocks run side by side.
+    with ThreadPoolExecutor(min(_THREADS, len(blocks)) or 1) as pool:
+        for rows, found in zip(blocks, pool.map(descend, blocks), strict=True):
+            z[rows] = found
+            if progress:
+                progress(min(rows.stop, len(z)), len(z))
     return z
 
 

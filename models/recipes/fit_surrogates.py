@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class StackedNetworks(nn.Module):
         members = options.members
         weights = [
             torch.randn(members, a, b, generator=generator) / math.sqrt(a)
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in pairwise(sizes)
         ]
         biases = [torch.zeros(members, 1, size) for size in sizes[1:]]
         biases[-1] += 2 * math.sqrt(len(mean_latent)) * torch.from_numpy(mean_latent)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pairs (standardised parameters, latent of the rendered head): training data of the backward mapping.
+"""Pairs (standardised parameters, latent of the rendered head), on which B is trained.
 
 Rendering writes them as chunks below `models/built/pairs_<model>/<batch>/`; all chunks of all
 batches, packed, are the committed table `models/pairs_<model>.npz`.
@@ -96,12 +96,14 @@ def read_batch(folder: Path) -> tuple[Pairs, np.ndarray]:
     return Pairs(joined["z"].astype(np.float32), _unit(joined["latents"])), joined["usable"]
 
 
-def load_pairs(model: str, table: ParameterTable) -> Pairs:
+def load_pairs(model: str, table: ParameterTable, from_table: bool = False) -> Pairs:
     """All pairs: of the work folder where rendering has left any, else of the committed table.
+
+    `from_table` takes the committed table in any case.
 
     UserError where there are none, or where they belong to another version of the head model.
     """
-    batches = batch_names(model)
+    batches = [] if from_table else batch_names(model)
     pairs = _joined_batches(model, batches) if batches else _read_table(model, table)
     if pairs.z.shape[1] != len(table.guided):
         raise UserError(

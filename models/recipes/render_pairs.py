@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Render heads and embed them: the pairs (parameters, latent) that the backward mapping learns from.
+"""Render heads and embed them: the pairs (parameters, latent) that B learns from.
 
     render_pairs.py initial --count 4000 --workers 2     heads of the prior and wider draws
     render_pairs.py round 1 --workers 2                  heads that train_backward.py proposed
@@ -69,7 +69,7 @@ def render_share(
 ) -> Iterator[int]:
     """Render this worker's chunks of z (N, G); yields after each head or chunk found done.
 
-    `share` (i, n): chunks i, i + n, i + 2n, ... The yielded number says how many heads it stands for.
+    `share` (i, n): chunks i, i + n, i + 2n, ... A yielded number counts heads.
     """
     starts = range(0, len(z), pairs.CHUNK)
     for index, start in list(enumerate(starts))[share[0] :: share[1]]:
@@ -122,9 +122,7 @@ def _of_workers(z: np.ndarray, folder: Path, options: argparse.Namespace) -> Ite
         raise UserError(f"a render worker ended with status {failed[0]}; run again to resume")
 
 
-def _start_worker(
-    heads: Path, index: int, options: argparse.Namespace
-) -> subprocess.Popen[str]:
+def _start_worker(heads: Path, index: int, options: argparse.Namespace) -> subprocess.Popen[str]:
     command = [
         sys.executable, str(Path(__file__)), "worker", str(heads),
         "--share", str(index), str(options.workers), "--threads", str(options.threads),
@@ -158,13 +156,16 @@ def _merged_counts(streams: list[IO[str]]) -> Iterator[int]:
 def load_forward(model: HeadModel, samples: int, threads: int) -> Forward:
     """F by Blender and FaceNet, on `threads` threads."""
     # Imported here: only processes that render need bpy.
+    import bpy
+
     from facegen_addon.mapping.encoder import Encoder
     from facegen_addon.scene.forward import ForwardMapping
     from facegen_addon.scene.render import HeadRenderer, RenderSettings
 
-    renderer = HeadRenderer(model, RenderSettings(samples=samples, threads=threads))
-    forward = ForwardMapping(renderer, Encoder.load(threads=threads))
-    return forward.embed_heads  # type: ignore[no-any-return]
+    renderer = HeadRenderer(model, RenderSettings(samples=samples, face_only=True))
+    for scene in bpy.data.scenes:
+        scene.render.threads_mode, scene.render.threads = "FIXED", threads
+    return ForwardMapping(renderer, Encoder.load(threads=threads)).embed_heads  # type: ignore[no-any-return]
 
 
 def run_worker(options: argparse.Namespace) -> None:

@@ -17,13 +17,15 @@ import os
 import sys
 from pathlib import Path
 
+# Threads that spin while they wait make training ten times slower where another process runs:
+# torch's are told not to, and NumPy's are replaced by inversion's own, one a block of heads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-# Threads that spin while they wait make training ten times slower where another process runs.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from batch.progress import ProgressBar
 from facegen_addon.artifacts import artifact, models_directory, read_npz
@@ -54,7 +56,7 @@ def train_surrogates(options: argparse.Namespace) -> None:
     from models.recipes.fit_surrogates import SurrogateOptions, fit_surrogates
 
     table = load_head_model(options.model).table
-    data = pairs.load_pairs(options.model, table)
+    data = pairs.load_pairs(options.model, table, options.from_table)
     start = SurrogateEnsemble.load(options.model) if options.warm else None
     shape = SurrogateOptions(
         members=options.members, width=options.width, epochs=options.epochs, seed=options.seed
@@ -75,21 +77,26 @@ def train_surrogates(options: argparse.Namespace) -> None:
 
 
 def inverted(
-    model: str,
+    options: argparse.Namespace,
     table: ParameterTable,
     latents: np.ndarray,
     disagreement_weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """z (N, G) found for latents (N, 512) from kernel ridge on."""
-    data = pairs.load_pairs(model, table)
+    data = pairs.load_pairs(options.model, table, options.from_table)
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
     settings = InversionSettings(steps=PROPOSAL_STEPS)
     bar = ProgressBar()
     return invert(
-        SurrogateEnsemble.load(model), latents, start, TrustRegion.of(table, settings), settings,
-        disagreement_weight, lambda i, n: bar.update("inversion", i, n),
-    )  # fmt: skip
+        SurrogateEnsemble.load(options.model),
+        latents,
+        start,
+        TrustRegion.of(table, settings),
+        settings,
+        disagreement_weight,
+        lambda i, n: bar.update("inversion", i, n),
+    )
 
 
 def propose(options: argparse.Namespace) -> None:
@@ -101,7 +108,7 @@ def propose(options: argparse.Namespace) -> None:
         options.count, real_latents.fit_latents(), natural, rng
     )
     weight = np.resize(PROPOSAL_WEIGHTS, len(latents)).astype(np.float32)
-    z = inverted(options.model, table, latents, weight)
+    z = inverted(options, table, latents, weight)
     jittered = rng.random(len(z)) < JITTERED_SHARE
     z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
     z = pairs.quantised(TrustRegion.of(table, InversionSettings()).project(z))
@@ -151,7 +158,7 @@ def distil(options: argparse.Namespace) -> None:
         options.count, real_latents.fit_latents(), NaturalFaces.load(),
         np.random.default_rng([options.seed, 1 << 20]),
     )  # fmt: skip
-    found = inverted(options.model, table, latents)
+    found = inverted(options, table, latents)
     settings, bar = InversionSettings(), ProgressBar()
     network = fit_direct(
         latents, found, SurrogateEnsemble.load(options.model), TrustRegion.of(table, settings),
@@ -194,6 +201,9 @@ def make_parser() -> argparse.ArgumentParser:
     for command in (surrogates, proposing, reporting, distilling):
         command.add_argument("--model", default="anny", help="head model of the catalogue")
         command.add_argument("--seed", type=int, default=0)
+        command.add_argument(
+            "--from-table", action="store_true", help="the committed pairs, not the work folder's"
+        )
     return parser
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the direct network as ONNX: spelt out node by node, so that equal weights give equal bytes."""
+"""Write the direct network as ONNX, node by node, so that equal weights give equal bytes."""
 
 from __future__ import annotations
 

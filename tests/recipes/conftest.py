@@ -2,7 +2,11 @@
 """A models folder of its own, a synthetic head model in the catalogue, synthetic real faces."""
 
 import json
+import os
 from pathlib import Path
+
+# Before torch starts its threads: spinning ones are ten times slower on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stand-in for rendering and FaceNet, known in closed form, so that recipes are tested in seconds.
+"""A stand-in for rendering and FaceNet in closed form, so that recipes are tested in seconds.
 
 Only tests use it: no committed artifact may come from it.
 """

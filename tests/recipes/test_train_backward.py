@@ -9,15 +9,13 @@ import pytest
 pytest.importorskip("torch", reason="torch is in the recipes' environment only")
 pytestmark = pytest.mark.torch
 
+import torch
+
 from facegen_addon.artifacts import read_index
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings
 from facegen_addon.mapping.roundtrip import make_roundtrip
-# train_backward comes first: it tells OpenMP how to wait before torch starts it.
-from models.recipes import train_backward  # isort: skip
-import torch
-
-from models.recipes import fit_surrogates, pairs, real_latents, render_pairs
+from models.recipes import fit_surrogates, pairs, real_latents, render_pairs, train_backward
 from tests.recipes.conftest import SyntheticNature
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead
 
@@ -33,7 +31,7 @@ def trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> BackwardMapping:
     """Everything once: initial pairs, surrogates, one round, surrogates again, distillation."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     rng = np.random.default_rng(5)
     monkeypatch.setattr(train_backward.NaturalFaces, "load", lambda: nature)
     monkeypatch.setattr(real_latents, "fit_latents", lambda: nature.sample(rng, 300))

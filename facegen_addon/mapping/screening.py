@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Choose, before anything is rendered, which heads are likely to differ from one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..latent.natural import NaturalFaces
+from ..latent.selection import farthest_point_order
+from ..latent.sphere import cosine_distance_matrix, normalise
+from .backward import BackwardMapping, Progress, invert
+from .surrogate import FloatArray
+
+# Latents drawn for each head proposed; the direct grade sorts the many, the refined the few.
+_DRAWN_PER_HEAD, _DRAWN_AT_LEAST = 10, 3000
+
+# Heads are pushed to this much beyond the distance: renders fall short of surrogates by about it.
+_MARGIN = 0.06
+_PUSHES, _PUSH_STRENGTH, _STEPS_PER_PUSH = 8, 0.5, 20
+
+
+@dataclass(frozen=True)
+class VarietyProposal:
+    """Heads in the order in which to render them, the most different ones first.
+
+    Attributes:
+        requested: (n, 512) latents asked for.
+        parameters: (n, P).
+        predicted: (n, 512) where the surrogates expect the rendered heads.
+    """
+
+    requested: FloatArray
+    parameters: NDArray[np.float64]
+    predicted: FloatArray
+
+
+def propose_variety(
+    backward: BackwardMapping,
+    natural: NaturalFaces,
+    rng: np.random.Generator,
+    n: int,
+    distance: float,
+    progress: Progress | None = None,
+) -> VarietyProposal:
+    """Propose n heads of which as many as possible are mutually `distance` apart.
+
+    Latents are drawn where real faces lie; those whose heads are predicted to be farthest from one
+    another are refined, then pushed apart where the prediction is nearer than the distance.
+    """
+    drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
+    rough = backward.predicted(backward.standardised(drawn, "direct"))
+    wanted = drawn[farthest_point_order(rough, n).indices]
+    z = backward.standardised(wanted, "refined", progress)
+    order = farthest_point_order(backward.predicted(z))
+    wanted, z = wanted[order.indices], z[order.indices]
+    # Those which the rest crowds out anyway would only push the others about.
+    front = int(np.sum(order.distances >= 0.8 * distance))
+    wanted[:front], z[:front] = spread(backward, wanted[:front], z[:front], distance)
+    order = farthest_point_order(backward.predicted(z))
+    z = z[order.indices]
+    return VarietyProposal(
+        wanted[order.indices], backward.table.from_standardised(z), backward.predicted(z)
+    )
+
+
+def spread(
+    backward: BackwardMapping, wanted: FloatArray, z: FloatArray, distance: float
+) -> tuple[FloatArray, FloatArray]:
+    """Push latents (n, 512) and their heads z (n, G) apart until `distance` is predicted.
+
+    Each push moves a latent away from the heads that are too near, and inverts again.
+    """
+    settings = replace(backward.settings, steps=_STEPS_PER_PUSH)
+    for _ in range(_PUSHES):
+        predicted = backward.predicted(z)
+        lacking = distance + _MARGIN - cosine_distance_matrix(predicted)
+        np.fill_diagonal(lacking, 0)
+        if lacking.max() <= 0:
+            break
+        push = np.maximum(lacking, 0) @ predicted
+        wanted = normalise(wanted - _PUSH_STRENGTH * push).astype(np.float32)
+        z = invert(backward.ensemble, wanted, z, backward.region, settings)
+    return wanted, z
