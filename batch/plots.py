@@ -10,6 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
+_MAP_HEIGHT = 460
+
+# A set keeps its colour from plot to plot; a series of another name has the first.
+_COLOURS = {"run": "s0", "uniform": "s1", "prior": "s2", "real": "s3"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, f
     x = _x_axis(0.0, high)
     y = _y_axis(0.0, max(float(share.max()) for share in shares.values()) * 1.08)
     parts = [_frame(x, y, label, "share of pairs")]
-    for number, share in enumerate(shares.values()):
+    for name, share in shares.items():
         corners = [f"{x(0):.1f},{y(0):.1f}"]
         for i, height in enumerate(share):
             corners += [
@@ -59,7 +63,7 @@ def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, f
                 f"{x(edges[i + 1]):.1f},{y(height):.1f}",
             ]
         corners.append(f"{x(high):.1f},{y(0):.1f}")
-        parts.append(f'<polygon class="area s{number}" points="{" ".join(corners)}"/>')
+        parts.append(f'<polygon class="area {_colour(name)}" points="{" ".join(corners)}"/>')
     parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
     return _svg(parts, list(series), f"Histogram: {label}")
 
@@ -77,9 +81,9 @@ def curve(
     )
     y = _y_axis(0.0, max(1.0, 1.08 * max(float(b.max()) for _, b in data.values())))
     parts = [_frame(x, y, label_x, label_y)]
-    for number, (a, b) in enumerate(data.values()):
+    for name, (a, b) in data.items():
         points = " ".join(f"{x(u):.1f},{y(v):.1f}" for u, v in zip(a, b, strict=True))
-        parts.append(f'<polyline class="line s{number}" points="{points}"/>')
+        parts.append(f'<polyline class="line {_colour(name)}" points="{points}"/>')
     parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
     return _svg(parts, list(series), f"{label_y} over {label_x}")
 
@@ -96,7 +100,7 @@ def latent_map(
     low, high = everything.min(0), everything.max(0)
     margin = 0.06 * (high - low + 1e-9)
     x = _x_axis(float(low[0] - margin[0]), float(high[0] + margin[0]))
-    y = _y_axis(float(low[1] - margin[1]), float(high[1] + margin[1]))
+    y = _y_axis(float(low[1] - margin[1]), float(high[1] + margin[1]), _MAP_HEIGHT)
     parts = [_frame(x, y, "first principal direction", "second")]
     if arrows:
         for (a, b), (c, d) in zip(*arrows, strict=True):
@@ -104,9 +108,9 @@ def latent_map(
                 f'<line class="arrow" x1="{x(a):.1f}" y1="{y(b):.1f}" x2="{x(c):.1f}"'
                 f' y2="{y(d):.1f}" marker-end="url(#tip)"/>'
             )
-    for number, cloud in reversed(list(enumerate(points.values()))):
+    for name, cloud in reversed(list(points.items())):
         parts += [
-            f'<circle class="dot s{number}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"/>'
+            f'<circle class="dot {_colour(name)}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"/>'
             for a, b in cloud
         ]
     first = next(iter(points.values()))
@@ -115,7 +119,7 @@ def latent_map(
             f'<text class="number" x="{x(a) + 5:.1f}" y="{y(b) - 4:.1f}">{i}</text>'
             for i, (a, b) in enumerate(first)
         ]
-    return _svg(parts, list(points), "Map of the latents")
+    return _svg(parts, list(points), "Map of the latents", _MAP_HEIGHT)
 
 
 def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: str) -> str:
@@ -135,10 +139,11 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: st
             f'<text class="tick" text-anchor="end" x="{left - 8}" y="{top + band / 2 + 1:.1f}">'
             f"{html.escape(group)}</text>"
         )
-        for number, values in enumerate(series.values()):
+        for number, (name, values) in enumerate(series.items()):
+            width = x(values[row]) - left
             parts.append(
-                f'<rect class="bar s{number}" x="{left}" y="{top + 9 * number:.1f}" height="8"'
-                f' width="{x(values[row]) - left:.1f}" rx="2"/>'
+                f'<rect class="bar {_colour(name)}" x="{left}" y="{top + 9 * number}" height="8"'
+                f' width="{width:.1f}" rx="2"/>'
             )
     parts.append(
         f'<text class="label" text-anchor="middle" x="{(left + _WIDTH) / 2}" y="{height - 6}">'
@@ -147,12 +152,16 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: st
     return _svg(parts, list(series), label, height)
 
 
+def _colour(name: str) -> str:
+    return _COLOURS.get(name, "s0")
+
+
 def _x_axis(low: float, high: float) -> _Axis:
     return _Axis(low, high, _LEFT, _WIDTH - _RIGHT)
 
 
-def _y_axis(low: float, high: float) -> _Axis:
-    return _Axis(low, high, _HEIGHT - _BOTTOM, _TOP)
+def _y_axis(low: float, high: float, height: float = _HEIGHT) -> _Axis:
+    return _Axis(low, high, height - _BOTTOM, _TOP)
 
 
 def _frame(x: _Axis, y: _Axis, label_x: str, label_y: str) -> str:
@@ -165,7 +174,7 @@ def _frame(x: _Axis, y: _Axis, label_x: str, label_y: str) -> str:
     middle = (y.start + y.end) / 2
     return "".join(parts) + (
         f'<text class="label" text-anchor="middle" x="{(x.start + x.end) / 2}"'
-        f' y="{_HEIGHT - 6}">{html.escape(label_x)}</text>'
+        f' y="{y.start + _BOTTOM - 6}">{html.escape(label_x)}</text>'
         f'<text class="label" text-anchor="middle" transform="translate(12 {middle}) rotate(-90)">'
         f"{html.escape(label_y)}</text>"
     )
@@ -185,8 +194,7 @@ def _vertical_mark(x: _Axis, y: _Axis, name: str, position: float) -> str:
 
 def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: float = _HEIGHT) -> str:
     legend = "".join(
-        f'<span><i class="s{number}"></i>{html.escape(name)}</span>'
-        for number, name in enumerate(names)
+        f'<span><i class="{_colour(name)}"></i>{html.escape(name)}</span>' for name in names
     )
     return (
         f'<div class="legend">{legend}</div>'
