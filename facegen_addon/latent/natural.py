@@ -2,7 +2,7 @@
 """Where real faces live on the sphere: a density fitted to many people, kept as statistics only.
 
 A face's direction is that of a normal vector in the plane of the leading principal axes: a mixture
-of some twenty groups of people, each with mean, covariance and a few spreads (from close to the
+of sixteen groups of people, each with mean, covariance and a few spreads (from close to the
 group's typical face to far from it). The few axes beyond, of next to no variance, are normal and
 alike for all groups. The density on the sphere is that of the directions (projected normal).
 """
