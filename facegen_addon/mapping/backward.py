@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..artifacts import artifact, load_onnx
+from ..artifacts import artifact, load_npz, load_onnx
 from ..errors import UserError
 from ..heads.parameters import ParameterTable
 from .surrogate import FloatArray, SurrogateEnsemble
@@ -34,6 +34,8 @@ Progress = Callable[[int, int], None]
 
 GRADES: tuple[Grade, ...] = get_args(Grade)
 LATENT_SIZE = 512
+PRECISION = "prior_precision"
+"""Array beside the surrogates' weights: (G, G) inverse correlations of the prior."""
 
 # Heads descended on together: their activations stay in the processor's cache.
 _BLOCK = 64
@@ -48,6 +50,8 @@ class InversionSettings:
     Attributes:
         disagreement_weight: price of the surrogates' disagreement, in units of cosine distance.
         soft_limit, soft_limit_weight: |z| beyond the limit costs weight * excess^2 a parameter.
+        correlation_weight: price of what the prior's correlations forbid, e.g. grey hair on the
+            young: weight * excess^2 of the mean squared Mahalanobis length beyond its mean of 1.
         overall_rms, group_rms: root mean square of one head's parameters never exceeds these.
         steps, learning_rate: of Adam; the rate falls to zero along a half cosine.
     """
@@ -55,6 +59,7 @@ class InversionSettings:
     disagreement_weight: float = 2.0
     soft_limit: float = 1.8
     soft_limit_weight: float = 0.05
+    correlation_weight: float = 1.0
     overall_rms: float = 1.0
     group_rms: Mapping[str, float] = field(
         default_factory=lambda: {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6}
@@ -82,15 +87,24 @@ class TrustRegion:
     Attributes:
         low, high: (G,) ranges of the guided parameters; both contain the mean, 0.
         balls: (columns, largest root mean square) of each bounded group, the whole head last.
+        precision: (G, G) inverse correlations of the prior.
     """
 
     low: FloatArray
     high: FloatArray
     balls: tuple[tuple[NDArray[np.intp], float], ...]
+    precision: FloatArray
 
     @classmethod
-    def of(cls, table: ParameterTable, settings: InversionSettings) -> TrustRegion:
-        """The region of a head model's table; UserError if a bounded group is not in it."""
+    def of(
+        cls, table: ParameterTable, settings: InversionSettings, precision: np.ndarray
+    ) -> TrustRegion:
+        """The region of a head model's table; UserError if the other parts do not belong to it."""
+        if precision.shape != (len(table.guided),) * 2:
+            raise UserError(
+                f"the prior's precision has shape {precision.shape}, the head model guides"
+                f" {len(table.guided)} parameters: run `make models`"
+            )
         groups = table.guided_groups()
         unknown = settings.group_rms.keys() - groups.keys()
         if unknown:
@@ -99,7 +113,8 @@ class TrustRegion:
             )
         low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
         balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
-        return cls(low, high, (*balls, (np.arange(len(low)), settings.overall_rms)))
+        balls.append((np.arange(len(low)), settings.overall_rms))
+        return cls(low, high, tuple(balls), np.asarray(precision, np.float32))
 
     def project(self, z: np.ndarray) -> FloatArray:
         """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
@@ -118,6 +133,7 @@ def inversion_cost(
     ensemble: SurrogateEnsemble,
     z: np.ndarray,
     latents: np.ndarray,
+    region: TrustRegion,
     settings: InversionSettings,
     disagreement_weight: np.ndarray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
@@ -130,7 +146,8 @@ def inversion_cost(
 
     Returns:
         costs (N,): mean cosine distance of the members to the latent, plus the weighted
-        disagreement 1 - |mean of members|^2, plus the soft limit; and their gradient (N, G).
+        disagreement 1 - |mean of members|^2, plus the soft limit and the correlations' price; and
+        their gradient (N, G).
     """
     weight = np.full(len(z), settings.disagreement_weight, np.float32)
     if disagreement_weight is not None:
@@ -139,16 +156,20 @@ def inversion_cost(
     mean = tape.members.mean(axis=0)
     disagreement = 1 - np.einsum("nk,nk->n", mean, mean)
     excess = np.maximum(np.abs(z) - settings.soft_limit, 0)
+    whitened = z @ region.precision
+    unnatural = np.maximum(np.mean(whitened * z, axis=1) - 1, 0)
     costs = (
         1
         - np.einsum("nk,nk->n", mean, latents)
         + weight * disagreement
         + settings.soft_limit_weight * np.sum(excess**2, axis=1)
+        + settings.correlation_weight * unnatural**2
     )
     # The members' mean is all that the cost sees, so one gradient serves every member.
     to_member = -(latents + 2 * weight[:, None] * mean) / len(tape.members)
     gradient = ensemble.backward(tape, to_member[None])
     gradient += 2 * settings.soft_limit_weight * excess * np.sign(z)
+    gradient += 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
     return costs, gradient
 
 
@@ -172,7 +193,7 @@ def invert(
         weight = None if disagreement_weight is None else disagreement_weight[rows]
         return _projected_adam(
             z[rows],
-            lambda block: inversion_cost(ensemble, block, latents[rows], settings, weight)[1],
+            lambda z: inversion_cost(ensemble, z, latents[rows], region, settings, weight)[1],
             region,
             settings,
         )
@@ -204,31 +225,41 @@ def _projected_adam(
     return z
 
 
+def load_inversion(
+    name: str, table: ParameterTable
+) -> tuple[SurrogateEnsemble, TrustRegion, InversionSettings]:
+    """All that inversion needs, from the registered surrogates of head model `name`."""
+    settings = InversionSettings.from_mapping(artifact(f"surrogate_{name}").facts["inversion"])
+    arrays = load_npz(f"surrogate_{name}")
+    if PRECISION not in arrays:
+        raise UserError(f"the surrogates of {name!r} lack {PRECISION}: run `make models`")
+    region = TrustRegion.of(table, settings, arrays[PRECISION])
+    return SurrogateEnsemble.from_arrays(arrays), region, settings
+
+
 @dataclass(frozen=True)
 class BackwardMapping:
     """Latents -> parameters of one head model; see the module's docstring for the grades."""
 
     table: ParameterTable
     ensemble: SurrogateEnsemble
-    network: onnxruntime.InferenceSession
     region: TrustRegion
     settings: InversionSettings
+    network: onnxruntime.InferenceSession
 
     @classmethod
     def load(cls, name: str, table: ParameterTable) -> BackwardMapping:
         """The registered mapping of head model `name`; UserError if missing, damaged or stale."""
-        facts = artifact(f"surrogate_{name}").facts
-        settings = InversionSettings.from_mapping(facts.get("inversion", {}))
-        network = load_onnx(f"backward_{name}")
-        return cls.assemble(table, SurrogateEnsemble.load(name), network, settings)
+        return cls.assemble(table, *load_inversion(name, table), load_onnx(f"backward_{name}"))
 
     @classmethod
     def assemble(
         cls,
         table: ParameterTable,
         ensemble: SurrogateEnsemble,
-        network: onnxruntime.InferenceSession,
+        region: TrustRegion,
         settings: InversionSettings,
+        network: onnxruntime.InferenceSession,
     ) -> BackwardMapping:
         """Put parts together after checking that they speak of the same guided parameters."""
         widths = {
@@ -241,7 +272,7 @@ class BackwardMapping:
                     f"the {part} {width} parameters, the head model guides {len(table.guided)}:"
                     " run `make models`"
                 )
-        return cls(table, ensemble, network, TrustRegion.of(table, settings), settings)
+        return cls(table, ensemble, region, settings, network)
 
     def parameters(
         self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts import load_npz, read_npz
+from ..artifacts import load_npz
 from ..errors import UserError
 
 FloatArray = NDArray[np.float32]
@@ -46,11 +45,6 @@ class SurrogateEnsemble:
     def load(cls, name: str) -> SurrogateEnsemble:
         """The registered ensemble of the head model `name`; UserError if missing or damaged."""
         return cls.from_arrays(load_npz(f"surrogate_{name}"))
-
-    @classmethod
-    def from_file(cls, path: Path) -> SurrogateEnsemble:
-        """An ensemble that is not registered yet; UserError if missing or damaged."""
-        return cls.from_arrays(read_npz(path))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SurrogateEnsemble:

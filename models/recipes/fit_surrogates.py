@@ -194,7 +194,7 @@ def fit_direct(
             z = network(inputs[rows])
             values, wanted = z.detach().numpy(), latents[rows]
             # The ensemble's gradient is NumPy's, so the cost stands in one place only.
-            gradient = inversion_cost(ensemble, values, wanted, settings)[1]
+            gradient = inversion_cost(ensemble, values, wanted, region, settings)[1]
             gradient += 2 * options.found_weight / found.shape[1] * (values - found[rows])
             gradient += 2 * options.outside_weight * (values - region.project(values))
             optimiser.zero_grad()

@@ -3,6 +3,7 @@
 
     train_backward.py surrogates                 fit the ensemble to all pairs so far
     train_backward.py surrogates --warm --epochs 12    go on from the present one (cheap)
+    train_backward.py settings                   after a change of InversionSettings alone
     train_backward.py propose 1 --count 600      heads worth rendering next, for round 1
     train_backward.py rounds                     what the rounds promised and what renders said
     train_backward.py distil                     the direct network, from inversions
@@ -15,7 +16,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 # Threads that spin while they wait make training ten times slower where another process runs:
 # torch's are told not to, and NumPy's are replaced by inversion's own, one a block of heads.
@@ -31,10 +34,17 @@ from batch.progress import ProgressBar
 from facegen_addon.artifacts import artifact, models_directory, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.backward import InversionSettings, TrustRegion, invert
+from facegen_addon.mapping.backward import (
+    PRECISION,
+    InversionSettings,
+    TrustRegion,
+    invert,
+    load_inversion,
+)
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from models.recipes import pairs, real_latents
 from models.recipes.baselines import KernelRidge
@@ -46,6 +56,7 @@ PROPOSAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 
 JITTERED_SHARE, JITTER = 0.25, 0.3
 _START_PAIRS = 3000
+_SHRINKAGE = 0.1
 _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
 
@@ -64,16 +75,39 @@ def train_surrogates(options: argparse.Namespace) -> None:
     bar = ProgressBar()
     stage = f"surrogates, {len(data)} pairs"
     ensemble, score = fit_surrogates(data, shape, start, lambda i, n: bar.update(stage, i, n))
-    path = models_directory() / f"surrogate_{options.model}.npz"
-    np.savez(path, **ensemble.arrays())  # type: ignore[arg-type]
-    settings = InversionSettings()
-    TrustRegion.of(table, settings)
-    register(
-        f"surrogate_{options.model}", path, licence=_LICENCE, source=_SOURCE,
-        recipe="train_backward.py", pairs=len(data), held_out_median_distance=round(score, 4),
-        inversion=settings.as_mapping(),
-    )  # fmt: skip
+    facts = {"pairs": len(data), "held_out_median_distance": round(score, 4)}
+    path = enter_surrogates(load_head_model(options.model), ensemble, facts)
     print(f"{path.name}: held-out median cosine distance {score:.4f} ({len(data)} pairs)")
+
+
+def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[str, Any]) -> Path:
+    """Write and register the ensemble, the prior's precision and the present settings."""
+    precision, settings = prior_precision(model), InversionSettings()
+    TrustRegion.of(model.table, settings, precision)
+    path = models_directory() / f"surrogate_{model.name}.npz"
+    arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    register(
+        f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
+        recipe="train_backward.py", inversion=settings.as_mapping(), **facts,
+    )  # fmt: skip
+    return path
+
+
+def prior_precision(model: HeadModel) -> np.ndarray:
+    """(G, G) inverse of the prior's correlations, shrunk: shares that sum to 1 have no inverse."""
+    z = model.table.standardise(model.sample_prior(np.random.default_rng(0), 20_000))
+    shrunk = (1 - _SHRINKAGE) * (z.T @ z) / len(z) + _SHRINKAGE * np.eye(z.shape[1])
+    inverse: np.ndarray = np.linalg.inv(shrunk)
+    return inverse
+
+
+def enter_settings(options: argparse.Namespace) -> None:
+    """Enter the present `InversionSettings` beside the surrogates that are there."""
+    known = artifact(f"surrogate_{options.model}").facts
+    facts = {key: known[key] for key in ("pairs", "held_out_median_distance")}
+    ensemble = SurrogateEnsemble.load(options.model)
+    enter_surrogates(load_head_model(options.model), ensemble, facts)
 
 
 def inverted(
@@ -86,14 +120,14 @@ def inverted(
     data = pairs.load_pairs(options.model, table, options.from_table)
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
-    settings = InversionSettings(steps=PROPOSAL_STEPS)
+    ensemble, region, settings = load_inversion(options.model, table)
     bar = ProgressBar()
     return invert(
-        SurrogateEnsemble.load(options.model),
+        ensemble,
         latents,
         start,
-        TrustRegion.of(table, settings),
-        settings,
+        region,
+        replace(settings, steps=PROPOSAL_STEPS),
         disagreement_weight,
         lambda i, n: bar.update("inversion", i, n),
     )
@@ -111,8 +145,9 @@ def propose(options: argparse.Namespace) -> None:
     z = inverted(options, table, latents, weight)
     jittered = rng.random(len(z)) < JITTERED_SHARE
     z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
-    z = pairs.quantised(TrustRegion.of(table, InversionSettings()).project(z))
-    predicted = SurrogateEnsemble.load(options.model).predict(z)[0]
+    ensemble, region, _ = load_inversion(options.model, table)
+    z = pairs.quantised(region.project(z))
+    predicted = ensemble.predict(z)[0]
     path = pairs.proposal_path(options.model, options.number)
     pairs.save_npz(
         path, z=z, requested=latents, weight=weight, jittered=jittered,
@@ -159,10 +194,10 @@ def distil(options: argparse.Namespace) -> None:
         np.random.default_rng([options.seed, 1 << 20]),
     )  # fmt: skip
     found = inverted(options, table, latents)
-    settings, bar = InversionSettings(), ProgressBar()
+    bar = ProgressBar()
     network = fit_direct(
-        latents, found, SurrogateEnsemble.load(options.model), TrustRegion.of(table, settings),
-        settings, DirectOptions(epochs=options.epochs, width=options.width, seed=options.seed),
+        latents, found, *load_inversion(options.model, table),
+        DirectOptions(epochs=options.epochs, width=options.width, seed=options.seed),
         lambda i, n: bar.update("direct network", i, n),
     )  # fmt: skip
     path = models_directory() / f"backward_{options.model}.onnx"
@@ -187,6 +222,8 @@ def make_parser() -> argparse.ArgumentParser:
     surrogates.add_argument("--epochs", type=pairs.positive, default=30)
     surrogates.add_argument("--warm", action="store_true", help="go on from the present ensemble")
     surrogates.set_defaults(run=train_surrogates)
+    settings = commands.add_parser("settings", help="register changed inversion settings")
+    settings.set_defaults(run=enter_settings)
     proposing = commands.add_parser("propose", help="heads worth rendering next")
     proposing.add_argument("number", type=pairs.positive, help="of the round")
     proposing.add_argument("--count", type=pairs.positive, default=600)
@@ -198,7 +235,7 @@ def make_parser() -> argparse.ArgumentParser:
     distilling.add_argument("--width", type=pairs.positive, default=1024)
     distilling.add_argument("--epochs", type=pairs.positive, default=40)
     distilling.set_defaults(run=distil)
-    for command in (surrogates, proposing, reporting, distilling):
+    for command in (surrogates, settings, proposing, reporting, distilling):
         command.add_argument("--model", default="anny", help="head model of the catalogue")
         command.add_argument("--seed", type=int, default=0)
         command.add_argument(

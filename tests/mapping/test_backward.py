@@ -27,7 +27,8 @@ from tests.recipes.synthetic import synthetic_table
 
 TABLE = synthetic_table(16)
 SETTINGS = InversionSettings()
-REGION = TrustRegion.of(TABLE, SETTINGS)
+PRECISION = np.eye(16) + 0.3 * np.ones((16, 16))
+REGION = TrustRegion.of(TABLE, SETTINGS, PRECISION)
 
 
 def small_ensemble(inputs: int = 16, members: int = 3) -> SurrogateEnsemble:
@@ -62,7 +63,7 @@ class LinearNetwork:
 @pytest.fixture(scope="module")
 def backward() -> BackwardMapping:
     ensemble = small_ensemble()
-    return BackwardMapping.assemble(TABLE, ensemble, LinearNetwork(ensemble), SETTINGS)  # type: ignore[arg-type]
+    return BackwardMapping.assemble(TABLE, ensemble, REGION, SETTINGS, LinearNetwork(ensemble))  # type: ignore[arg-type]
 
 
 def reachable_latents(backward: BackwardMapping, n: int, seed: int = 1) -> np.ndarray:
@@ -78,9 +79,9 @@ def test_cost_gradient_agrees_with_finite_differences(own_weight: bool) -> None:
     weight = rng.uniform(0.5, 4, 5) if own_weight else None
 
     def cost(at: np.ndarray) -> np.ndarray:
-        return inversion_cost(ensemble, at, latents, SETTINGS, weight)[0]
+        return inversion_cost(ensemble, at, latents, REGION, SETTINGS, weight)[0]
 
-    gradient, step = inversion_cost(ensemble, z, latents, SETTINGS, weight)[1], 1e-2
+    gradient, step = inversion_cost(ensemble, z, latents, REGION, SETTINGS, weight)[1], 1e-2
     for column in range(16):
         shift = step * (np.arange(16) == column)
         expected = (cost(z + shift) - cost(z - shift)) / (2 * step)
@@ -104,9 +105,25 @@ def test_bounded_groups_are_the_issues() -> None:
     assert bounds[tuple(range(16))] == 1.0
 
 
+def test_heads_that_break_correlations_cost_more() -> None:
+    """The precision of REGION forbids what all parameters do together."""
+    ensemble, latents = small_ensemble(), np.eye(512, dtype=np.float32)[:2]
+    together = 1.2 * np.ones(16)
+    z = np.stack([together, together * np.resize([1, -1], 16)])
+    free = InversionSettings(correlation_weight=0)
+    extra = [inversion_cost(ensemble, z, latents, REGION, s)[0] for s in (SETTINGS, free)]
+    costs = extra[0] - extra[1]
+    assert costs[0] > 10 * costs[1] > 0
+
+
+def test_precision_of_another_model_is_refused() -> None:
+    with pytest.raises(UserError, match="make models"):
+        TrustRegion.of(TABLE, SETTINGS, np.eye(15))
+
+
 def test_unknown_bounded_group_is_refused() -> None:
     with pytest.raises(UserError, match="antlers"):
-        TrustRegion.of(TABLE, InversionSettings(group_rms={"antlers": 0.6}))
+        TrustRegion.of(TABLE, InversionSettings(group_rms={"antlers": 0.6}), PRECISION)
 
 
 def test_refined_grade_finds_reachable_latents(backward: BackwardMapping) -> None:
@@ -179,8 +196,9 @@ def test_parts_of_different_models_are_refused() -> None:
         BackwardMapping.assemble(
             TABLE,
             small_ensemble(),
-            LinearNetwork(small_ensemble(17)),  # type: ignore[arg-type]
+            REGION,
             SETTINGS,
+            LinearNetwork(small_ensemble(17)),  # type: ignore[arg-type]
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from models.recipes.register import register
 
 INPUTS, WIDTH, OUTPUTS, MEMBERS = 7, 16, 512, 3
 
@@ -53,10 +54,9 @@ def test_large_inputs_stay_finite(ensemble: SurrogateEnsemble) -> None:
 
 
 def test_half_precision_storage_keeps_predictions(
-    ensemble: SurrogateEnsemble, tmp_path: Path
+    ensemble: SurrogateEnsemble,
 ) -> None:
-    np.savez(tmp_path / "ensemble.npz", **ensemble.arrays())
-    stored = SurrogateEnsemble.from_file(tmp_path / "ensemble.npz")
+    stored = SurrogateEnsemble.from_arrays(ensemble.arrays())
     z = np.random.default_rng(3).normal(size=(6, INPUTS))
     cosine = np.sum(stored.predict(z)[0] * ensemble.predict(z)[0], axis=1)
     assert cosine.min() > 1 - 1e-5
@@ -84,9 +84,14 @@ def test_missing_array_is_refused() -> None:
         SurrogateEnsemble.from_arrays(arrays)
 
 
-def test_truncated_file_is_refused(ensemble: SurrogateEnsemble, tmp_path: Path) -> None:
+def test_truncated_artifact_is_refused(
+    ensemble: SurrogateEnsemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
     path = tmp_path / "ensemble.npz"
     np.savez(path, **ensemble.arrays())
+    register("surrogate_small", path, licence="-", source="-", recipe="test")
+    assert SurrogateEnsemble.load("small").inputs == INPUTS
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(UserError, match="ensemble"):
-        SurrogateEnsemble.from_file(path)
+    with pytest.raises(UserError, match="truncated"):
+        SurrogateEnsemble.load("small")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from models.recipes import evaluate_backward, real_latents, render_pairs
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.recipes.conftest import SyntheticNature
@@ -25,12 +25,10 @@ def evaluation(
     """Everything that evaluation reads; returns its arguments."""
     assert render_pairs.main(["initial", "--model", "synthetic", "--count", "300"], forward) == 0
     ensemble = small_ensemble(len(head.table.guided))
-    mapping = BackwardMapping.assemble(
-        head.table,
-        ensemble,
-        LinearNetwork(ensemble),
-        InversionSettings(),  # type: ignore[arg-type]
-    )
+    settings = InversionSettings()
+    region = TrustRegion.of(head.table, settings, np.eye(ensemble.inputs))
+    network = LinearNetwork(ensemble)
+    mapping = BackwardMapping.assemble(head.table, ensemble, region, settings, network)  # type: ignore[arg-type]
     monkeypatch.setattr(BackwardMapping, "load", lambda name, table: mapping)
     monkeypatch.setattr(evaluate_backward.NaturalFaces, "load", lambda: nature)
     # Searching for the largest sets is most of the time; two distances show as much as fifteen.
