@@ -11,6 +11,7 @@ was not reached, 130 stopped by Ctrl-C. `COMMAND --help` lists the options.
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    status = main(_own_arguments(sys.argv))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        status = main(_own_arguments(sys.argv))
+    except Exception:  # a defect: Blender itself would print it and exit with 0
+        traceback.print_exc()
+        status = 1
     sys.exit(status)
