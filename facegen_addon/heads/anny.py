@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .head_model import Surface
+from .appearance import Appearance, appearance
+from .surface import Surface
 from .parameters import FloatArray, Parameter, ParameterTable
 from .strands import HairStyle, StrandSet
 
@@ -103,6 +104,7 @@ class AnnyHead:
             part=a["part"],
             part_names=PART_NAMES,
             masks=dict(zip(json.loads(str(a["mask_names"])), masks, strict=True)),
+            fields={"hairline": a["hairline_field"], "beard": a["beard_field"]},
             rest_position=a["template"],
             gaze=a["gaze"],
         )
@@ -140,11 +142,21 @@ class AnnyHead:
 
     def hair_style(self, parameters: FloatArray) -> HairStyle:
         """The hair of one head (P,). Facial hair follows masculinity and fades for women."""
-        male = float(np.clip((0.6 - self.value(parameters, "gender")) / 0.3, 0.0, 1.0))
+        male = self._masculinity(parameters)
         values = {name: self.value(parameters, name) for name in HairStyle.__annotations__}
         values["beard_density"] *= male
         values["moustache_density"] *= male
         return HairStyle(**values)
+
+    def appearance(self, parameters: FloatArray) -> Appearance:
+        """The colours of one head (P,)."""
+        return appearance(
+            partial(self.value, parameters), self.surface, self._masculinity(parameters)
+        )
+
+    def _masculinity(self, parameters: FloatArray) -> float:
+        """Share of facial hair, 1 for men, 0 for women; Anny's gender runs from 0 (male) to 1."""
+        return float(np.clip((0.6 - self.value(parameters, "gender")) / 0.3, 0.0, 1.0))
 
     def _coefficients(self, rows: FloatArray) -> FloatArray:
         """Blend shape coefficients (N, K) of parameters (N, P)."""
@@ -231,6 +243,6 @@ class AnnyHead:
         aged = np.clip((column["age"] - 0.7) / 0.25, 0.0, 1.0)
         column["hair_grey"][:] = aged * rng.random(n) + 0.04 * np.abs(noise[3])
         male = column["gender"] < 0.5
-        column["hair_recession"][:] = 0.22 + 0.35 * aged * male + 0.12 * noise[4]
-        column["hair_length"][:] += np.where(male, -0.08, 0.2)
+        column["hair_recession"][:] = 0.12 + 0.45 * aged * male + 0.12 * noise[4]
+        column["hair_length"][:] += np.where(male, -0.08, 0.25)
         return np.clip(values, table.minimum, table.maximum)

@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCALP, BROW, BEARD, MOUSTACHE = range(4)
-POINTS = 7
+POINTS = 6
 """Points along each strand, the root included."""
+
+RECESSION = 0.030
+"""Metres by which the hairline rises when hair_recession goes from 0 to 1."""
+BEARD_RANGE = 0.030
+"""Metres by which the beard's edge falls when beard_extent goes from 1 to 0."""
 
 _GRAVITY = np.array([0.0, 0.0, -1.0])
 _FRONT = np.array([0.0, -1.0, 0.0])
@@ -96,9 +101,9 @@ def grow(
     normals = _normalise((vertex_normals(vertices, faces)[corners] * weights).sum(1))
     lengths, visible = _lengths(strands, style)
     points = _march(strands, style, roots, normals, lengths)
-    taper = np.array([1.0, 1.0, 0.95, 0.9, 0.8, 0.65, 0.4])
+    taper = np.array([1.0, 1.0, 0.95, 0.85, 0.7, 0.4])
     thickness = np.select(
-        [strands.region == SCALP, strands.region == BROW], [4.5e-4, 2.6e-4], 2.0e-4
+        [strands.region == SCALP, strands.region == BROW], [4.0e-4, 2.3e-4], 1.7e-4
     )
     radius = thickness[:, None] * taper * visible[:, None]
     return Strands(points.astype(np.float32), radius.astype(np.float32))
@@ -110,13 +115,13 @@ def _lengths(
     """Length of each strand (S,) in metres and whether it shows (S,)."""
     own = 1.0 + 0.18 * strands.jitter[:, 0].astype(np.float64)
     scalp = 0.004 + 0.030 * style.hair_length + 0.16 * max(style.hair_length - 0.45, 0.0) ** 1.5 * 2
-    edge = 0.035 * style.hair_recession
+    edge = RECESSION * style.hair_recession
     near_edge = np.clip((strands.field - edge) / 0.02, 0.25, 1.0)
-    brow = np.full(len(strands), 0.0075)
+    brow = np.full(len(strands), 0.0062)
     beard = np.full(len(strands), 0.002 + 0.016 * style.beard_length**1.5)
     length = np.select([strands.region == SCALP, strands.region == BROW],
                        [scalp * near_edge, brow], beard)
-    beard_edge = 0.030 * (1.0 - style.beard_extent)
+    beard_edge = BEARD_RANGE * (1.0 - style.beard_extent)
     half_width = 0.0018 + 0.0030 * style.brow_thickness
     shown = np.select(
         [strands.region == SCALP, strands.region == BROW, strands.region == MOUSTACHE],
@@ -135,7 +140,7 @@ def _comb(
 ) -> NDArray[np.float64]:
     """Which way each strand lies (S, 3), before it is laid onto the surface."""
     offset = roots - centre
-    side = np.sign(offset[:, :1] + 1e-9)
+    side = np.tanh(offset[:, :1] / 0.02)
     outward = np.concatenate([side, np.zeros((len(roots), 2))], axis=1)
     frontness = np.clip(-offset[:, 1:2] / 0.08 + 0.3, 0.0, 1.0)
     back = -_FRONT * (1.0 - style.hair_forward) + _FRONT * max(style.hair_forward, 0.0) * frontness
@@ -180,8 +185,8 @@ def _march(
             normals * lift[:, None] * (1.0 - 0.8 * age)
             + comb * (0.4 + age)
             + _GRAVITY * fall
-            + 0.10 * jitter
-            + curl * twist * 0.9
+            + 0.07 * jitter
+            + curl * twist * 0.7
         )
         points[:, k] = points[:, k - 1] + _normalise(direction) * step
         points[scalp, k] = _keep_outside(points[scalp, k], centre, radii)

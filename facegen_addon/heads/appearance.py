@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Colours of one head, computed from its appearance parameters. All RGB is linear (Rec. 709).
+
+Skin and hair colour come from pigment: light that enters is attenuated by exp(-amount * sigma),
+with sigma at 610, 550 and 465 nm from the absorption spectra of melanin (falling with wavelength
+to the power 3.33) and of oxygenated haemoglobin, after Jacques, "Optical properties of biological
+tissues: a review" (Physics in Medicine and Biology 58, 2013).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .strands import BEARD_RANGE, RECESSION
+from .surface import Surface
+
+RGB = NDArray[np.float64]
+
+_MELANIN = np.array([0.52, 0.73, 1.27])
+_HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
+_PHEOMELANIN = np.array([0.25, 0.95, 2.1])
+_BARE_SKIN = np.array([0.86, 0.71, 0.62])
+_BARE_HAIR = np.array([0.70, 0.60, 0.45])
+_GREY_HAIR = np.array([0.55, 0.55, 0.56])
+_MUCOSA = np.array([0.30, 0.09, 0.08])
+_NOISE_SEED = 7
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What the look needs to know of one head.
+
+    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,).
+    """
+
+    vertex_colour: NDArray[np.float32]
+    roughness: float
+    iris: RGB
+    hair: RGB
+    brow: RGB
+
+
+def _smoothstep(low: float, high: float, x: NDArray) -> NDArray:
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: int) -> NDArray:
+    """A smooth random field (V,) of unit variance at points (V, 3) metres; always the same."""
+    rng = np.random.default_rng((_NOISE_SEED, channel))
+    waves = rng.normal(size=(24, 3)) * (2.0 * np.pi / wavelength)
+    phases = rng.uniform(0.0, 2.0 * np.pi, 24)
+    return np.cos(positions @ waves.T + phases).sum(1) / np.sqrt(12.0)
+
+
+def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
+    """Pigment amounts (...,) in [0, 1] -> linear RGB (..., 3)."""
+    depth = 2.7 * melanin[..., None] * _MELANIN + 0.50 * redness[..., None] * _HAEMOGLOBIN
+    return _BARE_SKIN * np.exp(-depth)
+
+
+def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
+    """Eumelanin, pheomelanin and the share of grey, each in [0, 1] -> linear RGB (3,)."""
+    depth = 4.6 * melanin**1.4 * _MELANIN + 1.1 * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
+    pigmented = _BARE_HAIR * np.exp(-depth)
+    return pigmented + grey * (_GREY_HAIR - pigmented)
+
+
+def iris_colour(melanin: float, green: float) -> RGB:
+    """From blue-grey over green and hazel to dark brown, as irises are -> linear RGB (3,)."""
+    pale = np.array([0.16, 0.25, 0.36]) * (1.0 - green) + np.array([0.17, 0.24, 0.12]) * green
+    hazel, brown = np.array([0.20, 0.115, 0.04]), np.array([0.035, 0.016, 0.008])
+    if melanin < 0.5:
+        return pale + (hazel - pale) * _smoothstep(0.15, 0.5, np.float64(melanin))
+    return hazel + (brown - hazel) * (melanin - 0.5) * 2.0
+
+
+def appearance(value: Callable[[str], float], surface: Surface, male: float) -> Appearance:
+    """Colours from ``value(parameter name)``; ``male`` in [0, 1] scales facial hair."""
+    hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
+    brow = hair_colour(value("brow_melanin"), value("hair_redness"), 0.5 * value("hair_grey"))
+    skin = _skin_colours(value, surface)
+    skin = _shade_under_hair(skin, value, surface, male, hair, brow)
+    mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
+    skin += mouth * (_MUCOSA - skin)
+    return Appearance(
+        vertex_colour=skin.astype(np.float32),
+        roughness=0.62 - 0.27 * value("skin_gloss"),
+        iris=iris_colour(value("iris_melanin"), value("iris_green")),
+        hair=hair,
+        brow=brow,
+    )
+
+
+def _skin_colours(value: Callable[[str], float], surface: Surface) -> RGB:
+    """Skin and lips (V, 3): pigment varies with the region and in soft blotches."""
+    masks, rest = surface.masks, surface.rest_position
+    uneven = value("skin_blotchiness")
+    melanin = np.full(len(rest), value("skin_melanin"))
+    melanin *= 1.0 + 0.10 * uneven * smooth_noise(rest, 0.05, 0)
+    melanin += 0.03 * uneven * np.maximum(smooth_noise(rest, 0.012, 1), 0.0)
+    melanin += (0.04 + 0.14 * value("eye_shadow")) * masks["orbit"]
+    redness = value("skin_redness") * (1.0 + 0.22 * uneven * smooth_noise(rest, 0.03, 2))
+    flushed = 0.8 * masks["cheeks"] + 0.6 * masks["nose"]
+    redness = redness + 1.3 * value("cheek_blush") * flushed + 0.3 * masks["ears"]
+    redness += 0.35 * value("eye_shadow") * masks["orbit"]
+    lips = masks["lips"]
+    redness += lips * (0.35 + 1.5 * value("lip_colour"))
+    melanin += lips * (0.03 + 0.32 * value("lip_darkness"))
+    return skin_albedo(np.maximum(melanin, 0.0), np.maximum(redness, 0.0))
+
+
+def _shade_under_hair(
+    skin: RGB,
+    value: Callable[[str], float],
+    surface: Surface,
+    male: float,
+    hair: RGB,
+    brow: RGB,
+) -> RGB:
+    """Darken the skin where hairs too small to draw grow, so that no bald skin shines through."""
+    masks, fields = surface.masks, surface.fields
+    edge = RECESSION * value("hair_recession")
+    scalp = masks["scalp"] * _smoothstep(edge - 0.004, edge + 0.008, fields["hairline"])
+    low = BEARD_RANGE * (1.0 - value("beard_extent"))
+    beard = masks["beard"] * _smoothstep(low - 0.004, low + 0.010, fields["beard"])
+    layers = (
+        (scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
+        (beard * male * value("beard_density") * 0.55, hair),
+        (masks["brow"] * value("brow_density") * 0.45, brow),
+        (masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
+    )
+    for amount, colour in layers:
+        skin = skin + amount[:, None] * (colour - skin)
+    return skin

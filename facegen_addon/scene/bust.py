@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A dark collar and shoulders, so that a head's open neck does not show in a portrait."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from . import look
+
+_SEGMENTS = 48
+# Rings from collar to shoulders: height (m) over the neck's edge, half width and half depth as
+# multiples of the neck's, half width and half depth added (m).
+_RINGS = np.array(
+    [
+        (0.012, 1.02, 1.02, 0.001, 0.001),
+        (0.013, 1.02, 1.02, 0.005, 0.005),
+        (-0.030, 1.02, 1.02, 0.010, 0.010),
+        (-0.048, 1.0, 1.0, 0.040, 0.015),
+        (-0.062, 1.0, 1.0, 0.105, 0.030),
+        (-0.100, 1.0, 1.0, 0.150, 0.045),
+        (-0.250, 1.0, 1.0, 0.165, 0.055),
+    ]
+)
+
+
+def create(collection: bpy.types.Collection) -> bpy.types.Object:
+    """Add the bust to ``collection``; ``fit`` gives it a shape."""
+    count = len(_RINGS) * _SEGMENTS
+    index = np.arange(count).reshape(len(_RINGS), _SEGMENTS)
+    right = np.roll(index, -1, axis=1)
+    quads = np.stack([index[1:], right[1:], right[:-1], index[:-1]], axis=2).reshape(-1, 4)
+    mesh = bpy.data.meshes.new("Bust")
+    mesh.from_pydata([(0.0, 0.0, 0.0)] * count, [], quads.tolist())
+    mesh.materials.append(look.cloth_material())
+    mesh.shade_smooth()
+    bust = bpy.data.objects.new("Bust", mesh)
+    collection.objects.link(bust)
+    return bust
+
+
+def fit(
+    bust: bpy.types.Object, vertices: NDArray[np.float32], faces: NDArray[np.int32]
+) -> None:
+    """Lay the collar round the neck of the head with these vertices (V, 3), metres."""
+    edge = vertices[_neck_edge(faces.tobytes(), len(faces))]
+    low, high = edge.min(0), edge.max(0)
+    centre, half = 0.5 * (low + high), 0.5 * (high - low)
+    angle = np.linspace(0.0, 2.0 * np.pi, _SEGMENTS, endpoint=False)
+    height, wide, deep, add_width, add_depth = _RINGS.T[:, :, None]
+    # The neck's edge slopes: the collar follows it at its top and is level at the shoulders.
+    slope = np.interp(np.sin(angle), [-1.0, 1.0], [low[2], high[2]])
+    level = np.clip(-height / 0.02, 0.0, 1.0)
+    points = np.stack(
+        [
+            centre[0] + (half[0] * wide + add_width) * np.cos(angle),
+            centre[1] + (half[1] * deep + add_depth) * np.sin(angle),
+            slope * (1.0 - level) + low[2] * level + height,
+        ],
+        axis=2,
+    )
+    bust.data.attributes["position"].data.foreach_set("vector", points.astype(np.float32).ravel())
+    bust.data.update()
+
+
+@cache
+def _neck_edge(face_bytes: bytes, count: int) -> NDArray[np.intp]:
+    """Vertices of the longest open edge loop: those of edges with one face, low on the head."""
+    faces = np.frombuffer(face_bytes, np.int32).reshape(count, 3)
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    unique, uses = np.unique(edges, axis=0, return_counts=True)
+    return np.unique(unique[uses == 1])

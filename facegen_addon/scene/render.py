@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameters -> images, with Cycles, EEVEE or Workbench."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Vector
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray
+from ..mapping.face_crop import crop_face, face_box
+from . import bust, look
+from .head_object import HeadObject
+
+ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
+CAMERA_DISTANCE = 1.6
+"""Metres from the face, as for a portrait."""
+FRAME = 0.31
+"""Metres that the image spans at the face."""
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How heads are rendered; the same settings and parameters give the same image.
+
+    size in pixels (images are square); light is a name from look.LIGHTS; device is "auto" or
+    "CPU"; face_only renders no more than the face crop, for F alone.
+    """
+
+    engine: str = "CYCLES"
+    samples: int = 16
+    size: int = 256
+    seed: int = 0
+    light: str = "studio"
+    device: str = "auto"
+    face_only: bool = False
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
+            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
+            (64 <= self.size <= 4096, "size", self.size, "64 to 4096 pixels"),
+            (0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647"),
+            (self.light in look.LIGHTS, "light", self.light, f"one of {', '.join(look.LIGHTS)}"),
+            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
+        )
+        for fine, name, value, remedy in checks:
+            if not fine:
+                raise UserError(f"{name} is {value!r}; give {remedy}")
+
+
+@dataclass(frozen=True)
+class RenderedHead:
+    """image (S, S, 3) uint8 RGB; points (5, 2) pixels, x right and y down; box (x0, y0, x1, y1)
+    of the face crop, pixels; vertices (V, 3) metres."""
+
+    image: NDArray[np.uint8]
+    points: NDArray[np.float64]
+    box: tuple[float, float, float, float]
+    vertices: NDArray[np.float32]
+
+    def crop(self) -> NDArray[np.uint8]:
+        """The face as the encoder wants it, (160, 160, 3) uint8."""
+        return crop_face(self.image, self.box)
+
+
+class HeadRenderer:
+    """A scene of its own with one head, camera, light and collar; close it when done."""
+
+    def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
+        self.model, self.settings = model, settings
+        self._scene = bpy.data.scenes.new("FaceGen Studio")
+        self._folder = tempfile.TemporaryDirectory(prefix="facegen-")
+        self._file = Path(self._folder.name) / "head.png"
+        self._image: bpy.types.Image | None = None
+        collection = self._scene.collection
+        self._head = HeadObject.create(model, collection)
+        self._bust = bust.create(collection)
+        points = model.five_points(model.forward(model.table.default()))[0]
+        self._camera = _new_camera(self._scene)
+        look.apply_light(
+            look.LIGHTS[settings.light], self._scene, collection, Vector(points.mean(0).tolist())
+        )
+        _configure(self._scene, settings)
+        self._scene.render.filepath = str(self._file)
+
+    def __enter__(self) -> HeadRenderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the scene with all that is in it, and the temporary files."""
+        for owned in list(self._scene.collection.all_objects):
+            data = owned.data
+            bpy.data.objects.remove(owned)
+            if data.users == 0:
+                bpy.data.batch_remove([data])
+        world = self._scene.world
+        bpy.data.scenes.remove(self._scene)
+        bpy.data.worlds.remove(world)
+        if self._image is not None:
+            bpy.data.images.remove(self._image)
+        self._folder.cleanup()
+
+    def render(self, parameters: FloatArray) -> RenderedHead:
+        """The image of the head with these parameters (P,)."""
+        vertices = self._head.set_parameters(parameters)
+        bust.fit(self._bust, vertices, self.model.surface.faces)
+        landmarks = self.model.five_points(vertices)
+        self._aim(landmarks)
+        points = self._project(landmarks)
+        box = face_box(points)
+        with _render_border(self._scene, box if self.settings.face_only else None):
+            bpy.ops.render.render(write_still=True, scene=self._scene.name)
+        return RenderedHead(self._pixels(), points, box, vertices)
+
+    def _aim(self, points: NDArray[np.float32]) -> None:
+        """Look at the face straight from the front, its box a little above the middle."""
+        middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38
+        self._camera.location = (
+            float(middle[0]),
+            float(middle[1]) - CAMERA_DISTANCE,
+            float(middle[2]) + 0.006,
+        )
+
+    def _project(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Points (..., 3) metres -> pixels (..., 2): a pinhole camera that looks along +Y."""
+        offset = points - np.array(self._camera.location)
+        scale = self.settings.size * CAMERA_DISTANCE / FRAME
+        along = offset[..., 1]
+        pixels = np.stack([offset[..., 0] / along, -offset[..., 2] / along], axis=-1) * scale
+        return pixels + 0.5 * self.settings.size
+
+    def _pixels(self) -> NDArray[np.uint8]:
+        if self._image is None:
+            self._image = bpy.data.images.load(str(self._file))
+        else:
+            self._image.reload()
+        size = self.settings.size
+        values = np.empty(size * size * 4, np.float32)
+        self._image.pixels.foreach_get(values)
+        rgb = values.reshape(size, size, 4)[::-1, :, :3]
+        return np.ascontiguousarray(np.round(rgb * 255.0).astype(np.uint8))
+
+
+def _new_camera(scene: bpy.types.Scene) -> bpy.types.Object:
+    camera = bpy.data.cameras.new("FaceGen Camera")
+    camera.sensor_width = 36.0
+    camera.lens = 36.0 * CAMERA_DISTANCE / FRAME
+    camera_object = bpy.data.objects.new("FaceGen Camera", camera)
+    camera_object.rotation_euler = (np.pi / 2, 0.0, 0.0)
+    scene.collection.objects.link(camera_object)
+    scene.camera = camera_object
+    return camera_object
+
+
+@contextmanager
+def _render_border(
+    scene: bpy.types.Scene, box: tuple[float, float, float, float] | None
+) -> Iterator[None]:
+    """Render the pixels of ``box`` only (the rest stays black); all of them if it is None."""
+    render = scene.render
+    render.use_border = box is not None
+    render.use_crop_to_border = False
+    if box is not None:
+        size = render.resolution_x
+        x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)
+        render.border_min_x, render.border_max_x = x0, x1
+        render.border_min_y, render.border_max_y = 1.0 - y1, 1.0 - y0
+    yield
+
+
+def engine_id(engine: str) -> str:
+    """Blender's own id of an engine of ENGINES; EEVEE has had two."""
+    if engine == "EEVEE":
+        return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+    return {"CYCLES": "CYCLES", "WORKBENCH": "BLENDER_WORKBENCH"}[engine]
+
+
+def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
+    render = scene.render
+    render.engine = engine_id(settings.engine)
+    render.resolution_x = render.resolution_y = settings.size
+    render.resolution_percentage = 100
+    render.use_persistent_data = True
+    render.image_settings.file_format = "PNG"
+    render.image_settings.color_mode = "RGB"
+    render.image_settings.compression = 0
+    scene.view_settings.view_transform = "Standard"
+    if settings.engine == "CYCLES":
+        cycles = scene.cycles
+        cycles.samples = settings.samples
+        cycles.seed = settings.seed
+        cycles.use_denoising = False  # not every build of Blender has a denoiser
+        cycles.use_adaptive_sampling = False
+        cycles.use_light_tree = False  # a few lamps: trying each costs less than choosing
+        scene.cycles_curves.shape = "RIBBONS"
+        cycles.max_bounces = 3
+        cycles.diffuse_bounces = 2
+        cycles.glossy_bounces = 1
+        cycles.caustics_reflective = cycles.caustics_refractive = False
+        cycles.device = "GPU" if settings.device == "auto" and compute_device() != "CPU" else "CPU"
+    elif settings.engine == "EEVEE":
+        scene.eevee.taa_render_samples = settings.samples
+    else:
+        scene.display.shading.light = "STUDIO"
+        scene.display.shading.color_type = "VERTEX"
+
+
+def compute_device() -> str:
+    """Switch on the fastest device that Cycles finds and name it; "CPU" if there is no other."""
+    addon = bpy.context.preferences.addons.get("cycles")
+    if addon is None:
+        return "CPU"
+    preferences = addon.preferences
+    for kind in ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL"):
+        try:
+            preferences.compute_device_type = kind
+        except TypeError:  # this build of Blender does not know the kind
+            continue
+        preferences.refresh_devices()
+        devices = [device for device in preferences.devices if device.type == kind]
+        if devices:
+            for device in preferences.devices:
+                device.use = device.type == kind
+            return f"{kind}: {', '.join(device.name for device in devices)}"
+    preferences.compute_device_type = "NONE"
+    return "CPU"
