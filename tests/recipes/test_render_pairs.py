@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rendering pairs: seeds per head, resuming, rejected heads, the committed table."""
 
+import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +111,31 @@ def test_bad_counts_are_refused(count: str, capsys: pytest.CaptureFixture[str]) 
 def test_unknown_model_is_one_line(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert render_pairs.main(["initial", "--model", "nobody"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def stub_workers(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Workers that run `script` in place of Blender."""
+
+    def start(heads: Path, index: int, options: object) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+
+    monkeypatch.setattr(render_pairs, "_start_worker", start)
+
+
+def test_workers_report_between_blenders_own_lines(
+    models: Path, head: SyntheticHead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub_workers(monkeypatch, "print('Fra:1 Mem:30M'); print('rendered 1'); print('rendered 100')")
+    z, options = np.zeros((202, 24), np.float32), argparse.Namespace(workers=2)
+    assert sorted(render_pairs._of_workers(z, models, options)) == [1, 1, 100, 100]
+
+
+def test_a_worker_that_fails_is_one_line(
+    models: Path,
+    head: SyntheticHead,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stub_workers(monkeypatch, "raise SystemExit(7)")
+    assert render_pairs.main(INITIAL) == 2
+    assert "status 7" in capsys.readouterr().err
