@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +12,14 @@ from models.recipes.pairs import Pairs
 
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _TRIAL_PAIRS = 2500
+
+
+class Regressor(Protocol):
+    """Anything that maps latents (N, 512) to z (N, G)."""
+
+    def predict(self, latents: np.ndarray) -> np.ndarray:
+        """Latents (N, 512) -> z (N, G)."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,12 @@ from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.roundtrip import Roundtrip
 from facegen_addon.mapping.screening import propose_variety
 from models.recipes import pairs, real_latents
-from models.recipes.baselines import KernelRidge, NearestPair, RidgeRegression
+from models.recipes.baselines import KernelRidge, NearestPair, Regressor, RidgeRegression
 from models.recipes.render_pairs import Forward, add_render_options, render_heads
 
 CURVE = np.round(np.arange(0.2, 0.801, 0.05), 2)
 THRESHOLD = 0.51
-_REGRESSORS = {
+_REGRESSORS: dict[str, Callable[[pairs.Pairs], Regressor]] = {
     "nearest pair": NearestPair,
     "ridge": RidgeRegression.fit,
     "kernel ridge": KernelRidge.fit,

@@ -32,6 +32,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from models.recipes import pairs
+from models.recipes.register import register
 
 Forward = Callable[[np.ndarray], np.ndarray]
 """Parameters (N, P) -> latents (N, 512)."""
@@ -183,6 +184,11 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
         run_worker(options)
     elif options.command == "pack":
         path = pairs.pack(options.model, load_head_model(options.model).table)
+        register(
+            f"pairs_{options.model}", path, licence="GPL-3.0-or-later",
+            source="renders of this project's own heads, embedded by FaceNet",
+            recipe="render_pairs.py",
+        )  # fmt: skip
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     elif options.command == "initial":
         z = initial_heads(load_head_model(options.model), options.count, options.seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegen_addon.artifacts import read_index
 from facegen_addon.errors import RejectedSample, UserError
 from models.recipes import pairs, render_pairs
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead
@@ -80,6 +81,7 @@ def test_table_keeps_parameters_exactly_and_latents_nearly(
     render_pairs.main(INITIAL, forward)
     rendered = pairs.load_pairs("synthetic", head.table)
     assert render_pairs.main(["pack", "--model", "synthetic"]) == 0
+    assert read_index()["pairs_synthetic"]["shapes"]["latents"] == [230, 512]
     for chunk in models.glob("built/**/chunk_*.npz"):
         chunk.unlink()
     table = pairs.load_pairs("synthetic", head.table)
