@@ -101,7 +101,7 @@ def capacity(
     proposal = propose_variety(backward, natural, rng, budget, THRESHOLD)
     z = backward.table.standardise(proposal.parameters)
     heads, usable = rendered("capacity", z)
-    spent = [count for count in (16, 32, 50, 100, 200, 300, 400) if count <= budget]
+    spent = [*(count for count in (16, 32, 50, 100, 200, 300) if count < budget), budget]
     curves = {
         count: capacity_curve(heads.latents[:count][usable[:count]], [*CURVE, THRESHOLD])
         for count in spent
