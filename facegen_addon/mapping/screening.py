@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..latent.natural import NaturalFaces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
-from .backward import BackwardMapping, Progress, invert
+from .backward import BackwardMapping, Grade, Progress, invert
 from .surrogate import FloatArray
 
 # Latents drawn for each head proposed; the direct grade sorts the many, the refined the few.
@@ -43,26 +43,36 @@ def propose_variety(
     rng: np.random.Generator,
     n: int,
     distance: float,
+    grade: Grade = "refined",
     progress: Progress | None = None,
 ) -> VarietyProposal:
     """Propose n heads of which as many as possible are mutually `distance` apart.
 
-    Latents are drawn where real faces lie; those whose heads are predicted to be farthest from one
-    another are refined, then pushed apart where the prediction is nearer than the distance.
+    Latents are drawn where real faces lie and those whose heads are predicted to be farthest from
+    one another are taken. The refined grade refines these, then pushes apart where the prediction
+    is nearer than the distance.
     """
     drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
-    rough = backward.predicted(backward.standardised(drawn, "direct"))
-    wanted = drawn[farthest_point_order(rough, n).indices]
+    rough = backward.standardised(drawn, "direct")
+    first = farthest_point_order(backward.predicted(rough), n)
+    if grade == "direct":
+        return _proposal(backward, drawn, rough, first.indices)
+    wanted = drawn[first.indices]
     z = backward.standardised(wanted, "refined", progress)
     order = farthest_point_order(backward.predicted(z))
     wanted, z = wanted[order.indices], z[order.indices]
     # Those which the rest crowds out anyway would only push the others about.
     front = int(np.sum(order.distances >= 0.8 * distance))
     wanted[:front], z[:front] = spread(backward, wanted[:front], z[:front], distance)
-    order = farthest_point_order(backward.predicted(z))
-    z = z[order.indices]
+    return _proposal(backward, wanted, z, farthest_point_order(backward.predicted(z)).indices)
+
+
+def _proposal(
+    backward: BackwardMapping, wanted: FloatArray, z: FloatArray, order: NDArray[np.int_]
+) -> VarietyProposal:
+    z = z[order]
     return VarietyProposal(
-        wanted[order.indices], backward.table.from_standardised(z), backward.predicted(z)
+        wanted[order], backward.table.from_standardised(z), backward.predicted(z)
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class HeadRenderer:
 
     def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
         self.model, self.settings = model, settings
+        self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
         self._scene = bpy.data.scenes.new("FaceGen Studio")
         self._folder = tempfile.TemporaryDirectory(prefix="facegen-")
         self._file = Path(self._folder.name) / "head.png"
@@ -115,12 +117,15 @@ class HeadRenderer:
 
     def render(self, parameters: FloatArray) -> RenderedHead:
         """The image of the head with these parameters (P,)."""
+        start = time.perf_counter()
         vertices = self._head.set_parameters(parameters)
         bust.fit(self._bust, vertices, self.model.surface.faces)
+        self.mesh_seconds += time.perf_counter() - start
         landmarks = self.model.five_points(vertices)
         self._aim(landmarks)
         points = self._project(landmarks)
-        box = face_box(points)
+        x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
+        box = (x0, y0, x1, y1)
         with _render_border(self._scene, box if self.settings.face_only else None):
             bpy.ops.render.render(write_still=True, scene=self._scene.name)
         return RenderedHead(self._pixels(), points, box, vertices)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate Variety: heads of which every pair is at least a cosine distance apart, as rendered."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from mathutils import Vector
+from numpy.typing import NDArray
+
+from ..errors import NotReached, RejectedSample, UserError
+from ..heads.catalogue import load_head_model
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray
+from ..latent.natural import NaturalFaces
+from ..latent.selection import (
+    VarietySelector,
+    checked_count,
+    checked_distance,
+    largest_distance,
+)
+from ..mapping.backward import GRADES, BackwardMapping
+from ..mapping.encoder import Encoder
+from ..mapping.screening import propose_variety
+from .head_object import HeadObject
+from .render import HeadRenderer, RenderedHead, RenderSettings
+
+DISTRIBUTIONS = ("latent", "prior", "uniform")
+RENDERS_PER_HEAD = 10
+"""The default budget."""
+
+_PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
+_SEARCH_EVERY = 8  # renders between two searches for a larger set
+_GRID_SPACING = 0.35  # metres between the heads in the scene
+
+
+@dataclass(frozen=True)
+class VarietyRequest:
+    """What is wanted. ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head.
+
+    Raises UserError, naming value and remedy, for what cannot be.
+    """
+
+    model: str = "anny"
+    count: int = 16
+    distance: float = 0.51
+    distribution: str = "latent"
+    engine: str = "CYCLES"
+    samples: int = 16
+    size: int = 256
+    seed: int = 0
+    budget: int = 0
+    grade: str = "refined"
+    light: str = "studio"
+
+    def __post_init__(self) -> None:
+        checked_count(self.count)
+        checked_distance(self.distance)
+        for name, value, choices in (
+            ("distribution", self.distribution, DISTRIBUTIONS),
+            ("grade", self.grade, GRADES),
+        ):
+            if value not in choices:
+                raise UserError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+        if self.budget and self.budget < self.count:
+            raise UserError(
+                f"budget {self.budget} is below the {self.count} heads wanted; give at least that"
+            )
+
+    @property
+    def renders(self) -> int:
+        """How many renders are allowed."""
+        return self.budget or RENDERS_PER_HEAD * self.count
+
+    def render_settings(self) -> RenderSettings:
+        """How its heads are rendered."""
+        return RenderSettings(self.engine, self.samples, self.size, light=self.light)
+
+
+@dataclass(frozen=True)
+class GeneratedHead:
+    """One accepted head.
+
+    ``index``: its number among all candidates of ``seed``; parameters (P,); requested (512,), the
+    latent that was asked for, None where heads were drawn without one; achieved (512,), the
+    render's latent; image (S, S, 3) uint8; points (5, 2) and box (4,) of the face, pixels.
+    """
+
+    index: int
+    seed: int
+    parameters: FloatArray
+    requested: NDArray[np.float32] | None
+    achieved: NDArray[np.float32]
+    image: NDArray[np.uint8]
+    points: NDArray[np.float64]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class VarietyResult:
+    """heads: as many as demanded; rendered (M, 512): latents of all candidates that were rendered;
+    seconds: time spent in each stage (sample, render, embed)."""
+
+    model: str
+    heads: list[GeneratedHead]
+    rendered: NDArray[np.float32]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class VarietyEvent:
+    """Progress of a stage; the last event of a run carries the result."""
+
+    stage: str
+    done: int
+    total: int
+    result: VarietyResult | None = None
+
+
+@dataclass
+class _Stopwatch:
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    parameters: FloatArray
+    requested: NDArray[np.float32] | None
+
+
+def run_variety(request: VarietyRequest) -> Iterator[VarietyEvent]:
+    """Generate; yields progress and at last the result.
+
+    Candidates are rendered until ``count`` of them are mutually apart, measured between the
+    latents of the renders. Raises NotReached, with the largest distance that was, if the budget
+    is spent before; UserError for what is missing or damaged.
+    """
+    model = load_head_model(request.model)
+    encoder = Encoder.load()
+    watch = _Stopwatch()
+    selector = VarietySelector(request.distance)
+    kept: list[tuple[_Candidate, RenderedHead]] = []
+    chosen = np.zeros(0, int)
+    yield VarietyEvent("sample", 0, request.count)
+    with HeadRenderer(model, request.render_settings()) as renderer:
+        for candidate in _timed_candidates(request, model, watch):
+            try:
+                with watch.stage("render"):
+                    rendered = renderer.render(candidate.parameters)
+                with watch.stage("embed"):
+                    latent = encoder.embed(rendered.crop()[None])[0]
+            except RejectedSample:
+                continue
+            kept.append((candidate, rendered))
+            chosen = _offer(selector, latent, request, chosen)
+            yield VarietyEvent("render", min(len(chosen), request.count), request.count)
+            if len(chosen) >= request.count:
+                break
+        watch.seconds["mesh"] += renderer.mesh_seconds
+        watch.seconds["render"] -= renderer.mesh_seconds
+    latents = selector.offered.astype(np.float32)
+    if len(chosen) < request.count:
+        raise _not_reached(request, latents, len(chosen))
+    heads = [
+        _generated(index, request, *kept[index], latents[index])
+        for index in chosen[: request.count]
+    ]
+    result = VarietyResult(request.model, heads, latents, dict(watch.seconds))
+    yield VarietyEvent("render", request.count, request.count, result)
+
+
+def _offer(
+    selector: VarietySelector,
+    latent: NDArray[np.float32],
+    request: VarietyRequest,
+    chosen: NDArray[np.int_],
+) -> NDArray[np.int_]:
+    """Offer one more latent; indices of the best set so far, searched anew now and then."""
+    selector.offer(latent)
+    offered = len(selector.offered)
+    best = selector.selected if len(selector) > len(chosen) else chosen
+    last = offered >= request.renders
+    if len(best) < request.count and (offered % _SEARCH_EVERY == 0 or last):
+        best = max(best, selector.improved(request.count, effort=300), key=len)
+    return best
+
+
+def _generated(
+    index: int,
+    request: VarietyRequest,
+    candidate: _Candidate,
+    rendered: RenderedHead,
+    latent: NDArray[np.float32],
+) -> GeneratedHead:
+    return GeneratedHead(
+        int(index),
+        request.seed,
+        candidate.parameters,
+        candidate.requested,
+        latent,
+        rendered.image,
+        rendered.points,
+        rendered.box,
+    )
+
+
+def _not_reached(
+    request: VarietyRequest, latents: NDArray[np.float32], found: int
+) -> NotReached:
+    message = (
+        f"{found} of {request.count} heads at distance {request.distance:g} after"
+        f" {len(latents)} renders"
+    )
+    if len(latents) >= request.count:
+        reached = largest_distance(latents, request.count).distance
+        message += f"; {request.count} heads reach {reached:.3f}"
+    return NotReached(f"{message}; ask for fewer, a smaller distance or a larger budget")
+
+
+def _timed_candidates(
+    request: VarietyRequest, model: HeadModel, watch: _Stopwatch
+) -> Iterator[_Candidate]:
+    """At most ``request.renders`` candidates, the time to think of them counted as sampling."""
+    source = _candidates(request, model)
+    for _ in range(request.renders):
+        with watch.stage("sample"):
+            candidate = next(source)
+        yield candidate
+
+
+def _candidates(request: VarietyRequest, model: HeadModel) -> Iterator[_Candidate]:
+    """Candidates without end; the same for the same seed, however many are taken."""
+    if request.distribution == "latent":
+        yield from _latent_candidates(request, model)
+    draw = model.sample_prior if request.distribution == "prior" else model.table.sample_uniform
+    index = 0
+    while True:
+        yield _Candidate(draw(np.random.default_rng([request.seed, index]), 1)[0], None)
+        index += 1
+
+
+def _latent_candidates(request: VarietyRequest, model: HeadModel) -> Iterator[_Candidate]:
+    backward = BackwardMapping.load(model.name, model.table)
+    natural = NaturalFaces.load()
+    batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
+    number = 0
+    while True:
+        rng = np.random.default_rng([request.seed, number])
+        proposal = propose_variety(backward, natural, rng, batch, request.distance, request.grade)
+        for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True):
+            yield _Candidate(parameters, requested)
+        number += 1
+
+
+def place_heads(
+    result: VarietyResult, collection: bpy.types.Collection, origin: Vector
+) -> list[HeadObject]:
+    """Stand the heads in a grid from ``origin`` (metres), each with its seed and latent."""
+    model = load_head_model(result.model)
+    columns = int(np.ceil(np.sqrt(len(result.heads))))
+    placed = []
+    for number, head in enumerate(result.heads):
+        row, column = divmod(number, columns)
+        added = HeadObject.create(model, collection)
+        added.set_parameters(head.parameters)
+        offset = Vector((column * _GRID_SPACING, 0.0, -row * _GRID_SPACING))
+        added.mesh_object.location = origin + offset
+        added.mesh_object["facegen_seed"] = head.seed
+        added.mesh_object["facegen_latent"] = head.achieved.tolist()
+        placed.append(added)
+    return placed

