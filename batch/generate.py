@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +88,15 @@ def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult"
     outcome = last_outcome()
     if isinstance(outcome, BaseException):
         raise outcome
+    assert outcome is not None, "a finished operator leaves a result"
     return outcome
 
 
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
     names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
-    return {name: getattr(options, name) for name in (*names, "budget", "grade", "light")}
+    return {name: getattr(options, name) for name in (*names, "budget", "grade", "light")} | {
+        "place": False
+    }
 
 
 def _head_set(result: "VarietyResult") -> HeadSet:
@@ -121,10 +125,7 @@ def _comparison(options: GenerateOptions, model: HeadModel, bar: ProgressBar) ->
     with HeadRenderer(model, settings) as renderer:
         forward = ForwardMapping(renderer, Encoder.load())
         for name, parameters in draws.items():
-            latents = forward.embed_heads(
-                parameters,
-                lambda done, total, name=name: bar.update(f"compare {name}", done, total),
-            )
+            latents = forward.embed_heads(parameters, partial(bar.update, f"compare {name}"))
             sets[name] = HeadSet(parameters, latents)
     return sets
 

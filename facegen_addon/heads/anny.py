@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import Appearance, appearance
-from .surface import Surface
 from .parameters import FloatArray, Parameter, ParameterTable
 from .strands import HairStyle, StrandSet
+from .surface import Surface
 
 PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 _ANCESTRIES = ("african", "asian", "caucasian")

@@ -75,7 +75,7 @@ def iris_colour(melanin: float, green: float) -> RGB:
     pale = np.array([0.16, 0.25, 0.36]) * (1.0 - green) + np.array([0.17, 0.24, 0.12]) * green
     hazel, brown = np.array([0.20, 0.115, 0.04]), np.array([0.035, 0.016, 0.008])
     if melanin < 0.5:
-        return pale + (hazel - pale) * _smoothstep(0.15, 0.5, np.float64(melanin))
+        return pale + (hazel - pale) * min(1.0, max(0.0, (melanin - 0.15) / 0.35))
     return hazel + (brown - hazel) * (melanin - 0.5) * 2.0
 
 

@@ -22,8 +22,16 @@ class HeadModel(Protocol):
 
     name: str
     table: ParameterTable
-    surface: Surface
-    strands: StrandSet
+
+    @property
+    def surface(self) -> Surface:
+        """Faces, UVs, parts and regions."""
+        ...
+
+    @property
+    def strands(self) -> StrandSet:
+        """Roots of hair, brows and beard."""
+        ...
 
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""

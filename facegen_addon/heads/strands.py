@@ -78,7 +78,7 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
     """Area-weighted unit normals (V, 3)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     face_normals = np.cross(b - a, c - a)
-    normals = np.stack(
+    normals: NDArray[np.float64] = np.stack(
         [
             np.bincount(faces.ravel(), np.repeat(face_normals[:, axis], 3), len(vertices))
             for axis in range(3)
@@ -109,9 +109,7 @@ def grow(
     return Strands(points.astype(np.float32), radius.astype(np.float32))
 
 
-def _lengths(
-    strands: StrandSet, style: HairStyle
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _lengths(strands: StrandSet, style: HairStyle) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Length of each strand (S,) in metres and whether it shows (S,)."""
     own = 1.0 + 0.18 * strands.jitter[:, 0].astype(np.float64)
     scalp = 0.004 + 0.030 * style.hair_length + 0.16 * max(style.hair_length - 0.45, 0.0) ** 1.5 * 2
@@ -119,8 +117,9 @@ def _lengths(
     near_edge = np.clip((strands.field - edge) / 0.02, 0.25, 1.0)
     brow = np.full(len(strands), 0.0062)
     beard = np.full(len(strands), 0.002 + 0.016 * style.beard_length**1.5)
-    length = np.select([strands.region == SCALP, strands.region == BROW],
-                       [scalp * near_edge, brow], beard)
+    length = np.select(
+        [strands.region == SCALP, strands.region == BROW], [scalp * near_edge, brow], beard
+    )
     beard_edge = BEARD_RANGE * (1.0 - style.beard_extent)
     half_width = 0.0018 + 0.0030 * style.brow_thickness
     shown = np.select(
@@ -179,8 +178,10 @@ def _march(
     for k in range(1, POINTS):
         age = k / (POINTS - 1)
         fall = 30.0 * lengths[:, None] * age * np.where(scalp, 0.35, 0.1)[:, None]
-        twist = np.stack([np.sin(5.0 * age * (1 + curl[:, 0]) + 3 * jitter[:, axis])
-                          for axis in range(3)], axis=1)
+        twist = np.stack(
+            [np.sin(5.0 * age * (1 + curl[:, 0]) + 3 * jitter[:, axis]) for axis in range(3)],
+            axis=1,
+        )
         direction = (
             normals * lift[:, None] * (1.0 - 0.8 * age)
             + comb * (0.4 + age)

@@ -117,9 +117,7 @@ class NaturalFaces:
         core = rng.standard_normal((n, self.group_means.shape[1])) * spreads[:, None]
         for group in np.unique(groups):
             members = groups == group
-            core[members] = (
-                self.group_means[group] + core[members] @ self.group_factors[group].T
-            )
+            core[members] = self.group_means[group] + core[members] @ self.group_factors[group].T
         tail = self.tail_means + self.tail_deviations * rng.standard_normal(
             (n, len(self.tail_deviations))
         )

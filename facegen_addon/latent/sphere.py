@@ -53,9 +53,7 @@ def log_map(base: np.ndarray, points: np.ndarray) -> np.ndarray:
 
     ValueError where a point is opposite to its base: every direction leads there.
     """
-    base, points = np.broadcast_arrays(
-        np.asarray(base, np.float64), np.asarray(points, np.float64)
-    )
+    base, points = np.broadcast_arrays(np.asarray(base, np.float64), np.asarray(points, np.float64))
     across = points - np.sum(base * points, axis=-1, keepdims=True) * base
     angles = angle(base, points)[..., None]
     if np.any(angles > np.pi - 1e-7):

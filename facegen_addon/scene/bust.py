@@ -42,9 +42,7 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     return bust
 
 
-def fit(
-    bust: bpy.types.Object, vertices: NDArray[np.float32], faces: NDArray[np.int32]
-) -> None:
+def fit(bust: bpy.types.Object, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
     """Lay the collar round the neck of the head with these vertices (V, 3), metres."""
     edge = vertices[_neck_edge(faces.tobytes(), len(faces))]
     low, high = edge.min(0), edge.max(0)

@@ -80,9 +80,7 @@ class HeadObject:
         self, parameters: FloatArray, vertices: NDArray[np.float32], appearance: Appearance
     ) -> None:
         model = self.model
-        strands = grow(
-            model.strands, model.hair_style(parameters), vertices, model.surface.faces
-        )
+        strands = grow(model.strands, model.hair_style(parameters), vertices, model.surface.faces)
         hair = self.hair_object.data
         hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
         hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())

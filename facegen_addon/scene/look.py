@@ -191,8 +191,11 @@ def cloth_material() -> bpy.types.Material:
 
 @dataclass(frozen=True)
 class Lamp:
-    """An area light: direction it comes from (azimuth from the viewer's right, elevation; both in
-    degrees), irradiance-like strength (W/m^2 at the face), size in degrees as seen from the face."""
+    """An area light, as the face sees it.
+
+    azimuth: where it stands, degrees, positive to the viewer's right; elevation: degrees;
+    strength: relative to the surroundings' grey; size: its diameter in degrees.
+    """
 
     azimuth: float
     elevation: float

@@ -71,7 +71,7 @@ class RenderedHead:
 
     def crop(self) -> NDArray[np.uint8]:
         """The face as the encoder wants it, (160, 160, 3) uint8."""
-        return crop_face(self.image, self.box)
+        return crop_face(self.image, np.array(self.box))
 
 
 class HeadRenderer:

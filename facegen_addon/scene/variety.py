@@ -25,7 +25,7 @@ from ..latent.selection import (
     checked_distance,
     largest_distance,
 )
-from ..mapping.backward import GRADES, BackwardMapping
+from ..mapping.backward import GRADES, BackwardMapping, Grade
 from ..mapping.encoder import Encoder
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
@@ -56,7 +56,7 @@ class VarietyRequest:
     size: int = 256
     seed: int = 0
     budget: int = 0
-    grade: str = "refined"
+    grade: Grade = "refined"
     light: str = "studio"
 
     def __post_init__(self) -> None:
@@ -176,8 +176,7 @@ def run_variety(request: VarietyRequest) -> Iterator[VarietyEvent]:
     if len(chosen) < request.count:
         raise _not_reached(request, latents, len(chosen))
     heads = [
-        _generated(index, request, *kept[index], latents[index])
-        for index in chosen[: request.count]
+        _generated(index, request, kept[index], latents[index]) for index in chosen[: request.count]
     ]
     result = VarietyResult(request.model, heads, latents, dict(watch.seconds))
     yield VarietyEvent("render", request.count, request.count, result)
@@ -202,10 +201,10 @@ def _offer(
 def _generated(
     index: int,
     request: VarietyRequest,
-    candidate: _Candidate,
-    rendered: RenderedHead,
+    kept: tuple[_Candidate, RenderedHead],
     latent: NDArray[np.float32],
 ) -> GeneratedHead:
+    candidate, rendered = kept
     return GeneratedHead(
         int(index),
         request.seed,
@@ -218,9 +217,7 @@ def _generated(
     )
 
 
-def _not_reached(
-    request: VarietyRequest, latents: NDArray[np.float32], found: int
-) -> NotReached:
+def _not_reached(request: VarietyRequest, latents: NDArray[np.float32], found: int) -> NotReached:
     message = (
         f"{found} of {request.count} heads at distance {request.distance:g} after"
         f" {len(latents)} renders"

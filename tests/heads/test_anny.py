@@ -30,7 +30,7 @@ def test_the_table_holds_what_was_promised(model: AnnyHead) -> None:
     for appearance in ("skin_melanin", "skin_redness", "lip_colour", "iris_melanin"):
         assert table.parameters[table.index(appearance)].guided
     paired = [n for n in table.names if n.endswith("_asymmetry")]
-    assert len(paired) == 30
+    assert len(paired) == 31
     assert all(n.removesuffix("_asymmetry") in table.names for n in paired)
 
 
@@ -73,7 +73,9 @@ def test_eyes_turn_about_their_centres(model: AnnyHead) -> None:
 
 def test_rotations_are_rotations(rng: np.random.Generator) -> None:
     matrices = rotation_matrices(rng.normal(size=(50, 3)))
-    np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(
+        matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12
+    )
     np.testing.assert_allclose(np.linalg.det(matrices), 1.0)
     assert np.array_equal(rotation_matrices(np.zeros(3)), np.eye(3))
 
@@ -169,7 +171,13 @@ def test_agrees_with_anny_itself(model: AnnyHead) -> None:
         if name in column:
             sign = {"l": 1.0, "r": -1.0}[label[0]] if sided else 0.0
             local[label] = column[name] + sign * column.get(f"{name}_asymmetry", 0.0)
-    bones = {"neck01": "neck", "head": "head", "jaw": "jaw", "eye.L": "eye_left", "eye.R": "eye_right"}
+    bones = {
+        "neck01": "neck",
+        "head": "head",
+        "jaw": "jaw",
+        "eye.L": "eye_left",
+        "eye.R": "eye_right",
+    }
     pose = {}
     for bone, name in bones.items():
         axis_angle = torch.stack([column[f"{name}_{axis}"] for axis in "xyz"], dim=1)

@@ -79,9 +79,7 @@ def test_pairwise_distances_agree_with_all_pairs():
 
 def test_nearest_neighbour_within_a_set_is_not_itself():
     a = cloud(0, 12)
-    expected = [
-        min(1 - a[i] @ a[j] for j in range(len(a)) if j != i) for i in range(len(a))
-    ]
+    expected = [min(1 - a[i] @ a[j] for j in range(len(a)) if j != i) for i in range(len(a))]
     np.testing.assert_allclose(metrics.nearest_neighbour_distances(a), expected, atol=1e-12)
     np.testing.assert_allclose(metrics.nearest_neighbour_distances(a, a), 0.0, atol=1e-12)
 

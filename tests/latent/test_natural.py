@@ -149,16 +149,19 @@ def damage(name: str, value: np.ndarray | None) -> dict[str, np.ndarray]:
     return arrays
 
 
-@pytest.mark.parametrize(("name", "value", "complaint"), [
-    ("basis", None, "lacks basis"),
-    ("group_means", np.zeros((2, 4)), "group_factors has shape"),
-    ("group_means", np.zeros(3), "group_weights has shape"),
-    ("basis", np.zeros(4), "has shape"),
-    ("tail_deviations", np.array([np.nan]), "NaN"),
-    ("group_weights", np.array([0.5, 0.6]), "shares"),
-    ("spread_weights", np.array([1.4, -0.4]), "shares"),
-    ("group_factors", np.zeros((2, 3, 3)), "not factors"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("basis", None, "lacks basis"),
+        ("group_means", np.zeros((2, 4)), "group_factors has shape"),
+        ("group_means", np.zeros(3), "group_weights has shape"),
+        ("basis", np.zeros(4), "has shape"),
+        ("tail_deviations", np.array([np.nan]), "NaN"),
+        ("group_weights", np.array([0.5, 0.6]), "shares"),
+        ("spread_weights", np.array([1.4, -0.4]), "shares"),
+        ("group_factors", np.zeros((2, 3, 3)), "not factors"),
+    ],
+)
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path, name, value, complaint):
     path = tmp_path / "wrong.npz"
     np.savez(path, **damage(name, value))
@@ -222,10 +225,12 @@ def test_every_person_weighs_the_same():
 def test_mixture_fit_finds_two_groups(monkeypatch):
     monkeypatch.setattr(fit_natural_faces, "GROUPS", 2)
     rng = np.random.default_rng(0)
-    points = np.concatenate([
-        rng.standard_normal((300, 2)) * [0.5, 2.0] + [6.0, 0.0],
-        rng.standard_normal((900, 2)) - [6.0, 0.0],
-    ])
+    points = np.concatenate(
+        [
+            rng.standard_normal((300, 2)) * [0.5, 2.0] + [6.0, 0.0],
+            rng.standard_normal((900, 2)) - [6.0, 0.0],
+        ]
+    )
     mixture = fit_natural_faces.fit_mixture(points, np.ones(len(points)), rng)
     small, large = np.argsort(mixture.shares)
     assert mixture.shares[small] == pytest.approx(0.25, abs=1e-6)

@@ -105,6 +105,4 @@ def test_procrustes_finds_a_rotation_and_never_a_reflection(seed, mirrored):
     assert np.linalg.det(rotation) == pytest.approx(1.0)
     if mirrored:
         assert np.linalg.det(sphere.procrustes_rotation(a, a * [-1, 1, 1, 1, 1, 1])) > 0
-    np.testing.assert_allclose(
-        sphere.procrustes_rotation(a, a @ rotation.T), rotation, atol=1e-9
-    )
+    np.testing.assert_allclose(sphere.procrustes_rotation(a, a @ rotation.T), rotation, atol=1e-9)

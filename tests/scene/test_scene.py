@@ -145,7 +145,9 @@ def test_operator_and_function_give_the_same_heads() -> None:
 
 
 def test_guided_heads_keep_their_distance_as_measured_anew() -> None:
-    request = VarietyRequest(count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160)
+    request = VarietyRequest(
+        count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160
+    )
     *_, last = run_variety(request)
     heads = last.result.heads
     with HeadRenderer(MODEL, request.render_settings()) as renderer:
@@ -159,7 +161,9 @@ def test_guided_heads_keep_their_distance_as_measured_anew() -> None:
 
 def test_an_unmet_demand_says_what_was_reached() -> None:
     request = VarietyRequest(count=3, distance=1.9, distribution="prior", budget=4, **SMALL)
-    with pytest.raises(NotReached, match=r"of 3 heads at distance 1.9 after 4 renders; 3 heads reach 0\."):
+    with pytest.raises(
+        NotReached, match=r"of 3 heads at distance 1.9 after 4 renders; 3 heads reach 0\."
+    ):
         list(run_variety(request))
 
 
