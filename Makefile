@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo test lint models bench extension test-blender clean
+.PHONY: help demo test lint models evaluate bench extension test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -31,6 +31,10 @@ models: ## remake every committed artifact of models/ (needs the research data; 
 	$(RECIPES) models/recipes/fit_face_crop.py
 	$(RECIPES) models/recipes/fit_natural_faces.py
 	$(PYTHON) models/recipes/make_backward.py
+
+evaluate: ## judge the backward mapping by renders of held-out identities: docs/backward.md (20 min)
+	@$(SET_UP) runtime
+	$(PYTHON) models/recipes/evaluate_backward.py
 
 bench: ## heads per second of each stage, from a run of its own: out/bench
 	@$(SET_UP) runtime

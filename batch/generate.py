@@ -20,7 +20,7 @@ from batch.output import output_folder
 from batch.progress import ProgressBar, format_seconds
 from batch.reference import load_reference
 from batch.report import RunRecord
-from batch.results import provenance, write_results
+from batch.results import describe_versions, write_results
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     model = load_head_model(options.model)
     reference = load_reference(options.real_latents, options.count)
+    provenance = _provenance()
+    print(f"{options.engine} on {provenance['device']}", file=sys.stderr)
     bar = ProgressBar()
     try:
         with _interruptible(), output_folder(options.output) as folder:
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
                 rendered=result.rendered,
                 prior=model.sample_prior(_generator(options, "plausibility"), PRIOR_DRAWS),
                 seconds=result.seconds,
-                provenance=_provenance(),
+                provenance=provenance,
                 table=model.table,
                 reference=reference,
             )
@@ -148,7 +150,7 @@ def _provenance() -> dict[str, Any]:
 
     from facegen_addon.scene.render import compute_device
 
-    return provenance(bpy.app.version_string, compute_device())
+    return describe_versions(bpy.app.version_string, compute_device())
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def _samples(heads: Sequence[Head], images: Sequence[bytes], record: RunRecord) 
         yield Sample(f"{number:06d}", image, label, latents)
 
 
-def provenance(blender: str, device: str) -> dict[str, Any]:
+def describe_versions(blender: str, device: str) -> dict[str, Any]:
     """Versions, device and the hashes of all artifacts, as plain data."""
     index: Mapping[str, Mapping[str, Any]] = read_index()
     return {
