@@ -10,15 +10,12 @@ from typing import NoReturn
 
 from batch.output import check_output
 from facegen_addon.artifacts import artifact
+from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS
-
-DISTRIBUTIONS = ("latent", "prior", "uniform")
-ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
-GRADES = ("refined", "direct")
+from facegen_addon.mapping.backward import GRADES
 
 MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
-RENDERS_PER_HEAD = 10  # the default budget
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ class Appearance:
     brow: RGB
 
 
-def _smoothstep(low: float, high: float, x: NDArray) -> NDArray:
+def smoothstep(low: float, high: float, x: NDArray) -> NDArray:
+    """0 at ``low``, 1 at ``high`` (which may lie below it), smooth between, held beyond."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
@@ -125,9 +126,9 @@ def _shade_under_hair(
     """Darken the skin where hairs too small to draw grow, so that no bald skin shines through."""
     masks, fields = surface.masks, surface.fields
     edge = RECESSION * value("hair_recession")
-    scalp = masks["scalp"] * _smoothstep(edge - 0.004, edge + 0.008, fields["hairline"])
+    scalp = masks["scalp"] * smoothstep(edge - 0.004, edge + 0.008, fields["hairline"])
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
-    beard = masks["beard"] * _smoothstep(low - 0.004, low + 0.010, fields["beard"])
+    beard = masks["beard"] * smoothstep(low - 0.004, low + 0.010, fields["beard"])
     layers = (
         (scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
         (beard * male * value("beard_density") * 0.55, hair),

@@ -64,13 +64,8 @@ def skin_material() -> bpy.types.Material:
         rest = _attribute(tree, REST)
         pores = _noise(tree, rest.outputs["Vector"], scale=900.0, detail=2.0)
         mottle = _noise(tree, rest.outputs["Vector"], scale=260.0, detail=4.0)
-        shade = _math(tree, "MULTIPLY_ADD", mottle, 0.5)
-        shade.node.inputs[2].default_value = 0.75
-        tint = tree.nodes.new("ShaderNodeVectorMath")
-        tint.operation = "SCALE"
-        tree.links.new(_attribute(tree, COLOUR).outputs["Color"], tint.inputs[0])
-        tree.links.new(shade, tint.inputs["Scale"])
-        tree.links.new(tint.outputs[0], bsdf.inputs["Base Color"])
+        tint = _tinted(tree, _attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
+        tree.links.new(tint, bsdf.inputs["Base Color"])
         tree.links.new(_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 0.22
@@ -84,6 +79,22 @@ def skin_material() -> bpy.types.Material:
         bsdf.inputs["Specular IOR Level"].default_value = 0.42
 
     return _material("FaceGen Skin", build)
+
+
+def _tinted(
+    tree: bpy.types.NodeTree,
+    colour: bpy.types.NodeSocket,
+    noise: bpy.types.NodeSocket,
+    contrast: float,
+) -> bpy.types.NodeSocket:
+    """``colour`` made lighter and darker by noise around 0.5."""
+    shade = _math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
+    tint = tree.nodes.new("ShaderNodeVectorMath")
+    tint.operation = "SCALE"
+    tree.links.new(colour, tint.inputs[0])
+    tree.links.new(shade, tint.inputs["Scale"])
+    return tint.outputs[0]
 
 
 def _noise(
@@ -157,13 +168,7 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
     noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
-    shade = _math(tree, "MULTIPLY_ADD", noise, 1.2)
-    shade.node.inputs[2].default_value = 0.4
-    tint = tree.nodes.new("ShaderNodeVectorMath")
-    tint.operation = "SCALE"
-    tree.links.new(_attribute(tree, IRIS).outputs["Vector"], tint.inputs[0])
-    tree.links.new(shade, tint.inputs["Scale"])
-    return tint.outputs[0]
+    return _tinted(tree, _attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
 
 
 def hair_material() -> bpy.types.Material:

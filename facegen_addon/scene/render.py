@@ -15,6 +15,7 @@ import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
 
+from ..choices import ENGINES
 from ..errors import UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
@@ -22,7 +23,6 @@ from ..mapping.face_crop import crop_face, face_box
 from . import bust, look
 from .head_object import HeadObject
 
-ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
 CAMERA_DISTANCE = 1.6
 """Metres from the face, as for a portrait."""
 FRAME = 0.31

@@ -14,6 +14,7 @@ import numpy as np
 from mathutils import Vector
 from numpy.typing import NDArray
 
+from ..choices import DISTRIBUTIONS, RENDERS_PER_HEAD
 from ..errors import NotReached, RejectedSample, UserError
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
@@ -30,10 +31,6 @@ from ..mapping.encoder import Encoder
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
 from .render import HeadRenderer, RenderedHead, RenderSettings
-
-DISTRIBUTIONS = ("latent", "prior", "uniform")
-RENDERS_PER_HEAD = 10
-"""The default budget."""
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
 _SEARCH_EVERY = 8  # renders between two searches for a larger set

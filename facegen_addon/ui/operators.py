@@ -9,14 +9,13 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
+from ..choices import DISTRIBUTIONS, ENGINES
 from ..errors import NotReached, UserError
 from ..heads.catalogue import HEAD_MODELS, load_head_model
 from ..mapping.backward import GRADES
 from ..scene.head_object import HeadObject
 from ..scene.look import LIGHTS
-from ..scene.render import ENGINES
 from ..scene.variety import (
-    DISTRIBUTIONS,
     VarietyEvent,
     VarietyRequest,
     VarietyResult,

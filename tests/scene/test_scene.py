@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import facegen_addon
+from facegen_addon.choices import ENGINES
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.forward import ForwardMapping
 from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.render import ENGINES, HeadRenderer, RenderSettings, engine_id
+from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
 from facegen_addon.scene.variety import VarietyRequest, run_variety
 from facegen_addon.ui.operators import last_outcome
 

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user can choose from, where no table of things says so; free of bpy, so that a command
+line can check a request before Blender starts."""
+
+ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
+DISTRIBUTIONS = ("latent", "prior", "uniform")
+RENDERS_PER_HEAD = 10
+"""Renders that a run may spend on each head demanded, unless told otherwise."""
