@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     model = load_head_model(options.model)
     reference = load_reference(options.real_latents, options.count)
     provenance = _provenance()
-    print(f"{options.engine} on {provenance['device']}", file=sys.stderr)
+    print(f"{options.engine} on {provenance['device']}")
     bar = ProgressBar()
     try:
         with _interruptible(), output_folder(options.output) as folder:

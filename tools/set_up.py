@@ -24,6 +24,9 @@ RUNTIME = ROOT / ".venv"
 RECIPES = ROOT / ".venv-recipes"
 REQUIREMENTS = ROOT / "requirements"
 
+# Later installs into the runtime must not move its pins: bpy is compiled against one NumPy.
+_KEEP_RUNTIME = ("-c", str(REQUIREMENTS / f"runtime-py{VERSION}.txt"))
+
 # Libraries that bpy links or opens and their Debian packages.
 APT_PACKAGES = {
     "libEGL.so.1": "libegl1",
@@ -73,8 +76,9 @@ def make_runtime() -> None:
 
 
 def make_test() -> None:
-    """pytest, hypothesis, ruff and mypy in the add-on's environment."""
-    _install(RUNTIME, "test.txt", megabytes=120)
+    """pytest, hypothesis, ruff and mypy in the add-on's environment, and what built FaceNet."""
+    _install(RUNTIME, "build.txt", *_KEEP_RUNTIME, megabytes=90)
+    _install(RUNTIME, "test.txt", *_KEEP_RUNTIME, megabytes=120)
 
 
 def make_recipes() -> None:
@@ -88,7 +92,7 @@ def _install(environment: Path, requirements: str, *options: str, megabytes: int
     """pip-install a file of pinned requirements once; `megabytes`: what it writes, for the bar."""
     source = REQUIREMENTS / requirements
     stamp = environment / f"{requirements}.stamp"
-    key = _hash(source, VERSION)
+    key = _hash(source, VERSION, *map(os.path.basename, options))
     if stamp.exists() and stamp.read_text() == key:
         return
     if not (environment / "bin" / "python").exists():
@@ -151,7 +155,7 @@ def _build_facenet() -> None:
     key = _hash(recipe)
     if stamp.exists() and stamp.read_text() == key and stamp.with_name("facenet.onnx").exists():
         return
-    _install(RUNTIME, "build.txt", megabytes=90)
+    _install(RUNTIME, "build.txt", *_KEEP_RUNTIME, megabytes=90)
     result = subprocess.run([RUNTIME / "bin" / "python", str(recipe)], cwd=ROOT)
     if result.returncode:
         raise SetUpError(f"FaceNet was not built; try again by {RUNTIME.name}/bin/python {recipe}")
