@@ -101,6 +101,8 @@ def grow(
     normals = _normalise((vertex_normals(vertices, faces)[corners] * weights).sum(1))
     lengths, visible = _lengths(strands, style)
     points = _march(strands, style, roots, normals, lengths)
+    # Some renderers draw a hair's width even where the radius is zero, but nothing of no length.
+    points[~visible] = roots[~visible, None]
     taper = np.array([1.0, 1.0, 0.95, 0.85, 0.7, 0.4])
     thickness = np.select(
         [strands.region == SCALP, strands.region == BROW], [4.0e-4, 2.3e-4], 1.7e-4

@@ -38,6 +38,7 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     mesh.materials.append(look.cloth_material())
     mesh.shade_smooth()
     bust = bpy.data.objects.new("Bust", mesh)
+    bust.color = (*look.CLOTH, 1.0)
     collection.objects.link(bust)
     return bust
 

@@ -91,6 +91,8 @@ class HeadObject:
         rgba = np.concatenate([colour, np.ones((len(colour), 1))], axis=1).astype(np.float32)
         hair.attributes[look.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
+        # What the viewport and Workbench show of strands.
+        self.hair_object.color = (*appearance.hair, 1.0)
 
 
 def _find(key: str, head_id: str) -> bpy.types.Object:

@@ -16,6 +16,8 @@ ROUGHNESS = "facegen_roughness"
 REST = "facegen_rest"
 GAZE = "facegen_gaze"
 
+CLOTH = (0.012, 0.014, 0.020)
+
 # On the unit eyeball: sines of the angles at which pupil and iris end.
 _PUPIL, _IRIS, _LIMBUS = 0.17, 0.40, 0.47
 
@@ -188,7 +190,7 @@ def cloth_material() -> bpy.types.Material:
 
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = _principled(tree)
-        bsdf.inputs["Base Color"].default_value = (0.012, 0.014, 0.020, 1.0)
+        bsdf.inputs["Base Color"].default_value = (*CLOTH, 1.0)
         bsdf.inputs["Roughness"].default_value = 0.9
 
     return _material("FaceGen Cloth", build)
