@@ -56,7 +56,7 @@ class InversionSettings:
         steps, learning_rate: of Adam; the rate falls to zero along a half cosine.
     """
 
-    disagreement_weight: float = 2.0
+    disagreement_weight: float = 0.5
     soft_limit: float = 1.8
     soft_limit_weight: float = 0.05
     correlation_weight: float = 1.0

@@ -58,12 +58,20 @@ def propose_variety(
     if grade == "direct":
         return _proposal(backward, drawn, rough, first.indices)
     wanted = drawn[first.indices]
-    z = backward.standardised(wanted, "refined", progress)
+    tell = progress or (lambda done, total: None)
+    # Refining and pushing take about as long as one another.
+    z = backward.standardised(wanted, "refined", lambda done, total: tell(done, 2 * total))
     order = farthest_point_order(backward.predicted(z))
     wanted, z = wanted[order.indices], z[order.indices]
     # Those which the rest crowds out anyway would only push the others about.
     front = int(np.sum(order.distances >= 0.8 * distance))
-    wanted[:front], z[:front] = spread(backward, wanted[:front], z[:front], distance)
+    wanted[:front], z[:front] = spread(
+        backward,
+        wanted[:front],
+        z[:front],
+        distance,
+        lambda done, total: tell(total + done, 2 * total),
+    )
     return _proposal(backward, wanted, z, farthest_point_order(backward.predicted(z)).indices)
 
 
@@ -77,14 +85,20 @@ def _proposal(
 
 
 def spread(
-    backward: BackwardMapping, wanted: FloatArray, z: FloatArray, distance: float
+    backward: BackwardMapping,
+    wanted: FloatArray,
+    z: FloatArray,
+    distance: float,
+    progress: Progress | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Push latents (n, 512) and their heads z (n, G) apart until `distance` is predicted.
 
     Each push moves a latent away from the heads that are too near, and inverts again.
     """
     settings = replace(backward.settings, steps=_STEPS_PER_PUSH)
-    for _ in range(_PUSHES):
+    for push_number in range(_PUSHES):
+        if progress:
+            progress(push_number, _PUSHES)
         predicted = backward.predicted(z)
         lacking = distance + _MARGIN - cosine_distance_matrix(predicted)
         np.fill_diagonal(lacking, 0)

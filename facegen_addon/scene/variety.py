@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ from ..latent.selection import (
     checked_distance,
     largest_distance,
 )
-from ..mapping.backward import GRADES, BackwardMapping, Grade
+from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ..mapping.encoder import Encoder
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
@@ -139,8 +139,12 @@ class _Candidate:
     requested: NDArray[np.float32] | None
 
 
-def run_variety(request: VarietyRequest) -> Iterator[VarietyEvent]:
+def run_variety(
+    request: VarietyRequest, progress: Callable[[VarietyEvent], None] | None = None
+) -> Iterator[VarietyEvent]:
     """Generate; yields progress and at last the result.
+
+    ``progress`` is told of the steps inside a stage that cannot yield: thinking of candidates.
 
     Candidates are rendered until ``count`` of them are mutually apart, measured between the
     latents of the renders. Raises NotReached, with the largest distance that was, if the budget
@@ -154,7 +158,7 @@ def run_variety(request: VarietyRequest) -> Iterator[VarietyEvent]:
     chosen = np.zeros(0, int)
     yield VarietyEvent("sample", 0, request.count)
     with HeadRenderer(model, request.render_settings()) as renderer:
-        for candidate in _timed_candidates(request, model, watch):
+        for candidate in _timed_candidates(request, model, watch, progress):
             try:
                 with watch.stage("render"):
                     rendered = renderer.render(candidate.parameters)
@@ -170,6 +174,8 @@ def run_variety(request: VarietyRequest) -> Iterator[VarietyEvent]:
         watch.seconds["mesh"] += renderer.mesh_seconds
         watch.seconds["render"] -= renderer.mesh_seconds
     latents = selector.offered.astype(np.float32)
+    if len(chosen) < request.count:
+        chosen = max(chosen, selector.improved(request.count), key=len)
     if len(chosen) < request.count:
         raise _not_reached(request, latents, len(chosen))
     heads = [
@@ -187,10 +193,8 @@ def _offer(
 ) -> NDArray[np.int_]:
     """Offer one more latent; indices of the best set so far, searched anew now and then."""
     selector.offer(latent)
-    offered = len(selector.offered)
     best = selector.selected if len(selector) > len(chosen) else chosen
-    last = offered >= request.renders
-    if len(best) < request.count and (offered % _SEARCH_EVERY == 0 or last):
+    if len(best) < request.count and len(selector.offered) % _SEARCH_EVERY == 0:
         best = max(best, selector.improved(request.count, effort=300), key=len)
     return best
 
@@ -226,20 +230,30 @@ def _not_reached(request: VarietyRequest, latents: NDArray[np.float32], found: i
 
 
 def _timed_candidates(
-    request: VarietyRequest, model: HeadModel, watch: _Stopwatch
+    request: VarietyRequest,
+    model: HeadModel,
+    watch: _Stopwatch,
+    progress: Callable[[VarietyEvent], None] | None,
 ) -> Iterator[_Candidate]:
     """At most ``request.renders`` candidates, the time to think of them counted as sampling."""
-    source = _candidates(request, model)
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None:
+            progress(VarietyEvent("sample", done, total))
+
+    source = _candidates(request, model, tell)
     for _ in range(request.renders):
         with watch.stage("sample"):
             candidate = next(source)
         yield candidate
 
 
-def _candidates(request: VarietyRequest, model: HeadModel) -> Iterator[_Candidate]:
+def _candidates(
+    request: VarietyRequest, model: HeadModel, progress: Progress
+) -> Iterator[_Candidate]:
     """Candidates without end; the same for the same seed, however many are taken."""
     if request.distribution == "latent":
-        yield from _latent_candidates(request, model)
+        yield from _latent_candidates(request, model, progress)
     draw = model.sample_prior if request.distribution == "prior" else model.table.sample_uniform
     index = 0
     while True:
@@ -247,14 +261,18 @@ def _candidates(request: VarietyRequest, model: HeadModel) -> Iterator[_Candidat
         index += 1
 
 
-def _latent_candidates(request: VarietyRequest, model: HeadModel) -> Iterator[_Candidate]:
+def _latent_candidates(
+    request: VarietyRequest, model: HeadModel, progress: Progress
+) -> Iterator[_Candidate]:
     backward = BackwardMapping.load(model.name, model.table)
     natural = NaturalFaces.load()
     batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
     number = 0
     while True:
         rng = np.random.default_rng([request.seed, number])
-        proposal = propose_variety(backward, natural, rng, batch, request.distance, request.grade)
+        proposal = propose_variety(
+            backward, natural, rng, batch, request.distance, request.grade, progress
+        )
         for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True):
             yield _Candidate(parameters, requested)
         number += 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import bpy
@@ -103,7 +104,7 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
         global _outcome
         _outcome = None
         try:
-            for event in run_variety(self._request()):
+            for event in run_variety(self._request(), partial(self._tell, context)):
                 self._tell(context, event)
                 if event.result is not None:
                     _outcome = event.result

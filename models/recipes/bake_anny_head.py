@@ -52,7 +52,7 @@ PHENOTYPES = (
 )
 # Anny's remaining phenotypes (cupsize, firmness) move no vertex of the head.
 APPEARANCE = (
-    # name, group, prior mean, prior std; every range is [0, 1] but the directions' [-1, 1].
+    # name, group, prior mean, prior std; every range is [0, 1] bar the exceptions below.
     ("skin_melanin", "skin", 0.35, 0.22),
     ("skin_redness", "skin", 0.45, 0.18),
     ("skin_blotchiness", "skin", 0.35, 0.18),
@@ -82,7 +82,8 @@ APPEARANCE = (
     ("beard_extent", "beard", 0.5, 0.22),
     ("moustache_density", "beard", 0.25, 0.25),
 )
-DIRECTIONS = {"hair_forward", "hair_sideways"}
+# Directions have two signs; skin without any pigment or blood would look painted white.
+LOWEST = {"hair_forward": -1.0, "hair_sideways": -1.0, "skin_melanin": 0.08, "skin_redness": 0.2}
 AREAS = {  # the slider's first word in Anny -> our group
     "cheek": "cheeks",
     "chin": "chin",
@@ -154,7 +155,7 @@ def phenotype_rows() -> list[Parameter]:
 def appearance_rows() -> list[Parameter]:
     """Skin, lips, iris, brows, hair and beard."""
     return [
-        Parameter(n, title(n), group, -1.0 if n in DIRECTIONS else 0.0, 1.0, mean, std, "", True)
+        Parameter(n, title(n), group, LOWEST.get(n, 0.0), 1.0, mean, std, "", True)
         for n, group, mean, std in APPEARANCE
     ]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the backward mapping from nothing: pairs, on-policy rounds, surrogates, direct network.
 
-    make_backward.py                                 with .venv and .venv-recipes; about 80 minutes
-    make_backward.py --initial 5000 --rounds 6 --per-round 600
+    make_backward.py                                 with .venv and .venv-recipes; about 45 minutes
+    make_backward.py --initial 5000 --rounds 8 --per-round 600
     make_backward.py --force                         render all pairs again
 
 Rendering needs bpy and training needs torch, so each step runs in the environment that has it.
@@ -80,9 +80,9 @@ def make_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="anny")
-    parser.add_argument("--initial", type=pairs.positive, default=4000, help="first pairs")
-    parser.add_argument("--rounds", type=pairs.positive, default=6)
-    parser.add_argument("--per-round", type=pairs.positive, default=600)
+    parser.add_argument("--initial", type=pairs.positive, default=1600, help="first pairs")
+    parser.add_argument("--rounds", type=pairs.positive, default=5)
+    parser.add_argument("--per-round", type=pairs.positive, default=500)
     parser.add_argument("--workers", type=pairs.positive, default=2)
     parser.add_argument("--threads", type=pairs.positive, default=1)
     parser.add_argument("--force", action="store_true", help="render all pairs again")
