@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from batch.output import check_output
-from facegen_addon.artifacts import artifact
 from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS
 from facegen_addon.mapping.backward import GRADES
+from facegen_addon.mapping.encoder import same_face_threshold
 
 MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
 
@@ -61,7 +61,7 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
         values.budget = RENDERS_PER_HEAD * values.count
     _check_range("--budget", values.budget, values.count, 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT)
     if values.distance is None:
-        values.distance = float(artifact("facenet").facts["threshold"])
+        values.distance = same_face_threshold()
     if not (math.isfinite(values.distance) and 0.0 < values.distance < 2.0):
         raise UserError(
             f"--distance {values.distance:g} is no demand on a cosine distance; give a number"

@@ -22,6 +22,11 @@ DEFAULT_ENCODER = "facenet"
 CHUNK = 16
 
 
+def same_face_threshold() -> float:
+    """The cosine distance below which the default encoder reads two latents as one face."""
+    return float(artifact(DEFAULT_ENCODER).facts["threshold"])
+
+
 @dataclass(frozen=True)
 class Encoder:
     """A face encoder; make one with `Encoder.load`.

@@ -101,6 +101,11 @@ class HeadRenderer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def scene_name(self) -> str:
+        """The name of the scene that it renders."""
+        return str(self._scene.name)
+
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
         for owned in list(self._scene.collection.all_objects):

@@ -27,7 +27,7 @@ from ..latent.selection import (
     largest_distance,
 )
 from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
-from ..mapping.encoder import Encoder
+from ..mapping.encoder import Encoder, same_face_threshold
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
 from .render import HeadRenderer, RenderedHead, RenderSettings
@@ -39,14 +39,15 @@ _GRID_SPACING = 0.35  # metres between the heads in the scene
 
 @dataclass(frozen=True)
 class VarietyRequest:
-    """What is wanted. ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head.
+    """What is wanted. ``distance``: cosine distance, by default the encoder's same-face threshold;
+    ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
 
     model: str = "anny"
     count: int = 16
-    distance: float = 0.51
+    distance: float = field(default_factory=same_face_threshold)
     distribution: str = "latent"
     engine: str = "CYCLES"
     samples: int = 16

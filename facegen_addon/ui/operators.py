@@ -80,10 +80,10 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
     count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
     distance: FloatProperty(  # type: ignore[valid-type]
         name="Distance",
-        default=0.51,
-        min=0.001,
+        default=0.0,
+        min=0.0,
         max=1.999,
-        description="Cosine distance of latents",
+        description="Cosine distance of every pair; 0: where faces stop reading as the same",
     )
     distribution: EnumProperty(name="Distribution", items=_choices(DISTRIBUTIONS))  # type: ignore[valid-type]
     engine: EnumProperty(name="Engine", items=_choices(ENGINES))  # type: ignore[valid-type]
@@ -120,7 +120,10 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
 
     def _request(self) -> VarietyRequest:
         names = VarietyRequest.__dataclass_fields__
-        return VarietyRequest(**{name: getattr(self, name) for name in names})
+        values = {name: getattr(self, name) for name in names}
+        if not self.distance:
+            del values["distance"]
+        return VarietyRequest(**values)
 
     def _tell(self, context: bpy.types.Context, event: VarietyEvent) -> None:
         if _listener is not None:

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What FaceGen adds to what it drives, as ratios measured in one run: `make bench`.
+
+    tools/bench.py            20 heads
+    tools/bench.py --heads 50
+
+Each pair of lines runs in turn, head by head, so that a machine that slows down slows both alike.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+# Run as a script, from a checkout that is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.mapping.encoder import Encoder
+from facegen_addon.scene.render import HeadRenderer, RenderSettings
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--heads", type=int, default=20)
+    count = max(3, parser.parse_args().heads)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    model = load_head_model("anny")
+    heads = model.sample_prior(np.random.default_rng(0), count)
+    with HeadRenderer(model, RenderSettings(samples=8)) as renderer:
+        ours, bare, crops = _render(renderer, heads)
+    _line("render a new head", ours, "Cycles on an unchanged scene", bare)
+    single, batch = _forward(model.forward, heads)
+    _line("vertices, one by one", single, "in one batch", batch)
+    embed, session = _embed(Encoder.load(), np.stack(crops))
+    _line("embed with our encoder", embed, "ONNX Runtime alone", session)
+
+
+def _render(
+    renderer: HeadRenderer, heads: np.ndarray
+) -> tuple[list[float], list[float], list[np.ndarray]]:
+    """Seconds of our whole step and of a bare Cycles call on the scene it leaves, per head."""
+    ours, bare, crops = [], [], []
+    renderer.render(heads[0])
+    for parameters in heads:
+        seconds, rendered = _timed(partial(renderer.render, parameters))
+        ours.append(seconds)
+        crops.append(rendered.crop())
+        bare.append(_timed(partial(bpy.ops.render.render, scene=renderer.scene_name))[0])
+    return ours, bare, crops
+
+
+def _forward(
+    forward: Callable[[np.ndarray], np.ndarray], heads: np.ndarray
+) -> tuple[list[float], list[float]]:
+    single = [_timed(partial(forward, row))[0] for row in heads]
+    return single, [_timed(partial(forward, heads))[0] / len(heads) for _ in heads]
+
+
+def _embed(encoder: Encoder, crops: np.ndarray) -> tuple[list[float], list[float]]:
+    port = encoder.session.get_inputs()[0].name
+    ready = ((crops.astype(np.float32) - 127.5) / 128).transpose(0, 3, 1, 2).copy()
+    ours, bare = [], []
+    for index in range(len(crops)):
+        part = slice(index, index + 1)
+        ours.append(_timed(partial(encoder.embed, crops[part]))[0])
+        bare.append(_timed(partial(encoder.session.run, None, {port: ready[part]}))[0])
+    return ours, bare
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = action()
+    return time.perf_counter() - start, result
+
+
+def _line(name: str, ours: list[float], alternative: str, theirs: list[float]) -> None:
+    a, b = float(np.median(ours)), float(np.median(theirs))
+    print(f"{name}: {1e3 * a:.1f} ms; {alternative}: {1e3 * b:.1f} ms; ratio {a / b:.2f}")
+
+
+if __name__ == "__main__":
+    main()
