@@ -83,7 +83,7 @@ APPEARANCE = (
     ("moustache_density", "beard", 0.25, 0.25),
 )
 # Directions have two signs; skin without any pigment or blood would look painted white.
-LOWEST = {"hair_forward": -1.0, "hair_sideways": -1.0, "skin_melanin": 0.08, "skin_redness": 0.2}
+LOWEST = {"hair_forward": -1.0, "hair_sideways": -1.0, "skin_melanin": 0.15, "skin_redness": 0.2}
 AREAS = {  # the slider's first word in Anny -> our group
     "cheek": "cheeks",
     "chin": "chin",
