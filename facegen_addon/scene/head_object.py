@@ -65,7 +65,11 @@ class HeadObject:
         return str(self.mesh_object[ID_KEY])
 
     def set_parameters(self, parameters: FloatArray) -> NDArray[np.float32]:
-        """Give the head these parameters (P,) and return its vertices (V, 3), metres."""
+        """Give the head these parameters (P,) and return its vertices (V, 3), metres.
+
+        UserError, before anything changes, if one is not finite or out of its range.
+        """
+        (parameters,) = self.model.table.validate(parameters)
         vertices = self.model.forward(parameters)[0]
         appearance = self.model.appearance(parameters)
         mesh = self.mesh_object.data

@@ -151,13 +151,13 @@ def _epochs(networks: StackedNetworks, train: Pairs, options: SurrogateOptions) 
 class DirectOptions:
     """Shape and training of the direct network."""
 
-    width: int = 1024
+    width: int = 1280
     dropout: float = 0.1
     epochs: int = 60
     batch: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
-    found_weight: float = 0.3
+    found_weight: float = 0.1
     outside_weight: float = 0.02
     seed: int = 0
 
@@ -193,10 +193,12 @@ def fit_direct(
         for rows in torch.randperm(len(latents)).split(options.batch):
             z = network(inputs[rows])
             values, wanted = z.detach().numpy(), latents[rows]
-            # The ensemble's gradient is NumPy's, so the cost stands in one place only.
-            gradient = inversion_cost(ensemble, values, wanted, region, settings)[1]
+            inside = region.project(values)
+            # The ensemble's gradient is NumPy's, so the cost stands in one place only. It is taken
+            # where the head will be, since what the network says is projected before use.
+            gradient = inversion_cost(ensemble, inside, wanted, region, settings)[1]
             gradient += 2 * options.found_weight / found.shape[1] * (values - found[rows])
-            gradient += 2 * options.outside_weight * (values - region.project(values))
+            gradient += 2 * options.outside_weight * (values - inside)
             optimiser.zero_grad()
             z.backward(torch.from_numpy(gradient / len(rows)))
             optimiser.step()

@@ -231,9 +231,9 @@ def make_parser() -> argparse.ArgumentParser:
     reporting = commands.add_parser("rounds", help="what was promised, what came")
     reporting.set_defaults(run=report_rounds)
     distilling = commands.add_parser("distil", help="the direct network")
-    distilling.add_argument("--count", type=pairs.positive, default=10_000)
-    distilling.add_argument("--width", type=pairs.positive, default=1024)
-    distilling.add_argument("--epochs", type=pairs.positive, default=40)
+    distilling.add_argument("--count", type=pairs.positive, default=14_000)
+    distilling.add_argument("--width", type=pairs.positive, default=1280)
+    distilling.add_argument("--epochs", type=pairs.positive, default=60)
     distilling.set_defaults(run=distil)
     for command in (surrogates, settings, proposing, reporting, distilling):
         command.add_argument("--model", default="anny", help="head model of the catalogue")

@@ -39,6 +39,16 @@ def test_a_head_is_updated_in_place(rng: np.random.Generator) -> None:
     assert all(polygon.use_smooth for polygon in mesh.polygons)
 
 
+def test_bad_parameters_leave_the_head_as_it_was() -> None:
+    head = HeadObject.create(MODEL, bpy.context.collection)
+    before = _positions(head.mesh_object.data)
+    parameters = MODEL.table.default()
+    parameters[3] = np.nan
+    with pytest.raises(UserError, match=f"'{MODEL.table.names[3]}' of head 0 is nan"):
+        head.set_parameters(parameters)
+    assert np.array_equal(_positions(head.mesh_object.data), before)
+
+
 def test_a_head_is_found_again_by_its_id() -> None:
     head = HeadObject.create(MODEL, bpy.context.collection)
     head.mesh_object.name = "Renamed"
