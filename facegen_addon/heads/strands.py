@@ -119,7 +119,7 @@ def _lengths(strands: StrandSet, style: HairStyle) -> tuple[NDArray[np.float64],
     near_edge = np.clip((strands.field - edge) / 0.02, 0.25, 1.0)
     brow = np.full(len(strands), 0.0062)
     beard = np.full(len(strands), 0.002 + 0.016 * style.beard_length**1.5)
-    length = np.select(
+    length: NDArray[np.float64] = np.select(
         [strands.region == SCALP, strands.region == BROW], [scalp * near_edge, brow], beard
     )
     beard_edge = BEARD_RANGE * (1.0 - style.beard_extent)
