@@ -17,9 +17,6 @@ import numpy as np
 from ..artifacts import load_npz
 from ..errors import RejectedSample, UserError
 
-# Left and right as seen in the image: the left eye here is the person's right eye.
-FIVE_POINTS = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
-
 CROP_SIZE = 160
 
 # facenet-pytorch's margin of 40 in an image of 160: the box grows by 40 / (160 - 40).
@@ -31,9 +28,10 @@ SMALLEST_FACE = 8  # pixels of a side; less than that holds no face worth embedd
 def face_box(points: np.ndarray) -> np.ndarray:
     """The crop's box from five landmarks: MTCNN's box as predicted, enlarged by a third.
 
-    `points` (..., 5, 2) in pixels, x to the right and y down, ordered as FIVE_POINTS. Returns
-    (..., 4) float64 x0, y0, x1, y1, not clipped to the image. Moving or scaling the points moves
-    and scales the box. RejectedSample if points are not finite or all coincide.
+    `points` (..., 5, 2) in pixels, x to the right and y down, ordered as FIVE_POINT_NAMES in
+    heads/head_model.py. Returns (..., 4) float64 x0, y0, x1, y1, not clipped to the image.
+    Moving or scaling the points moves and scales the box.
+    RejectedSample if points are not finite or all coincide.
     """
     return enlarge_box(predict_box(points))
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import bpy
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +41,8 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     return bust
 
 
-def fit(bust: bpy.types.Object, vertices: NDArray[np.float32], faces: NDArray[np.int32]) -> None:
-    """Lay the collar round the neck of the head with these vertices (V, 3), metres."""
-    edge = vertices[_neck_edge(faces.tobytes(), len(faces))]
+def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
+    """Lay the collar round a neck whose model has these points on open edges (E, 3), metres."""
     low, high = edge.min(0), edge.max(0)
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
     angle = np.linspace(0.0, 2.0 * np.pi, _SEGMENTS, endpoint=False)
@@ -65,10 +62,12 @@ def fit(bust: bpy.types.Object, vertices: NDArray[np.float32], faces: NDArray[np
     bust.data.update()
 
 
-@cache
-def _neck_edge(face_bytes: bytes, count: int) -> NDArray[np.intp]:
-    """Vertices of the longest open edge loop: those of edges with one face, low on the head."""
-    faces = np.frombuffer(face_bytes, np.int32).reshape(count, 3)
+def open_edge(faces: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Vertices on open edges, those with one of the faces (T, 3) only: (E,).
+
+    Anny's right eyeball is open, too, which lifts the collar behind the head, where it is not
+    seen. To leave it out would change the renders that the backward mapping was trained on.
+    """
     edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     unique, uses = np.unique(edges, axis=0, return_counts=True)
     return np.unique(unique[uses == 1])

@@ -110,7 +110,7 @@ def _write_colours(mesh: bpy.types.Mesh, appearance: Appearance) -> None:
     alpha = np.ones((len(appearance.vertex_colour), 1), np.float32)
     rgba = np.concatenate([appearance.vertex_colour, alpha], axis=1)
     mesh.attributes[look.COLOUR].data.foreach_set("color", rgba.ravel())
-    # The iris and the gloss are the same all over: object properties the shader reads.
+    # The same all over, but kept on the mesh, so that heads can share their materials.
     iris = mesh.attributes[look.IRIS].data
     iris.foreach_set("vector", np.tile(appearance.iris, len(iris)).astype(np.float32))
     gloss = mesh.attributes[look.ROUGHNESS].data

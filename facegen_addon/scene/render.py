@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +85,7 @@ class HeadRenderer:
         collection = self._scene.collection
         self._head = HeadObject.create(model, collection)
         self._bust = bust.create(collection)
+        self._open_edge = bust.open_edge(model.surface.faces)
         points = model.five_points(model.forward(model.table.default()))[0]
         self._camera = _new_camera(self._scene)
         look.apply_light(
@@ -124,15 +123,16 @@ class HeadRenderer:
         """The image of the head with these parameters (P,)."""
         start = time.perf_counter()
         vertices = self._head.set_parameters(parameters)
-        bust.fit(self._bust, vertices, self.model.surface.faces)
+        bust.fit(self._bust, vertices[self._open_edge])
         self.mesh_seconds += time.perf_counter() - start
         landmarks = self.model.five_points(vertices)
         self._aim(landmarks)
         points = self._project(landmarks)
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
         box = (x0, y0, x1, y1)
-        with _render_border(self._scene, box if self.settings.face_only else None):
-            bpy.ops.render.render(write_still=True, scene=self._scene.name)
+        if self.settings.face_only:
+            _set_border(self._scene.render, box)
+        bpy.ops.render.render(write_still=True, scene=self._scene.name)
         return RenderedHead(self._pixels(), points, box, vertices)
 
     def _aim(self, points: NDArray[np.float32]) -> None:
@@ -175,20 +175,12 @@ def _new_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     return camera_object
 
 
-@contextmanager
-def _render_border(
-    scene: bpy.types.Scene, box: tuple[float, float, float, float] | None
-) -> Iterator[None]:
-    """Render the pixels of ``box`` only (the rest stays black); all of them if it is None."""
-    render = scene.render
-    render.use_border = box is not None
-    render.use_crop_to_border = False
-    if box is not None:
-        size = render.resolution_x
-        x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)
-        render.border_min_x, render.border_max_x = x0, x1
-        render.border_min_y, render.border_max_y = 1.0 - y1, 1.0 - y0
-    yield
+def _set_border(render: bpy.types.RenderSettings, box: tuple[float, float, float, float]) -> None:
+    """Have the pixels of ``box`` rendered only; the rest stays black."""
+    size = render.resolution_x
+    x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)
+    render.border_min_x, render.border_max_x = x0, x1
+    render.border_min_y, render.border_max_y = 1.0 - y1, 1.0 - y0
 
 
 def engine_id(engine: str) -> str:
@@ -204,6 +196,8 @@ def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
     render.resolution_x = render.resolution_y = settings.size
     render.resolution_percentage = 100
     render.use_persistent_data = True
+    render.use_border = settings.face_only
+    render.use_crop_to_border = False
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode = "RGB"
     render.image_settings.compression = 0

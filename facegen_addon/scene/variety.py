@@ -103,7 +103,7 @@ class GeneratedHead:
 @dataclass(frozen=True)
 class VarietyResult:
     """heads: as many as demanded; rendered (M, 512): latents of all candidates that were rendered;
-    seconds: time spent in each stage (sample, render, embed)."""
+    seconds: time spent in each stage (sample, mesh, render, embed)."""
 
     model: str
     heads: list[GeneratedHead]
