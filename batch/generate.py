@@ -2,19 +2,17 @@
 """`generate`: heads of which no two are nearer than a distance, with a report on them."""
 
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from batch.figures import HeadSet
+from batch.interruption import interruptible
 from batch.options import GenerateOptions, parse_options
 from batch.output import output_folder
 from batch.progress import ProgressBar, format_seconds
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{options.engine} on {provenance['device']}")
     bar = ProgressBar()
     try:
-        with _interruptible(), output_folder(options.output) as folder:
+        with interruptible(), output_folder(options.output) as folder:
             result = _run_operator(options, bar)
             record = RunRecord(
                 request=_request(options),
@@ -151,27 +149,3 @@ def _provenance() -> dict[str, Any]:
     from facegen_addon.scene.render import compute_device
 
     return describe_versions(bpy.app.version_string, compute_device())
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, also inside Blender, which else only notes it.
-
-    An operator turns every exception into RuntimeError, so the signal is remembered as well.
-    """
-    interrupted = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    except Exception:
-        if interrupted:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        signal.signal(signal.SIGINT, previous or signal.SIG_DFL)

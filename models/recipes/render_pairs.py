@@ -14,11 +14,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
-from typing import IO
 
 import numpy as np
 
@@ -26,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.progress import ProgressBar
+from batch.workers import report, reports, start_worker
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -36,8 +34,6 @@ from models.recipes.register import register
 
 Forward = Callable[[np.ndarray], np.ndarray]
 """Parameters (N, P) -> latents (N, 512)."""
-
-_TICK = "rendered"
 
 
 def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
@@ -112,15 +108,7 @@ def _of_workers(z: np.ndarray, folder: Path, options: argparse.Namespace) -> Ite
     """Start the workers and yield the heads they report, in the order of arrival."""
     heads = folder / "heads.npz"
     pairs.save_npz(heads, z=z.astype(np.float16))
-    workers = [_start_worker(heads, index, options) for index in range(options.workers)]
-    try:
-        yield from _merged_counts([worker.stdout for worker in workers if worker.stdout])
-        failed = [worker.wait() for worker in workers if worker.wait() != 0]
-    finally:
-        for worker in workers:
-            worker.terminate()
-    if failed:
-        raise UserError(f"a render worker ended with status {failed[0]}; run again to resume")
+    yield from reports([_start_worker(heads, index, options) for index in range(options.workers)])
 
 
 def _start_worker(heads: Path, index: int, options: argparse.Namespace) -> subprocess.Popen[str]:
@@ -129,29 +117,7 @@ def _start_worker(heads: Path, index: int, options: argparse.Namespace) -> subpr
         "--share", str(index), str(options.workers), "--threads", str(options.threads),
         "--model", options.model, "--samples", str(options.samples),
     ]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _merged_counts(streams: list[IO[str]]) -> Iterator[int]:
-    queue: SimpleQueue[int | None] = SimpleQueue()
-
-    def listen(stream: IO[str]) -> None:
-        # Blender itself writes to stdout too: only our own lines count.
-        for line in stream:
-            word, _, count = line.partition(" ")
-            if word == _TICK:
-                queue.put(int(count))
-        queue.put(None)
-
-    for stream in streams:
-        threading.Thread(target=listen, args=(stream,), daemon=True).start()
-    open_streams = len(streams)
-    while open_streams:
-        count = queue.get()
-        if count is None:
-            open_streams -= 1
-        else:
-            yield count
+    return start_worker(command)
 
 
 def load_forward(model: HeadModel, samples: int, threads: int) -> Forward:
@@ -175,7 +141,7 @@ def run_worker(options: argparse.Namespace) -> None:
     forward = load_forward(model, options.samples, options.threads)
     z = read_npz(options.heads)["z"].astype(np.float32)
     for count in render_share(model.table, z, options.heads.parent, forward, tuple(options.share)):
-        print(_TICK, count, flush=True)
+        report(count)
 
 
 def run(options: argparse.Namespace, forward: Forward | None = None) -> None:

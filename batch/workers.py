@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Worker processes that report on stdout how many steps they have done."""
+
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
+from typing import IO
+
+from facegen_addon.errors import UserError
+
+_TICK = "rendered"
+
+
+def report(count: int) -> None:
+    """In a worker: tell the process that started it that `count` more steps are done."""
+    print(_TICK, count, flush=True)
+
+
+def start_worker(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start one worker. Ctrl-C reaches only the process that started it, which ends its workers."""
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def reports(workers: Sequence[subprocess.Popen[str]]) -> Iterator[int]:
+    """The counts that the workers report, in the order of arrival; at the end none is alive.
+
+    UserError if one of them failed.
+    """
+    try:
+        yield from _merged_counts([worker.stdout for worker in workers if worker.stdout])
+        failed = [worker.returncode for worker in workers if worker.wait() != 0]
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
+    if failed:
+        raise UserError(f"a render worker ended with status {failed[0]}; run again to resume")
+
+
+def _merged_counts(streams: list[IO[str]]) -> Iterator[int]:
+    queue: SimpleQueue[int | None] = SimpleQueue()
+
+    def listen(stream: IO[str]) -> None:
+        # Blender itself writes to stdout too: only our own lines count.
+        for line in stream:
+            word, _, count = line.partition(" ")
+            if word == _TICK:
+                queue.put(int(count))
+        queue.put(None)
+
+    for stream in streams:
+        threading.Thread(target=listen, args=(stream,), daemon=True).start()
+    open_streams = len(streams)
+    while open_streams:
+        count = queue.get()
+        if count is None:
+            open_streams -= 1
+        else:
+            yield count
