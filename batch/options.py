@@ -39,11 +39,11 @@ class GenerateOptions:
     real_latents: Path | None
 
 
-class _OneLineParser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """argparse that reports by exception, in one line and without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see generate --help")
+        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def parse_options(arguments: Sequence[str]) -> GenerateOptions:
@@ -74,7 +74,7 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog="generate",
         description="Generate heads of which no two are nearer than a cosine distance.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 CPU_PROVIDERS = ("CPUExecutionProvider",)
 
-# What NumPy and zipfile raise for a damaged archive, and for a lone .npy (TypeError).
-_DAMAGED_NPZ = (
+DAMAGED_ARCHIVE = (
     ValueError,
     OSError,
     EOFError,
@@ -41,6 +40,7 @@ _DAMAGED_NPZ = (
     zipfile.BadZipFile,
     zlib.error,
 )
+"""What NumPy and zipfile raise for a damaged archive, and for a lone .npy (TypeError)."""
 
 # Large weights of others are built at set-up below this folder and never committed.
 BUILT_FOLDER = "built"
@@ -190,5 +190,5 @@ def _parse_npz(data: bytes, path: Path, remedy: str) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
-    except _DAMAGED_NPZ:
+    except DAMAGED_ARCHIVE:
         raise UserError(f"{path} is not a whole .npz file of plain arrays: {remedy}") from None
