@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
+from batch.command_line import OneLineParser
 from batch.output import check_output
 from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
 from facegen_addon.errors import UserError
@@ -37,13 +37,6 @@ class GenerateOptions:
     output: Path
     replace: bool
     real_latents: Path | None
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """argparse that reports by exception, in one line and without the usage text."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def parse_options(arguments: Sequence[str]) -> GenerateOptions:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from batch.command_line import nearest_existing
 from facegen_addon.errors import UserError
 
 _MARKER = "report.json"  # every complete run has one
@@ -22,7 +23,7 @@ def check_output(output: Path, replace: bool) -> None:
     """
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a new folder")
-    parent = _nearest_existing(output.parent)
+    parent = nearest_existing(output.parent)
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(
             f"--output {output}: {parent} is not a folder you can write to; name another"
@@ -74,10 +75,3 @@ def _move(partial: Path, output: Path) -> None:
     output.rename(earlier / output.name)
     partial.rename(output)
     shutil.rmtree(earlier)
-
-
-def _nearest_existing(folder: Path) -> Path:
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder

@@ -11,12 +11,17 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class ProgressBar:
-    """One bar for one stage after another: `update` draws, `close` ends the line."""
+    """One bar for one stage after another: `update` draws, `close` ends the line.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    A stage that ends within `quiet` seconds is not shown.
+    """
+
+    def __init__(self, stream: TextIO | None = None, quiet: float = 0.0) -> None:
         self._stream = stream or sys.stderr
+        self._quiet = quiet
         self._terminal = self._stream.isatty()
         self._stage: str | None = None
+        self._line_open = False
         self._start = self._drawn = 0.0
 
     def update(self, stage: str, done: float, total: float) -> None:
@@ -27,23 +32,24 @@ class ProgressBar:
             self._stage, self._start, self._drawn = stage, now, now
         finished = done >= total
         interval = _SECONDS_BETWEEN_FRAMES if self._terminal else _SECONDS_BETWEEN_LINES
-        if not finished and now - self._drawn < interval:
-            return
-        self._drawn = now
-        self._draw(_line(stage, done, total, now - self._start))
+        due = finished or now - self._drawn >= interval
+        if due and now - self._start >= self._quiet:
+            self._drawn = now
+            self._draw(_line(stage, done, total, now - self._start))
         if finished:
             self.close()
 
     def close(self) -> None:
         """End the current line; harmless when there is none."""
-        if self._stage is not None and self._terminal:
+        if self._line_open:
             self._stream.write("\n")
             self._stream.flush()
-        self._stage = None
+        self._stage, self._line_open = None, False
 
     def _draw(self, line: str) -> None:
         self._stream.write(f"\r\x1b[K{line}" if self._terminal else f"{line}\n")
         self._stream.flush()
+        self._line_open = self._terminal
 
 
 def _line(stage: str, done: float, total: float, elapsed: float) -> str:

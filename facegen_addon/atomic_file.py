@@ -11,7 +11,7 @@ from .errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path``, with its suffix, moved into its place if the block succeeds.
+    """A temporary file beside ``path``, with its suffix, moved into its place on success.
 
     It is removed on every other exit, Ctrl-C included, and what was at ``path`` stays. UserError
     if the disk refuses.

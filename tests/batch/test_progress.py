@@ -24,6 +24,23 @@ def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stream.getvalue().endswith("100 %  in 40 s\n")
 
 
+@pytest.mark.parametrize("stream_type", [io.StringIO, Terminal])
+def test_a_short_stage_may_stay_quiet(
+    monkeypatch: pytest.MonkeyPatch, stream_type: type[io.StringIO]
+) -> None:
+    clock = iter([0.0, 1.0, 1.9, 10.0, 13.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    stream = stream_type()
+    bar = ProgressBar(stream, quiet=2.0)
+    for done in (0, 1, 2):
+        bar.update("short", done, 2)
+    bar.close()
+    assert stream.getvalue() == ""
+    for done in (0, 1):
+        bar.update("long", done, 1)
+    assert "100 %" in stream.getvalue()
+
+
 def test_without_a_terminal_lines_are_whole_and_few() -> None:
     stream = io.StringIO()
     bar = ProgressBar(stream)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands share in reading their arguments."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from facegen_addon.errors import UserError
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """argparse that reports by exception, in one line and without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError instead of printing the usage and exiting."""
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def check_output_file(output: Path, suffixes: Sequence[str], option: str = "--output") -> None:
+    """UserError if no file of one of these suffixes can be made at `output`."""
+    if output.suffix not in suffixes:
+        raise UserError(
+            f"{option} {output} does not end in {' or '.join(suffixes)}, which say what is"
+            " written; name such a file"
+        )
+    if output.is_dir():
+        raise UserError(f"{option} {output} is a folder; name a file")
+    folder = nearest_existing(output.parent)
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{option} {output}: {folder} is not a folder you can write to")
+
+
+def nearest_existing(folder: Path) -> Path:
+    """`folder`, or the nearest folder above it that is there."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder
