@@ -34,6 +34,7 @@ DAMAGED_ARCHIVE = (
     EOFError,
     TypeError,
     KeyError,
+    MemoryError,
     NotImplementedError,
     RuntimeError,
     struct.error,
@@ -131,14 +132,14 @@ def artifact_path(name: str) -> Path:
 def load_npz(name: str) -> dict[str, np.ndarray]:
     """The arrays of the registered `.npz` called `name`, its hash checked."""
     entry = artifact(name)
-    return _parse_npz(entry.read(), entry.path, entry.remedy)
+    return parse_npz(entry.read(), entry.path, entry.remedy)
 
 
 def read_npz(path: Path | str) -> dict[str, np.ndarray]:
     """The arrays of a user's own `.npz`; UserError if missing, truncated, pickled or not finite."""
     path = Path(path)
     remedy = "give another file, or make this one again"
-    arrays = _parse_npz(read_file(path, remedy), path, remedy)
+    arrays = parse_npz(read_file(path, remedy), path, remedy)
     for key, array in arrays.items():
         if array.dtype.kind in "fc" and not np.isfinite(array).all():
             raise UserError(f"{path}: array {key!r} holds NaN or infinite values: {remedy}")
@@ -186,7 +187,8 @@ def read_file(path: Path, remedy: str) -> bytes:
         raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
 
 
-def _parse_npz(data: bytes, path: Path, remedy: str) -> dict[str, np.ndarray]:
+def parse_npz(data: bytes, path: Path, remedy: str) -> dict[str, np.ndarray]:
+    """The arrays in an `.npz`'s bytes; UserError that ends in `remedy` if damaged or pickled."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
