@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .appearance import Appearance, appearance
 from .parameters import FloatArray, Parameter, ParameterTable
+from .skinning import blend_skin, joint_transforms, rotation_matrices
 from .strands import HairStyle, StrandSet
 from .surface import Surface
 
@@ -40,16 +41,6 @@ def _interpolation_weights(x: FloatArray, anchors: FloatArray) -> FloatArray:
     """Weights (N, A) that interpolate linearly between sorted anchors (A,), held at the ends."""
     identity = np.eye(len(anchors))
     return np.stack([np.interp(x, anchors, column) for column in identity], axis=1)
-
-
-def rotation_matrices(axis_angle: FloatArray) -> FloatArray:
-    """Axis-angle (..., 3) radians -> rotation matrices (..., 3, 3), by Rodrigues' formula."""
-    angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
-    x, y, z = np.moveaxis(axis_angle / np.maximum(angle[..., 0], 1e-12), -1, 0)
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
-    cross = cross.reshape(*axis_angle.shape[:-1], 3, 3)
-    return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
 
 
 class AnnyHead:
@@ -200,22 +191,14 @@ class AnnyHead:
         root = joints[:, :1]
         if not pose.any():
             return rest - root
-        local = rotation_matrices(pose.reshape(len(pose), -1, 3))
-        rotations = [np.broadcast_to(np.eye(3), (len(pose), 3, 3))]
-        offsets = [np.zeros((len(pose), 3))]
-        for joint, parent in enumerate(self._parents[1:], start=1):
-            about = joints[:, joint, :, None]
-            turn = local[:, joint - 1]
-            shift = (about - turn @ about)[..., 0]
-            rotations.append(rotations[parent] @ turn)
-            offsets.append((rotations[parent] @ shift[..., None])[..., 0] + offsets[parent])
-        posed = np.zeros_like(rest)
-        for joint, (rotation, offset) in enumerate(zip(rotations, offsets, strict=True)):
-            weight = self._weights[:, joint]
-            moved = np.flatnonzero(weight)
-            points = rest[:, moved] @ rotation.transpose(0, 2, 1) + offset[:, None]
-            posed[:, moved] += weight[moved, None] * points
-        return posed - root
+        turns = np.broadcast_to(np.eye(3), (*joints.shape, 3)).copy()
+        turns[:, 1:] = rotation_matrices(pose.reshape(len(pose), -1, 3))
+        transforms = joint_transforms(turns, joints, self._parents)
+        posed = [
+            blend_skin(head.T, transform, self._weights.T).T
+            for head, transform in zip(rest, transforms, strict=True)
+        ]
+        return np.stack(posed) - root
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
         """n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age agree.

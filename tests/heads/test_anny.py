@@ -6,8 +6,9 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads import strands
-from facegen_addon.heads.anny import AnnyHead, rotation_matrices
+from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.skinning import rotation_matrices
 
 
 @pytest.fixture(scope="module")
