@@ -15,6 +15,7 @@ from batch.png import encode_png
 from batch.report import RunRecord, build_report, render_page, write_json
 from batch.shards import Sample, write_shards
 from facegen_addon.artifacts import read_index
+from facegen_addon.heads.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
 
 Progress = Callable[[str, float, float], None]
@@ -52,7 +53,8 @@ def write_results(
         (folder / "images" / f"{number:06d}.png").write_bytes(image)
         progress("write images", number + 1, len(images))
     np.savez_compressed(
-        folder / "heads.npz",
+        folder / RUN_FILE,
+        model=np.array(record.request["model"]),
         names=np.array(record.table.names),
         parameters=record.run.parameters,
         achieved=record.run.achieved.astype(np.float32),

@@ -30,11 +30,11 @@ from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ..mapping.encoder import Encoder, same_face_threshold
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
+from .placement import grid_places
 from .render import HeadRenderer, RenderedHead, RenderSettings
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
 _SEARCH_EVERY = 8  # renders between two searches for a larger set
-_GRID_SPACING = 0.35  # metres between the heads in the scene
 
 
 @dataclass(frozen=True)
@@ -284,14 +284,12 @@ def place_heads(
 ) -> list[HeadObject]:
     """Stand the heads in a grid from ``origin`` (metres), each with its seed and latent."""
     model = load_head_model(result.model)
-    columns = int(np.ceil(np.sqrt(len(result.heads))))
     placed = []
-    for number, head in enumerate(result.heads):
-        row, column = divmod(number, columns)
+    places = grid_places(len(result.heads), origin)
+    for place, head in zip(places, result.heads, strict=True):
         added = HeadObject.create(model, collection)
         added.set_parameters(head.parameters)
-        offset = Vector((column * _GRID_SPACING, 0.0, -row * _GRID_SPACING))
-        added.mesh_object.location = origin + offset
+        added.mesh_object.location = place
         added.mesh_object["facegen_seed"] = head.seed
         added.mesh_object["facegen_latent"] = head.achieved.tolist()
         placed.append(added)

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegen_addon.heads.slider_file import read_slider_file
+
 pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
 
 SMALL = ("--count", "3", "--distance", "0.3", "--samples", "2", "--size", "96", "--seed", "5")
@@ -58,6 +60,7 @@ def test_a_run_leaves_what_the_readme_says(two_runs: list[Path]) -> None:
     assert "<svg" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert (folder / "contact_sheet.png").stat().st_size > 1000
+    assert read_slider_file(folder).model == report["request"]["model"]
     (shard,) = folder.glob("*.tar")
     with tarfile.open(shard) as archive:
         names = archive.getnames()

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where several heads stand in the scene."""
+
+from __future__ import annotations
+
+import math
+
+from mathutils import Vector
+
+_SPACING = 0.35  # metres
+
+
+def grid_places(count: int, origin: Vector) -> list[Vector]:
+    """Places of ``count`` heads in a square grid that grows right and down from ``origin``."""
+    columns = math.ceil(math.sqrt(count))
+    return [
+        origin + Vector((number % columns * _SPACING, 0.0, -(number // columns) * _SPACING))
+        for number in range(count)
+    ]
