@@ -9,11 +9,9 @@ Each pair of lines runs in turn, head by head, so that a machine that slows down
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
@@ -24,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.render import HeadRenderer, RenderSettings
+from tools.timing import print_ratio, timed
 
 
 def main() -> None:
@@ -38,11 +37,11 @@ def main() -> None:
     heads = model.sample_prior(np.random.default_rng(0), count)
     with HeadRenderer(model, RenderSettings(samples=8)) as renderer:
         ours, bare, crops = _render(renderer, heads)
-    _line("render a new head", ours, "Cycles on an unchanged scene", bare)
+    print_ratio("render a new head", ours, "Cycles on an unchanged scene", bare)
     single, batch = _forward(model.forward, heads)
-    _line("vertices, one by one", single, "in one batch", batch)
+    print_ratio("vertices, one by one", single, "in one batch", batch)
     embed, session = _embed(Encoder.load(), np.stack(crops))
-    _line("embed with our encoder", embed, "ONNX Runtime alone", session)
+    print_ratio("embed with our encoder", embed, "ONNX Runtime alone", session)
 
 
 def _render(
@@ -52,18 +51,18 @@ def _render(
     ours, bare, crops = [], [], []
     renderer.render(heads[0])
     for parameters in heads:
-        seconds, rendered = _timed(partial(renderer.render, parameters))
+        seconds, rendered = timed(partial(renderer.render, parameters))
         ours.append(seconds)
         crops.append(rendered.crop())
-        bare.append(_timed(partial(bpy.ops.render.render, scene=renderer.scene_name))[0])
+        bare.append(timed(partial(bpy.ops.render.render, scene=renderer.scene_name))[0])
     return ours, bare, crops
 
 
 def _forward(
     forward: Callable[[np.ndarray], np.ndarray], heads: np.ndarray
 ) -> tuple[list[float], list[float]]:
-    single = [_timed(partial(forward, row))[0] for row in heads]
-    return single, [_timed(partial(forward, heads))[0] / len(heads) for _ in heads]
+    single = [timed(partial(forward, row))[0] for row in heads]
+    return single, [timed(partial(forward, heads))[0] / len(heads) for _ in heads]
 
 
 def _embed(encoder: Encoder, crops: np.ndarray) -> tuple[list[float], list[float]]:
@@ -72,20 +71,9 @@ def _embed(encoder: Encoder, crops: np.ndarray) -> tuple[list[float], list[float
     ours, bare = [], []
     for index in range(len(crops)):
         part = slice(index, index + 1)
-        ours.append(_timed(partial(encoder.embed, crops[part]))[0])
-        bare.append(_timed(partial(encoder.session.run, None, {port: ready[part]}))[0])
+        ours.append(timed(partial(encoder.embed, crops[part]))[0])
+        bare.append(timed(partial(encoder.session.run, None, {port: ready[part]}))[0])
     return ours, bare
-
-
-def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = action()
-    return time.perf_counter() - start, result
-
-
-def _line(name: str, ours: list[float], alternative: str, theirs: list[float]) -> None:
-    a, b = float(np.median(ours)), float(np.median(theirs))
-    print(f"{name}: {1e3 * a:.1f} ms; {alternative}: {1e3 * b:.1f} ms; ratio {a / b:.2f}")
 
 
 if __name__ == "__main__":

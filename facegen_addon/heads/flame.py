@@ -28,7 +28,7 @@ def _degrees(x: tuple[int, int], y: tuple[int, int], z: tuple[int, int]) -> Floa
     return np.radians(np.array([x, y, z], np.float64))
 
 
-_EYE = _degrees((-35, 54), (-52, 52), (-10, 10))
+_EYE = _degrees((-35, 55), (-52, 52), (-10, 10))
 LIMITS: Mapping[str, FloatArray] = {
     "neck_pose": _degrees((-60, 50), (-80, 80), (-45, 45)),
     "jaw_pose": _degrees((-3, 35), (-8, 8), (-5, 5)),
@@ -215,7 +215,8 @@ class Flame:
             moved = transforms[..., :3] @ joints[turned][..., None] + transforms[..., 3:]
             joints[turned] = moved[..., 0]
         vertices = np.empty((len(rest), rest.shape[2], 3), np.float32)
-        np.add(rest.transpose(0, 2, 1), transl[:, None].astype(np.float32), out=vertices)
+        for axis, shift in enumerate(transl.astype(np.float32).T):  # long runs, unlike transposing
+            np.add(rest[:, axis], shift[:, None], out=vertices[:, :, axis])
         return FlameMesh(vertices, (joints + transl[:, None]).astype(np.float32))
 
 
