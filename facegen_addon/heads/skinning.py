@@ -42,6 +42,12 @@ def joint_transforms(turns: FloatArray, joints: FloatArray, parents: Sequence[in
     return transforms
 
 
+def posed_joints(transforms: FloatArray, joints: FloatArray) -> FloatArray:
+    """Where the transforms (N, J, 3, 4) take the joints themselves, (N, J, 3)."""
+    posed: FloatArray = (transforms[..., :3] @ joints[..., None] + transforms[..., 3:])[..., 0]
+    return posed
+
+
 def blend_skin(
     rest: NDArray[Real], transforms: FloatArray, weights: NDArray[Real]
 ) -> NDArray[Real]:
