@@ -18,6 +18,12 @@ class OneLineParser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+def check_range(option: str, value: int, low: int, high: int) -> None:
+    """UserError if a whole number is not between `low` and `high`, both included."""
+    if not low <= value <= high:
+        raise UserError(f"{option} {value} is out of range; give a number from {low} to {high}")
+
+
 def check_output_file(output: Path, suffixes: Sequence[str], option: str = "--output") -> None:
     """UserError if no file of one of these suffixes can be made at `output`."""
     if output.suffix not in suffixes:

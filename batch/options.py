@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.command_line import OneLineParser
+from batch.command_line import OneLineParser, check_range
 from batch.output import check_output
 from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
 from facegen_addon.errors import UserError
@@ -46,13 +46,13 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     _check_choice("--distribution", values.distribution, DISTRIBUTIONS)
     _check_choice("--engine", values.engine, ENGINES)
     _check_choice("--grade", values.grade, GRADES)
-    _check_range("--count", values.count, 1, MAXIMUM_COUNT)
-    _check_range("--samples", values.samples, 1, 4096)
-    _check_range("--size", values.size, 64, 2048)
-    _check_range("--seed", values.seed, 0, 2**31 - 1)
+    check_range("--count", values.count, 1, MAXIMUM_COUNT)
+    check_range("--samples", values.samples, 1, 4096)
+    check_range("--size", values.size, 64, 2048)
+    check_range("--seed", values.seed, 0, 2**31 - 1)
     if values.budget is None:
         values.budget = RENDERS_PER_HEAD * values.count
-    _check_range("--budget", values.budget, values.count, 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT)
+    check_range("--budget", values.budget, values.count, 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT)
     if values.distance is None:
         values.distance = same_face_threshold()
     if not (math.isfinite(values.distance) and 0.0 < values.distance < 2.0):
@@ -100,8 +100,3 @@ def _parser() -> argparse.ArgumentParser:
 def _check_choice(option: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise UserError(f"unknown {option} {value!r}; choose from {', '.join(choices)}")
-
-
-def _check_range(option: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise UserError(f"{option} {value} is out of range; give a number from {low} to {high}")

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
 
-COMMANDS = {"generate": "batch.generate"}
+COMMANDS = {"generate": "batch.generate", "influence": "batch.influence"}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -119,6 +119,14 @@ class HeadRenderer:
             bpy.data.images.remove(self._image)
         self._folder.cleanup()
 
+    def reseed(self, seed: int, *, face_only: bool) -> None:
+        """Render with other noise, all of the image or the face alone, from now on.
+
+        A second renderer would do, too, but Cycles takes seconds to change from scene to scene.
+        """
+        self.settings = replace(self.settings, seed=seed, face_only=face_only)
+        _configure_variant(self._scene, self.settings)
+
     def render(self, parameters: FloatArray) -> RenderedHead:
         """The image of the head with these parameters (P,)."""
         start = time.perf_counter()
@@ -196,16 +204,15 @@ def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
     render.resolution_x = render.resolution_y = settings.size
     render.resolution_percentage = 100
     render.use_persistent_data = True
-    render.use_border = settings.face_only
     render.use_crop_to_border = False
     render.image_settings.file_format = "PNG"
     render.image_settings.color_mode = "RGB"
     render.image_settings.compression = 0
     scene.view_settings.view_transform = "Standard"
+    _configure_variant(scene, settings)
     if settings.engine == "CYCLES":
         cycles = scene.cycles
         cycles.samples = settings.samples
-        cycles.seed = settings.seed
         cycles.use_denoising = False  # not every build of Blender has a denoiser
         cycles.use_adaptive_sampling = False
         cycles.use_light_tree = False  # a few lamps: trying each costs less than choosing
@@ -220,6 +227,13 @@ def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
     else:
         scene.display.shading.light = "STUDIO"
         scene.display.shading.color_type = "VERTEX"
+
+
+def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:
+    """What may change between renders without Cycles building its scene anew."""
+    scene.render.use_border = settings.face_only
+    if settings.engine == "CYCLES":
+        scene.cycles.seed = settings.seed
 
 
 def compute_device() -> str:

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`influence`: what every slider of a model does, measured by renders; a killed run goes on."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from batch.command_line import OneLineParser, check_output_file, check_range
+from batch.influence_sheet import draw_pages, markdown_table
+from batch.interruption import interruptible
+from batch.png import encode_png
+from batch.progress import ProgressBar
+from batch.workers import report, reports, start_worker
+from facegen_addon.artifacts import artifact
+from facegen_addon.atomic_file import replacing
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.mapping import influence as figures
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER
+from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
+
+ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
+
+_RUN = Path(__file__).with_name("run.py")
+_TOP = 20  # rows of the table that is printed
+
+
+@dataclass(frozen=True)
+class InfluenceOptions:
+    """A checked request. share (i, n): this process is worker i of n; () for none of them."""
+
+    model: str
+    parameters: tuple[str, ...]
+    settings: InfluenceSettings
+    workers: int
+    sheet: Path | None
+    table: Path | None
+    replace: bool
+    share: tuple[int, ...]
+
+
+def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
+    """Run `influence`; the exit status. `probe` replaces Blender and FaceNet in tests.
+
+    UserError for a wrong value and for results of other settings where --replace is not given.
+    """
+    options = parse_options(arguments)
+    model = load_head_model(options.model)
+    names = options.parameters or model.table.names
+    for name in names:
+        model.table.index(name)
+    work = Work.of(model, options.settings)
+    if options.share:
+        for _ in work.measure(names[options.share[0] :: options.share[1]], probe or _render_probe):
+            report(1)
+        return 0
+    work.check(options.replace)
+    try:
+        with interruptible():
+            _measure_all(options, work, names, probe)
+    except KeyboardInterrupt:
+        kept = sum(work.is_done(name) for name in names)
+        print(
+            f"facegen: stopped; {kept} of {len(names)} parameters are measured, the same command"
+            " goes on",
+            file=sys.stderr,
+        )
+        return 130
+    result = work.collect()
+    path = figures.influence_folder() / f"{model.name}.npz"
+    figures.save(result, path)
+    print(f"{len(result.sliders)} parameters: {path} ({path.stat().st_size / 1e6:.2f} MB)")
+    _show(options, model, result)
+    return 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """The results of one model and one setting, a file for each parameter that is done."""
+
+    model: HeadModel
+    settings: InfluenceSettings
+    fingerprint: str
+    folder: Path
+
+    @classmethod
+    def of(cls, model: HeadModel, settings: InfluenceSettings) -> "Work":
+        """Where the results of `model` lie, and what they have to be made of."""
+        encoder = artifact(DEFAULT_ENCODER).sha256
+        folder = figures.influence_folder() / model.name
+        return cls(model, settings, figures.fingerprint(model, settings, encoder), folder)
+
+    def check(self, replace: bool) -> None:
+        """UserError if there are results of another model, table or setting; or remove them."""
+        for path in self._files():
+            fresh = self._fresh(path)
+            if not fresh and not replace:
+                raise UserError(
+                    f"{path} was measured with other settings than {asdict(self.settings)} or"
+                    " another version of the model; add --replace to measure all anew"
+                )
+            if replace:
+                path.unlink()
+
+    def is_done(self, name: str) -> bool:
+        """Whether the parameter called `name` is measured."""
+        return self._path(name).is_file()
+
+    def measure(self, names: Sequence[str], make_probe: ProbeMaker) -> Iterator[str]:
+        """Measure those of `names` that are not done; yields each when its file is written."""
+        pending = [name for name in names if not self.is_done(name)]
+        if not pending:
+            return
+        with make_probe(self.model, self.settings) as probe:
+            base = figures.base_heads(self.model, self.settings, probe)
+            for name in pending:
+                slider = figures.measure(self.model, name, base, self.settings, probe)
+                digest = figures.table_digest(self.model.table)
+                figures.save(
+                    Influence(
+                        self.model.name,
+                        self.settings,
+                        self.fingerprint,
+                        digest,
+                        base.noise,
+                        (slider,),
+                    ),
+                    self._path(name),
+                )
+                yield name
+
+    def collect(self) -> Influence:
+        """All that is measured, in the table's order."""
+        return figures.joined([figures.read(p) for p in self._files()], self.model.table.names)
+
+    def _fresh(self, path: Path) -> bool:
+        try:
+            return figures.read(path).fingerprint == self.fingerprint
+        except UserError:
+            return False
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("[!.]*.npz"))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+
+def _measure_all(
+    options: InfluenceOptions, work: Work, names: Sequence[str], probe: ProbeMaker | None
+) -> None:
+    """Measure what is not done, by worker processes or, with a stand-in for F, in this one."""
+    pending = [name for name in names if not work.is_done(name)]
+    if not pending:
+        return
+    workers = min(options.workers, len(pending))
+    steps = (
+        work.measure(pending, probe)
+        if probe
+        else reports([start_worker(_command(options, pending, i, workers)) for i in range(workers)])
+    )
+    bar, stage = ProgressBar(), f"influence {work.model.name}"
+    bar.update(stage, 0, len(pending))
+    try:
+        for done, _ in enumerate(steps, start=1):
+            bar.update(stage, done, len(pending))
+    finally:
+        bar.close()
+
+
+def _command(
+    options: InfluenceOptions, names: Sequence[str], index: int, workers: int
+) -> list[str]:
+    """The command line of one worker, in the interpreter or Blender that runs this."""
+    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
+    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
+    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
+    settings = options.settings
+    return [
+        *start, "influence", "--model", options.model, "--parameters", ",".join(names),
+        "--heads", str(settings.heads), "--samples", str(settings.samples),
+        "--seed", str(settings.seed), "--share", str(index), str(workers),
+    ]  # fmt: skip
+
+
+def _render_probe(model: HeadModel, settings: InfluenceSettings) -> AbstractContextManager[Probe]:
+    # Imported here: only processes that render need bpy.
+    from facegen_addon.scene.portrait import render_probe
+
+    return render_probe(model, settings, threads=1)
+
+
+def _show(options: InfluenceOptions, model: HeadModel, result: Influence) -> None:
+    """Write the sheet and the table that were asked for; print the table's top."""
+    if options.sheet:
+        from facegen_addon.scene.portrait import decode_jpeg
+
+        pages = draw_pages(result, model.table, decode_jpeg)
+        for number, page in enumerate(pages):
+            with replacing(_page_path(options.sheet, number, len(pages))) as partial:
+                partial.write_bytes(encode_png(page))
+        print(f"{len(pages)} pages: {_page_path(options.sheet, 0, len(pages))}")
+    if options.table:
+        with replacing(options.table) as partial:
+            partial.write_text(markdown_table(result, model.table, len(result.sliders)), "utf-8")
+    print(markdown_table(result, model.table, _TOP), end="")
+
+
+def _page_path(sheet: Path, number: int, count: int) -> Path:
+    """`sheet` itself for a single page, else with the page's number before the suffix."""
+    return sheet if count == 1 else sheet.with_stem(f"{sheet.stem}_{number + 1}")
+
+
+def parse_options(arguments: Sequence[str]) -> InfluenceOptions:
+    """Read and check the options; UserError names a wrong value and the remedy."""
+    values = _parser().parse_args(arguments)
+    check_range("--heads", values.heads, 1, 1000)
+    check_range("--samples", values.samples, 1, 4096)
+    check_range("--seed", values.seed, 0, 2**31 - 2)
+    check_range("--workers", values.workers, 1, 256)
+    if values.sheet:
+        check_output_file(values.sheet, [".png"], "--sheet")
+    if values.table:
+        check_output_file(values.table, [".md"], "--table")
+    return InfluenceOptions(
+        values.model,
+        tuple(name.strip() for name in values.parameters.split(",")) if values.parameters else (),
+        InfluenceSettings(values.heads, values.samples, values.seed),
+        values.workers,
+        values.sheet,
+        values.table,
+        values.replace,
+        tuple(values.share),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="influence",
+        description="Measure what every slider of a model does: cosine distance, millimetres,"
+        " pictures. A killed run goes on where it stopped.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    defaults = InfluenceSettings()
+    add("--model", default="anny", help="name of a head model, or path of a FLAME file")
+    add("--parameters", help="only these, separated by commas; default: all")
+    add("--heads", type=int, default=defaults.heads, help="heads of the prior to measure on")
+    add("--samples", type=int, default=defaults.samples, help="samples a pixel")
+    add("--seed", type=int, default=defaults.seed, help="of the heads and of the renderer")
+    add("--workers", type=int, default=2, help="render processes")
+    add("--sheet", type=Path, help=".png to draw all sliders into, several if need be")
+    add("--table", type=Path, help=".md to write all figures into")
+    add("--replace", action="store_true", help="measure anew what is there already")
+    add("--share", type=int, nargs=2, default=(), help=argparse.SUPPRESS)
+    return parser

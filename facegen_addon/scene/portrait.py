@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small pictures of heads, as JPEG by Blender itself, and what the influence is measured by."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray
+from ..mapping.encoder import Encoder
+from ..mapping.face_crop import resize_bilinear
+from ..mapping.influence import InfluenceSettings, Probe
+from .forward import ForwardMapping
+from .render import HeadRenderer, RenderSettings
+
+PORTRAIT_SIZE = 96
+"""Pixels of a side."""
+_PORTRAIT_SHARE = 0.74
+"""Of the render's width; the rest is background beside the head."""
+_QUALITY = 80
+
+
+def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
+    """The JPEG file of an image (H, W, 3) uint8 RGB."""
+    height, width, _ = image.shape
+    rgba = np.ones((height, width, 4), np.float32)
+    rgba[..., :3] = image[::-1] / np.float32(255.0)
+    block = bpy.data.images.new("FaceGen Portrait", width, height)
+    try:
+        block.pixels.foreach_set(rgba.ravel())
+        block.file_format = "JPEG"
+        with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
+            path = Path(folder) / "portrait.jpg"
+            block.save(filepath=str(path), quality=_QUALITY)
+            return path.read_bytes()
+    finally:
+        bpy.data.images.remove(block)
+
+
+def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """The image (H, W, 3) uint8 RGB in a JPEG file; UserError if it holds none."""
+    with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
+        path = Path(folder) / "portrait.jpg"
+        path.write_bytes(data)
+        block = bpy.data.images.load(str(path))
+        try:
+            width, height = block.size
+            if not block.has_data or not width:
+                raise UserError("a portrait is no JPEG: measure the influence again")
+            values = np.empty(width * height * 4, np.float32)
+            block.pixels.foreach_get(values)
+        finally:
+            bpy.data.images.remove(block)
+    rgb = values.reshape(height, width, 4)[::-1, :, :3]
+    return np.ascontiguousarray(np.rint(rgb * 255.0).astype(np.uint8))
+
+
+@contextmanager
+def render_probe(
+    model: HeadModel, settings: InfluenceSettings, threads: int = 0
+) -> Iterator[Probe]:
+    """F and portraits by Cycles and FaceNet, on ``threads`` threads (0: one per core)."""
+    encoder = Encoder.load(threads=threads)
+    with HeadRenderer(model, RenderSettings(samples=settings.samples, size=224)) as renderer:
+        render = bpy.data.scenes[renderer.scene_name].render
+        if threads:
+            render.threads_mode, render.threads = "FIXED", threads
+        forward = ForwardMapping(renderer, encoder)
+
+        def embed(parameters: FloatArray, seed: int) -> NDArray[np.float32]:
+            renderer.reseed(seed, face_only=True)
+            return forward.embed_heads(parameters)
+
+        def portrait(parameters: FloatArray) -> bytes:
+            renderer.reseed(settings.seed, face_only=False)
+            return encode_jpeg(framed(renderer.render(parameters).image))
+
+        yield Probe(embed, portrait)
+
+
+def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The head's part of a render (S, S, 3) as a portrait; always the same part, so that two
+    portraits can be compared."""
+    size = len(image)
+    width = round(_PORTRAIT_SHARE * size)
+    left = (size - width) // 2
+    square = image[left : left + width, left : left + width]
+    return resize_bilinear(square, PORTRAIT_SIZE, PORTRAIT_SIZE)
