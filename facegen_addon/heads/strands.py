@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,10 @@ class StrandSet:
 
     def __len__(self) -> int:
         return len(self.triangle)
+
+    def subset(self, chosen: NDArray[np.bool_]) -> StrandSet:
+        """The strands where ``chosen`` (S,) holds."""
+        return StrandSet(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,16 @@ def grow(
     roots = (vertices[corners] * weights).sum(1)
     normals = _normalise((vertex_normals(vertices, faces)[corners] * weights).sum(1))
     lengths, visible = _lengths(strands, style)
-    points = _march(strands, style, roots, normals, lengths)
     # Some renderers draw a hair's width even where the radius is zero, but nothing of no length.
-    points[~visible] = roots[~visible, None]
+    points = np.repeat(roots[:, None], POINTS, axis=1)
+    points[visible] = _march(
+        strands.subset(visible),
+        style,
+        roots[visible],
+        normals[visible],
+        lengths[visible],
+        roots[strands.region == SCALP],
+    )
     taper = np.array([1.0, 1.0, 0.95, 0.85, 0.7, 0.4])
     thickness = np.select(
         [strands.region == SCALP, strands.region == BROW], [4.0e-4, 2.3e-4], 1.7e-4
@@ -159,14 +170,15 @@ def _march(
     roots: NDArray[np.float64],
     normals: NDArray[np.float64],
     lengths: NDArray[np.float64],
+    scalp_roots: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Points (S, POINTS, 3): each strand leaves along the normal, is combed and falls.
 
     Scalp strands are kept outside an ellipsoid around the scalp, so that long hair lies on the
-    head and hangs beside it.
+    head and hangs beside it; ``scalp_roots`` (R, 3) are those of hair that does not show, too.
     """
     scalp = strands.region == SCALP
-    low, high = roots[scalp].min(0), roots[scalp].max(0)
+    low, high = scalp_roots.min(0), scalp_roots.max(0)
     centre = np.array([0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), high[2] - 0.085])
     comb = _comb(strands, style, roots, centre)
     comb = _normalise(comb - normals * (comb * normals).sum(1, keepdims=True))
@@ -176,7 +188,7 @@ def _march(
     step = (lengths / (POINTS - 1))[:, None]
     points = np.empty((len(roots), POINTS, 3))
     points[:, 0] = roots
-    radii = _scalp_radii(roots[scalp], centre)
+    radii = _scalp_radii(scalp_roots, centre)
     for k in range(1, POINTS):
         age = k / (POINTS - 1)
         fall = 30.0 * lengths[:, None] * age * np.where(scalp, 0.35, 0.1)[:, None]
