@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import UserError
 from .flame_file import FlameArrays
 from .parameters import FloatArray
-from .skinning import blend_skin, joint_transforms, rotation_matrices
+from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 
 POSES = ("global_orient", "neck_pose", "jaw_pose", "leye_pose", "reye_pose")
 """Axis-angle rotations under smplx's names, in the order of the joints."""
@@ -212,8 +212,7 @@ class Flame:
             for head, corrective, transform in zip(turned, correctives, transforms, strict=True):
                 rest[head] += corrective.reshape(3, -1)
                 rest[head] = blend_skin(rest[head], transform, self._weights)
-            moved = transforms[..., :3] @ joints[turned][..., None] + transforms[..., 3:]
-            joints[turned] = moved[..., 0]
+            joints[turned] = posed_joints(transforms, joints[turned])
         vertices = np.empty((len(rest), rest.shape[2], 3), np.float32)
         for axis, shift in enumerate(transl.astype(np.float32).T):  # long runs, unlike transposing
             np.add(rest[:, axis], shift[:, None], out=vertices[:, :, axis])
@@ -222,7 +221,7 @@ class Flame:
 
 def _flat(basis: NDArray[np.float32]) -> NDArray[np.float32]:
     """(V, 3, K) -> (K, 3 V), x of all vertices before y and z."""
-    return np.ascontiguousarray(basis.T).reshape(basis.shape[2], -1)
+    return np.ascontiguousarray(basis.T).reshape(basis.shape[2], 3 * len(basis))
 
 
 def _joint_basis(arrays: FlameArrays, basis: NDArray[np.float32]) -> FloatArray:
