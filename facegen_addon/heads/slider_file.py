@@ -31,19 +31,18 @@ _REMEDY = "give a file that import-flame or generate wrote"
 
 @dataclass(frozen=True)
 class SliderFile:
-    """What a file holds: the model's name, if it says so, and columns (N,) or all rows (N, P)."""
+    """What a file holds: the model's name, if it says so, and columns by name or all (N, P)."""
 
     path: Path
     model: str | None
-    columns: Mapping[str, Any] | None
-    table_rows: Any | None
+    content: Mapping[str, Any] | FloatArray
 
     def rows(self, table: ParameterTable) -> FloatArray:
         """The values of a model's table (N, P), checked; UserError names file and parameter."""
         try:
-            if self.columns is None:
-                return table.validate(self.table_rows)
-            return table.validate(self._placed(table, self.columns))
+            if isinstance(self.content, Mapping):
+                return table.validate(self._placed(table, self.content))
+            return table.validate(self.content)
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from None
 
@@ -71,16 +70,16 @@ def read_slider_file(path: Path) -> SliderFile:
     arrays = read_npz(path)
     model = str(arrays.pop("model")) if "model" in arrays else None
     if "parameters" not in arrays:
-        return SliderFile(path, model, arrays, None)
+        return SliderFile(path, model, arrays)
     if "names" not in arrays:
-        return SliderFile(path, model, None, _matrix(arrays["parameters"], path))
+        return SliderFile(path, model, _matrix(arrays["parameters"], path))
     values = _matrix(arrays["parameters"], path)
     names = [str(name) for name in np.atleast_1d(arrays["names"])]
     if len(names) != values.shape[1]:
         raise UserError(
             f"{path} has {len(names)} names for {values.shape[1]} parameters: {_REMEDY}"
         )
-    return SliderFile(path, model, dict(zip(names, values.T, strict=True)), None)
+    return SliderFile(path, model, dict(zip(names, values.T, strict=True)))
 
 
 def write_slider_file(path: Path, model: HeadModel, values: FloatArray) -> None:
@@ -109,7 +108,7 @@ def _from_json(path: Path) -> SliderFile:
             f" same names for every head: {_REMEDY}"
         ) from None
     model = content.get("model")
-    return SliderFile(path, str(model) if model else None, columns, None)
+    return SliderFile(path, str(model) if model else None, columns)
 
 
 def _matrix(values: Any, path: Path) -> FloatArray:
