@@ -13,6 +13,7 @@ import io
 import math
 import pickle
 import re
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
-_MAX_BYTES = 2**31  # that all arrays may take; FLAME's take 53 MB
+_MAX_BYTES = 2**29  # that all arrays may take; FLAME's take 53 MB
 _DTYPE = re.compile(r"[<>|=]?(?:[biufSU]\d{1,4}|O8?)")
 # A tuple nested deeply enough overflows the C stack when hashed, so no tuple is ever a key.
 _KEY_TYPES = (str, bytes, int, float, type(None))
@@ -40,6 +41,7 @@ _DAMAGED = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
 )
 
 
@@ -249,7 +251,8 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
         builders[f"{core}.numeric", "_frombuffer"] = _Buffer
     for builtins in ("__builtin__", "builtins"):
         builders[builtins, "object"] = _StandIn
-        builders[builtins, "set"] = lambda items=(): items
+        for unordered in ("set", "frozenset"):
+            builders[builtins, unordered] = lambda items=(): items
         builders[builtins, "bytes"] = _Encoded
         builders[builtins, "bytearray"] = _Encoded
     for copy in ("copy_reg", "copyreg"):
@@ -344,7 +347,8 @@ class _Interpreter(pickle._Unpickler):
 
     def load_frozenset(self) -> None:
         """Mark, items -> frozenset, a list here."""
-        self.stack.append(self.pop_mark())
+        items = self.pop_mark()  # which puts another stack in the place of this one
+        self.stack.append(items)
 
     def load_bytearray8(self) -> None:
         """Bytes of a length that may be a lie: what is there is read before room is made."""
