@@ -157,8 +157,11 @@ class _Check:
 
     def numbers(self, key: str, shape: tuple[int | str, ...]) -> NDArray[Any]:
         """A finite numeric array; sizes given as text are free, but not 0."""
-        array = np.asarray(self.arrays[self.either(key)])
         wanted = f"numbers of shape ({', '.join(map(str, shape))})"
+        try:
+            array = np.asarray(self.arrays[self.either(key)])
+        except ValueError:
+            self.fail(key, "lists of different lengths", wanted)
         if array.dtype.kind not in "fiu":
             self.fail(key, f"of type {array.dtype}", wanted)
         fits = len(shape) == array.ndim and all(

@@ -203,7 +203,7 @@ def _array(
         flat = np.empty(len(data), dtype)
         for position, item in enumerate(data):
             flat[position] = plain(item)
-        return flat.reshape(shape, order=order)
+        return flat.reshape(shape)  # NumPy lists objects in C order, whatever the array has
     return np.frombuffer(_raw(plain(data)), dtype).reshape(shape, order=order)
 
 
