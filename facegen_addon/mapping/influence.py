@@ -367,10 +367,11 @@ def _from_arrays(arrays: dict[str, NDArray], source: str) -> Influence:
         rows = zip(*(arrays[key] for key in _COLUMNS), pairs, strict=True)
         sliders = tuple(
             SliderInfluence(
-                str(name), float(step), bool(is_std), distances, *map(float, figures), *pair
+                str(name), float(step), bool(is_std), distances,
+                float(mean), float(largest), float(low), float(high), *pair,
             )
-            for name, step, is_std, distances, *figures, pair in rows
-        )
+            for name, step, is_std, distances, mean, largest, low, high, pair in rows
+        )  # fmt: skip
         return Influence(
             facts["model"],
             InfluenceSettings(**facts["settings"]),

@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from ..heads.appearance import Appearance
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
+from ..heads.incremental import IncrementalHead
 from ..heads.parameters import FloatArray
-from ..heads.strands import BROW, POINTS, grow
+from ..heads.strands import BROW, POINTS, HairStyle, grow
 from . import look
 
 ID_KEY = "facegen_id"
@@ -22,13 +27,41 @@ PARAMETERS_KEY = "facegen_parameters"
 HAIR_KEY = "facegen_hair_of"
 
 
+Listener = Callable[["HeadObject"], None]
+_listeners: list[Listener] = []
+
+
+def add_listener(listener: Listener) -> None:
+    """Have ``listener`` called with each head whose parameters were set."""
+    _listeners.append(listener)
+
+
+def remove_listener(listener: Listener) -> None:
+    """Undo add_listener."""
+    _listeners.remove(listener)
+
+
+@dataclass
+class _Live:
+    """What was last computed for a head whose sliders move; arrays only, so that undo, which
+    replaces Blender's objects, leaves it valid for the parameters that it stands for."""
+
+    parameters: FloatArray
+    shape: IncrementalHead
+    style: HairStyle
+
+
+_live: OrderedDict[str, _Live] = OrderedDict()
+_MAXIMUM_LIVE = 8  # heads; a FLAME head's state is some 100 kB
+
+
 class HeadObject:
-    """One head in the scene: a mesh object and the hair object parented to it.
+    """One head in the scene: a mesh object and the hair object parented to it, if it is there.
 
     Hold it no longer than one operator runs; afterwards find the object again by its id.
     """
 
-    def __init__(self, mesh_object: bpy.types.Object, hair_object: bpy.types.Object) -> None:
+    def __init__(self, mesh_object: bpy.types.Object, hair_object: bpy.types.Object | None) -> None:
         self.mesh_object = mesh_object
         self.hair_object = hair_object
         self.model = load_head_model(mesh_object[MODEL_KEY])
@@ -59,10 +92,36 @@ class HeadObject:
         mesh_object = _find(ID_KEY, head_id)
         return cls(mesh_object, _find(HAIR_KEY, head_id))
 
+    @classmethod
+    def of(cls, mesh_object: bpy.types.Object) -> HeadObject:
+        """The head that this mesh object is; a copy of a head becomes a head of its own.
+
+        UserError if its model cannot be loaded.
+        """
+        head_id = mesh_object[ID_KEY]
+        hair = next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+        if _find(ID_KEY, head_id) != mesh_object:
+            mesh_object[ID_KEY] = uuid.uuid4().hex
+            if hair is not None:
+                hair[HAIR_KEY] = mesh_object[ID_KEY]
+        return cls(mesh_object, hair)
+
     @property
     def head_id(self) -> str:
         """The id that survives undo, copies of the file and renaming."""
         return str(self.mesh_object[ID_KEY])
+
+    @property
+    def parameters(self) -> FloatArray:
+        """The parameters (P,) that the head has; UserError if they are not its model's."""
+        stored = np.array(self.mesh_object[PARAMETERS_KEY], np.float64)
+        if stored.shape != (len(self.model.table),):
+            raise UserError(
+                f"head {self.mesh_object.name!r} has {stored.size} parameters, model"
+                f" {self.model.name!r} has {len(self.model.table)}: it was made with another"
+                " version of the model; add a new head"
+            )
+        return stored
 
     def set_parameters(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Give the head these parameters (P,) and return its vertices (V, 3), metres.
@@ -72,22 +131,73 @@ class HeadObject:
         (parameters,) = self.model.table.validate(parameters)
         vertices = self.model.forward(parameters)[0]
         appearance = self.model.appearance(parameters)
-        mesh = self.mesh_object.data
-        mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
-        _write_colours(mesh, appearance)
-        mesh.update()
-        self._set_hair(parameters, vertices, appearance)
-        self.mesh_object[PARAMETERS_KEY] = parameters.tolist()
+        self._write_shape(vertices)
+        _write_colours(self.mesh_object.data, appearance)
+        self._write_strands(self.model.hair_style(parameters), vertices)
+        self._write_hair_colours(appearance)
+        self._finish(parameters)
         return vertices
 
-    def _set_hair(
-        self, parameters: FloatArray, vertices: NDArray[np.float32], appearance: Appearance
-    ) -> None:
+    def move_to(self, parameters: FloatArray) -> NDArray[np.float32]:
+        """As ``set_parameters``, but nothing is computed anew that the last call has computed.
+
+        The same to the last bit but for FLAME heads, whose vertices agree to 1e-6 m.
+        """
+        (parameters,) = self.model.table.validate(parameters)
+        live = _live.get(self.head_id)
+        if live is None or not np.array_equal(live.parameters, self.parameters):
+            return self._begin_moving(parameters)
+        style = self.model.hair_style(parameters)
+        reshaped, restyled = live.shape.move(parameters), style != live.style
+        if reshaped:
+            self._write_shape(live.shape.vertices)
+        # What a face says of facial hair enters the colours as it enters the style.
+        if restyled or live.shape.recolours(parameters != live.parameters):
+            appearance = self.model.appearance(parameters)
+            _write_colours(self.mesh_object.data, appearance)
+            self._write_hair_colours(appearance)
+        if reshaped or restyled:
+            self._write_strands(style, live.shape.vertices)
+        live.parameters, live.style = parameters, style
+        self._finish(parameters)
+        return live.shape.vertices
+
+    def _begin_moving(self, parameters: FloatArray) -> NDArray[np.float32]:
         model = self.model
-        strands = grow(model.strands, model.hair_style(parameters), vertices, model.surface.faces)
+        vertices = self.set_parameters(parameters)
+        _live[self.head_id] = _Live(
+            parameters,
+            IncrementalHead(model, parameters),
+            model.hair_style(parameters),
+        )
+        while len(_live) > _MAXIMUM_LIVE:
+            _live.popitem(last=False)
+        return vertices
+
+    def _finish(self, parameters: FloatArray) -> None:
+        self.mesh_object.data.update()
+        self.mesh_object[PARAMETERS_KEY] = parameters.tolist()
+        for listener in tuple(_listeners):
+            listener(self)
+
+    def _write_shape(self, vertices: NDArray[np.float32]) -> None:
+        mesh = self.mesh_object.data
+        mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
+
+    def _write_strands(self, style: HairStyle, vertices: NDArray[np.float32]) -> None:
+        if self.hair_object is None:
+            return
+        model = self.model
+        strands = grow(model.strands, style, vertices, model.surface.faces)
         hair = self.hair_object.data
         hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
         hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())
+        hair.update_tag()
+
+    def _write_hair_colours(self, appearance: Appearance) -> None:
+        if self.hair_object is None:
+            return
+        model, hair = self.model, self.hair_object.data
         shade = 1.0 + 0.25 * model.strands.jitter[:, 1:2]
         colour = np.where(
             (model.strands.region == BROW)[:, None], appearance.brow, appearance.hair
