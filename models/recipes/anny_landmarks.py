@@ -94,12 +94,12 @@ def crease_end(skin: Surface, start: Array, towards: float, reach: float, least:
     """
     corner = start
     while True:
-        x, _, z = corner + [2 * STEP * towards, 0.0, 0.0]
+        x, _, z = corner + np.array([2 * STEP * towards, 0.0, 0.0])
         points, _ = skin.column(x, z - reach, z + reach)
         third = len(points) // 3
         deepest = third + int(points[third:-third, 1].argmax())
         rims = points[: deepest + 1, 1].min(), points[deepest:, 1].min()
-        if points[deepest, 1] - max(rims) < least:
+        if not points[deepest, 1] - max(rims) >= least:
             return corner
         corner = points[deepest]
 
@@ -109,7 +109,7 @@ def eye(surface: Surface, centre: Array) -> dict[int, Array]:
     skin = surface.only(surface.skin)
     x, _, z = centre
     grid = np.stack(np.meshgrid(np.arange(-0.016, 0.016, 2e-4), np.arange(-0.006, 0.006, 2e-4)))
-    rays = grid.reshape(2, -1).T + [x, z]
+    rays = grid.reshape(2, -1).T + np.array([x, z])
     y, triangle = surface.look(rays)
     bare = np.column_stack([rays[:, 0], y, rays[:, 1]])[~surface.skin[triangle]]
     inner = crease_end(skin, bare[bare[:, 0].argmin()], -1.0, 0.002, LID_CREASE)
@@ -216,7 +216,7 @@ def jaw(skin: Surface, ears: Array, top: float, middle: float) -> dict[int, Arra
         cut = cut[cut @ out > 0.0]
         farthest = (cut @ (np.cos(tilt) * out - np.sin(tilt) * np.array([0.0, 1.0, 0.0]))).argmax()
         drawn.append(cut[farthest])
-    line = np.array(drawn) + [0.0, 0.0, middle]
+    line = np.array(drawn) + np.array([0.0, 0.0, middle])
     padded = np.pad(line, ((6, 6), (0, 0)), mode="reflect", reflect_type="odd")
     smooth = np.stack([np.convolve(c, np.ones(13) / 13, "valid") for c in padded.T], axis=1)
     smooth[-1, 0] = 0.0
@@ -263,10 +263,9 @@ def _nearest_bary(triangle: Array, point: Array) -> Array:
 
 def mirrored_triangles(vertices: Array, faces: NDArray[np.intp]) -> NDArray[np.intp]:
     """For each triangle the one that is its mirror image in x, or -1, (T,)."""
-    order = {tuple(np.round(v * 1e5).astype(int)): i for i, v in enumerate(vertices)}
-    image = np.array(
-        [order.get((-x, y, z), -1) for x, y, z in np.round(vertices * 1e5).astype(int)]
-    )
+    cells = np.round(vertices * 1e5).astype(int).tolist()
+    order = {tuple(cell): index for index, cell in enumerate(cells)}
+    image = np.array([order.get((-x, y, z), -1) for x, y, z in cells])
     known = {frozenset(face): i for i, face in enumerate(faces.tolist())}
     return np.array([known.get(frozenset(face), -1) for face in image[faces].tolist()])
 
@@ -285,9 +284,8 @@ def landmarks(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
     found |= brow(skin)
     found |= jaw(skin, masks["ears"], float(found[44][2]), float(found[30][2]))
     mirror = mirrored_triangles(vertices, faces)
-    usable = np.flatnonzero(
-        surface.skin & (mirror >= 0) & (vertices[faces][:, :, 0].min(1) > -1e-6)
-    )
+    on_left = vertices[faces][:, :, 0].min(1) > -1e-6
+    usable = np.flatnonzero(surface.skin & on_left & (mirror >= 0))
     triangle, bary = np.zeros(68, np.intp), np.zeros((68, 3))
     for number, point in found.items():
         index, bary[number] = closest(vertices[faces[usable]], point)
