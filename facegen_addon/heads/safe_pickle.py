@@ -53,8 +53,8 @@ def load_pickle(data: bytes, path: Path) -> Any:
     """What a pickle holds: dicts, lists, tuples, numbers, text and (read-only) arrays.
 
     chumpy arrays and scipy sparse matrices come back as plain, dense arrays; sets as lists; text
-    of Python 2 decoded as Latin-1. `path` is named in errors. UserError if the pickle names
-    anything else, is damaged, or is none.
+    of Python 2 decoded as Latin-1; torch's tensors as None. `path` is named in errors. UserError if
+    the pickle names anything else, is damaged, or is none.
     """
     try:
         return _Resolver()(_Interpreter(data).load())
@@ -245,6 +245,9 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
         ("collections", "OrderedDict"): _mapping,
         ("_codecs", "encode"): _Encoded,
     }
+    # DECA's landmark_embedding.npy holds tensors beside its arrays; they come back as None.
+    for module, name in (("_utils", "_rebuild_tensor_v2"), ("storage", "_load_from_bytes")):
+        builders[f"torch.{module}", name] = _StandIn
     for core in ("numpy.core", "numpy._core"):
         builders[f"{core}.multiarray", "_reconstruct"] = lambda *_: _Array()
         builders[f"{core}.multiarray", "scalar"] = _Scalar
