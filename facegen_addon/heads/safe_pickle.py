@@ -49,15 +49,15 @@ class _Refused(Exception):
     """A name that no file of arrays needs."""
 
 
-def load_pickle(data: bytes, path: Path) -> Any:
+def load_pickle(data: bytes, path: Path, *, skip_tensors: bool = False) -> Any:
     """What a pickle holds: dicts, lists, tuples, numbers, text and (read-only) arrays.
 
     chumpy arrays and scipy sparse matrices come back as plain, dense arrays; sets as lists; text
-    of Python 2 decoded as Latin-1; torch's tensors as None. `path` is named in errors. UserError if
-    the pickle names anything else, is damaged, or is none.
+    of Python 2 decoded as Latin-1. With `skip_tensors`, torch's tensors come back as None. `path`
+    is named in errors. UserError if the pickle names anything else, is damaged, or is none.
     """
     try:
-        return _Resolver()(_Interpreter(data).load())
+        return _Resolver()(_Interpreter(data, skip_tensors).load())
     except _Refused as refused:
         raise UserError(
             f"{path} asks for {refused}, which files of arrays do not need: it was refused and"
@@ -245,9 +245,6 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
         ("collections", "OrderedDict"): _mapping,
         ("_codecs", "encode"): _Encoded,
     }
-    # DECA's landmark_embedding.npy holds tensors beside its arrays; they come back as None.
-    for module, name in (("_utils", "_rebuild_tensor_v2"), ("storage", "_load_from_bytes")):
-        builders[f"torch.{module}", name] = _StandIn
     for core in ("numpy.core", "numpy._core"):
         builders[f"{core}.multiarray", "_reconstruct"] = lambda *_: _Array()
         builders[f"{core}.multiarray", "scalar"] = _Scalar
@@ -269,6 +266,11 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
 
 
 _ADMITTED = _admitted()
+# DECA's landmark_embedding.npy holds tensors beside its arrays.
+_TENSORS = dict.fromkeys(
+    [("torch._utils", "_rebuild_tensor_v2"), ("torch.storage", "_load_from_bytes")],
+    _Admitted(_StandIn),
+)
 
 
 class _Interpreter(pickle._Unpickler):
@@ -283,14 +285,15 @@ class _Interpreter(pickle._Unpickler):
     read: Callable[[int], bytes]
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, skip_tensors: bool) -> None:
         super().__init__(io.BytesIO(data), encoding="latin-1")
+        self.admitted = _ADMITTED | _TENSORS if skip_tensors else _ADMITTED
 
     def find_class(self, module: str, name: str) -> _Admitted:
         """The builder admitted under a name."""
-        if (module, name) not in _ADMITTED:
+        if (module, name) not in self.admitted:
             raise _Refused(f"{module}.{name}"[:200])
-        return _ADMITTED[module, name]
+        return self.admitted[module, name]
 
     def call(self, arguments: Any) -> None:
         """Replace the builder on top of the stack by what it makes."""
