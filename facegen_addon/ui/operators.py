@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..choices import DISTRIBUTIONS, ENGINES
 from ..errors import NotReached, UserError
-from ..heads.catalogue import HEAD_MODELS, load_head_model
+from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..mapping.backward import GRADES
 from ..scene.head_object import HeadObject
 from ..scene.look import LIGHTS
@@ -23,6 +23,7 @@ from ..scene.variety import (
     place_heads,
     run_variety,
 )
+from .properties import suggest_models
 
 _listener: Callable[[VarietyEvent], None] | None = None
 _outcome: VarietyResult | BaseException | None = None
@@ -46,6 +47,17 @@ def _choices(names: Any) -> list[tuple[str, str, str]]:
     return [(name, name.capitalize() if name.islower() else name, "") for name in names]
 
 
+def _model_property() -> Any:
+    """Names are suggested, but the path of any FLAME file will do."""
+    return StringProperty(
+        name="Model",
+        description="Name of a head model, or path of a FLAME file",
+        default=DEFAULT_MODEL,
+        search=suggest_models,
+        search_options={"SUGGESTION"},
+    )
+
+
 class FACEGEN_OT_add_head(bpy.types.Operator):
     """Add the mean head of a model at the 3D cursor"""
 
@@ -53,7 +65,7 @@ class FACEGEN_OT_add_head(bpy.types.Operator):
     bl_label = "Add Head"
     bl_options = {"REGISTER", "UNDO"}
 
-    model: EnumProperty(name="Model", items=_choices(HEAD_MODELS))  # type: ignore[valid-type]
+    model: _model_property()  # type: ignore[valid-type]
     subdivision: IntProperty(name="Subdivision", default=1, min=0, max=3)  # type: ignore[valid-type]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -65,6 +77,9 @@ class FACEGEN_OT_add_head(bpy.types.Operator):
             return {"CANCELLED"}
         head = HeadObject.create(model, context.collection, self.subdivision)
         head.mesh_object.location = context.scene.cursor.location
+        for selected in context.selected_objects:
+            selected.select_set(False)
+        head.mesh_object.select_set(True)
         context.view_layer.objects.active = head.mesh_object
         return {"FINISHED"}
 
@@ -76,7 +91,7 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
     bl_label = "Generate Variety"
     bl_options = {"REGISTER", "UNDO"}
 
-    model: EnumProperty(name="Model", items=_choices(HEAD_MODELS))  # type: ignore[valid-type]
+    model: _model_property()  # type: ignore[valid-type]
     count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
     distance: FloatProperty(  # type: ignore[valid-type]
         name="Distance",

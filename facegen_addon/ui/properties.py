@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sliders: real RNA properties on the head's object, made from its model's parameter table.
+
+Each model has a PropertyGroup of its own, registered when the first head of the model needs it, so
+that files of arbitrary FLAME models have sliders that can be keyframed and driven. The head's
+parameters, kept in double precision beside them, are the truth; sliders show them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProperty
+
+from ..errors import UserError
+from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray, Parameter
+from ..mapping import influence
+from ..mapping.influence import Influence
+from ..scene.head_object import MODEL_KEY, HeadObject, add_listener, remove_listener
+from . import thumbnails
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sliders:
+    """The sliders of one model: its PropertyGroup and what is known of their influence."""
+
+    model: HeadModel
+    group: type
+    influence: Influence | None
+
+
+_sliders: dict[str, Sliders] = {}
+_missing: dict[str, str] = {}
+_quiet = False
+
+
+def sliders_name(model_name: str) -> str:
+    """Name of the property of an object that holds the sliders of a model."""
+    return "facegen_sliders_" + re.sub(r"\W", "_", model_name)
+
+
+def sliders_of(mesh_object: bpy.types.Object) -> Any | None:
+    """The slider values of a head's object; None where its model is not loaded."""
+    model_name = mesh_object.get(MODEL_KEY)
+    return getattr(mesh_object, sliders_name(model_name), None) if model_name else None
+
+
+def model_sliders(model_name: str) -> Sliders | None:
+    """The sliders of a model; None where it is not loaded."""
+    return _sliders.get(model_name)
+
+
+def missing_model(model_name: str) -> str:
+    """Why a model could not be loaded; empty if that was not tried or went well."""
+    return _missing.get(model_name, "")
+
+
+def ensure_sliders(model: HeadModel) -> None:
+    """Register the sliders of a model, once."""
+    if model.name in _sliders:
+        return
+    try:
+        figures = influence.load(model.name, model.table)
+    except UserError as error:
+        _logger.warning("%s", error)
+        figures = None
+    group = _property_group(model, figures)
+    bpy.utils.register_class(group)
+    setattr(bpy.types.Object, sliders_name(model.name), PointerProperty(type=group))
+    _sliders[model.name] = Sliders(model, group, figures)
+    _missing.pop(model.name, None)
+
+
+def _property_group(model: HeadModel, figures: Influence | None) -> type:
+    properties = {
+        parameter.name: _property(model.name, parameter, figures)
+        for parameter in model.table.parameters
+    }
+    name = f"FACEGEN_PG_{sliders_name(model.name).removeprefix('facegen_')}"
+    return type(name, (bpy.types.PropertyGroup,), {"__annotations__": properties})
+
+
+def _property(model_name: str, parameter: Parameter, figures: Influence | None) -> Any:
+    def changed(self: Any, context: bpy.types.Context) -> None:
+        if not _quiet:
+            _slider_moved(self, context, model_name, parameter.name)
+
+    return FloatProperty(
+        name=parameter.label,
+        description=describe(parameter, figures),
+        default=parameter.mean,
+        min=parameter.minimum,
+        max=parameter.maximum,
+        subtype="ANGLE" if parameter.unit == "rad" else "NONE",
+        precision=3,
+        update=changed,
+    )
+
+
+def describe(parameter: Parameter, figures: Influence | None) -> str:
+    """A slider's tooltip: label, range, unit and, where measured, its influence."""
+    unit = f" {parameter.unit}" if parameter.unit else ""
+    text = f"{parameter.label}, from {parameter.minimum:g} to {parameter.maximum:g}{unit}"
+    found = figures.describe(parameter.name) if figures else ""
+    return f"{text}.\n{found}" if found else text
+
+
+def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name: str) -> None:
+    """Have the head follow one slider."""
+    mesh_object = values.id_data
+    if mesh_object.get(MODEL_KEY) != model_name:
+        return
+    try:
+        head = HeadObject.of(mesh_object)
+        parameters = head.parameters
+        column = head.model.table.index(name)
+        parameters[column] = _within(head.model, column, getattr(values, name))
+        head.move_to(parameters)
+    except UserError as error:
+        _logger.error("%s", error)
+        return
+    choose_slider(context.window_manager, model_name, name)
+
+
+def _within(model: HeadModel, column: int, value: float) -> float:
+    """A slider's value in single precision, where rounding may leave the parameter's range."""
+    table = model.table
+    return float(np.clip(value, table.minimum[column], table.maximum[column]))
+
+
+def choose_slider(window_manager: bpy.types.WindowManager, model_name: str, name: str) -> bool:
+    """Show the pictures of this slider in the panel; whether there are any."""
+    window_manager.facegen.slider = name
+    sliders = _sliders.get(model_name)
+    figure = sliders.influence.slider(name) if sliders and sliders.influence else None
+    if figure is not None:
+        thumbnails.prepare(model_name, figure)
+    return figure is not None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Sliders are written here without moving the head."""
+    global _quiet
+    before, _quiet = _quiet, True
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
+def show_parameters(head: HeadObject) -> None:
+    """Have the sliders of a head show its parameters."""
+    ensure_sliders(head.model)
+    values = sliders_of(head.mesh_object)
+    assert values is not None, "registered in the line before"
+    parameters = head.parameters
+    shown = _shown(values, head.model)
+    with _quietly():
+        for column in np.flatnonzero(parameters.astype(np.float32) != shown):
+            setattr(values, head.model.table.names[column], parameters[column])
+
+
+def _shown(values: Any, model: HeadModel) -> FloatArray:
+    """What sliders show (P,), single precision."""
+    return np.array([getattr(values, name) for name in model.table.names], np.float32)
+
+
+def follow_animation(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    """Have animated and driven heads of a scene follow their sliders, as evaluated."""
+    for mesh_object in list(scene.objects):
+        if mesh_object.animation_data is None or MODEL_KEY not in mesh_object:
+            continue
+        values = sliders_of(mesh_object.evaluated_get(depsgraph))
+        if values is None:
+            continue
+        try:
+            _follow(HeadObject.of(mesh_object), values)
+        except UserError as error:
+            _logger.error("%s", error)
+
+
+def _follow(head: HeadObject, values: Any) -> None:
+    parameters = head.parameters
+    shown = _shown(values, head.model)
+    moved = np.flatnonzero(parameters.astype(np.float32) != shown)
+    if len(moved):
+        for column in moved:
+            parameters[column] = _within(head.model, column, shown[column])
+        head.move_to(parameters)
+
+
+def adopt_heads() -> None:
+    """Give the heads of an opened file their sliders; a model that is missing is noted.
+
+    A head keeps all its data when its model is missing: it comes back when the model does.
+    """
+    _missing.clear()
+    for mesh_object in bpy.data.objects:
+        model_name = mesh_object.get(MODEL_KEY)
+        if model_name is None or model_name in _missing or not mesh_object.is_editable:
+            continue
+        try:
+            show_parameters(HeadObject.of(mesh_object))
+        except UserError as error:
+            _missing[model_name] = str(error)
+            _logger.error("%s", error)
+
+
+def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[str]:
+    """Names of head models that contain ``text``."""
+    return [name for name in HEAD_MODELS if text.lower() in name]
+
+
+class FACEGEN_PG_panel(bpy.types.PropertyGroup):
+    """What the panel remembers while Blender runs; nothing of it is saved."""
+
+    model: StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        description="Name of a head model, or path of a FLAME file",
+        default=DEFAULT_MODEL,
+        search=suggest_models,
+        search_options={"SUGGESTION"},
+    )
+    search: StringProperty(  # type: ignore[valid-type]
+        name="Search",
+        description="Show only sliders whose name contains these words",
+        options={"TEXTEDIT_UPDATE"},
+    )
+    show_all: BoolProperty(  # type: ignore[valid-type]
+        name="Show All", description="Show all sliders of long groups, too"
+    )
+    slider: StringProperty(name="Slider")  # type: ignore[valid-type]
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    adopt_heads()
+
+
+@bpy.app.handlers.persistent
+def _after_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
+    follow_animation(scene, depsgraph)
+
+
+_HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("load_post", _after_load),
+    ("frame_change_post", _after_change),
+    ("depsgraph_update_post", _after_change),
+)
+
+
+def register() -> None:
+    """Register the panel's properties and the handlers; heads that are there are adopted soon."""
+    bpy.utils.register_class(FACEGEN_PG_panel)
+    bpy.types.WindowManager.facegen = PointerProperty(type=FACEGEN_PG_panel)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+    add_listener(show_parameters)
+    # While add-ons are registered, Blender does not let them read its data.
+    bpy.app.timers.register(adopt_heads, first_interval=0.0)
+
+
+def unregister() -> None:
+    """Undo register and the sliders registered since; heads keep their parameters."""
+    if bpy.app.timers.is_registered(adopt_heads):
+        bpy.app.timers.unregister(adopt_heads)
+    remove_listener(show_parameters)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    for model_name, sliders in _sliders.items():
+        delattr(bpy.types.Object, sliders_name(model_name))
+        bpy.utils.unregister_class(sliders.group)
+    _sliders.clear()
+    _missing.clear()
+    del bpy.types.WindowManager.facegen
+    bpy.utils.unregister_class(FACEGEN_PG_panel)
