@@ -253,5 +253,5 @@ def test_tensors_are_skipped_where_that_was_asked_for_and_refused_elsewhere() ->
     tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(ctorch.storage\n_load_from_bytes\n(S'x'\ntRtR"
     data = b"(S'a'\nI1\nS'b'\n" + tensor + b"d."
     assert load_pickle(data, FILE, skip_tensors=True) == {"a": 1, "b": None}
-    with pytest.raises(UserError, match="asks for torch._utils._rebuild_tensor_v2"):
+    with pytest.raises(UserError, match=r"asks for torch\._utils\._rebuild"):
         load(data)
