@@ -92,6 +92,10 @@ _NO_SHAPE = {"exp", "pose", "tex", "detail", "cam", "kpt7", "kpt68", "globalpose
 
 _REMEDY = "give a parameter file of DECA, EMOCA, MICA, metrical-tracker, VHAP or smplx's names"
 
+_NO_TENSORS = (
+    "torch tensors need torch to be read; save the file again with each as .detach().cpu().numpy()"
+)
+
 WRITABLE = ("plain", "deca", "emoca", "mica")
 WRITABLE_SUFFIXES = (".npz", ".json")
 
@@ -250,15 +254,16 @@ def _parse_json(data: bytes, path: Path) -> Any:
 
 
 def _parse_pickle(data: bytes, path: Path) -> Any:
+    """What a pickle holds, None in the place of torch's tensors."""
     try:
-        return load_pickle(data, path)
+        content = load_pickle(data, path, skip_tensors=True)
     except UserError:
         if b"torch" not in data:
             raise
-        raise UserError(
-            f"{path} holds torch tensors, which need torch to be read; save it again with each"
-            " tensor as .detach().cpu().numpy()"
-        ) from None
+        raise UserError(f"{path}: {_NO_TENSORS}") from None
+    if isinstance(content, int) and b"torch" in data:  # the first of several pickles
+        raise UserError(f"{path}: {_NO_TENSORS}")
+    return content
 
 
 def _from_folder(folder: Path) -> ImportedParameters:
@@ -368,6 +373,8 @@ def _pose_width(names: Sequence[str]) -> int:
 
 def _rows(value: Any, key: str, path: Path) -> FloatArray:
     """An array of a file as rows (N, K); UserError if it is not finite numbers of that form."""
+    if value is None:  # what the unpickler makes of tensors
+        raise UserError(f"{path}: {key} is no array; {_NO_TENSORS}")
     try:
         array = np.asarray(value)
     except ValueError:  # lists of different lengths

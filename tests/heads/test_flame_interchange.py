@@ -305,8 +305,9 @@ class _Call:
         return os.system, ("touch made_by_pickle",)
 
 
-# dict(shape=tensor), as pickle writes it: the class is named, then called.
+# Dictionaries of a tensor, as pickle and torch.save write them: its class is named, then called.
 TORCH_PICKLE = b"\x80\x02}X\x05\x00\x00\x00shapectorch._utils\n_rebuild_tensor_v2\n)Rs."
+TORCH_SAVED = b"\x80\x02}X\x05\x00\x00\x00shapectorch._utils\n_rebuild_tensor_v2\n(K\x00Qtr."
 BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "unknown keys": ("a.npz", _npz(alpha=np.ones(3)), "keys alpha, none of which.*deca: shape"),
     "mixed": ("a.npz", _npz(betas=np.ones(3), exp=np.ones(3)), "mixes conventions.*exp is not"),
@@ -337,7 +338,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "truncated pickle": ("a.pkl", pickle.dumps({"betas": np.ones(9)})[:-9], "not a whole pickle"),
     "hostile pickle": ("a.pkl", pickle.dumps({"betas": _Call()}), r"posix\.system|nt\.system"),
     "torch tensors": ("a.pkl", TORCH_PICKLE, r"torch tensors.*\.cpu\(\)\.numpy\(\)"),
-    "torch archive": ("a.pt", _zip(**{"a/data.pkl": TORCH_PICKLE}), "torch tensors"),
+    "torch archive": ("a.pt", _zip(**{"a/data.pkl": TORCH_SAVED}), "torch tensors"),
     "a pickled number": ("a.pkl", pickle.dumps(3), r"array is of type int.* shape \(\)"),
     "expression alone": ("exp.npy", _npy(np.ones((1, 50))), r"exp\.npy is no shape code"),
     "mixed objects": ("a.npy", _npy(np.array([1, "b"], object)), "array is a ndarray"),
