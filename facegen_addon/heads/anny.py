@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import Appearance, appearance
+from .landmarks import LandmarkEmbedding
 from .parameters import FloatArray, Parameter, ParameterTable
 from .skinning import blend_skin, joint_transforms, rotation_matrices
 from .strands import HairStyle, StrandSet
@@ -126,6 +127,16 @@ class AnnyHead:
     def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return vertices[..., self._five_points, :].mean(-2)
+
+    @cached_property
+    def landmark_embedding(self) -> LandmarkEmbedding:
+        """Where the 68 landmarks lie on the triangles."""
+        a = self._arrays
+        return LandmarkEmbedding(a["landmark_triangle"].astype(np.intp), a["landmark_bary"])
+
+    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
+        return self.landmark_embedding.points(vertices, self._arrays["faces"])
 
     def value(self, parameters: FloatArray, name: str) -> float:
         """The value of one parameter of one head (P,)."""

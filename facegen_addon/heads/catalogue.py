@@ -1,24 +1,70 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The head models there are, by name."""
+"""The head models there are, by name, and those in a user's FLAME files, by path."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from ..artifacts import load_npz
 from ..errors import UserError
 from .anny import AnnyHead
 from .head_model import HeadModel
+from .open_flame import CACHED_PREFIX, OPEN_FLAME, flame_head_from_cache, flame_head_from_file
+from .open_flame import open_flame_head
+
+DEFAULT_MODEL = OPEN_FLAME
 
 HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
+    OPEN_FLAME: open_flame_head,
     "anny": lambda: AnnyHead(load_npz("anny_head")),
 }
+_FLAME_FILES = (".pkl", ".npz")
+
+
+def load_head_model(name: str) -> HeadModel:
+    """The head model called ``name``, or in the FLAME file at the path ``name``.
+
+    A file's head is found again by its own name, flame_ and the beginning of the file's sha256, for
+    as long as the user's cache keeps it. UserError if there is none or its file is damaged.
+    """
+    if name in HEAD_MODELS:
+        return _built_in(name)
+    if name.startswith(CACHED_PREFIX) and not is_flame_file(name):
+        return _cached(name)
+    if is_flame_file(name):
+        return _of_file(Path(name), Path(name).stat().st_mtime_ns if Path(name).exists() else 0)
+    raise UserError(
+        f"unknown head model {name!r}; choose from {', '.join(HEAD_MODELS)}, or give a FLAME file"
+        f" ({', '.join(_FLAME_FILES)})"
+    )
+
+
+def is_flame_file(name: str) -> bool:
+    """Whether a model is named by the path of a file."""
+    return Path(name).suffix.lower() in _FLAME_FILES
+
+
+def check_model_name(name: str) -> None:
+    """UserError unless ``name`` can be a head model: quick, nothing is read."""
+    if name not in HEAD_MODELS and not name.startswith(CACHED_PREFIX) and not is_flame_file(name):
+        load_head_model(name)
+    if is_flame_file(name) and not Path(name).is_file():
+        raise UserError(f"--model {name} is not there; name a FLAME file")
 
 
 @cache
-def load_head_model(name: str) -> HeadModel:
-    """The head model called ``name``; UserError if there is none or its file is damaged."""
-    if name not in HEAD_MODELS:
-        raise UserError(f"unknown head model {name!r}; choose from {', '.join(HEAD_MODELS)}")
+def _built_in(name: str) -> HeadModel:
     return HEAD_MODELS[name]()
+
+
+@cache
+def _cached(name: str) -> HeadModel:
+    return flame_head_from_cache(name)
+
+
+@cache
+def _of_file(path: Path, changed: int) -> HeadModel:
+    """``changed``: when the file was, so that another file in its place is read anew."""
+    return flame_head_from_file(path)

@@ -41,6 +41,10 @@ class HeadModel(Protocol):
         """Vertices (..., V, 3) -> the points named in FIVE_POINT_NAMES (..., 5, 3)."""
         ...
 
+    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vertices (..., V, 3) -> the 68 iBUG landmarks, as `landmarks` orders them."""
+        ...
+
     def hair_style(self, parameters: FloatArray) -> HairStyle:
         """The hair, brows and beard of one head (P,)."""
         ...

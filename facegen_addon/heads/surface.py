@@ -29,3 +29,25 @@ class Surface:
     fields: dict[str, NDArray[np.float32]]
     rest_position: NDArray[np.float32]
     gaze: NDArray[np.float32]
+
+
+def open_loops(faces: NDArray[np.integer]) -> list[NDArray[np.intp]]:
+    """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
+    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    unique, uses = np.unique(edges, axis=0, return_counts=True)
+    border = unique[uses == 1].astype(np.intp)
+    # Every vertex takes on the smallest number among its neighbours until nothing changes.
+    label = np.arange(int(faces.max()) + 1)
+    while True:
+        lowest = label[border].min(1)
+        before = label.copy()
+        np.minimum.at(label, border.ravel(), np.repeat(lowest, 2))
+        if np.array_equal(before, label):
+            break
+    members = np.unique(border)
+    return [members[label[members] == number] for number in np.unique(label[members])]
+
+
+def neck_edge(faces: NDArray[np.integer], height: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Vertices of the lowest open loop, where the neck is cut off; height (V,)."""
+    return min(open_loops(faces), key=lambda loop: float(height[loop].mean()))

@@ -42,7 +42,7 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
 
 
 def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
-    """Lay the collar round a neck whose model has these points on open edges (E, 3), metres."""
+    """Lay the collar round a neck that is cut off at these points (E, 3), metres."""
     low, high = edge.min(0), edge.max(0)
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
     angle = np.linspace(0.0, 2.0 * np.pi, _SEGMENTS, endpoint=False)
@@ -60,14 +60,3 @@ def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
     )
     bust.data.attributes["position"].data.foreach_set("vector", points.astype(np.float32).ravel())
     bust.data.update()
-
-
-def open_edge(faces: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Vertices on open edges, those with one of the faces (T, 3) only: (E,).
-
-    Anny's right eyeball is open, too, which lifts the collar behind the head, where it is not
-    seen. To leave it out would change the renders that the backward mapping was trained on.
-    """
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    unique, uses = np.unique(edges, axis=0, return_counts=True)
-    return np.unique(unique[uses == 1])

@@ -17,6 +17,7 @@ from ..choices import ENGINES
 from ..errors import UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
+from ..heads.surface import neck_edge
 from ..mapping.face_crop import crop_face, face_box
 from . import bust, look
 from .head_object import HeadObject
@@ -85,8 +86,9 @@ class HeadRenderer:
         collection = self._scene.collection
         self._head = HeadObject.create(model, collection)
         self._bust = bust.create(collection)
-        self._open_edge = bust.open_edge(model.surface.faces)
-        points = model.five_points(model.forward(model.table.default()))[0]
+        vertices = model.forward(model.table.default())
+        self._neck_edge = neck_edge(model.surface.faces, vertices[0, :, 2])
+        points = model.five_points(vertices)[0]
         self._camera = _new_camera(self._scene)
         look.apply_light(
             look.LIGHTS[settings.light], self._scene, collection, Vector(points.mean(0).tolist())
@@ -131,7 +133,7 @@ class HeadRenderer:
         """The image of the head with these parameters (P,)."""
         start = time.perf_counter()
         vertices = self._head.set_parameters(parameters)
-        bust.fit(self._bust, vertices[self._open_edge])
+        bust.fit(self._bust, vertices[self._neck_edge])
         self.mesh_seconds += time.perf_counter() - start
         landmarks = self.model.five_points(vertices)
         self._aim(landmarks)

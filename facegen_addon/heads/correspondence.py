@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Points of one surface found again on another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .strands import vertex_normals
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+NORMAL_LENGTH = 0.02
+"""Metres that a unit of the normal counts for: the two sides of a lip are 4 cm apart."""
+
+_CANDIDATE_VERTICES = 4
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """Points on a triangle mesh: triangle (N,) and barycentric coordinates (N, 3)."""
+
+    triangle: IntArray
+    bary: FloatArray
+
+    def read(self, values: NDArray, faces: NDArray[np.integer]) -> FloatArray:
+        """Values at vertices (V, ...) -> values at the points (N, ...)."""
+        weights = self.bary.reshape(*self.bary.shape, *[1] * (values.ndim - 1))
+        found: FloatArray = (values[faces[self.triangle]] * weights).sum(1)
+        return found
+
+    def points(
+        self, vertices: NDArray[np.float32], faces: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """Vertices of any number of heads (..., V, 3) -> the points (..., N, 3)."""
+        corners = vertices[..., faces[self.triangle], :]
+        found: NDArray[np.float32] = (corners * self.bary[..., None].astype(np.float32)).sum(-2)
+        return found
+
+
+class Target:
+    """A surface to find points on: vertices (V, 3) metres, faces (T, 3).
+
+    ``label`` (V, L) metres holds further coordinates that corresponding points share, such as the
+    jaw's skinning weight, which keeps an upper lip off the lower one. ``usable`` (T,) leaves
+    triangles out.
+    """
+
+    def __init__(
+        self,
+        vertices: FloatArray,
+        faces: NDArray[np.integer],
+        label: FloatArray,
+        usable: NDArray[np.bool_],
+    ) -> None:
+        self.vertices = vertices
+        self.faces = faces
+        self._usable = usable
+        self._corners = np.unique(faces[usable])
+        self._features = features(vertices, faces, label)[self._corners]
+
+    @cached_property
+    def _triangles_of(self) -> IntArray:
+        """Usable triangles at each vertex (V, K), -1 where it has fewer."""
+        triangles = np.repeat(np.flatnonzero(self._usable), 3)
+        corners = self.faces[self._usable].ravel()
+        order = np.argsort(corners, kind="stable")
+        counts = np.bincount(corners, minlength=len(self.vertices))
+        place = np.arange(len(corners)) - np.repeat(np.cumsum(counts) - counts, counts)
+        table = np.full((len(self.vertices), int(counts.max())), -1, np.intp)
+        table[corners[order], place] = triangles[order]
+        return table
+
+    def closest(self, points: FloatArray, point_features: FloatArray) -> SurfacePoints:
+        """The points (N, 3) found on this surface, near in position, normal and label."""
+        blocks = [
+            self._closest_block(points[i : i + _BLOCK], point_features[i : i + _BLOCK])
+            for i in range(0, len(points), _BLOCK)
+        ]
+        return SurfacePoints(
+            np.concatenate([block.triangle for block in blocks]),
+            np.concatenate([block.bary for block in blocks]),
+        )
+
+    def _closest_block(self, points: FloatArray, point_features: FloatArray) -> SurfacePoints:
+        mine = self._features
+        squared = (mine**2).sum(1) - 2.0 * point_features @ mine.T
+        near = np.argpartition(squared, _CANDIDATE_VERTICES, axis=1)[:, :_CANDIDATE_VERTICES]
+        candidates = self._triangles_of[self._corners[near]].reshape(len(points), -1)
+        bary = closest_barycentric(points[:, None], self.vertices[self.faces[candidates]])
+        found = (self.vertices[self.faces[candidates]] * bary[..., None]).sum(2)
+        distance = np.linalg.norm(found - points[:, None], axis=2)
+        distance[candidates < 0] = np.inf
+        best = distance.argmin(1)
+        rows = np.arange(len(points))
+        return SurfacePoints(candidates[rows, best], bary[rows, best])
+
+
+def features(vertices: FloatArray, faces: NDArray[np.integer], label: FloatArray) -> FloatArray:
+    """What corresponding points share, all in metres: position, normal, label (V, 6 + L)."""
+    return stack_features(vertices, vertex_normals(vertices, faces), label)
+
+
+def stack_features(points: FloatArray, normals: FloatArray, label: FloatArray) -> FloatArray:
+    """The same of points (N, 3) that are no vertices, from their unit normals (N, 3)."""
+    return np.concatenate([points, NORMAL_LENGTH * normals, label], axis=1)
+
+
+def closest_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray:
+    """Barycentric coordinates (..., 3) of the points of triangles (..., 3, 3) nearest to points.
+
+    The foot on the plane where it lies inside, else the nearest of the feet on the three edges.
+    """
+    a, b, c = np.moveaxis(triangles, -2, 0)
+    inside = plane_barycentric(points, triangles)
+    choices = [np.where((inside >= 0).all(-1)[..., None], inside, np.nan)]
+    for k, (start, end) in enumerate(((a, b), (b, c), (c, a))):
+        edge = end - start
+        length = np.maximum((edge * edge).sum(-1), 1e-18)
+        t = np.clip(((points - start) * edge).sum(-1) / length, 0.0, 1.0)
+        bary = np.zeros_like(inside)
+        bary[..., k], bary[..., (k + 1) % 3] = 1.0 - t, t
+        choices.append(bary)
+    stacked = np.stack(choices)
+    feet = (stacked[..., None] * triangles).sum(-2)
+    distance = np.nan_to_num(np.linalg.norm(feet - points, axis=-1), nan=np.inf)
+    best = distance.argmin(0)[None, ..., None]
+    nearest: FloatArray = np.take_along_axis(stacked, best, axis=0)[0]
+    return nearest
+
+
+def plane_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray:
+    """Barycentric coordinates (..., 3) of the feet of points on the triangles' planes."""
+    a, b, c = np.moveaxis(triangles, -2, 0)
+    u, v, w = b - a, c - a, points - a
+    uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
+    wu, wv = (w * u).sum(-1), (w * v).sum(-1)
+    area = np.maximum(uu * vv - uv * uv, 1e-24)
+    second, third = (vv * wu - uv * wv) / area, (uu * wv - uv * wu) / area
+    return np.stack([1.0 - second - third, second, third], axis=-1)

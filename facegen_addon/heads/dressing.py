@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bare FLAME-format file lacks, transferred from the open head by surface correspondence.
+
+FLAME files say nothing of lips, brows, hair roots, textures or landmarks. The open head knows all
+of it; fitted to a file's template (registration.py), it tells where each lies there. A file with
+the open head's own triangles, such as the open head itself, takes everything over unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .correspondence import FloatArray, SurfacePoints, Target, features, plane_barycentric
+from .flame_file import JOINT_NAMES, FlameArrays
+from .registration import Anatomy, register
+from .strands import StrandSet
+from .surface import Surface
+
+PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
+_SKIN, _TONGUE, _EYE_LEFT, _EYE_RIGHT = range(4)
+_JAW_LENGTH = 0.02
+"""Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
+_SHRINKAGE = 0.01
+"""Share of a component's variance that is taken as noise when it is read in the donor's terms."""
+
+
+def to_house(vectors: NDArray[Any]) -> NDArray[Any]:
+    """FLAME's coordinates (..., 3), Y up and face along +Z -> Z up, face along -Y."""
+    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
+    return turned
+
+
+@dataclass(frozen=True)
+class Dressing:
+    """All that a FLAME-format template needs to be rendered, measured and drawn from.
+
+    five_points (5) and landmarks (68) on its surface; phenotypes (A, S + 1): what the identity
+    components, the constant last, say of a head's gender, age and ancestry.
+    """
+
+    surface: Surface
+    strands: StrandSet
+    five_points: SurfacePoints
+    landmarks: SurfacePoints
+    phenotypes: FloatArray
+
+
+def dress(flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> Dressing:
+    """Dress the template of ``flame`` as the donor's is dressed."""
+    if np.array_equal(flame.faces, donor_flame.faces):
+        return donor
+    return _Transfer(flame, donor_flame, donor).dressing()
+
+
+def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:
+    """A dressing as flat arrays, to be cached as .npz."""
+    surface = dressing.surface
+    arrays: dict[str, NDArray[Any]] = {
+        f"surface_{name}": getattr(surface, name)
+        for name in ("faces", "uv", "part", "rest_position", "gaze")
+    }
+    for kind, table in (("mask", surface.masks), ("field", surface.fields)):
+        arrays |= {f"{kind}_{name}": values for name, values in table.items()}
+    arrays |= {f"strand_{f.name}": getattr(dressing.strands, f.name) for f in fields(StrandSet)}
+    for name in ("five_points", "landmarks"):
+        points: SurfacePoints = getattr(dressing, name)
+        arrays |= {f"{name}_triangle": points.triangle, f"{name}_bary": points.bary}
+    return arrays | {"phenotypes": dressing.phenotypes}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Dressing:
+    """The inverse of ``to_arrays``; KeyError if one is missing."""
+
+    def table(kind: str) -> dict[str, NDArray[Any]]:
+        return {
+            name.removeprefix(f"{kind}_"): values
+            for name, values in arrays.items()
+            if name.startswith(f"{kind}_")
+        }
+
+    def points(name: str) -> SurfacePoints:
+        return SurfacePoints(arrays[f"{name}_triangle"], arrays[f"{name}_bary"])
+
+    return Dressing(
+        Surface(
+            **table("surface"), part_names=PART_NAMES, masks=table("mask"), fields=table("field")
+        ),
+        StrandSet(**table("strand")),
+        points("five_points"),
+        points("landmarks"),
+        arrays["phenotypes"],
+    )
+
+
+class _Transfer:
+    """One donor fitted to one template, and what follows from that."""
+
+    def __init__(self, flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> None:
+        self._flame, self._donor_flame, self._donor = flame, donor_flame, donor
+        self._template = to_house(flame.template)
+        self._label, self._donor_label = _jaw_label(flame), _jaw_label(donor_flame)
+        self._part = _parts(flame)
+        self._skin = _triangles_of(flame.faces, self._part, (_SKIN,))
+        self._fitted = self._fit_donor()
+
+    def dressing(self) -> Dressing:
+        """Everything, on the template's own triangles."""
+        to_donor = self._on_donor()
+        return Dressing(
+            surface=self._surface(to_donor),
+            strands=self._strands(),
+            five_points=self._five_points(),
+            landmarks=self._moved(self._donor.landmarks, self._target(self._skin)),
+            phenotypes=self._phenotypes(),
+        )
+
+    def _target(self, usable: NDArray[np.bool_]) -> Target:
+        return Target(self._template, self._flame.faces, self._label, usable)
+
+    def _fit_donor(self) -> FloatArray:
+        """The donor's vertices (V', 3) on the template, metres, in the house's coordinates."""
+        vertices = to_house(self._donor_flame.template)
+        shift = _eye_centre(self._flame) - _eye_centre(self._donor_flame)
+        surface = self._donor.surface
+        anatomy = Anatomy(
+            vertices + shift,
+            surface.faces,
+            to_house(self._donor_flame.shape_basis.astype(np.float64).transpose(2, 0, 1)).transpose(
+                1, 2, 0
+            ),
+            self._donor_label,
+            (surface.part == _SKIN) & (surface.masks["mouth"] < 0.5),
+        )
+        return register(anatomy, self._target(self._skin))
+
+    def _on_donor(self) -> SurfacePoints:
+        """Where each vertex of the template lies on the fitted donor's skin."""
+        surface = self._donor.surface
+        donor = Target(
+            self._fitted,
+            surface.faces,
+            self._donor_label,
+            _triangles_of(surface.faces, surface.part, (_SKIN,)),
+        )
+        return donor.closest(
+            self._template, features(self._template, self._flame.faces, self._label)
+        )
+
+    def _moved(self, points: SurfacePoints, target: Target) -> SurfacePoints:
+        """Points of the donor, found again on the template."""
+        faces = self._donor.surface.faces
+        return target.closest(
+            points.read(self._fitted, faces),
+            points.read(features(self._fitted, faces, self._donor_label), faces),
+        )
+
+    def _surface(self, to_donor: SurfacePoints) -> Surface:
+        donor, skin = self._donor.surface, self._part == _SKIN
+
+        def carried(values: NDArray[Any]) -> NDArray[np.float32]:
+            return to_donor.read(values, donor.faces).astype(np.float32)
+
+        uv = self._flame.uv if self._flame.uv is not None else self._textured(to_donor)
+        return Surface(
+            faces=self._flame.faces,
+            uv=uv,
+            part=self._part,
+            part_names=PART_NAMES,
+            masks={name: carried(mask) * skin for name, mask in donor.masks.items()},
+            fields={name: carried(field) for name, field in donor.fields.items()},
+            rest_position=carried(donor.rest_position),
+            gaze=self._gaze(),
+        )
+
+    def _textured(self, to_donor: SurfacePoints) -> NDArray[np.float32]:
+        """Texture coordinates (T, 3, 2): each triangle reads the donor's texture where its middle
+        lies, so that no triangle straddles a seam."""
+        corners = self._template[self._flame.faces]
+        donor, donor_faces = self._donor.surface, self._donor.surface.faces
+        middle = features(self._template, self._flame.faces, self._label)[self._flame.faces].mean(1)
+        target = Target(
+            self._fitted, donor_faces, self._donor_label, np.ones(len(donor_faces), bool)
+        )
+        under = target.closest(corners.mean(1), middle).triangle
+        bary = plane_barycentric(corners, self._fitted[donor_faces[under]][:, None])
+        uv = np.einsum("tck,tkd->tcd", bary, donor.uv[under])
+        return np.clip(uv, 0.0, 1.0).astype(np.float32)
+
+    def _gaze(self) -> NDArray[np.float32]:
+        """Directions (V, 3) from each eyeball's centre; zero elsewhere."""
+        gaze = np.zeros_like(self._template, np.float32)
+        for part in (_EYE_LEFT, _EYE_RIGHT):
+            rows = self._part == part
+            if rows.any():
+                offset = self._template[rows] - _sphere_centre(self._template[rows])
+                gaze[rows] = offset / np.linalg.norm(offset, axis=1, keepdims=True)
+        return gaze
+
+    def _strands(self) -> StrandSet:
+        donor = self._donor.strands
+        roots = self._moved(
+            SurfacePoints(donor.triangle, donor.bary.astype(np.float64)), self._target(self._skin)
+        )
+        return replace(donor, triangle=roots.triangle, bary=roots.bary.astype(np.float32))
+
+    def _five_points(self) -> SurfacePoints:
+        """Nose and mouth from the donor; the pupils where the eyes look straight ahead."""
+        moved = self._moved(self._donor.five_points, self._target(self._skin))
+        gaze, faces = self._gaze(), self._flame.faces
+        triangle, bary = moved.triangle.copy(), moved.bary.copy()
+        # The viewer's left eye is the subject's right.
+        for point, part in enumerate((_EYE_RIGHT, _EYE_LEFT)):
+            eye = np.flatnonzero(_triangles_of(faces, self._part, (part,)))
+            if len(eye):
+                triangle[point] = eye[gaze[faces[eye], 1].mean(1).argmin()]
+                bary[point] = 1 / 3
+        return SurfacePoints(triangle, bary)
+
+    def _phenotypes(self) -> FloatArray:
+        """What the file's components say of a head's phenotypes, read in the donor's terms.
+
+        Each component's displacement is carried to the donor's skin and expressed by the donor's
+        components (ridge regression: they are of unit variance), whose meaning is known.
+        """
+        faces = self._donor.surface.faces
+        rows = np.flatnonzero(self._donor.surface.part == _SKIN)
+        every = SurfacePoints(*_at_vertices(faces, rows))
+        found = self._moved(every, self._target(self._skin))
+        moved = found.read(self._flame.shape_basis, self._flame.faces).reshape(-1, self._shapes)
+        basis = self._donor_flame.shape_basis[rows].reshape(3 * len(rows), -1).astype(np.float64)
+        gram = basis.T @ basis
+        noise = _SHRINKAGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+        in_donor_terms = np.linalg.solve(gram + noise, basis.T @ moved)
+        known = self._donor.phenotypes
+        read = known[:, :-1] @ in_donor_terms
+        # What is lost on the way must not make people alike: they vary as the donor's people do.
+        lost = np.linalg.norm(known[:, :-1], axis=1) / np.linalg.norm(read, axis=1)
+        return np.column_stack([read * lost[:, None], known[:, -1]])
+
+    @property
+    def _shapes(self) -> int:
+        return self._flame.shape_basis.shape[2]
+
+
+def _jaw_label(flame: FlameArrays) -> FloatArray:
+    return _JAW_LENGTH * flame.weights[:, [JOINT_NAMES.index("jaw")]]
+
+
+def _parts(flame: FlameArrays) -> NDArray[np.int8]:
+    """Eyeballs are what turns with the eyes' joints; all else counts as skin."""
+    part = np.zeros(len(flame.template), np.int8)
+    for eye in (_EYE_LEFT, _EYE_RIGHT):
+        part[flame.weights[:, JOINT_NAMES.index(PART_NAMES[eye])] > 0.5] = eye
+    return part
+
+
+def _eye_centre(flame: FlameArrays) -> FloatArray:
+    """The middle between the two eye joints, in the house's coordinates."""
+    joints = to_house(flame.joint_regressor @ flame.template)
+    centre: FloatArray = joints[[JOINT_NAMES.index(PART_NAMES[e]) for e in (2, 3)]].mean(0)
+    return centre
+
+
+def _triangles_of(
+    faces: NDArray[np.integer], part: NDArray[np.int8], wanted: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which triangles (T,) belong to these parts."""
+    return np.isin(part[faces[:, 0]], wanted)
+
+
+def _sphere_centre(points: FloatArray) -> FloatArray:
+    """Centre (3,) of the sphere through points (N, 3), by least squares."""
+    design = np.column_stack([2.0 * points, np.ones(len(points))])
+    solution, *_ = np.linalg.lstsq(design, (points**2).sum(1), rcond=None)
+    centre: FloatArray = solution[:3]
+    return centre
+
+
+def _at_vertices(faces: NDArray[np.integer], rows: NDArray[np.intp]) -> tuple[Any, FloatArray]:
+    """A triangle and the barycentric coordinates for each of these vertices."""
+    triangle = np.zeros(int(faces.max()) + 1, np.intp)
+    corner = np.zeros_like(triangle)
+    for k in range(3):
+        triangle[faces[:, k]], corner[faces[:, k]] = np.arange(len(faces)), k
+    return triangle[rows], np.eye(3)[corner[rows]]

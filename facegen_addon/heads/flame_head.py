@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A FLAME-format file as a head model: its components as sliders, dressed by the open head."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .appearance import Appearance, appearance
+from .appearance_parameters import (
+    appearance_parameters,
+    draw_appearance,
+    label_of,
+    masculinity,
+)
+from .dressing import Dressing, to_house
+from .flame import LIMITS, POSES, Flame, FlameMesh, FlameParameters
+from .flame_file import FlameArrays
+from .parameters import FloatArray, Parameter, ParameterTable
+from .strands import HairStyle, StrandSet
+from .surface import Surface
+
+GUIDED_COMPONENTS = 100
+"""Identity components that latents guide; those beyond move a face by fractions of a millimetre."""
+
+_ANCESTRIES = ("african", "asian", "caucasian")
+_PHENOTYPES = ("gender", "age", *_ANCESTRIES)
+_RANGE = 3.0  # standard deviations of a slider to either side
+_ANY_TURN = np.radians([[-180.0, 180.0]] * 3)
+
+
+class FlameHead:
+    """A HeadModel. Metres, Z up, looking along -Y; the root joint stands at the origin."""
+
+    def __init__(self, name: str, arrays: FlameArrays, dressing: Dressing) -> None:
+        self.name = name
+        self.flame = Flame(arrays)
+        self._dressing = dressing
+        self.table = ParameterTable(
+            [
+                *_shape_rows(arrays.shape_basis.shape[2]),
+                *_expression_rows(arrays),
+                *_pose_rows(),
+                *appearance_parameters(),
+                Parameter("facial_hair", "Facial hair", "beard", 0.0, 1.0, 0.5, 0.4, "", True),
+            ]
+        )
+        self._shape = self.table.columns("shape")
+        self._expression = self.table.columns("expression")
+        self._pose = self.table.columns("pose")
+
+    @property
+    def surface(self) -> Surface:
+        """Faces, UVs, parts and regions."""
+        return self._dressing.surface
+
+    @property
+    def strands(self) -> StrandSet:
+        """Roots of hair, brows and beard."""
+        return self._dressing.strands
+
+    def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
+        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+        return self.placed(self.flame.forward(self.to_flame(parameters)))
+
+    def placed(self, mesh: FlameMesh) -> NDArray[np.float32]:
+        """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
+        return to_house(mesh.vertices - mesh.joints[:, :1])
+
+    def to_flame(self, parameters: FloatArray) -> FlameParameters:
+        """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
+        rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
+        pose = rows[:, self._pose].reshape(len(rows), -1, 3)
+        return FlameParameters(
+            betas=rows[:, self._shape],
+            expression=rows[:, self._expression],
+            transl=np.zeros((len(rows), 3)),
+            **{name: pose[:, joint] for joint, name in enumerate(POSES)},
+        )
+
+    def from_flame(self, parameters: FlameParameters, base: FloatArray) -> FloatArray:
+        """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
+        (P,). Components beyond those given are zero, translation is left out."""
+        rows = np.tile(np.asarray(base, dtype=np.float64), (len(parameters), 1))
+        for columns, values in (
+            (self._shape, parameters.betas),
+            (self._expression, parameters.expression),
+        ):
+            rows[:, columns] = 0.0
+            rows[:, columns[: values.shape[1]]] = values[:, : len(columns)]
+        rows[:, self._pose] = parameters.pose.reshape(len(rows), -1)
+        return np.clip(rows, self.table.minimum, self.table.maximum)
+
+    def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
+        return self._dressing.five_points.points(vertices, self.surface.faces)
+
+    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
+        return self._dressing.landmarks.points(vertices, self.surface.faces)
+
+    def value(self, parameters: FloatArray, name: str) -> float:
+        """The value of one parameter of one head (P,)."""
+        return float(parameters[self.table.index(name)])
+
+    def hair_style(self, parameters: FloatArray) -> HairStyle:
+        """The hair of one head (P,)."""
+        values = {name: self.value(parameters, name) for name in HairStyle.__annotations__}
+        share = self.value(parameters, "facial_hair")
+        values["beard_density"] *= share
+        values["moustache_density"] *= share
+        return HairStyle(**values)
+
+    def appearance(self, parameters: FloatArray) -> Appearance:
+        """The colours of one head (P,)."""
+        share = self.value(parameters, "facial_hair")
+        return appearance(partial(self.value, parameters), self.surface, share)
+
+    @cached_property
+    def _appearance_names(self) -> list[str]:
+        return [row.name for row in appearance_parameters()]
+
+    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """n plausible heads (n, P): components N(0, 1), the appearance after what they look like.
+
+        Gender, age and ancestry are read off the components; facial hair, melanin and grey hair
+        follow them as they do in people.
+        """
+        table = self.table
+        values = table.mean + table.std * rng.standard_normal((n, len(table)))
+        column = {name: values[:, table.index(name)] for name in table.names}
+        read = self._phenotypes(values[:, self._shape])
+        shares = np.maximum(np.stack([read[name] for name in _ANCESTRIES]), 1e-3)
+        people = dict(zip(_ANCESTRIES, shares / shares.sum(0), strict=True))
+        people["age"] = np.clip(read["age"], 0.5, 1.0)
+        people["male"] = (read["gender"] < 0.5).astype(np.float64)
+        draw_appearance(rng, column, people)
+        column["facial_hair"][:] = masculinity(read["gender"])
+        return np.clip(values, table.minimum, table.maximum)
+
+    def _phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
+        """Identity components (N, S) -> what they look like, (N,) each."""
+        regressor = self._dressing.phenotypes
+        values = betas @ regressor[:, :-1].T + regressor[:, -1]
+        return dict(zip(_PHENOTYPES, values.T, strict=True))
+
+
+def _shape_rows(count: int) -> list[Parameter]:
+    return [
+        Parameter(
+            f"shape_{i + 1:03d}", f"Shape {i + 1}", "shape",
+            -_RANGE, _RANGE, 0.0, 1.0, "standard deviations", i < GUIDED_COMPONENTS,
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _expression_rows(arrays: FlameArrays) -> list[Parameter]:
+    """The file's expressions, by name where it names them; at rest in every distribution."""
+    count = arrays.expression_basis.shape[2]
+    names = arrays.extras.get(
+        "facegen_expression_names", np.array([f"expression_{i + 1:03d}" for i in range(count)])
+    )
+    ranges = arrays.extras.get("facegen_expression_range", np.tile([-_RANGE, _RANGE], (count, 1)))
+    return [
+        Parameter(
+            str(name), label_of(str(name)), "expression", float(low), float(high), 0.0, 0.0,
+            "", False,
+        )
+        for name, (low, high) in zip(names, ranges, strict=True)
+    ]  # fmt: skip
+
+
+def _pose_rows() -> list[Parameter]:
+    return [
+        Parameter(
+            f"{pose}_{axis}", label_of(f"{pose}_{axis}"), "pose", float(low), float(high),
+            0.0, 0.0, "rad", False,
+        )
+        for pose in POSES
+        for axis, (low, high) in zip("xyz", LIMITS.get(pose, _ANY_TURN), strict=True)
+    ]  # fmt: skip
