@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mesh`: parameters to meshes, without Blender."""
+
+import argparse
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.command_line import OneLineParser, check_output_file
+from batch.obj import ObjWriter
+from batch.progress import ProgressBar
+from facegen_addon.atomic_file import replacing
+from facegen_addon.errors import UserError
+from facegen_addon.heads.anny import AnnyHead
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
+from facegen_addon.heads.dressing import to_house
+from facegen_addon.heads.flame import Flame, FlameParameters, clamp_pose
+from facegen_addon.heads.flame_file import read_flame_file
+from facegen_addon.heads.flame_interchange import for_model, read_parameters
+from facegen_addon.heads.flame_sliders import flame_head
+from facegen_addon.heads.slider_file import read_slider_file
+
+HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
+SUFFIXES = (".npz", ".obj")
+_SECONDS_UNTIL_PROGRESS = 2.0
+_EXAMPLES = """\
+FILE.npz holds vertices (N, V, 3), joints (N, J, 3), both in metres, and faces (T, 3). FILE.obj is
+one head; several become FILE_0000.obj, FILE_0001.obj and so on.
+
+Parameters of a FLAME model: smplx's names (betas, expression, global_orient, neck_pose, jaw_pose,
+leye_pose, reye_pose, transl), rows are heads, or a file of DECA, EMOCA or MICA. Parameters of
+`anny`: its sliders, as `parameters` (N, P) or one key a name.
+
+examples:
+  batch/run.py mesh --model open_flame --parameters heads.npz --output meshes.npz
+  batch/run.py mesh --model generic_model.pkl --parameters deca.npz --output head.obj
+  batch/run.py mesh --model anny --parameters out/demo/heads.npz --output demo.obj
+"""
+
+
+_Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Meshes:
+    """N heads to be computed a few at a time.
+
+    faces (T, 3); uv (T, 3, 2) or None; compute: a slice of the N heads -> vertices (K, V, 3) and
+    joints (K, J, 3), metres, in the coordinates of `system`.
+    """
+
+    count: int
+    faces: NDArray[np.int32]
+    uv: NDArray[np.float32] | None
+    compute: Callable[[slice], _Arrays]
+    system: str
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `mesh`; UserError for a wrong value, and then no file is written."""
+    options = _parser().parse_args(arguments)
+    check_output_file(options.output, SUFFIXES)
+    if options.coordinates not in _INTO:
+        raise UserError(
+            f"unknown --coordinates {options.coordinates!r}; choose from {', '.join(_INTO)}"
+        )
+    meshes = load_meshes(options.model, options.parameters, options.exact_pose)
+    write = _write_npz if options.output.suffix == ".npz" else _write_obj
+    bar = ProgressBar(quiet=_SECONDS_UNTIL_PROGRESS)
+    try:
+        write(options.output, meshes, _chunks(meshes, options.coordinates, bar))
+    finally:
+        bar.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="mesh",
+        description="Compute the meshes of heads from their parameters, without Blender.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--model", default=DEFAULT_MODEL, help=f"head model or file; default: {DEFAULT_MODEL}")
+    add("--parameters", type=Path, required=True, help="file of parameters, rows are heads")
+    add("--output", type=Path, required=True, help="file to write: .npz or .obj")
+    add(
+        "--coordinates",
+        default="flame",
+        help="flame: Y up, facing +Z (the default); blender: Z up, facing -Y",
+    )
+    add(
+        "--exact-pose",
+        action="store_true",
+        help="leave neck, jaw and eye angles beyond what joints can do as they are",
+    )
+    return parser
+
+
+def load_meshes(model: str, parameters: Path, exact_pose: bool) -> Meshes:
+    """The heads of a parameter file, angles beyond the joints' limits clamped with a warning.
+
+    UserError if the model or the file cannot be read.
+    """
+    if is_flame_file(model):  # the geometry alone: a file needs no hair or UVs for it
+        return _flame_meshes(Flame(read_flame_file(Path(model))), parameters, exact_pose)
+    head = load_head_model(model)
+    if isinstance(head, AnnyHead):
+        return _anny_meshes(head, parameters)
+    return _flame_meshes(flame_head(head).flame, parameters, exact_pose)
+
+
+def _anny_meshes(head: AnnyHead, file: Path) -> Meshes:
+    rows = read_slider_file(file).rows(head.table)
+    return Meshes(
+        count=len(rows),
+        faces=head.surface.faces,
+        uv=head.surface.uv,
+        compute=lambda part: (head.forward(rows[part]), head.joints(rows[part])),
+        system="blender",
+    )
+
+
+def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
+    try:
+        parameters, _ = for_model(read_parameters(file).parameters, flame.arrays)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
+    if not exact_pose:
+        parameters, warnings = clamp_pose(parameters)
+        for line in warnings:
+            print(f"facegen: warning: {line}", file=sys.stderr)
+    values = parameters.as_mapping()
+
+    def compute(part: slice) -> _Arrays:
+        mesh = flame.forward(FlameParameters(**{name: v[part] for name, v in values.items()}))
+        return mesh.vertices, mesh.joints
+
+    return Meshes(
+        count=len(parameters.betas),
+        faces=flame.arrays.faces,
+        uv=flame.arrays.uv,
+        compute=compute,
+        system="flame",
+    )
+
+
+_INTO: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "flame": lambda points: points[..., [0, 2, 1]] * np.array([1, 1, -1], np.float32),
+    "blender": to_house,
+}
+"""The other system's coordinates (..., 3) in the named one's."""
+
+
+def _chunks(meshes: Meshes, coordinates: str, bar: ProgressBar) -> Iterator[_Arrays]:
+    """Vertices and joints of a few heads at a time, in the demanded coordinates."""
+    for start in range(0, meshes.count, HEADS_AT_ONCE):
+        vertices, joints = meshes.compute(slice(start, start + HEADS_AT_ONCE))
+        if coordinates != meshes.system:
+            vertices, joints = _INTO[coordinates](vertices), _INTO[coordinates](joints)
+        yield vertices, joints
+        bar.update("mesh", min(start + HEADS_AT_ONCE, meshes.count), meshes.count)
+
+
+def _write_npz(output: Path, meshes: Meshes, chunks: Iterator[_Arrays]) -> None:
+    """The heads as arrays, vertices written as they are computed."""
+    with replacing(output) as partial, zipfile.ZipFile(partial, "w") as archive:
+        joints = []
+        with archive.open("vertices.npy", "w", force_zip64=True) as stream:
+            for number, (vertices, some_joints) in enumerate(chunks):
+                if number == 0:
+                    _write_header(stream, (meshes.count, *vertices.shape[1:]), vertices.dtype)
+                stream.write(np.ascontiguousarray(vertices).tobytes())
+                joints.append(some_joints)
+        for name, array in (("joints", np.concatenate(joints)), ("faces", meshes.faces)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def _write_header(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """The head of a .npy file whose numbers follow bit by bit."""
+    description = np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_1_0(
+        stream, {"descr": description, "fortran_order": False, "shape": shape}
+    )
+
+
+def _write_obj(output: Path, meshes: Meshes, chunks: Iterator[_Arrays]) -> None:
+    """One file a head; none of them appears before all are complete."""
+    writer = ObjWriter(meshes.faces, meshes.uv)
+    heads = (vertices for some_vertices, _ in chunks for vertices in some_vertices)
+    with ExitStack() as stack:
+        for number, vertices in enumerate(heads):
+            path = output if meshes.count == 1 else _numbered(output, number)
+            partial = stack.enter_context(replacing(path))
+            with partial.open("w", encoding="ascii") as stream:
+                writer.write(stream, vertices)
+
+
+def _numbered(output: Path, number: int) -> Path:
+    return output.with_name(f"{output.stem}_{number:04d}{output.suffix}")
