@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FLAME parameters of a file as the sliders of a FLAME head, and what was changed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from .flame import clamp_pose
+from .flame_head import FlameHead
+from .flame_interchange import for_model, read_parameters
+from .head_model import HeadModel
+from .parameters import FloatArray
+
+
+@dataclass(frozen=True)
+class ImportedSliders:
+    """N heads of a file.
+
+    values (N, P): the head model's parameters; notes: what the file's convention means and what of
+    it was ignored; clamped: what went beyond a joint's or a slider's range, one line each.
+    """
+
+    convention: str
+    values: FloatArray
+    notes: list[str]
+    clamped: list[str]
+
+
+def flame_head(model: HeadModel) -> FlameHead:
+    """The model itself if it is a FLAME head; UserError if not."""
+    if not isinstance(model, FlameHead):
+        raise UserError(
+            f"head model {model.name!r} has no FLAME parameters; choose open_flame or a FLAME file"
+        )
+    return model
+
+
+def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
+    """Read a parameter file of any known convention and fit it to the sliders of a FLAME head.
+
+    Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none.
+    """
+    head = flame_head(model)
+    imported = read_parameters(path)
+    try:
+        parameters, notes = for_model(imported.parameters, head.flame.arrays)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    clamped_parameters, clamped = clamp_pose(parameters)
+    values = head.from_flame(clamped_parameters, head.table.default())
+    clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
+    return ImportedSliders(imported.convention, values, imported.notes + notes, clamped)
+
+
+def _clipped(asked: Mapping[str, FloatArray], kept: Mapping[str, FloatArray]) -> list[str]:
+    """A line for each code of which the sliders hold less than was asked."""
+    lines = []
+    for name, values in asked.items():
+        # Sliders that the file leaves out, and components that have no slider, count as zero.
+        width = max(values.shape[1], kept[name].shape[1])
+        wanted, held = (
+            np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (values, kept[name])
+        )
+        changed = np.abs(wanted - held) > 1e-6
+        if changed.any():
+            head, component = np.argwhere(changed)[0]
+            lines.append(
+                f"{name}: {changed.sum()} values beyond the sliders, first {name}[{component}] of"
+                f" head {head}, {wanted[head, component]:g} kept as {held[head, component]:g}"
+            )
+    return lines

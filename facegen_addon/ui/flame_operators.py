@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operators that read and write the FLAME parameter files of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..errors import UserError
+from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.flame_interchange import WRITABLE
+from ..scene.flame_export import export_heads
+from ..scene.flame_import import import_heads
+from ..scene.head_object import MODEL_KEY, HeadObject
+
+_PROGRAMS = {"plain": "smplx's Names", "deca": "DECA", "emoca": "EMOCA", "mica": "MICA"}
+_CONVENTIONS = [(name, _PROGRAMS[name], "") for name in WRITABLE]
+
+
+class FACEGEN_OT_import_flame(bpy.types.Operator, ImportHelper):
+    """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...) at the 3D cursor"""
+
+    bl_idname = "facegen.import_flame"
+    bl_label = "Import FLAME Parameters"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(  # type: ignore[valid-type]
+        default="*.npz;*.npy;*.json;*.pkl;*.frame", options={"HIDDEN"}
+    )
+    model: StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        default=DEFAULT_MODEL,
+        description="Name of a FLAME head, or path of the FLAME file that the codes belong to",
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Add the heads; report the convention, what was ignored and what was clamped."""
+        try:
+            model = load_head_model(self.model)
+            imported = import_heads(
+                Path(self.filepath), model, context.collection, context.scene.cursor.location
+            )
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        sliders = imported.sliders
+        self.report({"INFO"}, f"{len(imported.heads)} heads, convention {sliders.convention}")
+        for note in sliders.notes:
+            self.report({"INFO"}, note)
+        for line in sliders.clamped:
+            self.report({"WARNING"}, f"clamped: {line}")
+        context.view_layer.objects.active = imported.heads[0].mesh_object
+        return {"FINISHED"}
+
+
+class FACEGEN_OT_export_flame(bpy.types.Operator, ExportHelper):
+    """Write the selected heads as a FLAME parameter file"""
+
+    bl_idname = "facegen.export_flame"
+    bl_label = "Export FLAME Parameters"
+
+    filename_ext = ".npz"
+    filter_glob: StringProperty(default="*.npz;*.json", options={"HIDDEN"})  # type: ignore[valid-type]
+    convention: EnumProperty(name="Convention", items=_CONVENTIONS)  # type: ignore[valid-type]
+
+    def check(self, context: bpy.types.Context) -> bool:
+        """Leave the name's suffix to the user: .npz or .json."""
+        return False
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write the file; report what the convention has no place for."""
+        objects = [o for o in context.selected_objects if MODEL_KEY in o]
+        try:
+            heads = [HeadObject.of(mesh_object) for mesh_object in objects]
+            losses = export_heads(Path(self.filepath), heads, self.convention)
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"{len(heads)} heads written to {self.filepath}")
+        for line in losses:
+            self.report({"WARNING"}, line)
+        return {"FINISHED"}
