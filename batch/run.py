@@ -26,7 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
 
-COMMANDS = {"generate": "batch.generate", "influence": "batch.influence"}
+COMMANDS = {
+    "generate": "batch.generate",
+    "influence": "batch.influence",
+    "mesh": "batch.mesh",
+    "import-flame": "batch.import_flame",
+    "export-flame": "batch.export_flame",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
