@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import Appearance, appearance
-from .landmarks import LandmarkEmbedding
+from .correspondence import SurfacePoints
 from .parameters import FloatArray, Parameter, ParameterTable
 from .skinning import blend_skin, joint_transforms, rotation_matrices
 from .strands import HairStyle, StrandSet
@@ -129,10 +129,11 @@ class AnnyHead:
         return vertices[..., self._five_points, :].mean(-2)
 
     @cached_property
-    def landmark_embedding(self) -> LandmarkEmbedding:
+    def landmark_embedding(self) -> SurfacePoints:
         """Where the 68 landmarks lie on the triangles."""
         a = self._arrays
-        return LandmarkEmbedding(a["landmark_triangle"].astype(np.intp), a["landmark_bary"])
+        bary = a["landmark_bary"].astype(np.float64)
+        return SurfacePoints(a["landmark_triangle"].astype(np.intp), bary)
 
     def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""

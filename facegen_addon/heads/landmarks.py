@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..artifacts import parse_npz, read_file
 from ..errors import UserError
+from .correspondence import SurfacePoints
 from .safe_pickle import load_pickle
 
 LANDMARK_COUNT = 68
@@ -37,22 +37,7 @@ _KEYS = (  # DECA's; FLAME's own; ours
 _TOLERANCE = 1e-3  # by which barycentric coordinates may miss zero and their sum one
 
 
-@dataclass(frozen=True)
-class LandmarkEmbedding:
-    """L points on the surface of any mesh with the same triangles."""
-
-    triangle: NDArray[np.intp]  # (L,)
-    bary: NDArray[np.float32]  # (L, 3)
-
-    def points(
-        self, vertices: NDArray[np.float32], faces: NDArray[np.integer[Any]]
-    ) -> NDArray[np.float32]:
-        """Vertices (..., V, 3) and triangles (T, 3) -> points (..., L, 3) float32."""
-        corners = vertices[..., faces[self.triangle], :]
-        return np.einsum("lk,...lkd->...ld", self.bary, corners).astype(np.float32)
-
-
-def read_landmark_embedding(path: Path, triangle_count: int) -> LandmarkEmbedding:
+def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
     """The 68 points of a file for a mesh of `triangle_count` triangles.
 
     Reads DECA's landmark_embedding.npy, FLAME's flame_static_embedding.pkl if the dynamic contour
@@ -102,8 +87,8 @@ def _checked(
     keys: tuple[str, str],
     triangle_count: int,
     path: Path,
-) -> LandmarkEmbedding:
-    """An embedding of 68 points whose numbers are what they have to be."""
+) -> SurfacePoints:
+    """68 points whose numbers are what they have to be."""
     indices, weights = keys
     if triangle.size != LANDMARK_COUNT:
         _fail(path, indices, f"of shape {triangle.shape}", f"({LANDMARK_COUNT},)")
@@ -126,8 +111,8 @@ def _checked(
             f"from {bary.min():g} up and {off:g} from one in sum",
             "three shares of one each",
         )
-    return LandmarkEmbedding(
-        triangle.reshape(-1).astype(np.intp), bary.reshape(-1, 3).astype(np.float32)
+    return SurfacePoints(
+        triangle.reshape(-1).astype(np.intp), bary.reshape(-1, 3).astype(np.float64)
     )
 
 

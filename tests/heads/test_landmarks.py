@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.landmarks import LandmarkEmbedding, read_landmark_embedding
+from facegen_addon.heads.correspondence import SurfacePoints
+from facegen_addon.heads.landmarks import read_landmark_embedding
 
 TRIANGLES = 500
 MIRROR = np.array(
@@ -71,10 +72,10 @@ def mask_at_landmarks(model: AnnyHead, name: str) -> NDArray[np.float32]:
 def test_a_point_is_the_weighted_mean_of_its_corners(
     weights: list[float], triangle: int, batch: int
 ) -> None:
-    bary = np.array([weights], np.float32) / np.sum(weights)
+    bary = np.array([weights]) / np.sum(weights)
     faces = np.array([[0, 1, 2], [2, 1, 3], [4, 2, 0], [1, 4, 3]], np.uint16)
     vertices = np.random.default_rng(batch).normal(size=(batch, 5, 3)).astype(np.float32)
-    points = LandmarkEmbedding(np.array([triangle]), bary).points(vertices, faces)
+    points = SurfacePoints(np.array([triangle]), bary).points(vertices, faces)
     assert points.dtype == np.float32
     for head, found in zip(vertices, points, strict=True):
         np.testing.assert_allclose(found, bary @ head[faces[triangle]], atol=1e-6)
@@ -228,10 +229,10 @@ def deca(triangle: NDArray[Any], bary: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def same(found: LandmarkEmbedding) -> None:
+def same(found: SurfacePoints) -> None:
     triangle, bary = good()
     np.testing.assert_array_equal(found.triangle, triangle)
-    np.testing.assert_array_equal(found.bary, bary.astype(np.float32))
+    np.testing.assert_array_equal(found.bary, bary)
 
 
 def test_deca_and_npz_files_are_read(tmp_path: Path) -> None:
