@@ -17,7 +17,7 @@ from batch.workers import report, reports, start_worker
 from facegen_addon.artifacts import artifact
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping import influence as figures
 from facegen_addon.mapping.encoder import DEFAULT_ENCODER
@@ -248,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     defaults = InfluenceSettings()
-    add("--model", default="anny", help="name of a head model, or path of a FLAME file")
+    add("--model", default=DEFAULT_MODEL, help="name of a head model, or path of a FLAME file")
     add("--parameters", help="only these, separated by commas; default: all")
     add("--heads", type=int, default=defaults.heads, help="heads of the prior to measure on")
     add("--samples", type=int, default=defaults.samples, help="samples a pixel")

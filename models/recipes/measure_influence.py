@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measure what every slider of a committed model does, and register the figures.
+
+    measure_influence.py --model open_flame --heads 4 --samples 16 --workers 2
+
+Takes the options of `batch/run.py influence`, which it runs; a killed run goes on. Needs bpy.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+# Recipes run from a checkout, where facegen_addon is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from batch.influence import main as influence
+from batch.influence import parse_options
+from facegen_addon.artifacts import models_directory
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.mapping.influence import influence_folder, read
+from models.recipes.register import register
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, copy and register; 2 after an error that the user can put right."""
+    try:
+        status = influence(arguments)
+        return status or _enter(load_head_model(parse_options(arguments).model).name)
+    except UserError as error:
+        print(f"measure_influence: {error}", file=sys.stderr)
+        return 2
+
+
+def _enter(model_name: str) -> int:
+    measured = influence_folder() / f"{model_name}.npz"
+    figures = read(measured)
+    path = models_directory() / f"influence_{model_name}.npz"
+    shutil.copyfile(measured, path)
+    register(
+        f"influence_{model_name}",
+        path,
+        licence="GPL-3.0-or-later",
+        source="renders of this project's own heads, embedded by FaceNet",
+        recipe=Path(__file__).name,
+        table=figures.table_digest,
+        heads=figures.settings.heads,
+        samples=figures.settings.samples,
+    )
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {len(figures.sliders)} parameters")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What moving one slider takes, per group of a model: medians in milliseconds, without drawing.
+
+.venv/bin/python tools/slider_times.py [MODEL ...]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import bpy
+import numpy as np
+
+import facegen_addon
+from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
+from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.ui.properties import sliders_of
+
+MOVES = 15
+
+
+def slider_times(model_name: str) -> dict[str, float]:
+    """Group -> median milliseconds from setting one of its sliders to the mesh being written."""
+    model = load_head_model(model_name)
+    head = HeadObject.create(model, bpy.context.collection)
+    values = sliders_of(head.mesh_object)
+    rng = np.random.default_rng(0)
+    times = {}
+    for group in model.table.groups:
+        columns = model.table.columns(group)
+        spent = []
+        for _ in range(MOVES):
+            parameter = model.table.parameters[rng.choice(columns)]
+            value = rng.uniform(parameter.minimum, parameter.maximum)
+            start = time.perf_counter()
+            setattr(values, parameter.name, value)
+            spent.append(1e3 * (time.perf_counter() - start))
+        times[group] = statistics.median(spent)
+    return times
+
+
+def main() -> None:
+    """Print a line for each group of each model."""
+    facegen_addon.register()
+    for model_name in sys.argv[1:] or HEAD_MODELS:
+        for group, milliseconds in slider_times(model_name).items():
+            print(f"{model_name:<12} {group:<12} {milliseconds:6.1f} ms")
+    facegen_addon.unregister()
+
+
+if __name__ == "__main__":
+    main()
