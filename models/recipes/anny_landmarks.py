@@ -171,6 +171,7 @@ def nose(skin: Surface, lip_top: float, brow_height: float) -> dict[int, Array]:
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     wing = float(row[np.diff(skin.look(row)[0]).argmax(), 0])
+    # Shares of the half-width, and a slope, at which a 68-point detector sees the points, too.
     for number, share in ((33, 0.0), (34, 0.3), (35, 0.7)):
         points, triangle = skin.column(share * wing, lip_top, float(profile[tip, 2]))
         deepest = int(points[:, 1].argmax())
@@ -199,8 +200,9 @@ def jaw(skin: Surface, ears: Array, top: float, middle: float) -> dict[int, Arra
     """The face's outline from the ear at height `top` to the chin, at equal distances.
 
     Half-planes fan out from an axis along Y at height `middle`. In each, the outline is the
-    face's farthest point in a direction that leans forward by JAW_TILT: a camera in front, which
-    stands a little above the face, sees the skin turn away about there. Ears do not count.
+    face's farthest point in a direction that leans forward, not at all at the ear and by JAW_TILT
+    at the chin: annotators see the skin turn away about there. What lies behind the ears' foremost
+    point does not count.
     """
     before_ears = skin.vertices[ears > 0.5, 1].min()
     face = skin.vertices[skin.faces][:, :, 1].max(1) < before_ears
