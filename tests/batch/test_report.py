@@ -56,7 +56,13 @@ def _record(rng: np.random.Generator, count: int, from_latents: bool = True) -> 
     run = HeadSet(table.sample_uniform(rng, count), achieved, requested if from_latents else None)
     latents = _unit(rng, 60)
     return RunRecord(
-        request={"distance": 0.51, "distribution": "latent", "engine": "CYCLES", "seed": 0},
+        request={
+            "model": "anny",
+            "distance": 0.51,
+            "distribution": "latent",
+            "engine": "CYCLES",
+            "seed": 0,
+        },  # fmt: skip
         command="batch/run.py generate --seed 0",
         run=run,
         comparison=sets,
