@@ -74,8 +74,27 @@ class HairStyle:
     moustache_density: float
 
 
+def _lengths_of(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lengths (..., 1) of vectors (..., 3), written out: NumPy is slow at sums of three."""
+    x, y, z = (vectors[..., axis] for axis in range(3))
+    return np.sqrt(x * x + y * y + z * z)[..., None]
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    product = a * b
+    return (product[..., 0] + product[..., 1] + product[..., 2])[..., None]
+
+
 def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return vectors / np.maximum(_lengths_of(vectors), 1e-12)
+
+
+def _interpolated(
+    values: NDArray[np.floating], corners: NDArray[np.integer], bary: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values (V, 3) at points on the surface: corners (S, 3), weights (S, 3) -> (S, 3)."""
+    a, b, c = (values[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
+    return a + b + c
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray:
@@ -100,9 +119,9 @@ def grow(
 ) -> Strands:
     """The strands of a head with these vertices (V, 3) and faces (T, 3)."""
     corners = faces[strands.triangle]
-    weights = strands.bary[:, :, None].astype(np.float64)
-    roots = (vertices[corners] * weights).sum(1)
-    normals = _normalise((vertex_normals(vertices, faces)[corners] * weights).sum(1))
+    weights = strands.bary.astype(np.float64)
+    roots = _interpolated(vertices, corners, weights)
+    normals = _normalise(_interpolated(vertex_normals(vertices, faces), corners, weights))
     lengths, visible = _lengths(strands, style)
     # Some renderers draw a hair's width even where the radius is zero, but nothing of no length.
     points = np.repeat(roots[:, None], POINTS, axis=1)
@@ -181,7 +200,7 @@ def _march(
     low, high = scalp_roots.min(0), scalp_roots.max(0)
     centre = np.array([0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), high[2] - 0.085])
     comb = _comb(strands, style, roots, centre)
-    comb = _normalise(comb - normals * (comb * normals).sum(1, keepdims=True))
+    comb = _normalise(comb - normals * _dot(comb, normals))
     lift = np.select([scalp, strands.region == BROW], [0.35 + 0.9 * style.hair_volume, 0.25], 0.5)
     curl = np.where(scalp, style.hair_curl, 0.15)[:, None]
     jitter = strands.jitter.astype(np.float64)
@@ -219,6 +238,6 @@ def _keep_outside(
     points: NDArray[np.float64], centre: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     offset = (points - centre) / (radii + 0.002)
-    distance = np.linalg.norm(offset, axis=1, keepdims=True)
+    distance = _lengths_of(offset)
     inside = distance < 1.0
     return np.where(inside, centre + offset / distance * (radii + 0.002), points)
