@@ -19,7 +19,7 @@ def model() -> AnnyHead:
 
 
 def test_unknown_model_is_named() -> None:
-    with pytest.raises(UserError, match="'bob'; choose from anny"):
+    with pytest.raises(UserError, match="'bob'; choose from open_flame, anny"):
         load_head_model("bob")
 
 
@@ -193,3 +193,28 @@ def test_agrees_with_anny_itself(model: AnnyHead) -> None:
         facial_actions={name: column[name] for name in reference.facial_action_labels},
     )["vertices"].numpy()
     assert np.abs(model.forward(rows) - expected).max() < 1e-5
+
+
+def test_joints_move_with_the_skin_that_follows_them_alone(
+    model: AnnyHead, rng: np.random.Generator
+) -> None:
+    """Turning the head keeps every such point as far from its joint as it was."""
+    rest = model.sample_prior(rng, 3)
+    turned = rest.copy()
+    pose = [i for i, p in enumerate(model.table.parameters) if p.unit == "rad"]
+    low, high = model.table.minimum[pose], model.table.maximum[pose]
+    turned[:, pose] = rng.uniform(low, high, (3, len(pose)))
+    before, after = model.joints(rest), model.joints(turned)
+    moved = np.linalg.norm(after - before, axis=2).max(0)
+    assert (before[:, 0] == 0.0).all() and moved.max() > 0.01
+    points = {"before": (model.forward(rest), before), "after": (model.forward(turned), after)}
+    checked = 0
+    for joint in range(before.shape[1]):
+        own = model.weights[:, joint] > 0.9999
+        far = {
+            when: np.linalg.norm(vertices[:, own] - joints[:, joint, None], axis=2)
+            for when, (vertices, joints) in points.items()
+        }
+        np.testing.assert_allclose(far["after"], far["before"], atol=1e-5)
+        checked += own.sum()
+    assert checked > 500
