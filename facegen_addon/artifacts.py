@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import UserError
+from .user_folder import user_folder
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -42,6 +43,9 @@ DAMAGED_ARCHIVE = (
     zlib.error,
 )
 """What NumPy and zipfile raise for a damaged archive, and for a lone .npy (TypeError)."""
+
+USER_MODEL_PREFIX = "flame_"
+"""Head models in users' own FLAME files are called this and the beginning of the file's sha256."""
 
 # Large weights of others are built at set-up below this folder and never committed.
 BUILT_FOLDER = "built"
@@ -64,6 +68,8 @@ class Artifact:
     def remedy(self) -> str:
         """What the user does when the file is missing or damaged."""
         recipe = self.facts["recipe"]
+        if self.path.is_relative_to(_user_models()):
+            return f"remake it with `make models MODEL=FILE` ({recipe})"
         if self.facts["file"].startswith(BUILT_FOLDER + "/"):
             return f"`make demo` builds it, by models/recipes/{recipe}"
         return f"restore it with `git checkout models`, or remake it with `make models` ({recipe})"
@@ -90,9 +96,33 @@ def models_directory() -> Path:
     return Path(override) if override else Path(__file__).resolve().parents[1] / "models"
 
 
+def _user_models() -> Path:
+    return user_folder() / "models"
+
+
+def models_folder(model: str) -> Path:
+    """Where the artifacts of one head model lie: those of a user's own file with the user."""
+    return _user_models() if model.startswith(USER_MODEL_PREFIX) else models_directory()
+
+
+def index_path(path: Path) -> Path:
+    """The index that an artifact at ``path`` belongs into; UserError if it lies in no such folder.
+
+    Symbolic links are followed.
+    """
+    for folder in (models_directory(), _user_models()):
+        if path.resolve().is_relative_to(folder.resolve()):
+            return folder / "index.json"
+    raise UserError(f"{path} does not lie below {models_directory()}: write the artifact there")
+
+
 def read_index() -> dict[str, dict[str, Any]]:
     """`models/index.json`: artifact name -> entry. UserError if it is missing or not JSON."""
-    path = models_directory() / "index.json"
+    return read_index_file(models_directory() / "index.json")
+
+
+def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
+    """The same of the index at ``path``."""
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -110,8 +140,19 @@ def read_index() -> dict[str, dict[str, Any]]:
 
 
 def artifact(name: str) -> Artifact:
-    """The entry called `name`; UserError that lists the names there are if it is unknown."""
-    index = read_index()
+    """The entry called `name`, the project's or the user's own.
+
+    UserError that lists the names there are if it is unknown.
+    """
+    index, folder = read_index(), models_directory()
+    own = _user_models() / "index.json"
+    if name not in index and own.exists():
+        index, folder = {**index, **read_index_file(own)}, own.parent
+    if name not in index and USER_MODEL_PREFIX in name:
+        raise UserError(
+            f"{name!r} has not been made yet: latents guide the heads of a FLAME file after `make"
+            " models MODEL=FILE`; the prior needs nothing (--distribution prior)"
+        )
     if name not in index:
         raise UserError(f"unknown artifact {name!r}: models/index.json has {', '.join(index)}")
     entry = index[name]
@@ -121,7 +162,7 @@ def artifact(name: str) -> Artifact:
             f"models/index.json: {name!r} lacks {', '.join(sorted(missing))}: register it again"
             " with models/recipes/register.py"
         )
-    return Artifact(name, models_directory() / entry["file"], entry["sha256"], entry)
+    return Artifact(name, folder / entry["file"], entry["sha256"], entry)
 
 
 def artifact_path(name: str) -> Path:

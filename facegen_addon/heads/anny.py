@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import Appearance, appearance
+from .appearance_parameters import draw_appearance, masculinity
 from .correspondence import SurfacePoints
 from .parameters import FloatArray, Parameter, ParameterTable
-from .skinning import blend_skin, joint_transforms, rotation_matrices
+from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .strands import HairStyle, StrandSet
 from .surface import Surface
 
@@ -70,7 +71,7 @@ class AnnyHead:
             [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
         ).reshape(len(self._shapes), -1)
         self._template = arrays["template"].astype(np.float64)
-        self._weights = arrays["weights"].astype(np.float64)
+        self.weights = arrays["weights"].astype(np.float64)
         self._joints = arrays["joints"].astype(np.float64)
         self._parents = [int(parent) for parent in arrays["joint_parents"]]
         self._five_points = arrays["five_points"].astype(np.intp)
@@ -121,8 +122,19 @@ class AnnyHead:
         count = len(rows)
         offsets = (coefficients.astype(np.float32) @ self._shapes).reshape(count, -1, 3)
         rest = self._template + offsets
-        joints = self._joints + (coefficients @ self._joint_shapes).reshape(count, -1, 3)
+        joints = self._rest_joints(coefficients)
         return self._skin(rest, joints, rows[:, self._pose]).astype(np.float32)
+
+    def joints(self, parameters: FloatArray) -> NDArray[np.float32]:
+        """Parameters (N, P) -> posed joints (N, 6, 3) float32, in ``forward``'s place."""
+        rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
+        joints = self._rest_joints(self._coefficients(rows))
+        posed = posed_joints(self._transforms(joints, rows[:, self._pose]), joints)
+        return (posed - joints[:, :1]).astype(np.float32)
+
+    def _rest_joints(self, coefficients: FloatArray) -> FloatArray:
+        moved = (coefficients @ self._joint_shapes).reshape(len(coefficients), -1, 3)
+        return self._joints + moved
 
     def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
@@ -158,8 +170,7 @@ class AnnyHead:
         )
 
     def _masculinity(self, parameters: FloatArray) -> float:
-        """Share of facial hair, 1 for men, 0 for women; Anny's gender runs from 0 (male) to 1."""
-        return float(np.clip((0.6 - self.value(parameters, "gender")) / 0.3, 0.0, 1.0))
+        return float(masculinity(np.array(self.value(parameters, "gender"))))
 
     def _coefficients(self, rows: FloatArray) -> FloatArray:
         """Blend shape coefficients (N, K) of parameters (N, P)."""
@@ -203,21 +214,23 @@ class AnnyHead:
         root = joints[:, :1]
         if not pose.any():
             return rest - root
-        turns = np.broadcast_to(np.eye(3), (*joints.shape, 3)).copy()
-        turns[:, 1:] = rotation_matrices(pose.reshape(len(pose), -1, 3))
-        transforms = joint_transforms(turns, joints, self._parents)
         posed = [
-            blend_skin(head.T, transform, self._weights.T).T
-            for head, transform in zip(rest, transforms, strict=True)
+            blend_skin(head.T, transform, self.weights.T).T
+            for head, transform in zip(rest, self._transforms(joints, pose), strict=True)
         ]
         return np.stack(posed) - root
+
+    def _transforms(self, joints: FloatArray, pose: FloatArray) -> FloatArray:
+        """Where the joints (N, J, 3) take points: (N, J, 3, 4); the root never turns."""
+        turns = np.broadcast_to(np.eye(3), (*joints.shape, 3)).copy()
+        turns[:, 1:] = rotation_matrices(pose.reshape(len(pose), -1, 3))
+        return joint_transforms(turns, joints, self._parents)
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
         """n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age agree.
 
         Each is a normal around the table's mean, clipped to its range, bar those that people
-        have together: three ancestries that sum to one; melanin of skin, hair, brows and iris
-        that follow them; hair that greys and recedes with age.
+        have together: three ancestries that sum to one, and the appearance that follows them.
         """
         table = self.table
         values = table.mean + table.std * rng.standard_normal((n, len(table)))
@@ -228,16 +241,7 @@ class AnnyHead:
         column["weight"][:], column["muscle"][:] = rng.uniform(0.2, 0.8, (2, n))
         for name, share in zip(_ANCESTRIES, shares.T, strict=True):
             column[name][:] = share
-        african, asian, caucasian = shares.T
-        noise = rng.standard_normal((5, n))
-        column["skin_melanin"][:] = 0.14 + 0.55 * african + 0.12 * asian + 0.09 * noise[0]
-        fair = np.clip(caucasian + 0.25 * noise[1], 0.0, 1.0)
-        column["hair_melanin"][:] = 0.95 - 0.65 * fair * rng.random(n)
-        column["brow_melanin"][:] = column["hair_melanin"] + 0.08 * noise[2]
-        column["iris_melanin"][:] = 0.95 - 0.85 * fair * rng.random(n)
-        aged = np.clip((column["age"] - 0.7) / 0.25, 0.0, 1.0)
-        column["hair_grey"][:] = aged * rng.random(n) + 0.04 * np.abs(noise[3])
-        male = column["gender"] < 0.5
-        column["hair_recession"][:] = 0.12 + 0.45 * aged * male + 0.12 * noise[4]
-        column["hair_length"][:] += np.where(male, -0.08, 0.25)
+        people = dict(zip(_ANCESTRIES, shares.T, strict=True))
+        people |= {"age": column["age"], "male": (column["gender"] < 0.5).astype(float)}
+        draw_appearance(rng, column, people)
         return np.clip(values, table.minimum, table.maximum)

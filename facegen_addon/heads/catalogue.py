@@ -7,12 +7,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ..artifacts import load_npz
+from ..artifacts import USER_MODEL_PREFIX, load_npz
 from ..errors import UserError
 from .anny import AnnyHead
 from .head_model import HeadModel
-from .open_flame import CACHED_PREFIX, OPEN_FLAME, flame_head_from_cache, flame_head_from_file
-from .open_flame import open_flame_head
+from .open_flame import (
+    OPEN_FLAME,
+    flame_head_from_cache,
+    flame_head_from_file,
+    open_flame_head,
+)
 
 DEFAULT_MODEL = OPEN_FLAME
 
@@ -31,7 +35,7 @@ def load_head_model(name: str) -> HeadModel:
     """
     if name in HEAD_MODELS:
         return _built_in(name)
-    if name.startswith(CACHED_PREFIX) and not is_flame_file(name):
+    if name.startswith(USER_MODEL_PREFIX) and not is_flame_file(name):
         return _cached(name)
     if is_flame_file(name):
         return _of_file(Path(name), Path(name).stat().st_mtime_ns if Path(name).exists() else 0)
@@ -48,10 +52,11 @@ def is_flame_file(name: str) -> bool:
 
 def check_model_name(name: str) -> None:
     """UserError unless ``name`` can be a head model: quick, nothing is read."""
-    if name not in HEAD_MODELS and not name.startswith(CACHED_PREFIX) and not is_flame_file(name):
+    if is_flame_file(name):
+        if not Path(name).is_file():
+            raise UserError(f"--model {name} is not there; name a FLAME file")
+    elif name not in HEAD_MODELS and not name.startswith(USER_MODEL_PREFIX):
         load_head_model(name)
-    if is_flame_file(name) and not Path(name).is_file():
-        raise UserError(f"--model {name} is not there; name a FLAME file")
 
 
 @cache

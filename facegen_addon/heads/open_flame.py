@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import artifact, load_npz, parse_npz
+from ..artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ..atomic_file import replacing
 from ..errors import UserError
 from ..user_folder import user_folder
@@ -27,9 +27,6 @@ from .flame_file import FlameArrays, read_cached, read_flame_file
 from .flame_head import FlameHead
 
 OPEN_FLAME = "open_flame"
-CACHED_PREFIX = "flame_"
-"""Names of users' files: this and the first digits of the file's sha256."""
-
 _DIGITS = 12
 _EMBEDDING = "landmark_embedding.npy"
 _logger = logging.getLogger(__name__)
@@ -54,12 +51,12 @@ def flame_head_from_file(path: Path) -> FlameHead:
         official = read_landmark_embedding(embedding, len(arrays.faces))
         dressed = replace(dressed, landmarks=official)
         _write_cache(arrays, dressed)
-    return FlameHead(CACHED_PREFIX + arrays.sha256[:_DIGITS], arrays, dressed)
+    return FlameHead(USER_MODEL_PREFIX + arrays.sha256[:_DIGITS], arrays, dressed)
 
 
 def flame_head_from_cache(name: str) -> FlameHead:
     """The head of a file that was read before, by the name it got; UserError if it is gone."""
-    arrays = read_cached(name.removeprefix(CACHED_PREFIX))
+    arrays = read_cached(name.removeprefix(USER_MODEL_PREFIX))
     return FlameHead(name, arrays, _dressed(arrays))
 
 

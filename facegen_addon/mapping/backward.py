@@ -43,6 +43,11 @@ _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 
 
+BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
+"""Largest root mean square of a group, in standard deviations: where FaceNet looks and people do
+not forgive, less than the prior's own; FLAME's identity as much as the prior's."""
+
+
 @dataclass(frozen=True)
 class InversionSettings:
     """How a latent is inverted; lengths in standard deviations of the prior.
@@ -61,11 +66,16 @@ class InversionSettings:
     soft_limit_weight: float = 0.05
     correlation_weight: float = 1.0
     overall_rms: float = 1.0
-    group_rms: Mapping[str, float] = field(
-        default_factory=lambda: {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6}
-    )
+    group_rms: Mapping[str, float] = field(default_factory=dict)
     steps: int = 60
     learning_rate: float = 0.1
+
+    @classmethod
+    def of(cls, table: ParameterTable, **others: Any) -> InversionSettings:
+        """The settings of a head model: bounds on those of the known groups that it has."""
+        groups = table.guided_groups()
+        bounds = {name: rms for name, rms in BELIEVABLE_RMS.items() if name in groups}
+        return cls(group_rms=bounds, **others)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> InversionSettings:

@@ -58,7 +58,7 @@ def drawn_heads(
     at the origin."""
     parameters = head.sample_prior(rng, count)
     vertices = np.concatenate([head.forward(rows) for rows in np.array_split(parameters, 40)])
-    joints = head.rest_joints(parameters)
+    joints = head.joints(parameters)
     centre = vertices[:, head.surface.part == 0].mean(1, keepdims=True)
     return parameters, to_flame(vertices - centre), to_flame(joints - centre)
 

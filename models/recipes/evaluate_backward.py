@@ -27,7 +27,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from facegen_addon.artifacts import models_directory
+from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
@@ -164,11 +164,12 @@ def _capacity_lines(figures: dict[str, Any]) -> list[str]:
 
 def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     """Evaluate and write the report."""
+    options.model = pairs.model_name(options.model)
     table: ParameterTable = load_head_model(options.model).table
     backward = BackwardMapping.load(options.model, table)
     data = pairs.load_pairs(options.model, table)
     latents = real_latents.held_out_latents(options.count)
-    work = models_directory() / "built" / f"evaluation_{options.model}"
+    work = models_folder(options.model) / "built" / f"evaluation_{options.model}"
 
     def rendered(name: str, z: np.ndarray) -> tuple[pairs.Pairs, np.ndarray]:
         folder = work / name.replace(" ", "_")

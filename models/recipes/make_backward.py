@@ -21,6 +21,7 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from facegen_addon.errors import UserError
 from models.recipes import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", default="anny")
+    pairs.add_model_option(parser)
     parser.add_argument("--initial", type=pairs.positive, default=1600, help="first pairs")
     parser.add_argument("--rounds", type=pairs.positive, default=5)
     parser.add_argument("--per-round", type=pairs.positive, default=500)
@@ -99,8 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"make_backward: {python} is missing: run `make models`", file=sys.stderr)
             return 2
     try:
+        options.model = pairs.model_name(options.model)
         make(options)
-    except StepFailed as error:
+    except (StepFailed, UserError) as error:
         print(f"make_backward: {error}", file=sys.stderr)
         return 2
     return 0

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facegen_addon.artifacts import models_directory, read_npz
+from facegen_addon.artifacts import models_folder, read_npz
 from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
 from facegen_addon.heads.parameters import ParameterTable
 
 CHUNK = 100
@@ -43,12 +44,12 @@ class Pairs:
 
 def table_path(model: str) -> Path:
     """The committed table of all pairs."""
-    return models_directory() / f"pairs_{model}.npz"
+    return models_folder(model) / f"pairs_{model}.npz"
 
 
 def batch_folder(model: str, batch: str) -> Path:
     """Where the chunks of one batch of renders lie, never committed."""
-    return models_directory() / "built" / f"pairs_{model}" / batch
+    return models_folder(model) / "built" / f"pairs_{model}" / batch
 
 
 def batch_names(model: str) -> list[str]:
@@ -138,6 +139,21 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return value
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """--model, of every recipe for a head model; see `model_name`."""
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="head model of the catalogue, or a FLAME file"
+    )
+
+
+def model_name(text: str) -> str:
+    """The name that a head model goes by: of a FLAME file at the path `text`, now cached, its own.
+
+    UserError if there is none.
+    """
+    return text if text in HEAD_MODELS else load_head_model(text).name
 
 
 def save_npz(path: Path, **arrays: np.ndarray) -> None:

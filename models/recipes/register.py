@@ -23,7 +23,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from facegen_addon.artifacts import models_directory, open_onnx, read_index, read_npz
+from facegen_addon.artifacts import index_path, open_onnx, read_index_file, read_npz
 from facegen_addon.errors import UserError
 
 
@@ -35,14 +35,11 @@ def register(
     `facts` are free keys that JSON can hold, e.g. threshold=0.51. UserError if the file cannot be
     read, holds NaN, or lies elsewhere.
     """
-    path = Path(file).resolve()
-    models = models_directory().resolve()
-    if not path.is_relative_to(models):
-        raise UserError(f"{file} does not lie below {models}: write the artifact there")
+    path, index_file = Path(file).resolve(), index_path(Path(file))
     shapes = measured_shapes(path)
     data = path.read_bytes()
     entry = {
-        "file": path.relative_to(models).as_posix(),
+        "file": path.relative_to(index_file.parent.resolve()).as_posix(),
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
         "licence": licence,
@@ -51,8 +48,8 @@ def register(
         "shapes": shapes,
         **facts,
     }
-    index = read_index() if (models / "index.json").exists() else {}
-    write_index({**index, name: entry}, models / "index.json")
+    index = read_index_file(index_file) if index_file.exists() else {}
+    write_index({**index, name: entry}, index_file)
     return entry
 
 

@@ -3,7 +3,7 @@
 
     render_pairs.py initial --count 4000 --workers 2     heads of the prior and wider draws
     render_pairs.py round 1 --workers 2                  heads that train_backward.py proposed
-    render_pairs.py pack                                 all pairs into models/pairs_anny.npz
+    render_pairs.py pack                                 all pairs into models/pairs_open_flame.npz
 
 Needs bpy, not torch. A killed run goes on where it stopped: chunks that are there are not rendered
 again. Each head has its own seed, so its pair does not depend on the number of workers.
@@ -146,6 +146,7 @@ def run_worker(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     """Do what the command line asks; `forward` replaces Blender and FaceNet in tests."""
+    options.model = pairs.model_name(options.model)
     if options.command == "worker":
         run_worker(options)
     elif options.command == "pack":
@@ -167,7 +168,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:
     """The options of every recipe that renders."""
-    parser.add_argument("--model", default="anny", help="head model of the catalogue")
+    pairs.add_model_option(parser)
     parser.add_argument("--workers", type=pairs.positive, default=2, help="render processes")
     parser.add_argument("--threads", type=pairs.positive, default=1, help="threads of each process")
     parser.add_argument("--samples", type=pairs.positive, default=8, help="Cycles samples a pixel")

@@ -31,7 +31,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.progress import ProgressBar
-from facegen_addon.artifacts import artifact, models_directory, read_npz
+from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
@@ -82,9 +82,9 @@ def train_surrogates(options: argparse.Namespace) -> None:
 
 def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[str, Any]) -> Path:
     """Write and register the ensemble, the prior's precision and the present settings."""
-    precision, settings = prior_precision(model), InversionSettings()
+    precision, settings = prior_precision(model), InversionSettings.of(model.table)
     TrustRegion.of(model.table, settings, precision)
-    path = models_directory() / f"surrogate_{model.name}.npz"
+    path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
@@ -200,7 +200,7 @@ def distil(options: argparse.Namespace) -> None:
         DirectOptions(epochs=options.epochs, width=options.width, seed=options.seed),
         lambda i, n: bar.update("direct network", i, n),
     )  # fmt: skip
-    path = models_directory() / f"backward_{options.model}.onnx"
+    path = models_folder(options.model) / f"backward_{options.model}.onnx"
     write_direct_network(network, path)
     register(
         f"backward_{options.model}", path, licence=_LICENCE, source=_SOURCE,
@@ -236,7 +236,7 @@ def make_parser() -> argparse.ArgumentParser:
     distilling.add_argument("--epochs", type=pairs.positive, default=60)
     distilling.set_defaults(run=distil)
     for command in (surrogates, settings, proposing, reporting, distilling):
-        command.add_argument("--model", default="anny", help="head model of the catalogue")
+        pairs.add_model_option(command)
         command.add_argument("--seed", type=int, default=0)
         command.add_argument(
             "--from-table", action="store_true", help="the committed pairs, not the work folder's"
@@ -248,6 +248,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; 2 after an error that the user can put right."""
     try:
         options = make_parser().parse_args(arguments)
+        options.model = pairs.model_name(options.model)
         options.run(options)
     except UserError as error:
         print(f"train_backward: {error}", file=sys.stderr)

@@ -26,7 +26,7 @@ from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from tests.recipes.synthetic import synthetic_table
 
 TABLE = synthetic_table(16)
-SETTINGS = InversionSettings()
+SETTINGS = InversionSettings.of(TABLE)
 PRECISION = np.eye(16) + 0.3 * np.ones((16, 16))
 REGION = TrustRegion.of(TABLE, SETTINGS, PRECISION)
 
@@ -110,7 +110,7 @@ def test_heads_that_break_correlations_cost_more() -> None:
     ensemble, latents = small_ensemble(), np.eye(512, dtype=np.float32)[:2]
     together = 1.2 * np.ones(16)
     z = np.stack([together, together * np.resize([1, -1], 16)])
-    free = InversionSettings(correlation_weight=0)
+    free = InversionSettings.of(TABLE, correlation_weight=0)
     extra = [inversion_cost(ensemble, z, latents, REGION, s)[0] for s in (SETTINGS, free)]
     costs = extra[0] - extra[1]
     assert costs[0] > 10 * costs[1] > 0

@@ -25,7 +25,7 @@ def evaluation(
     """Everything that evaluation reads; returns its arguments."""
     assert render_pairs.main(["initial", "--model", "synthetic", "--count", "300"], forward) == 0
     ensemble = small_ensemble(len(head.table.guided))
-    settings = InversionSettings()
+    settings = InversionSettings.of(head.table)
     region = TrustRegion.of(head.table, settings, np.eye(ensemble.inputs))
     network = LinearNetwork(ensemble)
     mapping = BackwardMapping.assemble(head.table, ensemble, region, settings, network)  # type: ignore[arg-type]

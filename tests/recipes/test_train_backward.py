@@ -75,7 +75,7 @@ def test_both_grades_find_their_heads(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(train_backward.PROPOSAL_WEIGHTS)
     settings = read_index()["surrogate_synthetic"]["inversion"]
-    assert InversionSettings.from_mapping(settings) == InversionSettings()
+    assert InversionSettings.from_mapping(settings) == InversionSettings.of(head.table)
 
 
 def test_stored_ensemble_agrees_with_torch() -> None:
