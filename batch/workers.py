@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Worker processes that report on stdout how many steps they have done."""
 
+import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
@@ -13,8 +15,16 @@ _TICK = "rendered"
 
 
 def report(count: int) -> None:
-    """In a worker: tell the process that started it that `count` more steps are done."""
-    print(_TICK, count, flush=True)
+    """In a worker: tell the process that started it that `count` more steps are done.
+
+    Ends the worker if that process is gone.
+    """
+    try:
+        print(_TICK, count, flush=True)
+    except BrokenPipeError:
+        # Python would try, and fail, to write what is left at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def start_worker(command: Sequence[str]) -> subprocess.Popen[str]:

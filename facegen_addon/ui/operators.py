@@ -47,12 +47,12 @@ def _choices(names: Any) -> list[tuple[str, str, str]]:
     return [(name, name.capitalize() if name.islower() else name, "") for name in names]
 
 
-def _model_property() -> Any:
+def _model_property(default: str) -> Any:
     """Names are suggested, but the path of any FLAME file will do."""
     return StringProperty(
         name="Model",
         description="Name of a head model, or path of a FLAME file",
-        default=DEFAULT_MODEL,
+        default=default,
         search=suggest_models,
         search_options={"SUGGESTION"},
     )
@@ -65,7 +65,7 @@ class FACEGEN_OT_add_head(bpy.types.Operator):
     bl_label = "Add Head"
     bl_options = {"REGISTER", "UNDO"}
 
-    model: _model_property()  # type: ignore[valid-type]
+    model: _model_property(DEFAULT_MODEL)  # type: ignore[valid-type]
     subdivision: IntProperty(name="Subdivision", default=1, min=0, max=3)  # type: ignore[valid-type]
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -91,7 +91,7 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
     bl_label = "Generate Variety"
     bl_options = {"REGISTER", "UNDO"}
 
-    model: _model_property()  # type: ignore[valid-type]
+    model: _model_property(VarietyRequest.model)  # type: ignore[valid-type]
     count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
     distance: FloatProperty(  # type: ignore[valid-type]
         name="Distance",

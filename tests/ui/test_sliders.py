@@ -355,31 +355,48 @@ def test_register_twice_undoes_everything() -> None:
     assert {key: len(getattr(bpy.app.handlers, key)) for key in handlers} == handlers
 
 
+def check_call(function: str, **given: object) -> None:
+    """Blender's own UILayout has this function with these arguments, and these icons."""
+    parameters = bpy.types.UILayout.bl_rna.functions[function].parameters
+    assert given.keys() <= set(parameters.keys())
+    if "icon" in given:
+        assert given["icon"] in parameters["icon"].enum_items
+
+
 class RecordingLayout:
     """A stand-in for UILayout, which exists only while a window draws: notes what is asked."""
 
     def __init__(self, log: list[tuple[str, str]]) -> None:
         self.log = log
 
-    def prop(self, owner: object, name: str, **_: object) -> None:
-        assert hasattr(owner, name)
+    def prop(self, data: object, name: str, **options: object) -> None:
+        check_call("prop", **options)
+        assert hasattr(data, name)
         self.log.append(("prop", name))
 
-    def operator(self, name: str, **_: object) -> SimpleNamespace:
+    def operator(self, name: str, **options: object) -> object:
+        check_call("operator", **options)
         self.log.append(("operator", name))
-        return SimpleNamespace()
+        # Setting what the operator has no property for is an error.
+        operator = getattr(bpy.ops.facegen, name.removeprefix("facegen."))
+        allowed = operator.get_rna_type().properties.keys()
+        return type("Properties", (), {"__slots__": tuple(allowed)})()
 
-    def label(self, text: str = "", **_: object) -> None:
-        self.log.append(("label", text))
+    def label(self, **options: object) -> None:
+        check_call("label", **options)
+        self.log.append(("label", str(options["text"])))
 
-    def template_icon(self, icon: int, **_: object) -> None:
-        self.log.append(("icon", str(icon)))
+    def template_icon(self, icon_value: int, **options: object) -> None:
+        check_call("template_icon", icon_value=icon_value, **options)
+        self.log.append(("icon", str(icon_value)))
 
-    def panel(self, name: str, default_closed: bool) -> tuple["RecordingLayout", object]:
-        self.log.append(("panel", name))
-        return self, None if default_closed else self
+    def panel(self, idname: str, **options: object) -> tuple["RecordingLayout", object]:
+        check_call("panel", idname=idname, **options)
+        self.log.append(("panel", idname))
+        return self, None if options["default_closed"] else self
 
-    def row(self, **_: object) -> "RecordingLayout":
+    def row(self, **options: object) -> "RecordingLayout":
+        check_call("row", **options)
         return self
 
     column = box = row
