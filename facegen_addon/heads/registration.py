@@ -22,6 +22,8 @@ FloatArray = NDArray[np.float64]
 
 _MODEL_STEPS = np.geomspace(1e-3, 3e-6, 25)  # prices of a component's square, stiff to loose
 _FREE_STEPS = np.geomspace(30.0, 0.5, 15)  # prices of a bent edge, stiff to loose
+_SPARSE = 4
+"""One vertex in so many is enough to fit a few dozen components."""
 _REACH = 0.012
 """Metres beyond which a correspondence loses its say."""
 _SLIDE = 0.15
@@ -51,8 +53,9 @@ def _model_fit(donor: Anatomy, target: Target) -> FloatArray:
     components = np.zeros(donor.basis.shape[2])
     vertices, basis = donor.vertices, donor.basis
     centre = vertices.mean(0)
+    rows = np.flatnonzero(donor.fitted)[::_SPARSE]
     for price in _MODEL_STEPS:
-        rows, wanted, normals, trust = _matches(donor, vertices, target)
+        wanted, normals, trust = _matches(donor, vertices, rows, target)
         x = vertices[rows] - centre
         jacobian = np.concatenate([basis[rows], _similarity(x)], axis=2)
         left, right = _normal_equations(jacobian, wanted - vertices[rows], normals, trust)
@@ -75,11 +78,12 @@ def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArra
         np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1),
         axis=0,
     )
+    rows = np.flatnonzero(donor.fitted)
     start = vertices
     displacement = np.zeros_like(vertices)
     for stiffness in _FREE_STEPS:
         vertices = start + displacement
-        rows, wanted, _, trust = _matches(donor, vertices, target)
+        wanted, _, trust = _matches(donor, vertices, rows, target)
         weight = np.zeros(len(vertices))
         weight[rows] = trust
         goal = np.zeros_like(vertices)
@@ -104,17 +108,16 @@ def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArra
 
 
 def _matches(
-    donor: Anatomy, vertices: FloatArray, target: Target
-) -> tuple[NDArray[np.intp], FloatArray, FloatArray, FloatArray]:
-    """Fitted vertices, their points on the target, its normals there, and the trust in each."""
-    rows = np.flatnonzero(donor.fitted)
+    donor: Anatomy, vertices: FloatArray, rows: NDArray[np.intp], target: Target
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """For some vertices their points on the target, its normals there, and the trust in each."""
     found = target.closest(vertices[rows], features(vertices, donor.faces, donor.label)[rows])
     wanted = found.read(target.vertices, target.faces)
     normals = found.read(vertex_normals(target.vertices, target.faces), target.faces)
     mine = vertex_normals(vertices, donor.faces)[rows]
     agreement = np.clip((normals * mine).sum(1), 0.0, 1.0)
     distance = np.linalg.norm(wanted - vertices[rows], axis=1)
-    return rows, wanted, normals, agreement**2 / (1.0 + (distance / _REACH) ** 2) ** 2
+    return wanted, normals, agreement**2 / (1.0 + (distance / _REACH) ** 2) ** 2
 
 
 def _similarity(x: FloatArray) -> FloatArray:
