@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse_options(arguments)
     start = time.monotonic()
     model = load_head_model(options.model)
+    # A file's head goes by its own name from here on: results must not depend on where it lies.
+    options = replace(options, model=model.name)
     reference = load_reference(options.real_latents, options.count)
     provenance = _provenance()
     print(f"{options.engine} on {provenance['device']}")

@@ -11,7 +11,7 @@ from batch.command_line import OneLineParser, check_range
 from batch.output import check_output
 from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import HEAD_MODELS
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
 from facegen_addon.mapping.backward import GRADES
 from facegen_addon.mapping.encoder import same_face_threshold
 
@@ -42,7 +42,7 @@ class GenerateOptions:
 def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     """Read and check the options of `generate`; UserError names a wrong value and the remedy."""
     values = _parser().parse_args(arguments)
-    _check_choice("--model", values.model, HEAD_MODELS)
+    check_model_name(values.model)
     _check_choice("--distribution", values.distribution, DISTRIBUTIONS)
     _check_choice("--engine", values.engine, ENGINES)
     _check_choice("--grade", values.grade, GRADES)
@@ -74,7 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--model", default="anny", help=f"head model: {', '.join(HEAD_MODELS)}")
+    add(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file (.pkl, .npz)",
+    )
     add("--count", type=int, default=16, help=f"heads, 1 to {MAXIMUM_COUNT}")
     add("--distance", type=float, help="demand on every pair; default: the same-face threshold")
     add("--distribution", default="latent", help=f"heads from: {', '.join(DISTRIBUTIONS)}")

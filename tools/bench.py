@@ -19,7 +19,7 @@ import numpy as np
 # Run as a script, from a checkout that is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.render import HeadRenderer, RenderSettings
 from tools.timing import print_ratio, timed
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=20)
     count = max(3, parser.parse_args().heads)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    model = load_head_model("anny")
+    model = load_head_model(DEFAULT_MODEL)
     heads = model.sample_prior(np.random.default_rng(0), count)
     with HeadRenderer(model, RenderSettings(samples=8)) as renderer:
         ours, bare, crops = _render(renderer, heads)

@@ -127,7 +127,8 @@ def closest_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray
         bary[..., k], bary[..., following] = 1.0 - t, t
         squared = _squared(bary, triangles, points)
         closer = squared < least
-        nearest[closer], least = bary[closer], np.minimum(least, squared)
+        nearest[closer] = bary[closer]
+        least = np.minimum(least, squared)
     return nearest
 
 
@@ -143,8 +144,9 @@ def plane_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray:
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     """Dot products along the last axis: sums of three, which NumPy's own sum is slow at."""
-    product: FloatArray = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
-    return product
+    product = a * b
+    total: FloatArray = product[..., 0] + product[..., 1] + product[..., 2]
+    return total
 
 
 def _squared(bary: FloatArray, triangles: FloatArray, points: FloatArray) -> FloatArray:

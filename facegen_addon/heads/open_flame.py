@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 def open_flame_head() -> FlameHead:
     """The open head of models/open_flame.npz."""
-    return FlameHead(OPEN_FLAME, *_open_flame())
+    return FlameHead(OPEN_FLAME, *open_flame())
 
 
 def flame_head_from_file(path: Path) -> FlameHead:
@@ -61,7 +61,8 @@ def flame_head_from_cache(name: str) -> FlameHead:
 
 
 @cache
-def _open_flame() -> tuple[FlameArrays, Dressing]:
+def open_flame() -> tuple[FlameArrays, Dressing]:
+    """The open head's file and what is known of its surface."""
     arrays = flame_file.from_arrays(
         load_npz(OPEN_FLAME), OPEN_FLAME, artifact(OPEN_FLAME).sha256, f"models/{OPEN_FLAME}.npz"
     )
@@ -94,14 +95,14 @@ def _dressed(arrays: FlameArrays) -> Dressing:
         return dressing.from_arrays(parse_npz(path.read_bytes(), path, ""))
     except (OSError, UserError, KeyError, TypeError):
         _logger.info("fitting the open head to %s (about 20 s, once)", arrays.name)
-    made = dressing.dress(arrays, *_open_flame())
+    made = dressing.dress(arrays, *open_flame())
     _write_cache(arrays, made)
     return made
 
 
 def _cache(arrays: FlameArrays) -> Path:
     """Where the dressing of a file lies; another open head or Anny head asks for another."""
-    donor = _open_flame()[0].sha256 + artifact("anny_head").sha256
+    donor = open_flame()[0].sha256 + artifact("anny_head").sha256
     key = hashlib.sha256((arrays.sha256 + donor).encode()).hexdigest()
     return user_folder() / "dressing" / f"{key}.npz"
 

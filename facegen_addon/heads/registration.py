@@ -20,13 +20,13 @@ from .strands import vertex_normals
 
 FloatArray = NDArray[np.float64]
 
-_MODEL_STEPS = np.geomspace(1e-3, 3e-6, 25)  # prices of a component's square, stiff to loose
+_MODEL_STEPS = np.geomspace(1e-4, 1e-8, 25)  # prices of a component's square, stiff to loose
 _FREE_STEPS = np.geomspace(30.0, 0.5, 15)  # prices of a bent edge, stiff to loose
 _SPARSE = 4
 """One vertex in so many is enough to fit a few dozen components."""
 _REACH = 0.012
 """Metres beyond which a correspondence loses its say."""
-_SLIDE = 0.15
+_SLIDE = 0.05
 """Weight of a step along the surface, where one across it counts 1."""
 _SOLVER_STEPS = 40
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..choices import DISTRIBUTIONS, RENDERS_PER_HEAD
 from ..errors import NotReached, RejectedSample, UserError
-from ..heads.catalogue import load_head_model
+from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..latent.natural import NaturalFaces
@@ -45,7 +45,7 @@ class VarietyRequest:
     Raises UserError, naming value and remedy, for what cannot be.
     """
 
-    model: str = "anny"
+    model: str = DEFAULT_MODEL
     count: int = 16
     distance: float = field(default_factory=same_face_threshold)
     distribution: str = "latent"
