@@ -28,20 +28,35 @@ test: lint ## what every change has to pass
 	$(PYTHON) -m pytest -m "not torch and not blender"
 	$(RECIPES) -m pytest -m torch tests/heads tests/mapping tests/recipes
 
-models: ## remake every committed artifact of models/ (needs the research data; hours)
+models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours
 	@$(SET_UP) runtime recipes
+ifdef MODEL
+	$(PYTHON) models/recipes/make_backward.py --model "$(MODEL)"
+else
 	$(RECIPES) models/recipes/bake_anny_head.py
+	$(RECIPES) models/recipes/bake_open_flame.py
 	$(RECIPES) models/recipes/fit_face_crop.py
 	$(RECIPES) models/recipes/fit_natural_faces.py
-	$(PYTHON) models/recipes/make_backward.py
+	$(PYTHON) models/recipes/make_backward.py --model anny
+	$(PYTHON) models/recipes/make_backward.py --model open_flame
+endif
 
-evaluate: ## judge the backward mapping by renders of held-out identities: docs/backward.md (20 min)
+evaluate: ## judge B by renders of held-out identities: docs/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
-	$(PYTHON) models/recipes/evaluate_backward.py
+	$(PYTHON) models/recipes/evaluate_backward.py --model "$(or $(MODEL),open_flame)"
 
-bench: ## what FaceGen adds to bare Cycles and bare ONNX Runtime, as ratios in one run
+influence: ## what each slider of MODEL does, by renders: thumbnails and figures (resumable)
 	@$(SET_UP) runtime
+	$(PYTHON) batch/run.py influence --model "$(or $(MODEL),open_flame)"
+
+parity: ## FLAME here against the smplx package: the table of the README
+	@$(SET_UP) recipes
+	@$(RECIPES) tools/flame_parity.py
+
+bench: ## FaceGen against bare Cycles, bare ONNX Runtime and smplx, as ratios in one run
+	@$(SET_UP) runtime recipes
 	@$(PYTHON) tools/bench.py | grep ratio
+	@$(RECIPES) tools/bench_flame.py
 
 extension: ## the zip that Blender installs: dist/
 	@$(SET_UP) runtime

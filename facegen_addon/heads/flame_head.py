@@ -131,7 +131,7 @@ class FlameHead:
         table = self.table
         values = table.mean + table.std * rng.standard_normal((n, len(table)))
         column = {name: values[:, table.index(name)] for name in table.names}
-        read = self._phenotypes(values[:, self._shape])
+        read = self.phenotypes(values[:, self._shape])
         shares = np.maximum(np.stack([read[name] for name in _ANCESTRIES]), 1e-3)
         people = dict(zip(_ANCESTRIES, shares / shares.sum(0), strict=True))
         people["age"] = np.clip(read["age"], 0.5, 1.0)
@@ -140,7 +140,7 @@ class FlameHead:
         column["facial_hair"][:] = masculinity(read["gender"])
         return np.clip(values, table.minimum, table.maximum)
 
-    def _phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
+    def phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
         """Identity components (N, S) -> what they look like, (N,) each."""
         regressor = self._dressing.phenotypes
         values = betas @ regressor[:, :-1].T + regressor[:, -1]

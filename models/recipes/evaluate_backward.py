@@ -3,10 +3,11 @@
 
     evaluate_backward.py --workers 2              all methods, 500 identities, 400 for capacity
     evaluate_backward.py --count 100 --methods refined direct
+    evaluate_backward.py --model flame2023.pkl --report docs/backward_flame2023
 
 Both grades and the baselines, then the capacity: how many heads mutually apart `propose_variety`
 yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
-docs/backward.json and the table docs/backward.md.
+docs/backward_MODEL.json and the table docs/backward_MODEL.md.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from models.recipes import pairs, real_latents
 from models.recipes.baselines import KernelRidge, NearestPair, Regressor, RidgeRegression
 from models.recipes.render_pairs import Forward, add_render_options, render_heads
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 CURVE = np.round(np.arange(0.2, 0.801, 0.05), 2)
 THRESHOLD = 0.51
 _REGRESSORS: dict[str, Callable[[pairs.Pairs], Regressor]] = {
@@ -124,9 +126,10 @@ def _low_pairwise(latents: np.ndarray) -> float:
 def markdown(report: dict[str, Any]) -> str:
     """The report as two tables for people."""
     first = next(iter(report["methods"].values()))
-    bounded = ("skull", "forehead", "ears", "iris")
+    bounded = tuple(report["inversion"]["group_rms"])
     lines = [
-        f"Rendered heads for {first['count']} held-out identities, one photo each.",
+        f"Head model {report['model']}, B learnt from {report['pairs']} pairs. Rendered heads for"
+        f" {first['count']} held-out identities, one photo each.",
         "",
         "| method | roundtrip median / 90 % | surrogates' opinion | own identity of 120,"
         " raw / centred | pairwise median (5 %) | RMS | " + " / ".join(bounded) + " | beyond 3 |"
@@ -186,9 +189,10 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
         },
         "capacity": capacity(backward, NaturalFaces.load(), options.capacity, rendered),
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "backward.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    (options.output / "backward.md").write_text(markdown(report), "utf-8")
+    target = options.report or DOCS / f"backward_{options.model}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    target.with_suffix(".md").write_text(markdown(report), "utf-8")
     print(markdown(report))
 
 
@@ -200,7 +204,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=pairs.positive, default=500, help="held-out identities")
     parser.add_argument("--capacity", type=pairs.positive, default=400, help="renders to spend")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parents[2] / "docs")
+    parser.add_argument(
+        "--report", type=Path, metavar="PATH", help="without suffix; default: docs/backward_MODEL"
+    )
     add_render_options(parser)
     return parser
 

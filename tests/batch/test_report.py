@@ -62,7 +62,7 @@ def _record(rng: np.random.Generator, count: int, from_latents: bool = True) -> 
             "distribution": "latent",
             "engine": "CYCLES",
             "seed": 0,
-        },  # fmt: skip
+        },
         command="batch/run.py generate --seed 0",
         run=run,
         comparison=sets,

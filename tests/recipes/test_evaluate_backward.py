@@ -35,7 +35,16 @@ def evaluation(
     monkeypatch.setattr(evaluate_backward, "CURVE", np.array([0.3, 0.5]))
     wanted = nature.sample(np.random.default_rng(4), 60)
     monkeypatch.setattr(real_latents, "held_out_latents", lambda count: wanted[:count])
-    return ["--model", "synthetic", "--count", "60", "--capacity", "50", "--output", str(models)]
+    return [
+        "--model",
+        "synthetic",
+        "--count",
+        "60",
+        "--capacity",
+        "50",
+        "--report",
+        str(models / "backward"),
+    ]
 
 
 def test_report_ranks_regressors_above_the_mean_head(
