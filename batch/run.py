@@ -9,6 +9,7 @@ was not reached, 130 stopped by Ctrl-C. `COMMAND --help` lists the options.
 """
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         from facegen_addon.errors import NotReached, UserError
     except ModuleNotFoundError as error:
         return _fail(_missing(error), 2)
+    _show_notices()
     try:
         return _dispatch(arguments)
     except UserError as error:
@@ -66,6 +68,16 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}; choose from {', '.join(COMMANDS)}")
     return importlib.import_module(COMMANDS[name]).main(rest)
+
+
+def _show_notices() -> None:
+    """What the rooms have to say, e.g. that a FLAME file is fitted once, goes to stderr."""
+    logger = logging.getLogger("facegen_addon")
+    if not logger.handlers:
+        notices = logging.StreamHandler()
+        notices.setFormatter(logging.Formatter("facegen: %(message)s"))
+        logger.addHandler(notices)
+    logger.setLevel(logging.INFO)
 
 
 def _missing(error: ModuleNotFoundError) -> str:

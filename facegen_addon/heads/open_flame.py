@@ -94,7 +94,7 @@ def _dressed(arrays: FlameArrays) -> Dressing:
     try:
         return dressing.from_arrays(parse_npz(path.read_bytes(), path, ""))
     except (OSError, UserError, KeyError, TypeError):
-        _logger.info("fitting the open head to %s (about 20 s, once)", arrays.name)
+        _logger.info("fitting the open head to %s: about 10 s, once", arrays.name)
     made = dressing.dress(arrays, *open_flame())
     _write_cache(arrays, made)
     return made
