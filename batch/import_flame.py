@@ -9,7 +9,7 @@ from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.heads.flame_sliders import ImportedSliders, import_sliders
+from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from ..artifacts import USER_MODEL_PREFIX, load_npz
 from ..errors import UserError
 from .anny import AnnyHead
-from .head_model import HeadModel
-from .open_flame import (
+from .flame.open_head import (
     OPEN_FLAME,
     flame_head_from_cache,
     flame_head_from_file,
     open_flame_head,
 )
+from .head_model import HeadModel
 
 DEFAULT_MODEL = OPEN_FLAME
 

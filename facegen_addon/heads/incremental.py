@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import appearance
-from .flame import POSES, FlameParameters, IncrementalFlame
-from .flame_head import FlameHead
+from .flame.head import FlameHead
+from .flame.model import POSES, FlameParameters, IncrementalFlame
 from .head_model import HeadModel
 from .parameters import FloatArray
 from .strands import HairStyle

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..artifacts import parse_npz, read_file
 from ..errors import UserError
 from .correspondence import SurfacePoints
-from .safe_pickle import load_pickle
+from .flame.safe_pickle import load_pickle
 
 LANDMARK_COUNT = 68
 _CONTOUR, _STATIC = 17, 51  # the jaw's points, which FLAME keeps apart, and the others

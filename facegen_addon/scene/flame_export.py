@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from ..heads.flame_interchange import write_parameters
-from ..heads.flame_sliders import flame_head
+from ..heads.flame.interchange import write_parameters
+from ..heads.flame.sliders import flame_head
 from .head_object import HeadObject
 
 
 def export_heads(path: Path, heads: Sequence[HeadObject], convention: str) -> list[str]:
     """Write heads of one FLAME model as the rows of a .npz or .json file; lines on what is lost.
 
-    ``convention``: one of WRITABLE of heads/flame_interchange.py. UserError if there are no heads,
+    ``convention``: one of WRITABLE of heads/flame/interchange.py. UserError if there are no heads,
     if their models differ, for which components mean different things, or are no FLAME models.
     """
     if not heads:

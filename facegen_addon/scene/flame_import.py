@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
-from ..heads.flame_sliders import ImportedSliders, import_sliders
+from ..heads.flame.sliders import ImportedSliders, import_sliders
 from ..heads.head_model import HeadModel
 from .head_object import HeadObject
 from .placement import grid_places
@@ -32,7 +32,7 @@ def import_heads(
     """Add the heads of a FLAME parameter file to ``collection``: a grid from ``origin`` (metres).
 
     ``path``: a file of DECA, EMOCA, MICA, metrical-tracker, VHAP or smplx's names (see
-    heads/flame_interchange.py); ``model``: a FLAME head. UserError, before anything is added, if
+    heads/flame/interchange.py); ``model``: a FLAME head. UserError, before anything is added, if
     the file or the model is none.
     """
     sliders = import_sliders(path, model)

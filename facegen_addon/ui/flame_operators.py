@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
-from ..heads.flame_interchange import WRITABLE
+from ..heads.flame.interchange import WRITABLE
 from ..scene.flame_export import export_heads
 from ..scene.flame_import import import_heads
 from ..scene.head_object import MODEL_KEY, HeadObject

@@ -25,7 +25,7 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame_file import from_arrays
+from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.surface import neck_edge
 from models.recipes import pairs
 from models.recipes.register import register

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads import catalogue
-from facegen_addon.heads.flame_file import read_flame_file
-from facegen_addon.heads.flame_head import FlameHead
-from tests.heads.synthetic_flame import flame_table
+from facegen_addon.heads.flame.file import read_flame_file
+from facegen_addon.heads.flame.head import FlameHead
+from tests.heads.flame.synthetic import flame_table
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ def test_too_high_a_demand_exits_with_3_and_leaves_nothing(project: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["anny_head.npz", "backward_anny.onnx", "surrogate_anny.npz"])
+@pytest.mark.parametrize(
+    "name", ["open_flame.npz", "backward_open_flame.onnx", "surrogate_open_flame.npz"]
+)
 @pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
 def test_a_damaged_artifact_is_one_line_and_status_2(
     project: Path, tmp_path: Path, name: str, damage: str

@@ -11,9 +11,9 @@ import pytest
 from batch import import_flame
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame import LIMITS
-from facegen_addon.heads.flame_head import FlameHead
-from facegen_addon.heads.flame_sliders import import_sliders
+from facegen_addon.heads.flame.head import FlameHead
+from facegen_addon.heads.flame.model import LIMITS
+from facegen_addon.heads.flame.sliders import import_sliders
 from facegen_addon.heads.slider_file import SUFFIXES, read_slider_file
 
 

@@ -12,9 +12,9 @@ import pytest
 from batch import mesh
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame import LIMITS, POSES, Flame, FlameParameters
-from facegen_addon.heads.flame_file import read_flame_file
-from tests.heads.synthetic_flame import flame_table
+from facegen_addon.heads.flame.file import read_flame_file
+from facegen_addon.heads.flame.model import LIMITS, POSES, Flame, FlameParameters
+from tests.heads.flame.synthetic import flame_table
 
 RUN_WITHOUT_BPY = """
 import runpy, sys

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
-from .flame import clamp_pose
-from .flame_head import FlameHead
-from .flame_interchange import for_model, read_parameters
-from .head_model import HeadModel
-from .parameters import FloatArray
+from ...errors import UserError
+from ..head_model import HeadModel
+from ..parameters import FloatArray
+from .head import FlameHead
+from .interchange import for_model, read_parameters
+from .model import clamp_pose
 
 
 @dataclass(frozen=True)

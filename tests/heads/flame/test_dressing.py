@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegen_addon.heads import dressing
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.dressing import Dressing, dress, to_house
-from facegen_addon.heads.flame import FlameParameters
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays
-from facegen_addon.heads.flame_head import FlameHead
-from facegen_addon.heads.open_flame import open_flame
+from facegen_addon.heads.flame import dressing
+from facegen_addon.heads.flame.dressing import Dressing, dress, to_house
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays
+from facegen_addon.heads.flame.head import FlameHead
+from facegen_addon.heads.flame.model import FlameParameters
+from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.surface import neck_edge, open_loops
 
 

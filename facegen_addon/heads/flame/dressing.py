@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .correspondence import FloatArray, SurfacePoints, Target, features, plane_barycentric
-from .flame_file import JOINT_NAMES, FlameArrays
+from ..correspondence import FloatArray, SurfacePoints, Target, features, plane_barycentric
+from ..strands import StrandSet
+from ..surface import Surface
+from .file import JOINT_NAMES, FlameArrays
 from .registration import Anatomy, register
-from .strands import StrandSet
-from .surface import Surface
 
 PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 _SKIN, _TONGUE, _EYE_LEFT, _EYE_RIGHT = range(4)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays, read_cached, read_flame_file
-from tests.heads.synthetic_flame import JOINTS, flame_table, npz_bytes, python2_flame
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_cached, read_flame_file
+from tests.heads.flame.synthetic import JOINTS, flame_table, npz_bytes, python2_flame
 
 Table = dict[str, Any]
 
@@ -250,7 +250,7 @@ def test_the_cache_is_read_instead_of_the_pickle(
     data = python2_flame(table)
     first = read(tmp_path, data)
     assert [path.name for path in user_data.rglob("*.*")] == [f"{first.sha256}.npz"]
-    monkeypatch.setattr("facegen_addon.heads.flame_file.load_pickle", None)
+    monkeypatch.setattr("facegen_addon.heads.flame.file.load_pickle", None)
     again = read(tmp_path, data, "other.pkl")
     assert_same(again, first)
     assert again.name == "other"

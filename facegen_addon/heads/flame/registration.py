@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .correspondence import Target, features
-from .skinning import rotation_matrices
-from .strands import vertex_normals
+from ..correspondence import Target, features
+from ..skinning import rotation_matrices
+from ..strands import vertex_normals
 
 FloatArray = NDArray[np.float64]
 

@@ -8,19 +8,19 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .appearance import Appearance, appearance
-from .appearance_parameters import (
+from ..appearance import Appearance, appearance
+from ..appearance_parameters import (
     appearance_parameters,
     draw_appearance,
     label_of,
     masculinity,
 )
+from ..parameters import FloatArray, Parameter, ParameterTable
+from ..strands import HairStyle, StrandSet
+from ..surface import Surface
 from .dressing import Dressing, to_house
-from .flame import LIMITS, POSES, Flame, FlameMesh, FlameParameters
-from .flame_file import FlameArrays
-from .parameters import FloatArray, Parameter, ParameterTable
-from .strands import HairStyle, StrandSet
-from .surface import Surface
+from .file import FlameArrays
+from .model import LIMITS, POSES, Flame, FlameMesh, FlameParameters
 
 GUIDED_COMPONENTS = 100
 """Identity components that latents guide; those beyond move a face by fractions of a millimetre."""

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
-from ..atomic_file import replacing
-from ..errors import UserError
-from ..user_folder import user_folder
-from . import dressing, flame_file
-from .anny import AnnyHead
-from .correspondence import SurfacePoints, Target, stack_features
+from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
+from ...atomic_file import replacing
+from ...errors import UserError
+from ...user_folder import user_folder
+from ..anny import AnnyHead
+from ..correspondence import SurfacePoints, Target, stack_features
+from . import dressing, file
 from .dressing import Dressing
-from .flame_file import FlameArrays, read_cached, read_flame_file
-from .flame_head import FlameHead
+from .file import FlameArrays, read_cached, read_flame_file
+from .head import FlameHead
 
 OPEN_FLAME = "open_flame"
 _DIGITS = 12
@@ -46,7 +46,7 @@ def flame_head_from_file(path: Path) -> FlameHead:
     embedding = path.with_name(_EMBEDDING)
     dressed = _dressed(arrays)
     if embedding.exists():
-        from .landmarks import read_landmark_embedding
+        from ..landmarks import read_landmark_embedding
 
         official = read_landmark_embedding(embedding, len(arrays.faces))
         dressed = replace(dressed, landmarks=official)
@@ -63,7 +63,7 @@ def flame_head_from_cache(name: str) -> FlameHead:
 @cache
 def open_flame() -> tuple[FlameArrays, Dressing]:
     """The open head's file and what is known of its surface."""
-    arrays = flame_file.from_arrays(
+    arrays = file.from_arrays(
         load_npz(OPEN_FLAME), OPEN_FLAME, artifact(OPEN_FLAME).sha256, f"models/{OPEN_FLAME}.npz"
     )
     anny = AnnyHead(load_npz("anny_head"))

@@ -13,10 +13,10 @@ from facegen_addon.artifacts import load_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, check_model_name, load_head_model
-from facegen_addon.heads.dressing import to_house
-from facegen_addon.heads.flame import FlameParameters
-from facegen_addon.heads.flame_head import FlameHead
-from facegen_addon.heads.open_flame import flame_head_from_file
+from facegen_addon.heads.flame.dressing import to_house
+from facegen_addon.heads.flame.head import FlameHead
+from facegen_addon.heads.flame.model import FlameParameters
+from facegen_addon.heads.flame.open_head import flame_head_from_file
 
 
 @pytest.fixture(scope="module")

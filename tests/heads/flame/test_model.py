@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame import (
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file
+from facegen_addon.heads.flame.model import (
     LIMITS,
     POSES,
     Flame,
@@ -19,8 +20,7 @@ from facegen_addon.heads.flame import (
     IncrementalFlame,
     clamp_pose,
 )
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays, read_flame_file
-from tests.heads.synthetic_flame import flame_table
+from tests.heads.flame.synthetic import flame_table
 
 
 def make_flame(rng: np.random.Generator, **sizes: int) -> Flame:

@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts import parse_npz, read_file
-from ..errors import UserError
-from ..user_folder import user_folder
+from ...artifacts import parse_npz, read_file
+from ...errors import UserError
+from ...user_folder import user_folder
 from .safe_pickle import load_pickle
 
 JOINT_NAMES = ("root", "neck", "jaw", "eye_left", "eye_right")

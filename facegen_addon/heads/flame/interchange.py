@@ -33,12 +33,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts import DAMAGED_ARCHIVE, parse_npz, read_file
-from ..atomic_file import replacing
-from ..errors import UserError
-from .flame import POSES, FlameParameters
-from .flame_file import FlameArrays
-from .parameters import FloatArray
+from ...artifacts import DAMAGED_ARCHIVE, parse_npz, read_file
+from ...atomic_file import replacing
+from ...errors import UserError
+from ..parameters import FloatArray
+from .file import FlameArrays
+from .model import POSES, FlameParameters
 from .safe_pickle import load_pickle
 
 _Layout = Mapping[str, tuple[str, ...]]

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
+from ...errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
 _MAX_BYTES = 2**29  # that all arrays may take; FLAME's take 53 MB

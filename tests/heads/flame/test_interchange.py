@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame import POSES, FlameParameters
-from facegen_addon.heads.flame_interchange import (
+from facegen_addon.heads.flame.interchange import (
     WRITABLE,
     WRITABLE_SUFFIXES,
     for_model,
     read_parameters,
     write_parameters,
 )
+from facegen_addon.heads.flame.model import POSES, FlameParameters
 from facegen_addon.heads.skinning import rotation_matrices
 
 

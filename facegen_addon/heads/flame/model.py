@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import UserError
-from .flame_file import FlameArrays
-from .parameters import FloatArray
-from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
+from ...errors import UserError
+from ..parameters import FloatArray
+from ..skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
+from .file import FlameArrays
 
 POSES = ("global_orient", "neck_pose", "jaw_pose", "leye_pose", "reye_pose")
 """Axis-angle rotations under smplx's names, in the order of the joints."""

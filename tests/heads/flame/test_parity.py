@@ -10,8 +10,8 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("smplx", reason="smplx is in the recipes' environment only")
 
 from facegen_addon.artifacts import models_directory
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays, read_flame_file
-from tests.heads.synthetic_flame import flame_table
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file
+from tests.heads.flame.synthetic import flame_table
 from tools.flame_parity import SUBSET, Pair
 
 TOLERANCE = 1e-5
