@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import torch
 
-from facegen_addon.heads.flame import FlameParameters, IncrementalFlame
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays
+from facegen_addon.heads.flame.model import FlameParameters, IncrementalFlame
 from tools.flame_parity import EXPRESSION, IDENTITY, Pair, as_tensors
 from tools.timing import print_ratio, timed
 

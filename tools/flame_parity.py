@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from facegen_addon.artifacts import models_directory
-from facegen_addon.heads.flame import POSES, Flame, FlameMesh, FlameParameters
-from facegen_addon.heads.flame_file import FlameArrays, from_arrays, read_flame_file
-from facegen_addon.heads.safe_pickle import load_pickle
+from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file
+from facegen_addon.heads.flame.model import POSES, Flame, FlameMesh, FlameParameters
+from facegen_addon.heads.flame.safe_pickle import load_pickle
 
 IDENTITY, EXPRESSION = 300, 100  # fixed in smplx
 SUBSET = Path("flame", "flame2023open_60id_f32.npz")
