@@ -149,9 +149,10 @@ def artifact(name: str) -> Artifact:
     if name not in index and own.exists():
         index, folder = {**index, **read_index_file(own)}, own.parent
     if name not in index and USER_MODEL_PREFIX in name:
+        model = name[name.index(USER_MODEL_PREFIX) :]
         raise UserError(
-            f"{name!r} has not been made yet: latents guide the heads of a FLAME file after `make"
-            " models MODEL=FILE`; the prior needs nothing (--distribution prior)"
+            f"nothing has been trained for {model} yet: run `make models MODEL=FILE` once, or take"
+            " heads of its prior (--distribution prior)"
         )
     if name not in index:
         raise UserError(f"unknown artifact {name!r}: models/index.json has {', '.join(index)}")

@@ -172,3 +172,30 @@ def test_every_committed_artifact_is_registered_and_whole(project: Path) -> None
         assert (project / "models" / "recipes" / entry["recipe"]).is_file()
         if not entry["file"].startswith(artifacts.BUILT_FOLDER):
             artifacts.artifact(name).read()
+
+
+def test_a_users_own_model_has_a_folder_of_its_own(
+    models: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registered beside the user's file and found there; the project's index stays as it is."""
+    mine = tmp_path_factory.mktemp("user") / "models"
+    monkeypatch.setenv("FACEGEN_DATA", str(mine.parent))
+    mine.mkdir()
+    before = (models / "index.json").read_bytes()
+    assert artifacts.models_folder("flame_0123456789ab") == mine
+    assert artifacts.models_folder("open_flame") == models
+    np.savez(mine / "pairs.npz", values=np.arange(3.0))
+    register_recipe.register(
+        "pairs_flame_0123456789ab", mine / "pairs.npz", licence="", source="", recipe="x.py"
+    )
+    assert artifacts.load_npz("pairs_flame_0123456789ab")["values"].tolist() == [0, 1, 2]
+    assert artifacts.load_npz("numbers") is not None
+    assert (models / "index.json").read_bytes() == before
+    (mine / "pairs.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="make models MODEL=FILE"):
+        artifacts.load_npz("pairs_flame_0123456789ab")
+
+
+def test_a_users_model_without_training_says_what_to_run(models: Path) -> None:
+    with pytest.raises(UserError, match="trained for flame_0123456789ab yet: run `make models"):
+        artifacts.artifact("surrogate_flame_0123456789ab")
