@@ -11,7 +11,7 @@ from ..user_folder import set_user_folder
 from . import properties, slider_operators, thumbnails
 from .flame_operators import FACEGEN_OT_export_flame, FACEGEN_OT_import_flame
 from .operators import FACEGEN_OT_add_head, FACEGEN_OT_generate_variety
-from .panels import FACEGEN_PT_head
+from .panels import FACEGEN_PT_files, FACEGEN_PT_head
 
 _CLASSES = (
     FACEGEN_OT_add_head,
@@ -20,6 +20,7 @@ _CLASSES = (
     FACEGEN_OT_export_flame,
     *slider_operators.CLASSES,
     FACEGEN_PT_head,
+    FACEGEN_PT_files,
 )
 
 

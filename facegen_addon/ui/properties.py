@@ -9,6 +9,7 @@ parameters, kept in double precision beside them, are the truth; sliders show th
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, Parameter
 from ..mapping import influence
 from ..mapping.influence import Influence
-from ..scene.head_object import MODEL_KEY, HeadObject, add_listener, remove_listener
+from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject, add_listener, remove_listener
 from . import thumbnails
 
 _logger = logging.getLogger(__name__)
@@ -79,6 +80,8 @@ def ensure_sliders(model: HeadModel) -> None:
     bpy.utils.register_class(group)
     setattr(bpy.types.Object, sliders_name(model.name), PointerProperty(type=group))
     _sliders[model.name] = Sliders(model, group, figures)
+    if figures and figures.sliders:
+        thumbnails.prepare(model.name, figures.ranked()[0])  # which the panel shows at first
     _missing.pop(model.name, None)
 
 
@@ -103,17 +106,31 @@ def _property(model_name: str, parameter: Parameter, figures: Influence | None) 
         min=parameter.minimum,
         max=parameter.maximum,
         subtype="ANGLE" if parameter.unit == "rad" else "NONE",
-        precision=3,
+        precision=2,
         update=changed,
     )
 
 
 def describe(parameter: Parameter, figures: Influence | None) -> str:
     """A slider's tooltip: label, range, unit and, where measured, its influence."""
-    unit = f" {parameter.unit}" if parameter.unit else ""
-    text = f"{parameter.label}, from {parameter.minimum:g} to {parameter.maximum:g}{unit}"
+    low, high, unit = parameter.minimum, parameter.maximum, parameter.unit
+    if unit == "rad":  # Blender shows angles in degrees
+        low, high, unit = round(math.degrees(low)), round(math.degrees(high)), "degrees"
+    text = f"{parameter.label}, from {low:g} to {high:g} {unit}".rstrip()
     found = figures.describe(parameter.name) if figures else ""
     return f"{text}.\n{found}" if found else text
+
+
+def obstacle(mesh_object: bpy.types.Object, model: HeadModel) -> str:
+    """Why sliders cannot move this head now; empty if they can."""
+    mesh = mesh_object.data
+    if mesh.is_editmode:
+        return "leave edit mode to move the sliders"
+    if len(mesh.vertices) != len(model.surface.rest_position):
+        return "its mesh has been edited and no longer fits its model: add a new head"
+    if len(mesh_object[PARAMETERS_KEY]) != len(model.table):
+        return "it was made with another version of its model: add a new head"
+    return ""
 
 
 def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name: str) -> None:
@@ -123,6 +140,8 @@ def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name
         return
     try:
         head = HeadObject.of(mesh_object)
+        if obstacle(mesh_object, head.model):  # the panel says so
+            return
         parameters = head.parameters
         column = head.model.table.index(name)
         parameters[column] = _within(head.model, column, getattr(values, name))
@@ -186,7 +205,9 @@ def follow_animation(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> 
         if values is None:
             continue
         try:
-            _follow(HeadObject.of(mesh_object), values)
+            head = HeadObject.of(mesh_object)
+            if not obstacle(mesh_object, head.model):
+                _follow(head, values)
         except UserError as error:
             _logger.error("%s", error)
 
@@ -219,8 +240,9 @@ def adopt_heads() -> None:
 
 
 def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[str]:
-    """Names of head models that contain ``text``."""
-    return [name for name in HEAD_MODELS if text.lower() in name]
+    """Names of head models that contain ``text``; all of them while it is a whole name."""
+    found = [name for name in HEAD_MODELS if text.lower() in name]
+    return [text, *(name for name in HEAD_MODELS if name != text)] if text in found else found
 
 
 class FACEGEN_PG_panel(bpy.types.PropertyGroup):

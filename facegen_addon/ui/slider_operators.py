@@ -12,7 +12,7 @@ from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..scene.head_object import MODEL_KEY, HeadObject
 from .panels import active_head
-from .properties import adopt_heads, choose_slider, missing_model
+from .properties import adopt_heads, choose_slider, missing_model, obstacle
 
 
 def reset(model: HeadModel, parameters: FloatArray, group: str) -> FloatArray:
@@ -48,6 +48,9 @@ class FACEGEN_OT_reset_sliders(bpy.types.Operator):
         """Reset them."""
         try:
             head = HeadObject.of(active_head(context))
+            hindrance = obstacle(head.mesh_object, head.model)
+            if hindrance:
+                raise UserError(f"head {head.mesh_object.name!r}: {hindrance}")
             head.move_to(reset(head.model, head.parameters, self.group))
         except UserError as error:
             self.report({"ERROR"}, str(error))

@@ -207,7 +207,7 @@ def test_tooltips_carry_the_influence(measured: None) -> None:
     assert rna["jawOpen"].description.endswith(
         "Influence: below noise (0.003) cosine distance and 0.8 mm per quarter of the range"
     )
-    assert rna["neck_x"].description == "Neck rotation x, from -0.8 to 0.8 rad"
+    assert rna["neck_x"].description == "Neck rotation x, from -46 to 46 degrees"
 
 
 def test_the_touched_slider_has_pictures(measured: None) -> None:
@@ -317,6 +317,39 @@ def test_a_head_of_another_version_of_its_model_is_said(caplog: pytest.LogCaptur
     assert head[PARAMETERS_KEY].to_list() == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("subdivided", [False, True])
+def test_sliders_leave_an_edited_mesh_alone(subdivided: bool) -> None:
+    """In edit mode, and for good where vertices were added there; the panel says why."""
+    head = add_head()
+    name = head.name
+    bpy.ops.object.mode_set(mode="EDIT")
+    if subdivided:
+        bpy.ops.mesh.select_all(action="SELECT")
+        bpy.ops.mesh.subdivide()
+        bpy.ops.object.mode_set(mode="OBJECT")
+    before = head[PARAMETERS_KEY].to_list()
+    sliders(head).weight = 0.9
+    assert head[PARAMETERS_KEY].to_list() == before
+    reason = "no longer fits" if subdivided else "leave edit mode"
+    with pytest.raises(RuntimeError, match=reason):
+        bpy.ops.facegen.reset_sliders()
+    text = " ".join(text for kind, text in drawn() if kind == "label")
+    assert reason in text[0].lower() + text[1:]
+    if not subdivided:
+        bpy.ops.object.mode_set(mode="OBJECT")
+        sliders(bpy.data.objects[name]).weight = 0.8
+        assert bpy.data.objects[name][PARAMETERS_KEY].to_list() != before
+
+
+def test_models_are_suggested() -> None:
+    """All of them while nothing new is typed, so that a click shows what there is."""
+    context = bpy.context
+    assert properties.suggest_models(None, context, "anny")[0] == "anny"
+    assert set(properties.suggest_models(None, context, "anny")) == set(MODELS)
+    assert properties.suggest_models(None, context, "flam") == ["open_flame"]
+    assert properties.suggest_models(None, context, "/my/file.pkl") == []
+
+
 def test_add_head_says_what_is_no_model() -> None:
     with pytest.raises(RuntimeError, match="unknown head model 'nobody'"):
         bpy.ops.facegen.add_head(model="nobody")
@@ -393,7 +426,7 @@ class RecordingLayout:
     def panel(self, idname: str, **options: object) -> tuple["RecordingLayout", object]:
         check_call("panel", idname=idname, **options)
         self.log.append(("panel", idname))
-        return self, None if options["default_closed"] else self
+        return self, None if options.get("default_closed") else self
 
     def row(self, **options: object) -> "RecordingLayout":
         check_call("row", **options)
@@ -418,7 +451,9 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
     head = add_head(model)
     table = load_head_model(model).table
     panels_drawn = [text for kind, text in drawn() if kind == "panel"]
-    assert panels_drawn == [f"FACEGEN_{model}_{group}" for group in table.groups]
+    influence_drawn = ["FACEGEN_influence"] if model == "anny" else []
+    groups_drawn = [f"FACEGEN_{model}_{group}" for group in table.groups]
+    assert panels_drawn == influence_drawn + groups_drawn
     if model == "open_flame":
         assert table.groups[:3] == ("shape", "expression", "pose")
     settings = bpy.context.window_manager.facegen
@@ -426,8 +461,33 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
     assert {text for kind, text in drawn() if kind == "prop"} >= {"skin_melanin", "hair_melanin"}
     settings.search = ""
     if model == "anny":
-        sliders(head).age = 0.9
-        assert len([kind for kind, _ in drawn() if kind == "icon"]) == 2
+        # The most influential at first, so that nothing below moves when a slider is touched.
+        before = drawn()
+        assert ("label", "Influence: Age") in before
+        assert len([kind for kind, _ in before if kind == "icon"]) == 2
+        sliders(head).jawOpen = 0.2
+        after = drawn()
+        assert ("label", "Influence: Jaw open") in after
+        assert [kind for kind, _ in after] == [kind for kind, _ in before]
+        # Only measured sliders have a button that shows what they do.
+        assert len([name for _, name in before if name == "facegen.show_slider"]) == 1
+
+
+def test_only_what_was_moved_can_be_reset() -> None:
+    head = add_head()
+    table = load_head_model("anny").table
+    sliders(head).age = 0.9
+    parameters = head[PARAMETERS_KEY].to_list()
+    assert panels.moved(table, parameters, "") and panels.moved(table, parameters, "phenotype")
+    assert not panels.moved(table, parameters, "expression")
+    bpy.ops.facegen.reset_sliders()
+    assert not panels.moved(table, head[PARAMETERS_KEY].to_list(), "")
+
+
+def test_the_files_panel_offers_both_directions() -> None:
+    log: list[tuple[str, str]] = []
+    panels.FACEGEN_PT_files.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    assert log == [("operator", "facegen.import_flame"), ("operator", "facegen.export_flame")]
 
 
 def test_the_panel_says_when_sliders_are_missing() -> None:
