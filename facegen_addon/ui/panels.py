@@ -66,11 +66,12 @@ def shown_value(value: float, parameter: Parameter) -> str:
     return f"{math.degrees(value):.0f}°" if parameter.unit == "rad" else f"{value:.2f}"
 
 
-def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, str]:
-    """What the pictures' figures are, short enough for a narrow sidebar."""
+def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]:
+    """What a slider does, in lines that are short enough for a narrow sidebar."""
     return (
-        f"{figures.cosine_words(figure)} cosine distance, {figure.mean_mm:.1f} mm",
-        f"per {figure.step_words}",
+        f"Per {figure.step_words}:",
+        f"Cosine distance {figures.cosine_words(figure)}",
+        f"Skin moves {figure.mean_mm:.1f} mm",
     )
 
 
