@@ -1,8 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Runs `blender -b -P batch/run.py -- generate` in Debian 13's Blender 4.3 (Python 3.13), in a chroot
-# made once by debootstrap below FACEGEN_CHROOT. Blender's Python lacks ONNX Runtime: its wheel is
-# unpacked beside the project and named by FACEGEN_SITE.
+# Tries the project in Debian 13's Blender 4.3 (Python 3.13), in a chroot made once by debootstrap
+# below FACEGEN_CHROOT:
+#   generate: `blender -b -P batch/run.py -- generate`. Blender's Python lacks ONNX Runtime: its
+#             wheel is unpacked beside the project and named by FACEGEN_SITE.
+#   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
+#             tools/drive_window.py, which leaves its screenshots in out/window.
+# Without arguments both: sh tools/test_blender.sh [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
 chroot_folder=${FACEGEN_CHROOT:-/var/tmp/facegen-trixie}
@@ -13,30 +17,69 @@ fi
 if [ ! -d "$chroot_folder/usr" ]; then
     debootstrap trixie "$chroot_folder"
 fi
-if [ ! -x "$chroot_folder/usr/bin/blender" ] || ! chroot "$chroot_folder" python3 -c 'import numpy'; then
+if ! chroot "$chroot_folder" sh -c 'command -v blender xdotool import && python3 -c "import numpy"' >/dev/null; then
     chroot "$chroot_folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        blender python3-numpy libegl1 libgl1-mesa-dri
+        blender python3-numpy libegl1 libgl1-mesa-dri xvfb xdotool imagemagick
 fi
-project="$chroot_folder/root/facegen"
-site="$chroot_folder/root/facegen-site"
-[ -d "$site/onnxruntime" ] || .venv/bin/python -m pip install --quiet --no-deps --target "$site" \
-    --python-version 3.13 --only-binary=:all: "$(grep onnxruntime== requirements/runtime-py313.txt)"
-rm -rf "$project"
-mkdir -p "$project"
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$project"
-mkdir -p "$project/models/built"
-cp models/built/facenet.onnx "$project/models/built/"
 unmount() { umount "$chroot_folder/dev" "$chroot_folder/proc"; }
 mount --bind /proc "$chroot_folder/proc"
 mount --bind /dev "$chroot_folder/dev"
 trap unmount EXIT
-in_blender() {
+trap 'exit 130' INT TERM
+
+generate() {
+    project="$chroot_folder/root/facegen"
+    site="$chroot_folder/root/facegen-site"
+    [ -d "$site/onnxruntime" ] || .venv/bin/python -m pip install --quiet --no-deps --target "$site" \
+        --python-version 3.13 --only-binary=:all: "$(grep onnxruntime== requirements/runtime-py313.txt)"
+    rm -rf "$project"
+    mkdir -p "$project"
+    git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$project"
+    mkdir -p "$project/models/built"
+    cp models/built/facenet.onnx "$project/models/built/"
+    run_batch generate --count 4 --distance 0.3 --samples 4 --output /root/facegen/out/blender
+    test -s "$project/out/blender/report.json"
+    status=0
+    run_batch generate --count 0 || status=$?
+    [ "$status" = 2 ] || { echo "expected exit status 2 for --count 0, got $status" >&2; exit 1; }
+    echo "Blender: generate works, and a wrong value exits with 2"
+}
+
+run_batch() {
     chroot "$chroot_folder" env HOME=/root FACEGEN_SITE=/root/facegen-site \
         blender -b --factory-startup -P /root/facegen/batch/run.py -- "$@"
 }
-in_blender generate --count 4 --distance 0.3 --samples 4 --output /root/facegen/out/blender
-test -s "$project/out/blender/report.json"
-status=0
-in_blender generate --count 0 || status=$?
-[ "$status" = 2 ] || { echo "expected exit status 2 for --count 0, got $status" >&2; exit 1; }
-echo "Blender: generate works, and a wrong value exits with 2"
+
+window() {
+    # A home of its own, made anew: no settings and no figures of an earlier run.
+    home="$chroot_folder/root/facegen-window"
+    rm -rf "$home" out/window
+    mkdir -p "$home/out" out/window
+    .venv/bin/python tools/build_extension.py
+    cp "$(ls -t dist/facegen-*.zip | head -n 1)" "$home/facegen.zip"
+    cp tools/drive_window.py "$home/"
+    at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
+    at_home blender -b --python-expr \
+        "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
+    status=0
+    at_home timeout 600 xvfb-run -a -s "-screen 0 1280x800x24" \
+        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/drive_window.py \
+        -- /root/facegen-window/out >out/window/log.txt 2>&1 || status=$?
+    cp "$home"/out/*.png out/window/
+    # What Blender prints of errors in drawing, handlers and callbacks does not end it.
+    if [ "$status" != 0 ] || grep -E "Traceback|Error|WARN" out/window/log.txt | grep -v "Not freed"; then
+        cat out/window/log.txt >&2
+        echo "Blender's window: status $status; see out/window" >&2
+        exit 1
+    fi
+    grep -q "window: all steps done" out/window/log.txt
+    echo "Blender's window: all steps done, screenshots in out/window"
+}
+
+at_home() {
+    chroot "$chroot_folder" env HOME=/root/facegen-window LIBGL_ALWAYS_SOFTWARE=1 "$@"
+}
+
+for part in ${*:-generate window}; do
+    "$part"
+done
