@@ -198,6 +198,9 @@ def bake(count: int) -> dict[str, np.ndarray]:
         "kintree_table": np.array([PARENTS, range(len(PARENTS))]),
         "vt": coordinates,
         "ft": corners.reshape(-1, 3).astype(np.uint16),
+        # The 68 landmarks, under the names that DECA's landmark_embedding.npy uses.
+        "full_lmk_faces_idx": head.landmark_embedding.triangle.astype(np.uint16),
+        "full_lmk_bary_coords": head.landmark_embedding.bary.astype(np.float32),
         "facegen_shape_components": np.array(len(components)),
         "facegen_expression_names": np.array(names),
         "facegen_expression_range": np.tile([0.0, 1.0], (len(names), 1)),

@@ -17,6 +17,7 @@ from facegen_addon.heads.flame.dressing import to_house
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.model import FlameParameters
 from facegen_addon.heads.flame.open_head import flame_head_from_file
+from facegen_addon.heads.landmarks import read_landmark_embedding
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_same_anatomy_as_anny(head: FlameHead, anny: AnnyHead) -> None:
     """The mean heads are different people, but of one anatomy."""
     ours = head.forward(head.table.default()[None])
     theirs = anny.forward(anny.table.default()[None])
-    assert np.array_equal(head.surface.faces, anny.surface.faces)
+    assert np.array_equal(head.flame.arrays.faces, anny.surface.faces)
     between = head.five_points(ours)[0] - anny.five_points(theirs)[0]
     assert np.linalg.norm(between - between.mean(0), axis=1).max() < 0.008
     apart = head.landmarks(ours)[0] - anny.landmarks(theirs)[0]
@@ -190,6 +191,13 @@ def test_a_file_is_known_by_its_hash(tmp_path: Path, user_folder: Path) -> None:
     shutil.rmtree(user_folder / "flame")
     with pytest.raises(UserError, match="choose the FLAME file again"):
         load_head_model(model.name + "0")
+
+
+def test_the_open_heads_file_carries_its_landmarks(project: Path, head: FlameHead) -> None:
+    """Whoever has the file alone has the 68 points, under DECA's names."""
+    embedding = read_landmark_embedding(project / "models/open_flame.npz", len(head.surface.faces))
+    vertices = head.forward(head.table.default()[None])[0]
+    assert np.allclose(embedding.points(vertices, head.surface.faces), head.landmarks(vertices))
 
 
 def test_official_landmarks_beside_the_file_are_used(tmp_path: Path) -> None:
