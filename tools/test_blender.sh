@@ -59,6 +59,7 @@ window() {
     cp "$(ls -t dist/facegen-*.zip | head -n 1)" "$home/facegen.zip"
     cp tools/drive_window.py "$home/"
     at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
+    # Blender 4.3 crashes when an area fills the window under its splash.
     at_home blender -b --python-expr \
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
