@@ -62,7 +62,7 @@ extension: ## the zip that Blender installs: dist/
 	@$(SET_UP) runtime
 	@$(PYTHON) tools/build_extension.py
 
-test-blender: ## the command line inside Debian's Blender 4.3 (root and debootstrap; 5 minutes)
+test-blender: ## generate and the panel inside a real Blender 4.3 (root and debootstrap; 8 minutes)
 	@$(SET_UP) runtime
 	sh tools/test_blender.sh
 

@@ -27,7 +27,11 @@ _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
 _GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
+SCLERA = (0.60, 0.52, 0.48)
 _NOISE_SEED = 7
+
+PUPIL, IRIS_EDGE, LIMBUS = 0.17, 0.40, 0.47
+"""Edges of the pupil, the iris and the soft ring around it: sines of the angle from the gaze."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,24 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
     skin = _shade_under_hair(skin, value, surface, male, hair, brow)
     mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
     skin += mouth * (_MUCOSA - skin)
+    iris = iris_colour(value("iris_melanin"), value("iris_green"))
+    _paint_eyes(skin, surface, iris)
     return Appearance(
         vertex_colour=skin.astype(np.float32),
         roughness=0.62 - 0.27 * value("skin_gloss"),
-        iris=iris_colour(value("iris_melanin"), value("iris_green")),
+        iris=iris,
         hair=hair,
         brow=brow,
     )
+
+
+def _paint_eyes(colours: RGB, surface: Surface, iris: RGB) -> None:
+    """Eyes for viewports that show nothing but vertex colours (V, 3); renders shade them finer."""
+    eyes = np.flatnonzero(surface.gaze.any(1))
+    x, y, z = surface.gaze[eyes].T
+    radius = np.where(y < 0.0, np.hypot(x, z), 1.0)[:, None]
+    painted = iris * smoothstep(PUPIL - 0.02, PUPIL + 0.02, radius)
+    colours[eyes] = painted + (np.array(SCLERA) - painted) * smoothstep(IRIS_EDGE, LIMBUS, radius)
 
 
 def _skin_colours(value: Callable[[str], float], surface: Surface) -> RGB:

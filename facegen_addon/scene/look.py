@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import bpy
 from mathutils import Vector
 
+from ..heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
+
 COLOUR = "facegen_colour"
 IRIS = "facegen_iris"
 ROUGHNESS = "facegen_roughness"
@@ -17,9 +19,6 @@ REST = "facegen_rest"
 GAZE = "facegen_gaze"
 
 CLOTH = (0.012, 0.014, 0.020)
-
-# On the unit eyeball: sines of the angles at which pupil and iris end.
-_PUPIL, _IRIS, _LIMBUS = 0.17, 0.40, 0.47
 
 
 def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
@@ -115,10 +114,10 @@ def eye_material() -> bpy.types.Material:
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = _principled(tree)
         radius = _gaze_radius(tree)
-        sclera_mix = _mix(tree, _step(tree, radius, _IRIS, _LIMBUS))
+        sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
         sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
-        sclera_mix.inputs["B"].default_value = (0.60, 0.52, 0.48, 1.0)
-        pupil_mix = _mix(tree, _step(tree, radius, _PUPIL - 0.02, _PUPIL + 0.02))
+        sclera_mix.inputs["B"].default_value = (*SCLERA, 1.0)
+        pupil_mix = _mix(tree, _step(tree, radius, PUPIL - 0.02, PUPIL + 0.02))
         pupil_mix.inputs["A"].default_value = (0.002, 0.002, 0.002, 1.0)
         tree.links.new(_iris_fibres(tree), pupil_mix.inputs["B"])
         tree.links.new(pupil_mix.outputs["Result"], sclera_mix.inputs["A"])
