@@ -8,7 +8,7 @@ import pytest
 import facegen_addon
 from facegen_addon.choices import ENGINES
 from facegen_addon.errors import NotReached, UserError
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.forward import ForwardMapping
 from facegen_addon.scene.head_object import HeadObject
@@ -16,7 +16,7 @@ from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
 from facegen_addon.scene.variety import VarietyRequest, run_variety
 from facegen_addon.ui.operators import last_outcome
 
-MODEL = load_head_model("anny")
+MODEL = load_head_model(DEFAULT_MODEL)
 SMALL = {"samples": 2, "size": 96}
 
 
@@ -164,13 +164,14 @@ def test_operator_and_function_give_the_same_heads() -> None:
     np.testing.assert_allclose(placed[0]["facegen_latent"], outcome.heads[0].achieved, atol=1e-7)
 
 
-def test_guided_heads_keep_their_distance_as_measured_anew() -> None:
+@pytest.mark.parametrize("name", HEAD_MODELS)
+def test_guided_heads_keep_their_distance_as_measured_anew(name: str) -> None:
     request = VarietyRequest(
-        count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160
+        model=name, count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160
     )
     *_, last = run_variety(request)
     heads = last.result.heads
-    with HeadRenderer(MODEL, request.render_settings()) as renderer:
+    with HeadRenderer(load_head_model(name), request.render_settings()) as renderer:
         again = ForwardMapping(renderer, Encoder.load()).embed_heads(
             np.stack([head.parameters for head in heads])
         )
