@@ -14,7 +14,7 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..choices import ENGINES
-from ..errors import UserError
+from ..errors import RejectedSample, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
@@ -26,6 +26,7 @@ CAMERA_DISTANCE = 1.6
 """Metres from the face, as for a portrait."""
 FRAME = 0.31
 """Metres that the image spans at the face."""
+_SMALLEST_FACE = 8  # pixels; Blender refuses to render less than four
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ class HeadRenderer:
         _configure_variant(self._scene, self.settings)
 
     def render(self, parameters: FloatArray) -> RenderedHead:
-        """The image of the head with these parameters (P,)."""
+        """The image of the head with these parameters (P,).
+
+        RejectedSample where no more than the face is wanted and the head does not show it.
+        """
         start = time.perf_counter()
         vertices = self._head.set_parameters(parameters)
         bust.fit(self._bust, vertices[self._neck_edge])
@@ -141,6 +145,7 @@ class HeadRenderer:
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
         box = (x0, y0, x1, y1)
         if self.settings.face_only:
+            _require_face(points, box, self.settings.size)
             _set_border(self._scene.render, box)
         bpy.ops.render.render(write_still=True, scene=self._scene.name)
         return RenderedHead(self._pixels(), points, box, vertices)
@@ -183,6 +188,15 @@ def _new_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     scene.collection.objects.link(camera_object)
     scene.camera = camera_object
     return camera_object
+
+
+def _require_face(
+    points: NDArray[np.float64], box: tuple[float, float, float, float], size: int
+) -> None:
+    """RejectedSample for a head turned away, or a face of which hardly a pixel is in the image."""
+    x0, y0, x1, y1 = np.clip(box, 0.0, size)
+    if points[0, 0] >= points[1, 0] or min(x1 - x0, y1 - y0) < _SMALLEST_FACE:
+        raise RejectedSample("the head does not show its face")
 
 
 def _set_border(render: bpy.types.RenderSettings, box: tuple[float, float, float, float]) -> None:

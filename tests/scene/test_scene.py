@@ -7,7 +7,7 @@ import pytest
 
 import facegen_addon
 from facegen_addon.choices import ENGINES
-from facegen_addon.errors import NotReached, UserError
+from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.forward import ForwardMapping
@@ -162,6 +162,18 @@ def test_operator_and_function_give_the_same_heads() -> None:
     placed = [o for o in bpy.context.scene.objects if "facegen_latent" in o]
     assert len(placed) == 3
     np.testing.assert_allclose(placed[0]["facegen_latent"], outcome.heads[0].achieved, atol=1e-7)
+
+
+@pytest.mark.parametrize("angle", [1.6, 3.1])
+def test_a_head_that_shows_no_face_is_rejected(angle: float) -> None:
+    """Seen from the side or from behind: a picture there is, but no face for the encoder."""
+    parameters = MODEL.table.default()
+    parameters[MODEL.table.index("global_orient_y")] = angle
+    face_only = HeadRenderer(MODEL, RenderSettings(**SMALL, face_only=True))
+    with face_only, pytest.raises(RejectedSample, match="does not show its face"):
+        face_only.render(parameters)
+    with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
+        assert renderer.render(parameters).image.any()
 
 
 @pytest.mark.parametrize("name", HEAD_MODELS)
