@@ -151,11 +151,11 @@ class Influence:
         return not slider.cosine > self.noise_floor
 
     def cosine_words(self, slider: SliderInfluence) -> str:
-        """The cosine distance for people: "0.031", or "below noise (0.002)"."""
+        """The cosine distance for people: "0.031", or "0.001 (noise: 0.002)"."""
         if math.isnan(slider.cosine):
             return "not measurable"
         if self.is_noise(slider):
-            return f"below noise ({self.noise_floor:.3f})"
+            return f"{slider.cosine:.3f} (noise: {self.noise_floor:.3f})"
         return f"{slider.cosine:.3f}"
 
     def describe(self, name: str) -> str:

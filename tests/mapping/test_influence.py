@@ -83,7 +83,7 @@ def test_what_is_below_the_noise_is_said() -> None:
     figures = measured(noise=NOISE)
     assert figures.noise_floor == pytest.approx(64 * NOISE**2, rel=0.5)
     assert figures.is_noise(figures.slider("idle"))
-    assert figures.describe("idle").startswith("Influence: below noise (")
+    assert figures.describe("idle").startswith("Influence: 0.000 (noise: ")
     quiet = measured()
     assert quiet.noise_floor == 0.0
     assert not quiet.is_noise(quiet.slider("weak"))

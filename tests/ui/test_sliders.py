@@ -205,7 +205,7 @@ def test_tooltips_carry_the_influence(measured: None) -> None:
         "Age, from 0.4 to 1.\nInfluence: 0.031 cosine distance and 0.8 mm per standard deviation"
     )
     assert rna["jawOpen"].description.endswith(
-        "Influence: below noise (0.003) cosine distance and 0.8 mm per quarter of the range"
+        "Influence: 0.001 (noise: 0.003) cosine distance and 0.8 mm per quarter of the range"
     )
     assert rna["neck_x"].description == "Neck rotation x, from -46 to 46 degrees"
 
