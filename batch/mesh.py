@@ -20,7 +20,7 @@ from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
-from facegen_addon.heads.flame.dressing import to_house
+from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.flame.interchange import for_model, read_parameters
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
@@ -155,7 +155,7 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
 
 
 _INTO: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-    "flame": lambda points: points[..., [0, 2, 1]] * np.array([1, 1, -1], np.float32),
+    "flame": to_flame,
     "blender": to_house,
 }
 """The other system's coordinates (..., 3) in the named one's."""

@@ -9,10 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from .parameters import FloatArray, IntArray
 from .strands import vertex_normals
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 NORMAL_LENGTH = 0.02
 """Metres that a unit of the normal counts for: the two sides of a lip are 4 cm apart."""

@@ -31,10 +31,14 @@ class Surface:
     gaze: NDArray[np.float32]
 
 
+def sorted_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The edges (3 T, 2) of all faces (T, 3), the lower vertex first, shared ones repeated."""
+    return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+
+
 def open_loops(faces: NDArray[np.integer]) -> list[NDArray[np.intp]]:
     """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
-    edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    unique, uses = np.unique(edges, axis=0, return_counts=True)
+    unique, uses = np.unique(sorted_edges(faces), axis=0, return_counts=True)
     border = unique[uses == 1].astype(np.intp)
     # Every vertex takes on the smallest number among its neighbours until nothing changes.
     label = np.arange(int(faces.max()) + 1)

@@ -25,6 +25,7 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.surface import neck_edge
 from models.recipes import pairs
@@ -46,11 +47,6 @@ _STEP = 2.0**-22
 """Metres to which the components are rounded, a quarter of a micrometre: they pack to half."""
 
 
-def to_flame(vectors: np.ndarray) -> np.ndarray:
-    """The house's coordinates (Z up, face along -Y) -> FLAME's (Y up, face along +Z)."""
-    return vectors[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
-
-
 def drawn_heads(
     head: AnnyHead, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -60,7 +56,12 @@ def drawn_heads(
     vertices = np.concatenate([head.forward(rows) for rows in np.array_split(parameters, 40)])
     joints = head.joints(parameters)
     centre = vertices[:, head.surface.part == 0].mean(1, keepdims=True)
-    return parameters, to_flame(vertices - centre), to_flame(joints - centre)
+    return parameters, _wide_flame(vertices - centre), _wide_flame(joints - centre)
+
+
+def _wide_flame(vectors: np.ndarray) -> np.ndarray:
+    """In FLAME's coordinates, and in the double precision that components are found in."""
+    return to_flame(vectors.astype(np.float64))
 
 
 def principal_components(
@@ -153,7 +154,7 @@ def expressions(head: AnnyHead) -> tuple[np.ndarray, list[str]]:
     columns = head.table.columns("expression")
     rows = np.tile(head.table.default(), (len(columns) + 1, 1))
     rows[np.arange(len(columns)), columns] = 1.0
-    vertices = to_flame(head.forward(rows))
+    vertices = _wide_flame(head.forward(rows))
     return vertices[:-1] - vertices[-1], [head.table.names[column] for column in columns]
 
 

@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("scipy", reason="scipy is in the recipes' environment only")
 
-from models.recipes.bake_open_flame import joint_regressor, principal_components, to_flame
+from facegen_addon.heads.flame.dressing import to_flame
+from models.recipes.bake_open_flame import joint_regressor, principal_components
 
 pytestmark = pytest.mark.torch
 

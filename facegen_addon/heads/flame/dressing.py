@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..correspondence import FloatArray, SurfacePoints, Target, features, plane_barycentric
+from ..anny import PART_NAMES
+from ..correspondence import SurfacePoints, Target, features, plane_barycentric
+from ..parameters import FloatArray
 from ..strands import StrandSet
 from ..surface import Surface
 from .file import JOINT_NAMES, FlameArrays
 from .registration import Anatomy, register
 
-PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
-_SKIN, _TONGUE, _EYE_LEFT, _EYE_RIGHT = range(4)
+_SKIN, _, _EYE_LEFT, _EYE_RIGHT = range(len(PART_NAMES))
 _JAW_LENGTH = 0.02
 """Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
 _SHRINKAGE = 0.01
@@ -32,6 +34,12 @@ _SHRINKAGE = 0.01
 def to_house(vectors: NDArray[Any]) -> NDArray[Any]:
     """FLAME's coordinates (..., 3), Y up and face along +Z -> Z up, face along -Y."""
     turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
+    return turned
+
+
+def to_flame(vectors: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of ``to_house``."""
+    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
     return turned
 
 
@@ -105,7 +113,8 @@ class _Transfer:
         self._template = to_house(flame.template)
         self._label, self._donor_label = _jaw_label(flame), _jaw_label(donor_flame)
         self._part = _parts(flame)
-        self._skin = _triangles_of(flame.faces, self._part, (_SKIN,))
+        skin = _triangles_of(flame.faces, self._part, (_SKIN,))
+        self._target = Target(self._template, flame.faces, self._label, skin)
         self._fitted = self._fit_donor()
 
     def dressing(self) -> Dressing:
@@ -115,12 +124,9 @@ class _Transfer:
             surface=self._surface(to_donor),
             strands=self._strands(),
             five_points=self._five_points(),
-            landmarks=self._moved(self._donor.landmarks, self._target(self._skin)),
+            landmarks=self._moved(self._donor.landmarks),
             phenotypes=self._phenotypes(),
         )
-
-    def _target(self, usable: NDArray[np.bool_]) -> Target:
-        return Target(self._template, self._flame.faces, self._label, usable)
 
     def _fit_donor(self) -> FloatArray:
         """The donor's vertices (V', 3) on the template, metres, in the house's coordinates."""
@@ -136,7 +142,7 @@ class _Transfer:
             self._donor_label,
             (surface.part == _SKIN) & (surface.masks["mouth"] < 0.5),
         )
-        return register(anatomy, self._target(self._skin))
+        return register(anatomy, self._target)
 
     def _on_donor(self) -> SurfacePoints:
         """Where each vertex of the template lies on the fitted donor's skin."""
@@ -147,16 +153,23 @@ class _Transfer:
             self._donor_label,
             _triangles_of(surface.faces, surface.part, (_SKIN,)),
         )
-        return donor.closest(
-            self._template, features(self._template, self._flame.faces, self._label)
-        )
+        return donor.closest(self._template, self._features)
 
-    def _moved(self, points: SurfacePoints, target: Target) -> SurfacePoints:
-        """Points of the donor, found again on the template."""
+    @cached_property
+    def _features(self) -> FloatArray:
+        """What the template's vertices share with the donor's (V, 7)."""
+        return features(self._template, self._flame.faces, self._label)
+
+    @cached_property
+    def _fitted_features(self) -> FloatArray:
+        """The same of the fitted donor's vertices."""
+        return features(self._fitted, self._donor.surface.faces, self._donor_label)
+
+    def _moved(self, points: SurfacePoints) -> SurfacePoints:
+        """Points of the donor, found again on the template's skin."""
         faces = self._donor.surface.faces
-        return target.closest(
-            points.read(self._fitted, faces),
-            points.read(features(self._fitted, faces, self._donor_label), faces),
+        return self._target.closest(
+            points.read(self._fitted, faces), points.read(self._fitted_features, faces)
         )
 
     def _surface(self, to_donor: SurfacePoints) -> Surface:
@@ -165,7 +178,7 @@ class _Transfer:
         def carried(values: NDArray[Any]) -> NDArray[np.float32]:
             return to_donor.read(values, donor.faces).astype(np.float32)
 
-        uv = self._flame.uv if self._flame.uv is not None else self._textured(to_donor)
+        uv = self._flame.uv if self._flame.uv is not None else self._textured()
         return Surface(
             faces=self._flame.faces,
             uv=uv,
@@ -174,15 +187,15 @@ class _Transfer:
             masks={name: carried(mask) * skin for name, mask in donor.masks.items()},
             fields={name: carried(field) for name, field in donor.fields.items()},
             rest_position=carried(donor.rest_position),
-            gaze=self._gaze(),
+            gaze=self._gaze,
         )
 
-    def _textured(self, to_donor: SurfacePoints) -> NDArray[np.float32]:
+    def _textured(self) -> NDArray[np.float32]:
         """Texture coordinates (T, 3, 2): each triangle reads the donor's texture where its middle
         lies, so that no triangle straddles a seam."""
         corners = self._template[self._flame.faces]
         donor, donor_faces = self._donor.surface, self._donor.surface.faces
-        middle = features(self._template, self._flame.faces, self._label)[self._flame.faces].mean(1)
+        middle = self._features[self._flame.faces].mean(1)
         target = Target(
             self._fitted, donor_faces, self._donor_label, np.ones(len(donor_faces), bool)
         )
@@ -191,6 +204,7 @@ class _Transfer:
         uv = np.einsum("tck,tkd->tcd", bary, donor.uv[under])
         return np.clip(uv, 0.0, 1.0).astype(np.float32)
 
+    @cached_property
     def _gaze(self) -> NDArray[np.float32]:
         """Directions (V, 3) from each eyeball's centre; zero elsewhere."""
         gaze = np.zeros_like(self._template, np.float32)
@@ -203,15 +217,13 @@ class _Transfer:
 
     def _strands(self) -> StrandSet:
         donor = self._donor.strands
-        roots = self._moved(
-            SurfacePoints(donor.triangle, donor.bary.astype(np.float64)), self._target(self._skin)
-        )
+        roots = self._moved(SurfacePoints(donor.triangle, donor.bary.astype(np.float64)))
         return replace(donor, triangle=roots.triangle, bary=roots.bary.astype(np.float32))
 
     def _five_points(self) -> SurfacePoints:
         """Nose and mouth from the donor; the pupils where the eyes look straight ahead."""
-        moved = self._moved(self._donor.five_points, self._target(self._skin))
-        gaze, faces = self._gaze(), self._flame.faces
+        moved = self._moved(self._donor.five_points)
+        gaze, faces = self._gaze, self._flame.faces
         triangle, bary = moved.triangle.copy(), moved.bary.copy()
         # The viewer's left eye is the subject's right.
         for point, part in enumerate((_EYE_RIGHT, _EYE_LEFT)):
@@ -230,7 +242,7 @@ class _Transfer:
         faces = self._donor.surface.faces
         rows = np.flatnonzero(self._donor.surface.part == _SKIN)
         every = SurfacePoints(*_at_vertices(faces, rows))
-        found = self._moved(every, self._target(self._skin))
+        found = self._moved(every)
         moved = found.read(self._flame.shape_basis, self._flame.faces).reshape(-1, self._shapes)
         basis = self._donor_flame.shape_basis[rows].reshape(3 * len(rows), -1).astype(np.float64)
         gram = basis.T @ basis

@@ -21,6 +21,7 @@ from ...errors import UserError
 from ...user_folder import user_folder
 from ..anny import AnnyHead
 from ..correspondence import SurfacePoints, Target, stack_features
+from ..landmarks import read_landmark_embedding
 from . import dressing, file
 from .dressing import Dressing
 from .file import FlameArrays, read_cached, read_flame_file
@@ -46,8 +47,6 @@ def flame_head_from_file(path: Path) -> FlameHead:
     embedding = path.with_name(_EMBEDDING)
     dressed = _dressed(arrays)
     if embedding.exists():
-        from ..landmarks import read_landmark_embedding
-
         official = read_landmark_embedding(embedding, len(arrays.faces))
         dressed = replace(dressed, landmarks=official)
         _write_cache(arrays, dressed)
@@ -71,7 +70,7 @@ def open_flame() -> tuple[FlameArrays, Dressing]:
         surface=anny.surface,
         strands=anny.strands,
         five_points=_five_points(anny),
-        landmarks=SurfacePoints(anny.landmark_embedding.triangle, anny.landmark_embedding.bary),
+        landmarks=anny.landmark_embedding,
         phenotypes=arrays.extras["facegen_phenotype_regressor"],
     )
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..correspondence import Target, features
+from ..parameters import FloatArray
 from ..skinning import rotation_matrices
 from ..strands import vertex_normals
-
-FloatArray = NDArray[np.float64]
+from ..surface import sorted_edges
 
 _MODEL_STEPS = np.geomspace(1e-4, 1e-8, 25)  # prices of a component's square, stiff to loose
 _FREE_STEPS = np.geomspace(30.0, 0.5, 15)  # prices of a bent edge, stiff to loose
@@ -73,11 +73,7 @@ def _model_fit(donor: Anatomy, target: Target) -> FloatArray:
 
 def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArray:
     """Every vertex free, the displacement smooth along the edges."""
-    faces = donor.faces
-    edges = np.unique(
-        np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1),
-        axis=0,
-    )
+    edges = np.unique(sorted_edges(donor.faces), axis=0)
     rows = np.flatnonzero(donor.fitted)
     start = vertices
     displacement = np.zeros_like(vertices)
