@@ -30,6 +30,7 @@ from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ..mapping.encoder import Encoder, same_face_threshold
 from ..mapping.screening import propose_variety
 from .head_object import HeadObject
+from .latents import SEED_KEY, Latents, store
 from .placement import grid_places
 from .render import HeadRenderer, RenderedHead, RenderSettings
 
@@ -282,7 +283,7 @@ def _latent_candidates(
 def place_heads(
     result: VarietyResult, collection: bpy.types.Collection, origin: Vector
 ) -> list[HeadObject]:
-    """Stand the heads in a grid from ``origin`` (metres), each with its seed and latent."""
+    """Stand the heads in a grid from ``origin`` (metres), each with its seed and latents."""
     model = load_head_model(result.model)
     placed = []
     places = grid_places(len(result.heads), origin)
@@ -290,7 +291,7 @@ def place_heads(
         added = HeadObject.create(model, collection)
         added.set_parameters(head.parameters)
         added.mesh_object.location = place
-        added.mesh_object["facegen_seed"] = head.seed
-        added.mesh_object["facegen_latent"] = head.achieved.tolist()
+        added.mesh_object[SEED_KEY] = head.seed
+        store(added.mesh_object, Latents(head.requested, head.achieved))
         placed.append(added)
     return placed

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender's users touch: operators, sliders and the sidebar's panel."""
+"""What Blender's users touch: operators, sliders and the sidebar's panels.
+
+Each module of a feature has CLASSES, its operators and panels, and where it needs more than these,
+register and unregister.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +12,42 @@ from pathlib import Path
 import bpy
 
 from ..user_folder import set_user_folder
-from . import properties, slider_operators, thumbnails
-from .flame_operators import FACEGEN_OT_export_flame, FACEGEN_OT_import_flame
-from .operators import FACEGEN_OT_add_head, FACEGEN_OT_generate_variety
-from .panels import FACEGEN_PT_files, FACEGEN_PT_head
+from . import (
+    flame_operators,
+    head_panel,
+    operators,
+    properties,
+    slider_operators,
+    thumbnails,
+)
 
-_CLASSES = (
-    FACEGEN_OT_add_head,
-    FACEGEN_OT_generate_variety,
-    FACEGEN_OT_import_flame,
-    FACEGEN_OT_export_flame,
-    *slider_operators.CLASSES,
-    FACEGEN_PT_head,
-    FACEGEN_PT_files,
+_FEATURES = (
+    properties,
+    operators,
+    flame_operators,
+    slider_operators,
+    head_panel,
+    thumbnails,
 )
 
 
 def register() -> None:
-    """Register operators, properties and the panel."""
+    """Register all features."""
     set_user_folder(_extension_folder())
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-    properties.register()
+    for feature in _FEATURES:
+        for cls in getattr(feature, "CLASSES", ()):
+            bpy.utils.register_class(cls)
+        if hasattr(feature, "register"):
+            feature.register()
 
 
 def unregister() -> None:
-    """Unregister them, the last first."""
-    properties.unregister()
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
-    thumbnails.unregister()
+    """Undo register, the last first."""
+    for feature in reversed(_FEATURES):
+        if hasattr(feature, "unregister"):
+            feature.unregister()
+        for cls in reversed(getattr(feature, "CLASSES", ())):
+            bpy.utils.unregister_class(cls)
     set_user_folder(None)
 
 

@@ -83,3 +83,6 @@ class FACEGEN_OT_export_flame(bpy.types.Operator, ExportHelper):
         for line in losses:
             self.report({"WARNING"}, line)
         return {"FINISHED"}
+
+
+CLASSES = (FACEGEN_OT_import_flame, FACEGEN_OT_export_flame)

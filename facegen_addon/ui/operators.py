@@ -146,3 +146,6 @@ class FACEGEN_OT_generate_variety(bpy.types.Operator):
         if event.done <= 1:
             context.window_manager.progress_begin(0, max(event.total, 1))
         context.window_manager.progress_update(event.done)
+
+
+CLASSES = (FACEGEN_OT_add_head, FACEGEN_OT_generate_variety)

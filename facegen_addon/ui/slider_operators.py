@@ -10,9 +10,9 @@ from bpy.props import StringProperty
 from ..errors import UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
-from ..scene.head_object import MODEL_KEY, HeadObject
-from .panels import active_head
-from .properties import adopt_heads, choose_slider, missing_model, obstacle
+from ..scene.head_object import MODEL_KEY
+from .head_operator import HeadOperator, active_head
+from .properties import adopt_heads, choose_slider, missing_model
 
 
 def reset(model: HeadModel, parameters: FloatArray, group: str) -> FloatArray:
@@ -30,7 +30,7 @@ def _active_model(context: bpy.types.Context) -> str:
     return str(head[MODEL_KEY])
 
 
-class FACEGEN_OT_reset_sliders(bpy.types.Operator):
+class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
     """Set the sliders of one group, or all, back to the mean head"""
 
     bl_idname = "facegen.reset_sliders"
@@ -39,26 +39,13 @@ class FACEGEN_OT_reset_sliders(bpy.types.Operator):
 
     group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a head is active."""
-        return active_head(context) is not None
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Reset them."""
-        try:
-            head = HeadObject.of(active_head(context))
-            hindrance = obstacle(head.mesh_object, head.model)
-            if hindrance:
-                raise UserError(f"head {head.mesh_object.name!r}: {hindrance}")
-            head.move_to(reset(head.model, head.parameters, self.group))
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        head = self.head(context)
+        head.move_to(reset(head.model, head.parameters, self.group))
 
 
-class FACEGEN_OT_show_slider(bpy.types.Operator):
+class FACEGEN_OT_show_slider(HeadOperator, bpy.types.Operator):
     """Show what this slider does: the head at its lowest and at its highest believable value"""
 
     bl_idname = "facegen.show_slider"
@@ -67,12 +54,7 @@ class FACEGEN_OT_show_slider(bpy.types.Operator):
 
     name: StringProperty(name="Slider")  # type: ignore[valid-type]
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a head is active."""
-        return active_head(context) is not None
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Choose the slider; say where its pictures are missing."""
         model_name = _active_model(context)
         if not choose_slider(context.window_manager, model_name, self.name):
@@ -80,29 +62,21 @@ class FACEGEN_OT_show_slider(bpy.types.Operator):
                 {"INFO"},
                 f"{self.name} is not measured; run `batch/run.py influence --model {model_name}`",
             )
-        return {"FINISHED"}
 
 
-class FACEGEN_OT_load_sliders(bpy.types.Operator):
+class FACEGEN_OT_load_sliders(HeadOperator, bpy.types.Operator):
     """Look again for the models of this file's heads and show their sliders"""
 
     bl_idname = "facegen.load_sliders"
     bl_label = "Load Sliders"
     bl_options = {"INTERNAL"}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a head is active."""
-        return active_head(context) is not None
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Load what is there; ERROR if the active head's model is still missing."""
         adopt_heads()
         message = missing_model(_active_model(context))
         if message:
-            self.report({"ERROR"}, message)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            raise UserError(message)
 
 
 class FACEGEN_OT_choose_flame_file(bpy.types.Operator):

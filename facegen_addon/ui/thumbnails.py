@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures of a slider's two ends as icons."""
+"""JPEG pictures as icons: ends of sliders, candidates, presets."""
 
 from __future__ import annotations
 
@@ -15,30 +15,37 @@ _collection: Any = None
 _folder: tempfile.TemporaryDirectory[str] | None = None
 
 
-def prepare(model_name: str, figure: SliderInfluence) -> None:
-    """Load both pictures of a slider; must not happen while Blender draws."""
+def load(key: str, picture: bytes) -> None:
+    """Have ``icon`` find this JPEG file's picture, once; must not happen while Blender draws."""
     global _collection, _folder
     if _collection is None or _folder is None:
         _collection = bpy.utils.previews.new()
         _folder = tempfile.TemporaryDirectory(prefix="facegen-")
-    for end, picture in (("low", figure.low_picture), ("high", figure.high_picture)):
-        key = _key(model_name, figure.name, end)
-        if key not in _collection:
-            path = Path(_folder.name) / f"{len(_collection)}.jpg"
-            path.write_bytes(picture)
-            _collection.load(key, str(path), "IMAGE")
+    if key not in _collection:
+        path = Path(_folder.name) / f"{len(_collection)}.jpg"
+        path.write_bytes(picture)
+        _collection.load(key, str(path), "IMAGE")
+
+
+def icon(key: str) -> int | None:
+    """The icon of a picture; None where ``load`` has not been called with its key."""
+    return _collection[key].icon_id if _collection is not None and key in _collection else None
+
+
+def prepare(model_name: str, figure: SliderInfluence) -> None:
+    """Load both pictures of a slider; must not happen while Blender draws."""
+    load(_slider_key(model_name, figure.name, "low"), figure.low_picture)
+    load(_slider_key(model_name, figure.name, "high"), figure.high_picture)
 
 
 def icons(model_name: str, name: str) -> tuple[int, int] | None:
     """Icons of a slider's low and high end; None where ``prepare`` has not loaded them."""
-    if _collection is None or _key(model_name, name, "low") not in _collection:
-        return None
-    low, high = (_collection[_key(model_name, name, end)].icon_id for end in ("low", "high"))
-    return low, high
+    low, high = (icon(_slider_key(model_name, name, end)) for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
 
 
-def _key(model_name: str, name: str, end: str) -> str:
-    return f"{model_name} {name} {end}"
+def _slider_key(model_name: str, name: str, end: str) -> str:
+    return f"slider {model_name} {name} {end}"
 
 
 def unregister() -> None:

@@ -12,6 +12,7 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.forward import ForwardMapping
 from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.latents import LATENTS_KEY, read
 from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
 from facegen_addon.scene.variety import VarietyRequest, run_variety
 from facegen_addon.ui.operators import last_outcome
@@ -159,9 +160,9 @@ def test_operator_and_function_give_the_same_heads() -> None:
     for mine, theirs in zip(last.result.heads, outcome.heads, strict=True):
         assert mine.parameters.tobytes() == theirs.parameters.tobytes()
         assert np.array_equal(mine.image, theirs.image)
-    placed = [o for o in bpy.context.scene.objects if "facegen_latent" in o]
+    placed = [o for o in bpy.context.scene.objects if LATENTS_KEY in o]
     assert len(placed) == 3
-    np.testing.assert_allclose(placed[0]["facegen_latent"], outcome.heads[0].achieved, atol=1e-7)
+    np.testing.assert_allclose(read(placed[0]).achieved, outcome.heads[0].achieved, atol=1e-7)
 
 
 @pytest.mark.parametrize("angle", [1.6, 3.1])

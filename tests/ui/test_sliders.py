@@ -15,7 +15,7 @@ from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.scene import head_object
 from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
-from facegen_addon.ui import panels, properties, thumbnails
+from facegen_addon.ui import head_panel, properties, thumbnails
 
 MODELS = tuple(HEAD_MODELS)
 
@@ -233,17 +233,20 @@ def test_damaged_figures_leave_sliders_without_them(
 
 def test_search_finds_by_every_word() -> None:
     table = load_head_model("anny").table
-    names = [parameter.name for parameter in panels.found(table, "jaw OPEN")]
+    names = [parameter.name for parameter in head_panel.found(table, "jaw OPEN")]
     assert names == ["jawOpen"]
-    assert len(panels.found(table, "nose")) >= len(table.columns("nose"))
-    assert not panels.found(table, "nothing of the kind")
+    assert len(head_panel.found(table, "nose")) >= len(table.columns("nose"))
+    assert not head_panel.found(table, "nothing of the kind")
 
 
 def test_long_groups_show_their_first_sliders() -> None:
     table = load_head_model("anny").table
-    shown, more = panels.group_rows(table, "expression", show_all=False)
-    assert (len(shown), more) == (panels.FIRST, len(table.columns("expression")) - panels.FIRST)
-    shown, more = panels.group_rows(table, "expression", show_all=True)
+    shown, more = head_panel.group_rows(table, "expression", show_all=False)
+    assert (len(shown), more) == (
+        head_panel.FIRST,
+        len(table.columns("expression")) - head_panel.FIRST,
+    )
+    shown, more = head_panel.group_rows(table, "expression", show_all=True)
     assert (len(shown), more) == (len(table.columns("expression")), 0)
 
 
@@ -437,7 +440,7 @@ class RecordingLayout:
 
 def drawn() -> list[tuple[str, str]]:
     log: list[tuple[str, str]] = []
-    panels.FACEGEN_PT_head.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    head_panel.FACEGEN_PT_head.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
     return log
 
 
@@ -481,15 +484,17 @@ def test_only_what_was_moved_can_be_reset() -> None:
     table = load_head_model("anny").table
     sliders(head).age = 0.9
     parameters = head[PARAMETERS_KEY].to_list()
-    assert panels.moved(table, parameters, "") and panels.moved(table, parameters, "phenotype")
-    assert not panels.moved(table, parameters, "expression")
+    assert head_panel.moved(table, parameters, "") and head_panel.moved(
+        table, parameters, "phenotype"
+    )
+    assert not head_panel.moved(table, parameters, "expression")
     bpy.ops.facegen.reset_sliders()
-    assert not panels.moved(table, head[PARAMETERS_KEY].to_list(), "")
+    assert not head_panel.moved(table, head[PARAMETERS_KEY].to_list(), "")
 
 
 def test_the_files_panel_offers_both_directions() -> None:
     log: list[tuple[str, str]] = []
-    panels.FACEGEN_PT_files.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    head_panel.FACEGEN_PT_files.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
     assert log == [("operator", "facegen.import_flame"), ("operator", "facegen.export_flame")]
 
 

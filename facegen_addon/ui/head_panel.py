@@ -14,19 +14,12 @@ from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY
 from . import thumbnails
+from .head_operator import active_head
 from .properties import Sliders, missing_model, model_sliders, obstacle, sliders_of
 
 FIRST = 20
 """Sliders of a long group that show without asking for all."""
 _THUMBNAIL_SCALE = 4.5
-
-
-def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The head that is active, or whose hair is."""
-    active = context.active_object
-    if active is not None and MODEL_KEY not in active:
-        active = active.parent
-    return active if active is not None and MODEL_KEY in active else None
 
 
 def matches(parameter: Parameter, search: str) -> bool:
@@ -222,3 +215,6 @@ def _draw_rows(
         chosen = settings.slider == parameter.name
         show = row.operator("facegen.show_slider", text="", icon="QUESTION", depress=chosen)
         show.name = parameter.name
+
+
+CLASSES = (FACEGEN_PT_head, FACEGEN_PT_files)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of a head's place in latent space, kept on its object.
+
+Latents belong to parameters: when sliders are moved by hand, what was asked for and what was
+measured no longer speak of the head, so they are stored with the parameters' digest and not found
+afterwards. Undo, copies and saved files carry them along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from .head_object import PARAMETERS_KEY
+
+SEED_KEY = "facegen_seed"
+LATENTS_KEY = "facegen_latents"
+
+Latent = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Latents (512,) of unit norm, each None where it is not known.
+
+    requested: what was asked of B; achieved: FaceNet's answer to the head's render; before: the
+    answer to the head before a correction moved it, so that both shifts can be shown.
+    """
+
+    requested: Latent | None = None
+    achieved: Latent | None = None
+    before: Latent | None = None
+
+    @property
+    def shift(self) -> float | None:
+        """Cosine distance from what was requested to what was achieved."""
+        return _distance(self.requested, self.achieved)
+
+    @property
+    def shift_before(self) -> float | None:
+        """The same before the correction."""
+        return _distance(self.requested, self.before)
+
+
+def store(mesh_object: bpy.types.Object, latents: Latents) -> None:
+    """Keep these latents for the parameters that the head has now."""
+    known = {
+        name: [round(float(value), 7) for value in latent]
+        for name, latent in vars(latents).items()
+        if latent is not None
+    }
+    mesh_object[LATENTS_KEY] = json.dumps({"of": _digest(mesh_object), **known})
+
+
+def read(mesh_object: bpy.types.Object) -> Latents:
+    """The latents of a head's present parameters; all None where none are known."""
+    text = mesh_object.get(LATENTS_KEY)
+    if not isinstance(text, str):
+        return Latents()
+    content = json.loads(text)
+    if content.pop("of") != _digest(mesh_object):
+        return Latents()
+    return Latents(**{name: np.array(values, np.float32) for name, values in content.items()})
+
+
+def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
+    """Add a measurement to what is known."""
+    store(mesh_object, replace(read(mesh_object), achieved=achieved))
+
+
+def _digest(mesh_object: bpy.types.Object) -> str:
+    values = np.array(mesh_object[PARAMETERS_KEY], np.float64)
+    return hashlib.sha256(values.tobytes()).hexdigest()[:16]
+
+
+def _distance(a: Latent | None, b: Latent | None) -> float | None:
+    return None if a is None or b is None else 1.0 - float(np.dot(a, b))

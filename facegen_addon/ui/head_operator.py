@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What operators share: errors become one-line reports, and the active head is found."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..errors import NotReached, UserError
+from ..scene.head_object import MODEL_KEY, HeadObject
+from .properties import obstacle
+
+
+def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The mesh object of the head that is active, or whose hair is."""
+    active = context.active_object
+    if active is not None and MODEL_KEY not in active:
+        active = active.parent
+    return active if active is not None and MODEL_KEY in active else None
+
+
+def movable_head(mesh_object: bpy.types.Object) -> HeadObject:
+    """The head that this object is; UserError if its parameters cannot be set now."""
+    head = HeadObject.of(mesh_object)
+    hindrance = obstacle(mesh_object, head.model)
+    if hindrance:
+        raise UserError(f"head {mesh_object.name!r}: {hindrance}")
+    return head
+
+
+def selected_heads(context: bpy.types.Context) -> list[HeadObject]:
+    """The selected heads by name, each once though its hair be selected too; or the active one."""
+    chosen = {o if MODEL_KEY in o else o.parent for o in context.selected_objects}
+    found = {o for o in chosen if o is not None and MODEL_KEY in o}
+    active = active_head(context)
+    if not found and active is not None:
+        found.add(active)
+    return [HeadObject.of(o) for o in sorted(found, key=lambda o: str(o.name))]
+
+
+class ReportingOperator:
+    """An operator whose ``run`` raises UserError or NotReached for what the user can put right.
+
+    A base beside bpy.types.Operator, which Blender wants each registered class to name itself.
+    """
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run; one line of ERROR and nothing more where it could not be done."""
+        try:
+            self.run(context)
+        except (UserError, NotReached) as error:
+            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class HeadOperator(ReportingOperator):
+    """A reporting operator on the active head."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a head is active."""
+        return active_head(context) is not None
+
+    def head(self, context: bpy.types.Context) -> HeadObject:
+        """The active head; UserError if its parameters cannot be set now."""
+        mesh_object = active_head(context)
+        assert mesh_object is not None, "poll has seen to it"
+        return movable_head(mesh_object)
