@@ -6,16 +6,21 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY
+from ..scene.locks import locked
 from . import thumbnails
 from .head_operator import active_head
 from .properties import Sliders, missing_model, model_sliders, obstacle, sliders_of
+from .slider_operators import chosen_columns
 
 FIRST = 20
 """Sliders of a long group that show without asking for all."""
@@ -40,10 +45,28 @@ def group_rows(table: ParameterTable, group: str, show_all: bool) -> tuple[list[
     return shown, len(rows) - len(shown)
 
 
-def moved(table: ParameterTable, parameters: Sequence[float], group: str) -> bool:
-    """Whether a slider of this group, or any where it is empty, is away from the mean head."""
-    differs = np.asarray(parameters) != table.mean
-    return bool((differs[table.columns(group)] if group else differs).any())
+def moved(
+    table: ParameterTable, parameters: Sequence[float], locked: NDArray[np.bool_], group: str
+) -> bool:
+    """Whether a slider of this group, or any where it is empty, can be reset to the mean head."""
+    differs = (np.asarray(parameters) != table.mean) & ~locked
+    return bool(differs[chosen_columns(table, "", group)].any())
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What one drawing of the panel needs again and again, read once."""
+
+    head: bpy.types.Object
+    sliders: Sliders
+    settings: bpy.types.PropertyGroup
+    parameters: Sequence[float]
+    locked: NDArray[np.bool_]
+
+    @property
+    def table(self) -> ParameterTable:
+        """The parameters of the head's model."""
+        return self.sliders.model.table
 
 
 def shown_figure(sliders: Sliders, name: str) -> SliderInfluence | None:
@@ -75,6 +98,7 @@ class FACEGEN_PT_head(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"
+    bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what there is for the active object."""
@@ -98,16 +122,8 @@ class FACEGEN_PT_head(bpy.types.Panel):
             _draw_message(layout, hindrance)
             return
         _draw_influence(layout, sliders, settings.slider)
-        row = layout.row(align=True)
-        row.prop(settings, "search", text="", icon="VIEWZOOM")
-        _draw_reset(row, head, sliders, "", emboss=True)
-        if settings.search.strip():
-            rows = found(sliders.model.table, settings.search)
-            _draw_rows(layout, head, sliders, rows, settings)
-            if not rows:
-                layout.label(text="No slider of that name", icon="INFO")
-            return
-        _draw_groups(layout, head, sliders, settings)
+        table, parameters = sliders.model.table, head[PARAMETERS_KEY].to_list()
+        _draw_sliders(layout, _Shown(head, sliders, settings, parameters, locked(head, table)))
 
 
 class FACEGEN_PT_files(bpy.types.Panel):
@@ -160,61 +176,80 @@ def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> 
         lines.label(text=line)
 
 
-def _draw_groups(
-    layout: bpy.types.UILayout,
-    head: bpy.types.Object,
-    sliders: Sliders,
-    settings: bpy.types.PropertyGroup,
-) -> None:
-    table = sliders.model.table
-    for number, group in enumerate(table.groups):
-        identifier = f"FACEGEN_{sliders.model.name}_{group}"
+def _draw_sliders(layout: bpy.types.UILayout, shown: _Shown) -> None:
+    """The search, and the sliders that it finds or all of them in their groups."""
+    row = layout.row(align=True)
+    row.prop(shown.settings, "search", text="", icon="VIEWZOOM")
+    _draw_lock(row, shown, "", emboss=True)
+    _draw_reset(row, shown, "", emboss=True)
+    if not shown.settings.search.strip():
+        _draw_groups(layout, shown)
+        return
+    rows = found(shown.table, shown.settings.search)
+    _draw_rows(layout, shown, rows)
+    if not rows:
+        layout.label(text="No slider of that name", icon="INFO")
+
+
+def _draw_groups(layout: bpy.types.UILayout, shown: _Shown) -> None:
+    settings = shown.settings
+    for number, group in enumerate(shown.table.groups):
+        identifier = f"FACEGEN_{shown.sliders.model.name}_{group}"
         header, body = layout.panel(identifier, default_closed=number > 0)
         header.label(text=group.replace("_", " ").capitalize())
-        _draw_reset(header, head, sliders, group)
+        _draw_lock(header, shown, group)
+        _draw_reset(header, shown, group)
         if body is None:
             continue
-        rows, more = group_rows(table, group, settings.show_all)
-        _draw_rows(body, head, sliders, rows, settings)
+        rows, more = group_rows(shown.table, group, settings.show_all)
+        _draw_rows(body, shown, rows)
         if more or (settings.show_all and len(rows) > FIRST):
             text = f"Show {more} More" if more else "Show Fewer"
             body.prop(settings, "show_all", text=text, toggle=True)
 
 
+def _draw_lock(layout: bpy.types.UILayout, shown: _Shown, group: str, emboss: bool = False) -> None:
+    """The padlock of a group, or of all sliders: closed where all of them are locked."""
+    closed = shown.locked[chosen_columns(shown.table, "", group)].all()
+    _draw_padlock(layout, bool(closed), emboss).group = group
+
+
+def _draw_padlock(layout: bpy.types.UILayout, closed: bool, emboss: bool) -> Any:
+    icon = "LOCKED" if closed else "UNLOCKED"
+    return layout.operator("facegen.toggle_lock", text="", icon=icon, emboss=emboss)
+
+
 def _draw_reset(
-    layout: bpy.types.UILayout,
-    head: bpy.types.Object,
-    sliders: Sliders,
-    group: str,
-    emboss: bool = False,
+    layout: bpy.types.UILayout, shown: _Shown, group: str, emboss: bool = False
 ) -> None:
     """A reset button, grey where there is nothing to reset: it tells what has been moved."""
     row = layout.row(align=True)
-    row.enabled = moved(sliders.model.table, head[PARAMETERS_KEY].to_list(), group)
+    row.enabled = moved(shown.table, shown.parameters, shown.locked, group)
     row.operator("facegen.reset_sliders", text="", icon="LOOP_BACK", emboss=emboss).group = group
 
 
-def _draw_rows(
-    layout: bpy.types.UILayout,
-    head: bpy.types.Object,
-    sliders: Sliders,
-    parameters: Sequence[Parameter],
-    settings: bpy.types.PropertyGroup,
-) -> None:
-    values = sliders_of(head)
-    figures = sliders.influence
+def _draw_rows(layout: bpy.types.UILayout, shown: _Shown, parameters: Sequence[Parameter]) -> None:
+    values = sliders_of(shown.head)
     column = layout.column(align=True)
     for parameter in parameters:
         row = column.row(align=True)
-        row.prop(values, parameter.name, slider=True)
-        if figures is None:
-            continue
-        if figures.slider(parameter.name) is None:
-            row.label(text="", icon="BLANK1")  # so that all sliders are equally long
-            continue
-        chosen = settings.slider == parameter.name
-        show = row.operator("facegen.show_slider", text="", icon="QUESTION", depress=chosen)
-        show.name = parameter.name
+        closed = bool(shown.locked[shown.table.index(parameter.name)])
+        slider = row.row(align=True)
+        slider.active = not closed  # grey, but it can be moved by hand and keyframed
+        slider.prop(values, parameter.name, slider=True)
+        _draw_padlock(row, closed, emboss=True).name = parameter.name
+        _draw_figure_button(row, shown, parameter.name)
+
+
+def _draw_figure_button(row: bpy.types.UILayout, shown: _Shown, name: str) -> None:
+    figures = shown.sliders.influence
+    if figures is None:
+        return
+    if figures.slider(name) is None:
+        row.label(text="", icon="BLANK1")  # so that all sliders are equally long
+        return
+    chosen = shown.settings.slider == name
+    row.operator("facegen.show_slider", text="", icon="QUESTION", depress=chosen).name = name
 
 
 CLASSES = (FACEGEN_PT_head, FACEGEN_PT_files)

@@ -6,22 +6,34 @@ from __future__ import annotations
 import bpy
 import numpy as np
 from bpy.props import StringProperty
+from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
+from ..heads.parameters import FloatArray, IntArray, ParameterTable
+from ..scene import locks
 from ..scene.head_object import MODEL_KEY
 from .head_operator import HeadOperator, active_head
 from .properties import adopt_heads, choose_slider, missing_model
 
 
-def reset(model: HeadModel, parameters: FloatArray, group: str) -> FloatArray:
-    """Parameters (P,) with one group, or all where ``group`` is empty, at the model's mean."""
-    table = model.table
-    columns = table.columns(group) if group else np.arange(len(table))
-    values = parameters.copy()
-    values[columns] = table.mean[columns]
-    return values
+def chosen_columns(table: ParameterTable, name: str, group: str) -> IntArray:
+    """Columns of one parameter, else of one group, else of all; UserError if there is none."""
+    if name:
+        return np.array([table.index(name)])
+    if not group:
+        return np.arange(len(table))
+    if group not in table.groups:
+        raise UserError(f"unknown group {group!r}; choose from {', '.join(table.groups)}")
+    return table.columns(group)
+
+
+def reset(
+    table: ParameterTable, parameters: FloatArray, locked: NDArray[np.bool_], group: str
+) -> FloatArray:
+    """Parameters (P,) with those of a group, or all, at their mean, but for locked ones (P,)."""
+    chosen = np.zeros(len(table), np.bool_)
+    chosen[chosen_columns(table, "", group)] = True
+    return np.where(chosen & ~locked, table.mean, parameters)
 
 
 def _active_model(context: bpy.types.Context) -> str:
@@ -31,7 +43,7 @@ def _active_model(context: bpy.types.Context) -> str:
 
 
 class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
-    """Set the sliders of one group, or all, back to the mean head"""
+    """Set the sliders of one group, or all, back to the mean head; locked ones stay"""
 
     bl_idname = "facegen.reset_sliders"
     bl_label = "Reset Sliders"
@@ -42,7 +54,29 @@ class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> None:
         """Reset them."""
         head = self.head(context)
-        head.move_to(reset(head.model, head.parameters, self.group))
+        table = head.model.table
+        kept = locks.locked(head.mesh_object, table)
+        head.move_to(reset(table, head.parameters, kept, self.group))
+
+
+class FACEGEN_OT_toggle_lock(HeadOperator, bpy.types.Operator):
+    """Lock: sampling and resetting leave this alone, you can still move it. Again to unlock"""
+
+    bl_idname = "facegen.toggle_lock"
+    bl_label = "Lock Sliders"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Slider", description="Empty: its group")  # type: ignore[valid-type]
+    group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Lock them all, or unlock them if all are locked."""
+        head = self.head(context)
+        table = head.model.table
+        columns = chosen_columns(table, self.name, self.group)
+        all_locked = locks.locked(head.mesh_object, table)[columns].all()
+        names = [table.names[column] for column in columns]
+        locks.set_locked(head.mesh_object, names, not all_locked)
 
 
 class FACEGEN_OT_show_slider(HeadOperator, bpy.types.Operator):
@@ -102,6 +136,7 @@ class FACEGEN_OT_choose_flame_file(bpy.types.Operator):
 
 CLASSES = (
     FACEGEN_OT_reset_sliders,
+    FACEGEN_OT_toggle_lock,
     FACEGEN_OT_show_slider,
     FACEGEN_OT_load_sliders,
     FACEGEN_OT_choose_flame_file,

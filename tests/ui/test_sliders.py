@@ -483,13 +483,13 @@ def test_only_what_was_moved_can_be_reset() -> None:
     head = add_head()
     table = load_head_model("anny").table
     sliders(head).age = 0.9
-    parameters = head[PARAMETERS_KEY].to_list()
-    assert head_panel.moved(table, parameters, "") and head_panel.moved(
-        table, parameters, "phenotype"
-    )
-    assert not head_panel.moved(table, parameters, "expression")
+    parameters, none = head[PARAMETERS_KEY].to_list(), np.zeros(len(table), np.bool_)
+    assert head_panel.moved(table, parameters, none, "")
+    assert head_panel.moved(table, parameters, none, "phenotype")
+    assert not head_panel.moved(table, parameters, none, "expression")
+    assert not head_panel.moved(table, parameters, ~none, "")
     bpy.ops.facegen.reset_sliders()
-    assert not head_panel.moved(table, head[PARAMETERS_KEY].to_list(), "")
+    assert not head_panel.moved(table, head[PARAMETERS_KEY].to_list(), none, "")
 
 
 def test_the_files_panel_offers_both_directions() -> None:
