@@ -19,11 +19,13 @@ from .appearance import Appearance, appearance
 from .appearance_parameters import draw_appearance, masculinity
 from .correspondence import SurfacePoints
 from .parameters import FloatArray, Parameter, ParameterTable
+from .rig import Rig, at_rest
 from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .strands import HairStyle, StrandSet
 from .surface import Surface
 
 PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
+_JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 _ANCESTRIES = ("african", "asian", "caucasian")
 # Each phenotype runs through its variations, which lie evenly between these ends.
 _VARIATIONS: dict[str, tuple[float, tuple[str, ...]]] = {
@@ -131,6 +133,18 @@ class AnnyHead:
         joints = self._rest_joints(self._coefficients(rows))
         posed = posed_joints(self._transforms(joints, rows[:, self._pose]), joints)
         return (posed - joints[:, :1]).astype(np.float32)
+
+    def rig(self, parameters: FloatArray) -> Rig:
+        """Joints, skinning weights and pose of one head (P,)."""
+        turns = np.zeros((len(self._parents), 3))  # the root never turns
+        turns[1:] = parameters[self._pose].reshape(-1, 3)
+        return Rig(
+            names=_JOINT_NAMES,
+            parents=tuple(self._parents),
+            joints=self.joints(at_rest(self.table, parameters))[0].astype(np.float64),
+            turns=turns,
+            weights=self.weights,
+        )
 
     def _rest_joints(self, coefficients: FloatArray) -> FloatArray:
         moved = (coefficients @ self._joint_shapes).reshape(len(coefficients), -1, 3)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .strands import BEARD_RANGE, RECESSION
+from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
 
 RGB = NDArray[np.float64]
@@ -153,3 +153,10 @@ def _shade_under_hair(
     for amount, colour in layers:
         skin = skin + amount[:, None] * (colour - skin)
     return skin
+
+
+def strand_colours(strands: StrandSet, look: Appearance) -> NDArray[np.float32]:
+    """The colour (S, 4) of each strand: hair or brow, some lighter and some darker; alpha 1."""
+    shade = np.clip(1.0 + 0.25 * strands.jitter[:, 1:2], 0.5, 1.6)
+    colour = np.where((strands.region == BROW)[:, None], look.brow, look.hair) * shade
+    return np.concatenate([colour, np.ones((len(colour), 1))], axis=1).astype(np.float32)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .appearance import Appearance
 from .parameters import FloatArray, ParameterTable
+from .rig import Rig
 from .strands import HairStyle, StrandSet
 from .surface import Surface
 
@@ -35,6 +36,10 @@ class HeadModel(Protocol):
 
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
+        ...
+
+    def rig(self, parameters: FloatArray) -> Rig:
+        """Joints, skinning weights and pose of one head (P,)."""
         ...
 
     def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:

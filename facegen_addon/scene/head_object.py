@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..heads.appearance import Appearance
+from ..heads.appearance import Appearance, strand_colours
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
 from ..heads.incremental import IncrementalHead
 from ..heads.parameters import FloatArray
-from ..heads.strands import BROW, POINTS, HairStyle, grow
+from ..heads.strands import POINTS, HairStyle, grow
 from . import look
 
 ID_KEY = "facegen_id"
@@ -197,12 +197,8 @@ class HeadObject:
     def _write_hair_colours(self, appearance: Appearance) -> None:
         if self.hair_object is None:
             return
-        model, hair = self.model, self.hair_object.data
-        shade = 1.0 + 0.25 * model.strands.jitter[:, 1:2]
-        colour = np.where(
-            (model.strands.region == BROW)[:, None], appearance.brow, appearance.hair
-        ) * np.clip(shade, 0.5, 1.6)
-        rgba = np.concatenate([colour, np.ones((len(colour), 1))], axis=1).astype(np.float32)
+        hair = self.hair_object.data
+        rgba = strand_colours(self.model.strands, appearance)
         hair.attributes[look.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
         # What the viewport and Workbench show of strands.

@@ -16,10 +16,11 @@ from ..appearance_parameters import (
     masculinity,
 )
 from ..parameters import FloatArray, Parameter, ParameterTable
+from ..rig import Rig, at_rest
 from ..strands import HairStyle, StrandSet
 from ..surface import Surface
 from .dressing import Dressing, to_house
-from .file import FlameArrays
+from .file import JOINT_NAMES, FlameArrays
 from .model import LIMITS, POSES, Flame, FlameMesh, FlameParameters
 
 GUIDED_COMPONENTS = 100
@@ -68,6 +69,18 @@ class FlameHead:
     def placed(self, mesh: FlameMesh) -> NDArray[np.float32]:
         """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
         return to_house(mesh.vertices - mesh.joints[:, :1])
+
+    def rig(self, parameters: FloatArray) -> Rig:
+        """Joints, skinning weights and pose of one head (P,); pose correctives are left out."""
+        rest = self.flame.forward(self.to_flame(at_rest(self.table, parameters)))
+        arrays, joints = self.flame.arrays, rest.joints[0].astype(np.float64)
+        return Rig(
+            names=JOINT_NAMES,
+            parents=tuple(arrays.parents),
+            joints=to_house(joints - joints[0]),
+            turns=to_house(self.to_flame(parameters).pose[0]),
+            weights=arrays.weights,
+        )
 
     def to_flame(self, parameters: FloatArray) -> FlameParameters:
         """Sliders (N, P) -> FLAME's own parameters; there is no translation."""

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One head's skeleton, for programs that pose by linear blend skinning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parameters import FloatArray, ParameterTable
+from .skinning import blend_skin, joint_transforms, rotation_matrices
+
+INFLUENCES = 4
+"""Joints that a vertex follows at most: what games and glTF readers can do."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """J joints in the place of the model's ``forward``: metres, Z up, the face looks along -Y.
+
+    names and parents (J), parents first, the root's is -1; joints (J, 3) of the head without pose;
+    turns (J, 3): the head's pose, axis-angle in radians about the axes of the whole; weights
+    (V, J), rows sum to 1.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    joints: FloatArray
+    turns: FloatArray
+    weights: FloatArray
+
+    def posed(self, rest: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Vertices at rest (V, 3) -> posed (V, 3) by linear blend skinning alone."""
+        turns = rotation_matrices(self.turns)[None]
+        (transforms,) = joint_transforms(turns, self.joints[None], self.parents)
+        return blend_skin(rest.T.astype(np.float64), transforms, self.weights.T).T
+
+
+def at_rest(table: ParameterTable, parameters: FloatArray) -> FloatArray:
+    """Parameters (..., P) with every joint unturned: those in radians are the pose."""
+    is_pose = np.array([parameter.unit == "rad" for parameter in table.parameters])
+    return np.where(is_pose, 0.0, parameters)
+
+
+def strongest(weights: FloatArray, count: int = INFLUENCES) -> FloatArray:
+    """Weights (V, J) with the ``count`` largest of each row kept; rows sum to 1."""
+    ranks = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1, kind="stable")
+    kept = np.where(ranks < count, weights, 0.0)
+    kept_share: FloatArray = kept / kept.sum(1, keepdims=True)
+    return kept_share
