@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads measured and corrected, with a made-up F and once with the real one."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+import pytest
+
+from facegen_addon.errors import RejectedSample, UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.latent.sphere import cosine_distance, normalise
+from facegen_addon.mapping.encoder import Encoder, same_face_threshold
+from facegen_addon.scene import latents, locks, measure
+from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.latents import Latents
+from facegen_addon.scene.measure import Outcome, Work
+
+MODEL = load_head_model("anny")
+TABLE = MODEL.table
+WEIGHT = TABLE.index("weight")
+E = np.eye(512, dtype=np.float32)
+
+
+def add_head(name: str, model: str = "anny") -> HeadObject:
+    head = HeadObject.create(load_head_model(model), bpy.context.collection, subdivision=0)
+    head.mesh_object.name = name
+    return head
+
+
+def turned(radians: float, towards: int = 1) -> np.ndarray:
+    return (np.cos(radians) * E[0] + np.sin(radians) * E[towards]).astype(np.float32)
+
+
+def fake(embed: Callable[[np.ndarray], np.ndarray]) -> measure.OpenForward:
+    @contextmanager
+    def open_forward(_: object) -> Iterator[measure.Forward]:
+        yield embed
+
+    return open_forward
+
+
+def by_weight(parameters: np.ndarray) -> np.ndarray:
+    """F that turns with one slider: from E[0] by as many radians as its value."""
+    return turned(float(parameters[WEIGHT]))
+
+
+def heavy(weight: float) -> measure.LoadBackward:
+    """B that answers every latent with the mean head, but for one slider."""
+    answer = TABLE.default()
+    answer[WEIGHT] = weight
+    return lambda model: lambda latent: answer.copy()
+
+
+def finish(work: Work) -> list[Outcome]:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def test_measuring_keeps_what_was_requested_and_adds_what_came_back() -> None:
+    heads = [add_head("A"), add_head("B")]
+    latents.store(heads[0].mesh_object, Latents(requested=E[0]))
+    weight = heads[0].parameters[WEIGHT]
+    outcomes = finish(measure.measure([h.head_id for h in heads], fake(by_weight)))
+    known = [latents.read(head.mesh_object) for head in heads]
+    np.testing.assert_allclose(known[0].achieved, turned(weight), atol=1e-6)
+    np.testing.assert_allclose(known[0].requested, E[0])
+    assert known[1].requested is None and known[1].achieved is not None
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    assert by_name["A"].before is None
+    assert by_name["A"].after == pytest.approx(1 - np.cos(weight), abs=1e-6)
+    assert by_name["B"].after is None and not by_name["B"].problem
+
+
+def test_nothing_changes_before_the_last_head_is_done() -> None:
+    heads = [add_head("A"), add_head("B")]
+    work = measure.measure([h.head_id for h in heads], fake(by_weight))
+    assert [next(work), next(work)] == [1, 2]
+    work.close()
+    assert [latents.read(head.mesh_object) for head in heads] == [Latents(), Latents()]
+
+
+def test_each_model_is_opened_once() -> None:
+    opened = []
+
+    @contextmanager
+    def open_forward(model: object) -> Iterator[measure.Forward]:
+        opened.append(model.name)  # type: ignore[attr-defined]
+        yield lambda parameters: E[0]
+        opened.append("closed")
+
+    kinds = ("anny", "open_flame", "anny")
+    ids = [add_head(str(i), kind).head_id for i, kind in enumerate(kinds)]
+    finish(measure.measure(ids, open_forward))
+    assert opened == ["anny", "closed", "open_flame", "closed"]
+
+
+def test_a_head_that_shows_no_face_is_named_and_the_others_are_measured() -> None:
+    heads = [add_head("Turned"), add_head("Straight")]
+    parameters = heads[0].parameters
+    parameters[WEIGHT] = 0.9
+    heads[0].set_parameters(parameters)
+
+    def embed(parameters: np.ndarray) -> np.ndarray:
+        if parameters[WEIGHT] == 0.9:
+            raise RejectedSample("the head does not show its face")
+        return E[0]
+
+    outcomes = finish(measure.measure([h.head_id for h in heads], fake(embed)))
+    assert {o.name: o.problem for o in outcomes} == {
+        "Turned": "the head does not show its face",
+        "Straight": "",
+    }
+    assert latents.read(heads[0].mesh_object).achieved is None
+    assert latents.read(heads[1].mesh_object).achieved is not None
+
+
+def test_a_head_that_moves_meanwhile_is_not_given_anothers_latent() -> None:
+    head = add_head("A")
+    work = measure.measure([head.head_id], fake(by_weight))
+    next(work)
+    parameters = head.parameters
+    parameters[WEIGHT] = 0.9
+    head.set_parameters(parameters)
+    (outcome,) = finish(work)
+    assert "it moved meanwhile" in outcome.problem
+    assert latents.read(head.mesh_object) == Latents()
+
+
+def corrected(head: HeadObject, weight: float) -> Outcome:
+    (outcome,) = finish(measure.correct([head.head_id], fake(by_weight), heavy(weight)))
+    return outcome
+
+
+def test_a_correction_that_is_nearer_moves_the_head_and_keeps_where_it_began() -> None:
+    head = add_head("A")
+    began = by_weight(head.parameters)
+    latents.store(head.mesh_object, Latents(requested=E[0], achieved=began))
+    outcome = corrected(head, 0.1)
+    known = latents.read(head.mesh_object)
+    assert head.parameters[WEIGHT] == pytest.approx(0.1)
+    np.testing.assert_allclose(known.achieved, turned(0.1), atol=1e-6)
+    np.testing.assert_allclose(known.before, began, atol=1e-6)
+    assert outcome.improved
+    assert outcome.before == pytest.approx(cosine_distance(E[0], began), abs=1e-6)
+    assert corrected(head, 0.05).improved
+    np.testing.assert_allclose(latents.read(head.mesh_object).before, began, atol=1e-6)
+
+
+def test_the_shift_never_grows() -> None:
+    head = add_head("A")
+    latents.store(head.mesh_object, Latents(requested=E[0]))
+    parameters = head.parameters
+    outcome = corrected(head, 0.9)
+    known = latents.read(head.mesh_object)
+    assert not outcome.improved and not outcome.problem
+    np.testing.assert_array_equal(head.parameters, parameters)
+    np.testing.assert_allclose(known.achieved, by_weight(parameters), atol=1e-6)
+    assert known.before is None
+
+
+def test_expression_pose_and_locked_sliders_stay() -> None:
+    head = add_head("A")
+    parameters = head.parameters
+    parameters[TABLE.index("jawOpen")] = 0.4
+    parameters[TABLE.index("age")] = 0.8
+    head.set_parameters(parameters)
+    locks.set_locked(head.mesh_object, ["age"], True)
+    latents.store(head.mesh_object, Latents(requested=E[0]))
+    assert corrected(head, 0.1).improved
+    expected = TABLE.default()
+    for name in ("jawOpen", "age"):
+        expected[TABLE.index(name)] = parameters[TABLE.index(name)]
+    expected[WEIGHT] = 0.1
+    np.testing.assert_allclose(head.parameters, expected)
+
+
+def test_a_head_without_a_request_is_left_alone() -> None:
+    head = add_head("A")
+    outcome = corrected(head, 0.1)
+    assert "no latent was asked for" in outcome.problem
+    np.testing.assert_array_equal(head.parameters, TABLE.default())
+
+
+def test_a_locked_slider_alone_keeps_the_head() -> None:
+    head = add_head("A")
+    locks.set_locked(head.mesh_object, ["weight"], True)
+    latents.store(head.mesh_object, Latents(requested=E[0]))
+    assert not corrected(head, 0.1).improved
+
+
+def test_neighbours_are_the_nearest_and_the_farthest_of_the_measured() -> None:
+    objects = [add_head(name).mesh_object for name in ("Own", "Twin", "Middle", "Far", "Unknown")]
+    for mesh_object, radians in zip(objects, (0.0, 0.3, 1.2, 2.0), strict=False):
+        latents.store(mesh_object, Latents(achieved=turned(radians)))
+    near, far = measure.neighbours(objects[0], bpy.context.scene.objects)
+    assert (near.name, far.name) == ("Twin", "Far")
+    assert near.distance == pytest.approx(1 - np.cos(0.3), abs=1e-6)
+    assert near.same_face and not far.same_face
+    assert 1 - np.cos(0.3) < same_face_threshold() < 1 - np.cos(1.2)
+    assert measure.neighbours(objects[4], bpy.context.scene.objects) is None
+    assert measure.neighbours(objects[0], objects[:1]) is None
+
+
+def test_at_rest_is_neutral_in_expression_and_pose_only() -> None:
+    parameters = TABLE.default()
+    parameters[WEIGHT] = 0.9
+    assert measure.at_rest(TABLE, parameters)
+    parameters[TABLE.index("jawOpen")] = 0.1
+    assert not measure.at_rest(TABLE, parameters)
+
+
+def test_the_real_f_sees_the_same_head_as_the_same_and_cleans_up() -> None:
+    try:
+        Encoder.load()
+    except UserError as missing:
+        pytest.skip(str(missing))
+    head, twin, other = add_head("A"), add_head("Twin"), add_head("Other")
+    parameters = MODEL.sample_prior(np.random.default_rng(5), 1)[0]
+    other.set_parameters(parameters)
+    scenes, objects = len(bpy.data.scenes), len(bpy.data.objects)
+    ids = [head.head_id, twin.head_id, other.head_id]
+    outcomes = finish(measure.measure(ids, measure.rendered_forward("CPU")))
+    assert len(outcomes) == 3
+    assert (len(bpy.data.scenes), len(bpy.data.objects)) == (scenes, objects)
+    near, far = measure.neighbours(head.mesh_object, bpy.context.scene.objects)
+    assert (near.name, far.name) == ("Twin", "Other")
+    assert near.distance == pytest.approx(0.0, abs=1e-5)
+    assert far.distance > 0.1
+    achieved = latents.read(other.mesh_object).achieved
+    np.testing.assert_allclose(achieved, normalise(achieved), atol=1e-5)
