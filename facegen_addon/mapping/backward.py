@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -98,12 +98,15 @@ class TrustRegion:
         low, high: (G,) ranges of the guided parameters; both contain the mean, 0.
         balls: (columns, largest root mean square) of each bounded group, the whole head last.
         precision: (G, G) inverse correlations of the prior.
+        held, held_values: (H,) columns that stay at these values, inside the bounds or not.
     """
 
     low: FloatArray
     high: FloatArray
     balls: tuple[tuple[NDArray[np.intp], float], ...]
     precision: FloatArray
+    held: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    held_values: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
     def of(
@@ -126,16 +129,42 @@ class TrustRegion:
         balls.append((np.arange(len(low)), settings.overall_rms))
         return cls(low, high, tuple(balls), np.asarray(precision, np.float32))
 
+    def holding(self, held: NDArray[np.bool_], z: np.ndarray) -> TrustRegion:
+        """This region with columns `held` (G,) kept at their values in z (G,).
+
+        The bounds of the groups are those of the other columns: what is held uses up none of them.
+        """
+        balls = [(columns[~held[columns]], bound) for columns, bound in self.balls]
+        return replace(
+            self,
+            balls=tuple(ball for ball in balls if len(ball[0])),
+            held=np.flatnonzero(held),
+            held_values=np.asarray(z, np.float32)[held],
+        )
+
+    def widened(self, heads: np.ndarray) -> TrustRegion:
+        """This region with its groups' bounds as wide as those of any of the heads z (N, G)."""
+        sizes = [np.sqrt(np.mean(heads[:, columns] ** 2, axis=1)) for columns, _ in self.balls]
+        return replace(
+            self,
+            balls=tuple(
+                (columns, max(bound, float(size.max())))
+                for (columns, bound), size in zip(self.balls, sizes, strict=True)
+            ),
+        )
+
     def project(self, z: np.ndarray) -> FloatArray:
         """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
 
-        Each step shrinks towards the mean only, so none leaves what an earlier one ensured.
+        Each step shrinks towards the mean only, so none leaves what an earlier one ensured. What
+        is held is set last.
         """
         inside = np.clip(np.asarray(z, np.float32), self.low, self.high)
         for columns, bound in self.balls:
             part = inside[:, columns]
             size = np.sqrt(np.mean(part**2, axis=1, keepdims=True))
             inside[:, columns] = part * np.minimum(1.0, bound / np.maximum(size, 1e-9))
+        inside[:, self.held] = self.held_values
         return inside
 
 
@@ -300,17 +329,25 @@ class BackwardMapping:
         return self.table.from_standardised(self.standardised(latents, grade, progress))
 
     def standardised(
-        self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
+        self,
+        latents: ArrayLike,
+        grade: Grade = "refined",
+        progress: Progress | None = None,
+        region: TrustRegion | None = None,
     ) -> FloatArray:
-        """As `parameters`, but the guided ones in standard units: z (N, G), in the region."""
+        """As `parameters`, but the guided ones in standard units: z (N, G).
+
+        They lie in `region`, the mapping's own by default.
+        """
         if grade not in GRADES:
             raise UserError(f"unknown grade {grade!r}: choose one of {', '.join(GRADES)}")
         wanted = checked_latents(latents)
         port = self.network.get_inputs()[0].name
-        z = self.region.project(self.network.run(None, {port: wanted})[0])
+        region = region or self.region
+        z = region.project(self.network.run(None, {port: wanted})[0])
         if grade == "direct":
             return z
-        return invert(self.ensemble, wanted, z, self.region, self.settings, progress=progress)
+        return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)
 
     def predicted(self, z: np.ndarray) -> FloatArray:
         """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""

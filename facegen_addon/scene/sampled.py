@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drawn head taken over by a head of the scene, with all that is known of it."""
+
+from __future__ import annotations
+
+from ..mapping.sampling import Sampled
+from . import history
+from .head_object import HeadObject
+from .latents import SEED_KEY, Latents, store
+
+
+def apply(head: HeadObject, sampled: Sampled, label: str, seed: int) -> None:
+    """Give the head these parameters, its requested latent and seed, and a step of history."""
+    history.before_change(head)
+    head.set_parameters(sampled.parameters)
+    head.mesh_object[SEED_KEY] = seed
+    store(head.mesh_object, Latents(requested=sampled.requested))
+    history.record(head, label)
