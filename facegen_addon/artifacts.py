@@ -68,10 +68,11 @@ class Artifact:
     def remedy(self) -> str:
         """What the user does when the file is missing or damaged."""
         recipe = self.facts["recipe"]
-        if self.path.is_relative_to(_user_models()):
+        if _is_built(self.facts):
+            by = f"by models/recipes/{recipe}"
+            return f"`make demo` builds it, {by}; in Blender, FaceGen's preferences do"
+        if self.path.is_relative_to(user_models()):
             return f"remake it with `make models MODEL=FILE` ({recipe})"
-        if self.facts["file"].startswith(BUILT_FOLDER + "/"):
-            return f"`make demo` builds it, by models/recipes/{recipe}"
         return f"restore it with `git checkout models`, or remake it with `make models` ({recipe})"
 
     def read(self) -> bytes:
@@ -96,13 +97,14 @@ def models_directory() -> Path:
     return Path(override) if override else Path(__file__).resolve().parents[1] / "models"
 
 
-def _user_models() -> Path:
+def user_models() -> Path:
+    """Where artifacts of the user's own lie, and FaceNet where the add-on built it."""
     return user_folder() / "models"
 
 
 def models_folder(model: str) -> Path:
     """Where the artifacts of one head model lie: those of a user's own file with the user."""
-    return _user_models() if model.startswith(USER_MODEL_PREFIX) else models_directory()
+    return user_models() if model.startswith(USER_MODEL_PREFIX) else models_directory()
 
 
 def index_path(path: Path) -> Path:
@@ -110,7 +112,7 @@ def index_path(path: Path) -> Path:
 
     Symbolic links are followed.
     """
-    for folder in (models_directory(), _user_models()):
+    for folder in (models_directory(), user_models()):
         if path.resolve().is_relative_to(folder.resolve()):
             return folder / "index.json"
     raise UserError(f"{path} does not lie below {models_directory()}: write the artifact there")
@@ -145,7 +147,7 @@ def artifact(name: str) -> Artifact:
     UserError that lists the names there are if it is unknown.
     """
     index, folder = read_index(), models_directory()
-    own = _user_models() / "index.json"
+    own = user_models() / "index.json"
     if name not in index and own.exists():
         index, folder = {**index, **read_index_file(own)}, own.parent
     if name not in index and USER_MODEL_PREFIX in name:
@@ -163,7 +165,15 @@ def artifact(name: str) -> Artifact:
             f"models/index.json: {name!r} lacks {', '.join(sorted(missing))}: register it again"
             " with models/recipes/register.py"
         )
-    return Artifact(name, folder / entry["file"], entry["sha256"], entry)
+    path = folder / entry["file"]
+    if _is_built(entry) and not path.exists() and (user_models() / entry["file"]).exists():
+        path = user_models() / entry["file"]
+    return Artifact(name, path, entry["sha256"], entry)
+
+
+def _is_built(entry: dict[str, Any]) -> bool:
+    """Whether each user builds this artifact: with the project, else in their own folder."""
+    return bool(entry["file"].startswith(BUILT_FOLDER + "/"))
 
 
 def artifact_path(name: str) -> Path:

@@ -32,9 +32,17 @@ class Rig:
 
     def posed(self, rest: NDArray[np.floating]) -> NDArray[np.float64]:
         """Vertices at rest (V, 3) -> posed (V, 3) by linear blend skinning alone."""
+        return blend_skin(rest.T.astype(np.float64), self._transforms(), self.weights.T).T
+
+    def unposed(self, posed: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The inverse of ``posed``."""
+        blended = np.tensordot(self.weights, self._transforms(), 1)
+        shifted = posed - blended[..., 3]
+        return np.linalg.solve(blended[..., :3], shifted[..., None])[..., 0]
+
+    def _transforms(self) -> FloatArray:
         turns = rotation_matrices(self.turns)[None]
-        (transforms,) = joint_transforms(turns, self.joints[None], self.parents)
-        return blend_skin(rest.T.astype(np.float64), transforms, self.weights.T).T
+        return joint_transforms(turns, self.joints[None], self.parents)[0]
 
 
 def at_rest(table: ParameterTable, parameters: FloatArray) -> FloatArray:

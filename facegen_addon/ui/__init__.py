@@ -16,12 +16,16 @@ from . import (
     flame_operators,
     head_panel,
     operators,
+    preference_operators,
+    preferences,
     properties,
     slider_operators,
     thumbnails,
 )
 
 _FEATURES = (
+    preferences,
+    preference_operators,
     properties,
     operators,
     flame_operators,
@@ -53,9 +57,7 @@ def unregister() -> None:
 
 def _extension_folder() -> Path | None:
     """The folder that Blender keeps for this extension; None when run from source."""
-    # ROOT.facegen_addon.ui, ROOT being the extension's package, e.g. bl_ext.user_default.facegen.
-    root = (__package__ or "").rpartition(".")[0].rpartition(".")[0]
     try:
-        return Path(bpy.utils.extension_path_user(root, create=False))
+        return Path(bpy.utils.extension_path_user(preferences.PACKAGE, create=False))
     except ValueError:
         return None

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The add-on's preferences: FaceNet, FLAME files, compute device, the user's folder."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+from bpy.props import CollectionProperty, EnumProperty, StringProperty
+
+from ..user_folder import user_folder
+from . import file_states
+from .file_states import FileState
+
+# ROOT.facegen_addon.ui, ROOT being the extension's package, e.g. bl_ext.user_default.facegen.
+PACKAGE = (__package__ or "").rpartition(".")[0].rpartition(".")[0]
+"""The extension's package; empty where facegen_addon was registered from source."""
+
+_LINE = 100  # characters that a line of the preferences holds in Blender's default window
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user prefers: device "auto" or "CPU"; FLAME files offered as models."""
+
+    device: str = "auto"
+    flame_files: tuple[Path, ...] = ()
+
+
+def of(context: bpy.types.Context) -> Settings:
+    """The user's settings; the defaults where the add-on was registered from source."""
+    preferences = stored(context)
+    if preferences is None:
+        return Settings()
+    files = (Path(bpy.path.abspath(entry.path)) for entry in preferences.flame_files)
+    return Settings(preferences.device, tuple(files))
+
+
+def flame_files() -> tuple[Path, ...]:
+    """The FLAME files that the user has listed, for the choice of models."""
+    return of(bpy.context).flame_files
+
+
+def stored(context: bpy.types.Context) -> bpy.types.AddonPreferences | None:
+    """Blender's own record of the preferences; None where registered from source."""
+    addon = context.preferences.addons.get(FACEGEN_AP_preferences.bl_idname)
+    return addon.preferences if addon is not None else None
+
+
+class FACEGEN_PG_flame_file(bpy.types.PropertyGroup):
+    """A FLAME file that the Head panel offers."""
+
+    path: StringProperty(name="Path", subtype="FILE_PATH")  # type: ignore[valid-type]
+
+
+class FACEGEN_AP_preferences(bpy.types.AddonPreferences):
+    """FaceGen's preferences."""
+
+    bl_idname = PACKAGE
+
+    device: EnumProperty(  # type: ignore[valid-type]
+        name="Compute Device",
+        description="What renders heads for measuring and checking",
+        items=(
+            ("auto", "Automatic", "The fastest device that Cycles finds"),
+            ("CPU", "CPU", "The processor, and the graphics card stays free"),
+        ),
+    )
+    flame_files: CollectionProperty(type=FACEGEN_PG_flame_file)  # type: ignore[valid-type]
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Each part with a line that says how it stands."""
+        draw_facenet(self.layout.box())
+        draw_flame_files(self.layout.box(), of(context).flame_files)
+        draw_device(self.layout.box(), self)
+        draw_folder(self.layout.box())
+
+
+def draw_facenet(layout: bpy.types.UILayout) -> None:
+    """FaceNet's file and where to get it."""
+    layout.label(text="FaceNet", icon="USER")
+    _draw_state(layout, file_states.facenet())
+    row = layout.row()
+    row.operator("facegen.locate_facenet", icon="FILE_FOLDER")
+    row.operator("facegen.build_facenet", icon="FILE_REFRESH")
+
+
+def draw_flame_files(layout: bpy.types.UILayout, files: tuple[Path, ...]) -> None:
+    """The list of FLAME files."""
+    layout.label(text="FLAME Files", icon="MESH_DATA")
+    if not files:
+        layout.label(text="None yet: heads of open_flame and anny need none", icon="INFO")
+    for index, path in enumerate(files):
+        row = layout.row()
+        row.label(text=str(path))
+        row.operator("facegen.remove_flame_file", text="", icon="X").index = index
+        _draw_state(layout, file_states.flame(path))
+    layout.row().operator("facegen.add_flame_file", icon="ADD")
+
+
+def draw_device(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferences) -> None:
+    """The choice of a device and those there are."""
+    layout.prop(preferences, "device")
+    names = file_states.devices()
+    layout.label(text=f"Cycles finds: {', '.join(names)}" if names else "Looking for devices ...")
+
+
+def draw_folder(layout: bpy.types.UILayout) -> None:
+    """The user's folder, its size, and what may go."""
+    size = file_states.folder()
+    text = f"{size.total / 1e6:.1f} MB, caches {size.caches / 1e6:.1f} MB" if size else "..."
+    layout.label(text=f"Data Folder: {text}", icon="FILE_CACHE")
+    layout.label(text=str(user_folder()))
+    row = layout.row()
+    opened = row.row()
+    opened.enabled = user_folder().is_dir()
+    opened.operator("wm.path_open", text="Open Folder").filepath = str(user_folder())
+    row.operator("facegen.clear_caches", icon="TRASH")
+    row.operator("facegen.refresh_states", icon="FILE_REFRESH")
+
+
+def _draw_state(layout: bpy.types.UILayout, state: FileState | None) -> None:
+    """A state in as many lines as it needs."""
+    if state is None:
+        layout.label(text="Reading ...", icon="SORTTIME")
+        return
+    column = layout.column(align=True)
+    icon = "CHECKMARK" if state.usable else "ERROR"
+    for number, line in enumerate(textwrap.wrap(state.text, _LINE)):
+        column.label(text=line, icon="BLANK1" if number else icon)
+
+
+def register() -> None:
+    """Register the preferences, which only an extension has."""
+    bpy.utils.register_class(FACEGEN_PG_flame_file)
+    if FACEGEN_AP_preferences.bl_idname:
+        bpy.utils.register_class(FACEGEN_AP_preferences)
+
+
+def unregister() -> None:
+    """Undo register."""
+    file_states.unregister()
+    if FACEGEN_AP_preferences.bl_idname:
+        bpy.utils.unregister_class(FACEGEN_AP_preferences)
+    bpy.utils.unregister_class(FACEGEN_PG_flame_file)
