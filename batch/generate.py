@@ -15,10 +15,11 @@ from batch.figures import HeadSet
 from batch.interruption import interruptible
 from batch.options import GenerateOptions, parse_options
 from batch.output import output_folder
-from batch.progress import ProgressBar, format_seconds
+from batch.progress import ProgressBar
 from batch.reference import load_reference
 from batch.report import RunRecord
 from batch.results import describe_versions, write_results
+from facegen_addon.durations import format_seconds
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 

@@ -5,6 +5,8 @@ import sys
 import time
 from typing import TextIO
 
+from facegen_addon.durations import format_seconds
+
 _WIDTH = 28
 _SECONDS_BETWEEN_FRAMES = 0.1
 _SECONDS_BETWEEN_LINES = 5.0
@@ -62,9 +64,3 @@ def _line(stage: str, done: float, total: float, elapsed: float) -> str:
     else:
         timing = "ETA -"
     return f"{stage:<22} {bar} {100 * share:3.0f} %  {timing}"
-
-
-def format_seconds(seconds: float) -> str:
-    """`12 s`, or `3 min 05 s` from a minute on."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -15,10 +15,14 @@ from ..user_folder import set_user_folder
 from . import (
     flame_operators,
     head_panel,
+    history,
+    jobs,
+    measuring,
     operators,
     preference_operators,
     preferences,
     properties,
+    shift_drawing,
     slider_operators,
     thumbnails,
 )
@@ -31,7 +35,11 @@ _FEATURES = (
     flame_operators,
     slider_operators,
     head_panel,
+    history,
+    measuring,
+    shift_drawing,
     thumbnails,
+    jobs,  # last, so that it is the first to be unregistered: a job that runs is stopped
 )
 
 

@@ -4,7 +4,8 @@ import io
 import pytest
 
 from batch import progress
-from batch.progress import ProgressBar, format_seconds
+from batch.progress import ProgressBar
+from facegen_addon.durations import format_seconds
 
 
 class Terminal(io.StringIO):
