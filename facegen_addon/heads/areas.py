@@ -43,7 +43,7 @@ _MODES = 8
 _VISIBLE, _STRONGEST = 2.5, 2.0
 """Root mean square motion of an area, in millimetres, that a redraw aims at, and how much more
 than the prior's own it may be for that; where the prior moves it further, it may."""
-_MOVES = 1e-4  # millimetres per standard deviation, below which a slider moves nothing
+_MOVES = 0.01  # millimetres per standard deviation; less is rounding, or nothing to be seen
 
 
 def checked_area(area: str) -> str:
@@ -86,8 +86,9 @@ def _distance(vertices: FloatArray, points: FloatArray) -> FloatArray:
 class ShapeMotion:
     """What sliders do to a mesh, near the mean head.
 
-    columns (K,): the parameters that vary and move vertices; motion (K, V, 3): millimetres that
-    each moves them per standard deviation.
+    columns (K,): the parameters that vary and move vertices; motion (K, V, 6): millimetres that
+    each moves them per standard deviation, upwards and downwards, each divided by the root of 2,
+    so that products sum to the mean of both sides: Anny's sliders move other things either way.
     """
 
     columns: IntArray
@@ -95,16 +96,20 @@ class ShapeMotion:
 
     @classmethod
     def of(cls, model: HeadModel) -> ShapeMotion:
-        """Central differences, half a standard deviation to either side, within the ranges."""
+        """Differences from the mean head by a standard deviation, within the ranges."""
         table = model.table
         varying = np.flatnonzero(table.std > 0)
         steps = np.zeros((len(varying), len(table)))
-        steps[np.arange(len(varying)), varying] = table.std[varying] / 2
-        above = np.minimum(table.mean + steps, table.maximum)
-        below = np.maximum(table.mean - steps, table.minimum)
-        widths = (above - below).sum(1) / table.std[varying]
-        moved = model.forward(above) - model.forward(below)
-        motion = 1000.0 * moved / widths[:, None, None].astype(np.float32)
+        steps[np.arange(len(varying)), varying] = table.std[varying]
+        centre = model.forward(table.default())
+        sides = []
+        for moved in (table.mean + steps, table.mean - steps):
+            rows = np.clip(moved, table.minimum, table.maximum)
+            widths = np.abs(rows - table.mean).sum(1) / table.std[varying]
+            # A side on which the range ends at the mean moves nothing.
+            scale = 1000.0 / np.sqrt(2.0) / np.where(widths > 0, widths, 1.0)
+            sides.append((model.forward(rows) - centre) * scale[:, None, None].astype(np.float32))
+        motion = np.concatenate(sides, axis=2)
         moving = np.abs(motion).max((1, 2)) > _MOVES
         return cls(varying[moving], motion[moving])
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..artifacts import artifact, load_npz, load_onnx
+from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import UserError
 from ..heads.parameters import ParameterTable
 from .surrogate import FloatArray, SurrogateEnsemble
@@ -274,6 +274,14 @@ def load_inversion(
         raise UserError(f"the surrogates of {name!r} lack {PRECISION}: run `make models`")
     region = TrustRegion.of(table, settings, arrays[PRECISION])
     return SurrogateEnsemble.from_arrays(arrays), region, settings
+
+
+def is_trained(name: str) -> bool:
+    """Whether the files of head model `name`'s mapping are there; quick, nothing is loaded."""
+    try:
+        return all(artifact_path(f"{part}_{name}").is_file() for part in ("surrogate", "backward"))
+    except UserError:
+        return False
 
 
 @dataclass(frozen=True)

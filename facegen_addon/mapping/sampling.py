@@ -146,7 +146,7 @@ class HeadSampler:
         requested = None
         if self._backward is not None:
             latents = self._backward.predicted(ends)
-            requested = geodesic(*latents, fraction).astype(np.float32)
+            requested = geodesic(latents[0], latents[1], fraction).astype(np.float32)
         if fraction in (0, 1):
             return Sampled(end if fraction else start, requested)
         if self._backward is None or requested is None:

@@ -3,16 +3,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..mapping.sampling import Sampled
 from . import history
 from .head_object import HeadObject
 from .latents import SEED_KEY, Latents, store
 
 
-def apply(head: HeadObject, sampled: Sampled, label: str, seed: int) -> None:
-    """Give the head these parameters, its requested latent and seed, and a step of history."""
+def apply(head: HeadObject, sampled: Sampled, label: str, seed: int | None) -> bool:
+    """Give the head these parameters, its requested latent and seed, and a step of history.
+
+    ``seed`` is None where nothing was drawn.
+    False, and nothing is done, where the head has these parameters already.
+    """
+    if np.array_equal(sampled.parameters, head.parameters):
+        return False
     history.before_change(head)
     head.set_parameters(sampled.parameters)
-    head.mesh_object[SEED_KEY] = seed
+    if seed is None:
+        head.mesh_object.pop(SEED_KEY, None)
+    else:
+        head.mesh_object[SEED_KEY] = seed
     store(head.mesh_object, Latents(requested=sampled.requested))
     history.record(head, label)
+    return True
