@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo test lint models evaluate bench extension test-blender clean
+.PHONY: help demo test lint models evaluate bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -58,13 +58,17 @@ bench: ## FaceGen against bare Cycles, bare ONNX Runtime and smplx, as ratios in
 	@$(PYTHON) tools/bench.py | grep ratio
 	@$(RECIPES) tools/bench_flame.py
 
-extension: ## the zip that Blender installs: dist/
+extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64: that one alone
 	@$(SET_UP) runtime
-	@$(PYTHON) tools/build_extension.py
+	@$(PYTHON) tools/build_extension.py $(if $(PLATFORM),--platform $(PLATFORM))
+
+test-bpy: ## scene, panel, batch and zip on another Blender: VERSION=4.2.23 or 5.0.1 (or 5.2.3)
+	@$(SET_UP) runtime
+	sh tools/test_bpy.sh $(VERSION)
 
 test-blender: ## generate and the panel inside a real Blender 4.3 (root and debootstrap; 8 minutes)
 	@$(SET_UP) runtime
 	sh tools/test_blender.sh
 
 clean: ## remove environments, built files and output
-	rm -rf .venv .venv-recipes .mypy_cache .pytest_cache .ruff_cache models/built dist out
+	rm -rf .venv .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out

@@ -55,8 +55,8 @@ window() {
     home="$chroot_folder/root/facegen-window"
     rm -rf "$home" out/window
     mkdir -p "$home/out" out/window
-    .venv/bin/python tools/build_extension.py
-    cp "$(ls -t dist/facegen-*.zip | head -n 1)" "$home/facegen.zip"
+    .venv/bin/python tools/build_extension.py --platform linux-x64
+    cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
     cp tools/drive_window.py "$home/"
     at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
     # Blender 4.3 crashes when an area fills the window under its splash.

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The tests that need Blender, on another version of it than .venv has: sh tools/test_bpy.sh VERSION.
+# Makes .venv-bpy-VERSION once, of requirements/bpy-VERSION.txt: 1 GB. FACEGEN_TESTS: other tests.
+set -eu
+cd "$(dirname "$0")/.."
+version=${1:-}
+requirements=requirements/bpy-$version.txt
+if [ ! -f "$requirements" ]; then
+    known=$(ls requirements/bpy-*.txt | sed "s,.*/bpy-,,; s,.txt,," | tr "\n" " ")
+    echo "test-bpy: no requirements for VERSION='$version'; give one of: $known" >&2
+    exit 2
+fi
+interpreter=$(sed -n "s/^# Needs \(python3\.[0-9]*\)\..*/\1/p" "$requirements")
+environment=.venv-bpy-$version
+python=$environment/bin/python
+if ! cmp -s "$requirements" "$environment/requirements.txt"; then
+    if ! "$interpreter" -c "" 2>/dev/null; then
+        echo "test-bpy: bpy $version needs $interpreter: install it (with its venv) and try again" >&2
+        exit 2
+    fi
+    [ -x "$python" ] || "$interpreter" -m venv "$environment"
+    "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$environment/requirements.txt"
+fi
+export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+exec "$python" -m pytest -m "not torch and not blender" -p no:cacheprovider \
+    ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/install}
