@@ -17,3 +17,11 @@ def grid_places(count: int, origin: Vector) -> list[Vector]:
         origin + Vector((number % columns * _SPACING, 0.0, -(number // columns) * _SPACING))
         for number in range(count)
     ]
+
+
+def place_between(first: Vector, second: Vector) -> Vector:
+    """Place of a head between two others (metres): half way, in front where that is too narrow."""
+    middle = (first + second) / 2
+    if (first - second).length < 2 * _SPACING:
+        middle.y -= _SPACING
+    return middle

@@ -37,6 +37,14 @@ def selected_heads(context: bpy.types.Context) -> list[HeadObject]:
     return [HeadObject.of(o) for o in sorted(found, key=lambda o: str(o.name))]
 
 
+def make_active(context: bpy.types.Context, mesh_object: bpy.types.Object) -> None:
+    """Select this object alone and make it active."""
+    for selected in context.selected_objects:
+        selected.select_set(False)
+    mesh_object.select_set(True)
+    context.view_layer.objects.active = mesh_object
+
+
 class ReportingOperator:
     """An operator whose ``run`` raises UserError or NotReached for what the user can put right.
 

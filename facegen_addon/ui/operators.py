@@ -23,6 +23,7 @@ from ..scene.variety import (
     place_heads,
     run_variety,
 )
+from .head_operator import make_active
 from .properties import suggest_models
 
 _listener: Callable[[VarietyEvent], None] | None = None
@@ -77,10 +78,7 @@ class FACEGEN_OT_add_head(bpy.types.Operator):
             return {"CANCELLED"}
         head = HeadObject.create(model, context.collection, self.subdivision)
         head.mesh_object.location = context.scene.cursor.location
-        for selected in context.selected_objects:
-            selected.select_set(False)
-        head.mesh_object.select_set(True)
-        context.view_layer.objects.active = head.mesh_object
+        make_active(context, head.mesh_object)
         return {"FINISHED"}
 
 
