@@ -70,3 +70,5 @@ def main() -> None:
 
 
 main()
+sys.stdout.flush()
+os._exit(0)  # bpy 4.2's module crashes when its process ends, even after no more than one operator
