@@ -63,8 +63,7 @@ extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64:
 	@$(PYTHON) tools/build_extension.py $(if $(PLATFORM),--platform $(PLATFORM))
 
 test-bpy: ## scene, panel, batch and zip on another Blender: VERSION=4.2.23 or 5.0.1 (or 5.2.3)
-	@$(SET_UP) runtime
-	sh tools/test_bpy.sh $(VERSION)
+	@sh tools/test_bpy.sh $(VERSION)
 
 test-blender: ## generate and the panel inside a real Blender 4.3 (root and debootstrap; 8 minutes)
 	@$(SET_UP) runtime

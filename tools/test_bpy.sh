@@ -11,18 +11,24 @@ if [ ! -f "$requirements" ]; then
     echo "test-bpy: no requirements for VERSION='$version'; give one of: $known" >&2
     exit 2
 fi
-interpreter=$(sed -n "s/^# Needs \(python3\.[0-9]*\)\..*/\1/p" "$requirements")
+needed=$(sed -n "s/^# Needs \(python3\.[0-9]*\)\..*/\1/p" "$requirements")
+interpreter=${FACEGEN_PYTHON:-$needed}
 environment=.venv-bpy-$version
 python=$environment/bin/python
 if ! cmp -s "$requirements" "$environment/requirements.txt"; then
-    if ! "$interpreter" -c "" 2>/dev/null; then
-        echo "test-bpy: bpy $version needs $interpreter: install it (with its venv) and try again" >&2
+    # A name may exist and still not run (version managers leave such stubs), so it is tried.
+    name='import sys; print("python%d.%d" % sys.version_info[:2])'
+    found=$("$interpreter" -c "$name" 2>/dev/null) || found=none
+    if [ "$found" != "$needed" ]; then
+        echo "test-bpy: bpy $version needs $needed, $interpreter is $found: install it, or name it by" \
+            "FACEGEN_PYTHON=/path/to/$needed" >&2
         exit 2
     fi
     [ -x "$python" ] || "$interpreter" -m venv "$environment"
     "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
     cp "$requirements" "$environment/requirements.txt"
 fi
+[ -f models/built/facenet.onnx ] || "$python" models/recipes/export_facenet.py
 export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 # pytest's own status: bpy 4.2's module crashes when its process ends, even after one operator.
 exec "$python" -c "import os, sys, pytest; s = pytest.main(); sys.stdout.flush(); os._exit(s)" \
