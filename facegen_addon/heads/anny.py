@@ -68,10 +68,10 @@ class AnnyHead:
         actions = self.table.columns("expression")
         self._actions = slice(actions[0], actions[-1] + 1)
         self._pose = [i for i, name in enumerate(names) if self.table.parameters[i].unit == "rad"]
-        self._shapes = self._dequantised_shapes(arrays)
+        self.shapes = self._dequantised_shapes(arrays)
         self._joint_shapes = np.concatenate(
             [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
-        ).reshape(len(self._shapes), -1)
+        ).reshape(len(self.shapes), -1)
         self._template = arrays["template"].astype(np.float64)
         self.weights = arrays["weights"].astype(np.float64)
         self._joints = arrays["joints"].astype(np.float64)
@@ -120,17 +120,21 @@ class AnnyHead:
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
-        coefficients = self._coefficients(rows)
-        count = len(rows)
-        offsets = (coefficients.astype(np.float32) @ self._shapes).reshape(count, -1, 3)
-        rest = self._template + offsets
+        coefficients = self.coefficients(rows)
+        return self.posed(rows, coefficients, coefficients.astype(np.float32) @ self.shapes)
+
+    def posed(
+        self, rows: FloatArray, coefficients: FloatArray, offsets: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, 3V)."""
+        rest = self._template + offsets.reshape(len(rows), -1, 3)
         joints = self._rest_joints(coefficients)
         return self._skin(rest, joints, rows[:, self._pose]).astype(np.float32)
 
     def joints(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> posed joints (N, 6, 3) float32, in ``forward``'s place."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
-        joints = self._rest_joints(self._coefficients(rows))
+        joints = self._rest_joints(self.coefficients(rows))
         posed = posed_joints(self._transforms(joints, rows[:, self._pose]), joints)
         return (posed - joints[:, :1]).astype(np.float32)
 
@@ -186,13 +190,18 @@ class AnnyHead:
     def _masculinity(self, parameters: FloatArray) -> float:
         return float(masculinity(np.array(self.value(parameters, "gender"))))
 
-    def _coefficients(self, rows: FloatArray) -> FloatArray:
-        """Blend shape coefficients (N, K) of parameters (N, P)."""
+    def coefficients(self, rows: FloatArray, before: FloatArray | None = None) -> FloatArray:
+        """Blend shape coefficients (N, K) of parameters (N, P).
+
+        ``before``: those of heads that differ in no phenotype, of which nothing is computed anew.
+        """
+        count = self._projection.shape[1]
+        phenotype = self._phenotype_coefficients(rows) if before is None else before[:, :count]
         local = rows[:, self._local] @ self._mixing.T
         signed = np.stack([np.maximum(local, 0.0), np.maximum(-local, 0.0)], axis=2)
         return np.concatenate(
             [
-                self._phenotype_coefficients(rows),
+                phenotype,
                 signed.reshape(len(rows), -1),
                 rows[:, self._actions],
             ],

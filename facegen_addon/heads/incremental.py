@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .anny import AnnyHead
 from .appearance import appearance
 from .flame.head import FlameHead
 from .flame.model import POSES, FlameParameters, IncrementalFlame
@@ -17,10 +18,7 @@ _MANY = 16  # components that move at once: from here on, starting anew is as qu
 
 
 class IncrementalHead:
-    """Vertices of one head of any model, by the quickest way that the model has.
-
-    Exact to the last bit, but for FLAME heads: to 1e-6 m.
-    """
+    """Vertices of one head of any model, by the quickest way that the model has: to 1e-6 m."""
 
     def __init__(self, model: HeadModel, parameters: FloatArray) -> None:
         """Begin at parameters (P,)."""
@@ -28,7 +26,11 @@ class IncrementalHead:
         self._parameters = parameters
         self._colour_names = _colour_names(model)
         self._shape_columns = _columns_without(model, self._colour_names)
-        self._flame = _IncrementalFlameHead(model) if isinstance(model, FlameHead) else None
+        self._quick: _IncrementalFlameHead | _IncrementalAnnyHead | None = None
+        if isinstance(model, FlameHead):
+            self._quick = _IncrementalFlameHead(model)
+        elif isinstance(model, AnnyHead):
+            self._quick = _IncrementalAnnyHead(model)
         self.vertices = self._computed(parameters)
 
     def move(self, parameters: FloatArray) -> bool:
@@ -46,8 +48,8 @@ class IncrementalHead:
         return any(names[column] in self._colour_names for column in np.flatnonzero(changed))
 
     def _computed(self, parameters: FloatArray) -> NDArray[np.float32]:
-        if self._flame is not None:
-            return self._flame.move(parameters)
+        if self._quick is not None:
+            return self._quick.move(parameters)
         return self._model.forward(parameters)[0]
 
 
@@ -76,6 +78,35 @@ class _IncrementalFlameHead:
         for joint, name in enumerate(POSES):
             if (new.pose[0, joint] != old.pose[0, joint]).any():
                 self._flame.set_pose(name, new.pose[0, joint])
+
+
+class _IncrementalAnnyHead:
+    """An Anny head whose blend shapes are summed up in float64, where moves leave no error."""
+
+    def __init__(self, head: AnnyHead) -> None:
+        self._head = head
+        self._phenotype = head.table.columns("phenotype")
+        self._row: FloatArray | None = None
+        self._coefficients = np.zeros((1, len(head.shapes)))
+        self._offsets = np.zeros(head.shapes.shape[1])
+
+    def move(self, parameters: FloatArray) -> NDArray[np.float32]:
+        row = parameters[None]
+        kept = self._row is not None and np.array_equal(
+            row[:, self._phenotype], self._row[:, self._phenotype]
+        )
+        wanted = self._head.coefficients(row, self._coefficients if kept else None)
+        change = (wanted - self._coefficients)[0]
+        moved = np.flatnonzero(change)
+        if len(moved) > _MANY:
+            self._offsets += change[moved].astype(np.float32) @ self._head.shapes[moved]
+        else:
+            for index in moved:
+                self._offsets += np.multiply(
+                    self._head.shapes[index], change[index], dtype=np.float64
+                )
+        self._row, self._coefficients = row, wanted
+        return self._head.posed(row, wanted, self._offsets)[0]
 
 
 def _difference(a: FlameParameters, b: FlameParameters) -> int:

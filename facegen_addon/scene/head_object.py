@@ -25,6 +25,8 @@ ID_KEY = "facegen_id"
 MODEL_KEY = "facegen_model"
 PARAMETERS_KEY = "facegen_parameters"
 HAIR_KEY = "facegen_hair_of"
+COMPLETE_KEY = "facegen_complete_for"
+"""On the data of skin and hair: the parameters that they are complete for."""
 
 
 Listener = Callable[["HeadObject"], None]
@@ -99,12 +101,17 @@ class HeadObject:
         UserError if its model cannot be loaded.
         """
         head_id = mesh_object[ID_KEY]
-        hair = next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+        hair = hair_of(mesh_object)
         if _find(ID_KEY, head_id) != mesh_object:
             mesh_object[ID_KEY] = uuid.uuid4().hex
             if hair is not None:
                 hair[HAIR_KEY] = mesh_object[ID_KEY]
         return cls(mesh_object, hair)
+
+    @property
+    def _owners(self) -> list[bpy.types.Object]:
+        """The objects of skin and, if it is there, hair."""
+        return [o for o in (self.mesh_object, self.hair_object) if o is not None]
 
     @property
     def head_id(self) -> str:
@@ -131,40 +138,68 @@ class HeadObject:
         (parameters,) = self.model.table.validate(parameters)
         vertices = self.model.forward(parameters)[0]
         appearance = self.model.appearance(parameters)
+        self._own_data()
         self._write_shape(vertices)
         _write_colours(self.mesh_object.data, appearance)
         self._write_strands(self.model.hair_style(parameters), vertices)
         self._write_hair_colours(appearance)
+        for owner in self._owners:
+            owner.data[COMPLETE_KEY] = parameters
         self._finish(parameters)
         return vertices
 
-    def move_to(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def move_to(self, parameters: FloatArray, *, complete: bool = True) -> None:
         """As ``set_parameters``, but nothing is computed anew that the last call has computed.
 
-        The same to the last bit but for FLAME heads, whose vertices agree to 1e-6 m.
+        Not ``complete``: vertices to 1e-6 m only, and strands stay behind until ``complete``.
         """
         (parameters,) = self.model.table.validate(parameters)
         live = _live.get(self.head_id)
         if live is None or not np.array_equal(live.parameters, self.parameters):
-            return self._begin_moving(parameters)
+            self._begin_moving(parameters)
+            return
+        self._own_data()
         style = self.model.hair_style(parameters)
         reshaped, restyled = live.shape.move(parameters), style != live.style
-        if reshaped:
-            self._write_shape(live.shape.vertices)
+        stays = zip(self._owners, (not reshaped, not (reshaped or restyled)), strict=False)
+        for owner in [owner for owner, same in stays if same]:
+            if _is_complete(owner, live.parameters):
+                owner.data[COMPLETE_KEY] = parameters
         # What a face says of facial hair enters the colours as it enters the style.
         if restyled or live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
             _write_colours(self.mesh_object.data, appearance)
             self._write_hair_colours(appearance)
-        if reshaped or restyled:
-            self._write_strands(style, live.shape.vertices)
+        if complete:
+            self._complete(parameters)
+        elif reshaped:
+            self._write_shape(live.shape.vertices)
         live.parameters, live.style = parameters, style
         self._finish(parameters)
-        return live.shape.vertices
 
-    def _begin_moving(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def complete(self) -> None:
+        """Bring the head to what ``set_parameters`` makes of its parameters, to the last bit."""
+        stored = self.mesh_object[PARAMETERS_KEY]
+        if not all(_is_complete(owner, stored) for owner in self._owners):
+            self._complete(self.parameters)
+            self.mesh_object.data.update()
+
+    def _complete(self, parameters: FloatArray) -> None:
+        stale = [owner for owner in self._owners if not _is_complete(owner, parameters)]
+        if not stale:
+            return
+        vertices, mesh = self.model.forward(parameters)[0], self.mesh_object.data
+        fits = len(mesh.vertices) == len(vertices) and not mesh.is_editmode
+        if self.mesh_object in stale and fits:
+            self._write_shape(vertices)
+        if self.hair_object in stale:
+            self._write_strands(self.model.hair_style(parameters), vertices)
+        for owner in stale:
+            owner.data[COMPLETE_KEY] = parameters
+
+    def _begin_moving(self, parameters: FloatArray) -> None:
         model = self.model
-        vertices = self.set_parameters(parameters)
+        self.set_parameters(parameters)
         _live[self.head_id] = _Live(
             parameters,
             IncrementalHead(model, parameters),
@@ -172,11 +207,16 @@ class HeadObject:
         )
         while len(_live) > _MAXIMUM_LIVE:
             _live.popitem(last=False)
-        return vertices
+
+    def _own_data(self) -> None:
+        """Part from a linked duplicate's mesh and hair: each head has parameters of its own."""
+        for owner in self._owners:
+            if owner.data.users - owner.data.use_fake_user > 1:
+                owner.data = owner.data.copy()
 
     def _finish(self, parameters: FloatArray) -> None:
         self.mesh_object.data.update()
-        self.mesh_object[PARAMETERS_KEY] = parameters.tolist()
+        self.mesh_object[PARAMETERS_KEY] = parameters
         for listener in tuple(_listeners):
             listener(self)
 
@@ -203,6 +243,18 @@ class HeadObject:
         hair.update_tag()
         # What the viewport and Workbench show of strands.
         self.hair_object.color = (*appearance.hair, 1.0)
+
+
+def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:
+    """The hair object of a head's mesh object; None where it has been removed."""
+    head_id = mesh_object[ID_KEY]
+    return next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+
+
+def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:
+    """Whether skin or hair is what ``set_parameters`` makes of these; files once said nothing."""
+    note = owner.data.get(COMPLETE_KEY)
+    return note is None or np.array_equal(note, parameters)
 
 
 def _find(key: str, head_id: str) -> bpy.types.Object:

@@ -26,6 +26,7 @@ from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, Parameter
 from ..mapping import influence
 from ..mapping.influence import Influence
+from ..scene import completion
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject, add_listener, remove_listener
 from . import thumbnails
 
@@ -44,6 +45,7 @@ class Sliders:
 _sliders: dict[str, Sliders] = {}
 _missing: dict[str, str] = {}
 _quiet = False
+_shows_already = False
 
 
 def sliders_name(model_name: str) -> str:
@@ -145,7 +147,9 @@ def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name
         parameters = head.parameters
         column = head.model.table.index(name)
         parameters[column] = _within(head.model, column, getattr(values, name))
-        head.move_to(parameters)
+        with _showing():
+            head.move_to(parameters, complete=not completion.waits())
+        completion.soon()
     except UserError as error:
         _logger.error("%s", error)
         return
@@ -169,6 +173,17 @@ def choose_slider(window_manager: bpy.types.WindowManager, model_name: str, name
 
 
 @contextmanager
+def _showing() -> Iterator[None]:
+    """A head moves to what its sliders show: they need not be looked through."""
+    global _shows_already
+    _shows_already = True
+    try:
+        yield
+    finally:
+        _shows_already = False
+
+
+@contextmanager
 def _quietly() -> Iterator[None]:
     """Sliders are written here without moving the head."""
     global _quiet
@@ -181,6 +196,8 @@ def _quietly() -> Iterator[None]:
 
 def show_parameters(head: HeadObject) -> None:
     """Have the sliders of a head show its parameters."""
+    if _shows_already:
+        return
     ensure_sliders(head.model)
     values = sliders_of(head.mesh_object)
     assert values is not None, "registered in the line before"
@@ -289,6 +306,7 @@ def register() -> None:
     bpy.types.WindowManager.facegen = PointerProperty(type=FACEGEN_PG_panel)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
+    completion.register()
     add_listener(show_parameters)
     # While add-ons are registered, Blender does not let them read its data.
     bpy.app.timers.register(adopt_heads, first_interval=0.0)
@@ -299,6 +317,7 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(adopt_heads):
         bpy.app.timers.unregister(adopt_heads)
     remove_listener(show_parameters)
+    completion.unregister()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
     for model_name, sliders in _sliders.items():

@@ -2,6 +2,7 @@
 """Sliders as real RNA properties, and the panel around them, in a real bpy."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import facegen_addon
 from facegen_addon.errors import UserError
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.scene import head_object
+from facegen_addon.scene import completion, head_object
 from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
 from facegen_addon.ui import head_panel, properties, thumbnails
 
@@ -86,9 +87,84 @@ def test_moving_sliders_one_by_one_ends_where_setting_all_at_once_does(
     moved, parameters = positions(head), np.array(head[PARAMETERS_KEY])
     everything = attributes(head)
     HeadObject.of(head).set_parameters(parameters)
-    np.testing.assert_allclose(moved, positions(head), atol=1e-6)
-    if model_name == "anny":  # FLAME heads are moved exactly to 1e-6 m only
-        assert attributes(head) == everything
+    np.testing.assert_array_equal(moved, positions(head))
+    assert attributes(head) == everything
+
+
+@pytest.fixture
+def waiting() -> Iterator[None]:
+    """Heads are completed in a later moment, as in a window."""
+    completion.set_waiting(True)
+    yield
+    completion.set_waiting(False)
+
+
+@pytest.mark.parametrize("model_name", MODELS)
+def test_skin_follows_at_once_and_all_of_the_head_in_the_next_moment(
+    model_name: str, rng: np.random.Generator, waiting: None
+) -> None:
+    head = add_head(model_name)
+    model, values = load_head_model(model_name), sliders(head)
+    table = model.table
+    values.hair_length = 0.3  # the first move gets ready, and is complete
+    hair = attributes(head)[f"{head.children[0].data.name} position"]
+    for column in [rng.choice(table.columns(group)) for group in table.groups * 2]:
+        low, high = table.minimum[column], table.maximum[column]
+        setattr(values, table.names[column], rng.uniform(low, high))
+        parameters = np.array(head[PARAMETERS_KEY])
+        evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        at_once = positions(evaluated)
+        np.testing.assert_allclose(at_once, model.forward(parameters)[0], atol=1e-6)
+    assert attributes(head)[f"{head.children[0].data.name} position"] == hair
+    assert bpy.app.timers.is_registered(completion.complete_all)
+    completion.complete_all()
+    everything = attributes(head)
+    HeadObject.of(head).set_parameters(parameters)
+    assert attributes(head) == everything
+
+
+@pytest.mark.parametrize("reader", ["save", "render", "undo", "unregister"])
+def test_nobody_reads_a_head_that_is_not_complete(
+    reader: str, tmp_path: Path, waiting: None
+) -> None:
+    head = add_head()
+    sliders(head).jawOpen = 0.2
+    completion.complete_all()
+    sliders(head).jawOpen = 0.9
+    name, parameters = head.name, np.array(head[PARAMETERS_KEY])
+    before = attributes(head)
+    if reader == "save":
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "head.blend"))
+    elif reader == "render":
+        render_small()
+    elif reader == "undo":  # back to a moment between skin and strands
+        bpy.ops.ed.undo_push(message="between")
+        sliders(head).weight = 0.9
+        completion.complete_all()
+        bpy.ops.ed.undo_push(message="later")
+        bpy.ops.ed.undo()
+    else:
+        facegen_addon.unregister()
+        facegen_addon.register()
+    head = bpy.data.objects[name]
+    np.testing.assert_array_equal(np.array(head[PARAMETERS_KEY]), parameters)
+    read = attributes(head)
+    assert read != before
+    HeadObject.of(head).set_parameters(parameters)
+    assert attributes(head) == read
+
+
+def render_small(**options: bool) -> None:
+    """The scene in 64 pixels and one sample of Cycles; with a camera, if it has none."""
+    scene = bpy.context.scene
+    if scene.camera is None:
+        scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+        scene.camera.location, scene.camera.rotation_euler = (0, -1, 0.05), (np.pi / 2, 0, 0)
+        bpy.context.collection.objects.link(scene.camera)
+        scene.world = bpy.data.worlds.new("World")
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    bpy.ops.render.render(**options)
 
 
 def test_only_what_changed_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +218,28 @@ def test_keyframes_animate_the_mesh() -> None:
         parameters[column] = found[-1]
         np.testing.assert_array_equal(positions(head), model.forward(parameters)[0])
     assert found == pytest.approx([0.0, 0.5, 1.0], abs=1e-4)
+
+
+def test_a_rendered_animation_moves_the_head(tmp_path: Path) -> None:
+    head, scene = add_head(), bpy.context.scene
+    path = f"{properties.sliders_name('anny')}.jawOpen"
+    for frame, value in ((1, 0.0), (2, 1.0)):
+        sliders(head).jawOpen = value
+        head.keyframe_insert(path, frame=frame)
+    scene.frame_start, scene.frame_end = 1, 2
+    scene.render.filepath = str(tmp_path / "frame_")
+    scene.render.image_settings.file_format = "PNG"
+    render_small(animation=True)
+    first, second = (loaded_pixels(file) for file in sorted(tmp_path.glob("frame_*.png")))
+    # Noise has the same seed in both: what differs is the head.
+    assert (np.abs(first - second).max(-1) > 0.05).sum() > 10
+
+
+def loaded_pixels(file: Path) -> np.ndarray:
+    image = bpy.data.images.load(str(file))
+    values = np.empty(4 * image.size[0] * image.size[1], np.float32)
+    image.pixels.foreach_get(values)
+    return values.reshape(-1, 4)
 
 
 def test_a_driver_moves_the_mesh() -> None:
@@ -377,18 +475,29 @@ def test_register_twice_undoes_everything() -> None:
     add_head()
     name = properties.sliders_name("anny")
     assert hasattr(bpy.types.Object, name)
-    handlers = {key: len(getattr(bpy.app.handlers, key)) for key, _ in properties._HANDLERS}
+    handlers = our_handlers()
+    assert {"render_init", "save_pre", "undo_post", "frame_change_post"} <= handlers.keys()
     for _ in range(2):
         facegen_addon.unregister()
         assert not hasattr(bpy.types.Object, name)
         assert not hasattr(bpy.types.WindowManager, "facegen")
         assert not hasattr(bpy.types, "FACEGEN_PT_head")
-        for key, count in handlers.items():
-            assert len(getattr(bpy.app.handlers, key)) == count - 1
+        assert not our_handlers()
         assert not head_object._listeners
         assert not bpy.app.timers.is_registered(properties.adopt_heads)
         facegen_addon.register()
-    assert {key: len(getattr(bpy.app.handlers, key)) for key in handlers} == handlers
+    assert our_handlers() == handlers
+
+
+def our_handlers() -> dict[str, int]:
+    """How many of Blender's handlers of each kind are the add-on's."""
+    kinds = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
+    ours = {
+        name: sum(getattr(h, "__module__", "").startswith("facegen_addon") for h in kind)
+        for name, kind in kinds.items()
+        if isinstance(kind, list)
+    }
+    return {name: count for name, count in ours.items() if count}
 
 
 def check_call(function: str, **given: object) -> None:
@@ -490,12 +599,6 @@ def test_only_what_was_moved_can_be_reset() -> None:
     assert not head_panel.moved(table, parameters, ~none, "")
     bpy.ops.facegen.reset_sliders()
     assert not head_panel.moved(table, head[PARAMETERS_KEY].to_list(), none, "")
-
-
-def test_the_files_panel_offers_both_directions() -> None:
-    log: list[tuple[str, str]] = []
-    head_panel.FACEGEN_PT_files.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
-    assert log == [("operator", "facegen.import_flame"), ("operator", "facegen.export_flame")]
 
 
 def test_the_panel_says_when_sliders_are_missing() -> None:
