@@ -12,14 +12,14 @@ from pathlib import Path
 from batch.command_line import nearest_existing
 from facegen_addon.errors import UserError
 
-_MARKER = "report.json"  # every complete run has one
+_MARKER = "report.json"  # every complete run of generate has one
 
 
-def check_output(output: Path, replace: bool) -> None:
+def check_output(output: Path, replace: bool, marker: str = _MARKER) -> None:
     """UserError if `output` cannot become a new folder of results.
 
-    It may be absent or empty; with `replace` it may also hold an earlier run (it has report.json),
-    but never anything else, so that a mistyped path deletes nobody's files.
+    It may be absent or empty; with `replace` it may also hold an earlier run (it has the file
+    `marker`), but never anything else, so that a mistyped path deletes nobody's files.
     """
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a new folder")
@@ -34,9 +34,9 @@ def check_output(output: Path, replace: bool) -> None:
                 f"--output {output} is not empty; name a new folder, or add --replace to replace"
                 " an earlier run"
             )
-        if not (output / _MARKER).is_file():
+        if not (output / marker).is_file():
             raise UserError(
-                f"--output {output} is not empty and holds no earlier run (no {_MARKER}), so"
+                f"--output {output} is not empty and holds no earlier run (no {marker}), so"
                 " --replace leaves it alone; name a new folder"
             )
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "generate": "batch.generate",
     "influence": "batch.influence",
     "mesh": "batch.mesh",
+    "export": "batch.export",
     "import-flame": "batch.import_flame",
     "export-flame": "batch.export_flame",
 }

@@ -14,7 +14,6 @@ import addon_utils
 import bpy
 
 from ..errors import UserError
-from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from .export_parts import ExportSettings, HeadParts, head_parts
@@ -167,12 +166,6 @@ def file_names(names: Sequence[str]) -> list[str]:
         taken.add(candidate.casefold())
         safe.append(candidate)
     return safe
-
-
-def sources(names: Sequence[str], model_name: str, rows: FloatArray) -> list[HeadSource]:
-    """Heads that are in no scene: parameters (N, P) of one model."""
-    model = load_head_model(model_name)
-    return [HeadSource(name, model, row) for name, row in zip(names, rows, strict=True)]
 
 
 def _exported(path: Path, parts: HeadParts, settings: ExportSettings) -> ExportedHead:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`export`: heads as glTF, FBX or OBJ files, by Blender's exporters."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from batch.command_line import OneLineParser
+from batch.interruption import interruptible
+from batch.output import check_output, output_folder
+from batch.progress import ProgressBar
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.slider_file import read_slider_file
+
+if TYPE_CHECKING:
+    from facegen_addon.scene.export import ExportedHead, HeadSource
+    from facegen_addon.scene.export_parts import ExportSettings
+
+RECORD = "export.json"
+"""What the folder holds, and the mark of a folder that --replace may replace."""
+_EXAMPLES = """\
+SOURCE is the folder of a `generate` run, or a slider file that generate or import-flame wrote. The
+folder gets head_0000.glb and so on, and export.json, which says what each file holds. Metres; Y is
+up in glTF. Hair, brows and beard become flat ribbons, some 70,000 triangles a head.
+
+Shape keys are named as the expression sliders (the 52 of ARKit with anny and open_flame). An
+armature has the model's joints and holds the head's pose.
+
+examples:
+  batch/run.py export out/demo --output out/glb
+  batch/run.py export sliders.json --format fbx --shape-keys --armature --output out/fbx
+  batch/run.py export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `export`; UserError for a wrong value; on every failure the folder stays as it was."""
+    options = _parser().parse_args(arguments)
+    from facegen_addon.scene.export import check_format, export_heads
+    from facegen_addon.scene.export_parts import ExportSettings
+
+    settings = ExportSettings(
+        options.shape_keys, options.armature, options.hair, options.subdivision
+    )
+    check_format(options.format, settings)
+    check_output(options.output, options.replace, RECORD)
+    heads = _heads(options.source, options.model)
+    bar = ProgressBar()
+    done: list[ExportedHead] = []
+    try:
+        with interruptible(), _empty_file(), output_folder(options.output) as folder:
+            with closing(export_heads(folder, heads, options.format, settings)) as files:
+                for exported in files:
+                    done.append(exported)
+                    bar.update("export", len(done), len(heads))
+            _write_record(folder / RECORD, heads, settings, done)
+    finally:
+        bar.close()
+    for note in dict.fromkeys(note for head in done for note in head.notes):
+        print(note)
+    print(f"{len(done)} heads as {options.format}: {options.output}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="export",
+        description="Write heads as files for other programs.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("source", type=Path, metavar="SOURCE", help="folder of a run, or slider file")
+    add("--format", default="glb", help="glb, fbx or obj; default: glb")
+    add("--shape-keys", action="store_true", help="add a shape key per expression")
+    add("--armature", action="store_true", help="add bones for neck, jaw and eyes")
+    add("--hair", default="ribbons", help="ribbons or none; default: ribbons")
+    add("--subdivision", type=int, default=0, help="levels, 0 to 3; default: 0")
+    add("--model", help="head model or FLAME file; default: what the source says")
+    add("--output", type=Path, required=True, help="folder to make")
+    add("--replace", action="store_true", help="replace an earlier export in that folder")
+    return parser
+
+
+def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
+    from facegen_addon.scene.export import HeadSource
+
+    file = read_slider_file(source)
+    name = model_name or file.model
+    if name is None:
+        raise UserError(f"{file.path} does not say which head model it is for; add --model NAME")
+    model = load_head_model(name)
+    rows = file.rows(model.table)
+    return [HeadSource(f"head_{number:04d}", model, row) for number, row in enumerate(rows)]
+
+
+@contextmanager
+def _empty_file() -> Iterator[None]:
+    """Blender without the user's scene, and without what its exporters print for every file."""
+    import bpy
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _write_record(
+    path: Path,
+    heads: "Sequence[HeadSource]",
+    settings: "ExportSettings",
+    done: "Sequence[ExportedHead]",
+) -> None:
+    files: list[dict[str, Any]] = [
+        {
+            "file": exported.path.name,
+            "triangles": exported.triangles,
+            "hair_triangles": exported.hair_triangles,
+            "notes": list(exported.notes),
+        }
+        for exported in done
+    ]
+    record = {"model": heads[0].model.name, "settings": asdict(settings), "heads": files}
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads for other programs, parameters as JSON, and the panel of both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy_extras.io_utils import ExportHelper, ImportHelper
+
+from ..scene.export import (
+    FORMATS,
+    ExportedHead,
+    HeadSource,
+    export_head,
+    export_heads,
+)
+from ..scene.export_parts import HAIR, MAXIMUM_SUBDIVISION, ExportSettings
+from ..scene.slider_import import export_sliders, import_sliders
+from . import jobs
+from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
+from .jobs import JobOperator, Progress
+
+_JSON = "json"
+_FORMATS = [
+    ("glb", "glTF", "One .glb file a head: games, the web, three.js"),
+    ("fbx", "FBX", "One .fbx file a head: Maya, Unity, Unreal"),
+    ("obj", "OBJ", "One .obj and .mtl file a head: a mesh as it stands, without keys or bones"),
+    (_JSON, "JSON", "Slider values of all selected heads in one file, to be imported again"),
+]
+_HAIR = [
+    (HAIR[0], "Ribbons", "Flat strands, some 70,000 triangles"),
+    (HAIR[1], "None", "Neither hair nor brows nor beard"),
+]
+
+
+class _Settings:
+    """What the operators have in common."""
+
+    filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+    format: EnumProperty(name="Format", items=_FORMATS)  # type: ignore[valid-type]
+    shape_keys: BoolProperty(  # type: ignore[valid-type]
+        name="Shape Keys", description="One for each expression, named as its slider"
+    )
+    armature: BoolProperty(  # type: ignore[valid-type]
+        name="Armature", description="Bones for neck, jaw and eyes, holding the head's pose"
+    )
+    hair: EnumProperty(  # type: ignore[valid-type]
+        name="Hair", items=_HAIR, description="Hair, brows and beard; no format has curves"
+    )
+    subdivision: IntProperty(  # type: ignore[valid-type]
+        name="Subdivision",
+        default=0,
+        min=0,
+        max=MAXIMUM_SUBDIVISION,
+        description="Levels of subdivision; shape keys survive none",
+    )
+    replace: BoolProperty(  # type: ignore[valid-type]
+        name="Replace Files", description="Replace files of several heads that are there already"
+    )
+
+    def settings(self) -> ExportSettings:
+        """The settings as far as the format has a place for them."""
+        can_move = self.format in FORMATS and FORMATS[self.format].can_move
+        keys = self.shape_keys and can_move
+        return ExportSettings(
+            shape_keys=keys,
+            armature=self.armature and can_move,
+            hair=self.hair,
+            subdivision=0 if keys else self.subdivision,
+        )
+
+
+class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
+    """Write the selected heads: one to the file named, several to files of their names beside it"""
+
+    bl_idname = "facegen.write_heads"
+    bl_label = "Write Heads"
+    bl_options = {"INTERNAL"}
+
+    def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
+        """Write head after head; nothing appears before all are complete."""
+        heads = [movable_head(head.mesh_object) for head in selected_heads(context)]
+        path = Path(bpy.path.abspath(self.filepath))
+        if self.format == _JSON:
+            export_sliders(path, heads)
+            self.report({"INFO"}, f"Sliders of {len(heads)} heads written to {path}")
+            return
+        sources = [HeadSource.of(head) for head in heads]
+        yield Progress("Exporting", 0, len(sources))
+        if len(sources) == 1:
+            self._tell([export_head(path, sources[0], self.settings())])
+            return
+        done = []
+        with closing(
+            export_heads(path.parent, sources, self.format, self.settings(), self.replace)
+        ) as files:
+            for exported in files:
+                done.append(exported)
+                yield Progress("Exporting", len(done), len(sources))
+        self._tell(done)
+
+    def _tell(self, done: list[ExportedHead]) -> None:
+        alone = len(done) == 1
+        place = done[0].path if alone else f"{len(done)} files in {done[0].path.parent}"
+        triangles = f"{sum(head.triangles for head in done):,} triangles"
+        hair = sum(head.hair_triangles for head in done)
+        inside = f", {hair:,} of them hair" if hair else ", no hair"
+        self.report({"INFO"}, f"{place}: {triangles}{inside}")
+        for note in dict.fromkeys(note for head in done for note in head.notes):
+            self.report({"WARNING"}, note)
+
+
+class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
+    """Export the selected heads, one file each"""
+
+    bl_idname = "facegen.export_heads"
+    bl_label = "Export Heads"
+
+    filename_ext = ".glb"
+    filter_glob: StringProperty(  # type: ignore[valid-type]
+        default="*.glb;*.fbx;*.obj;*.json", options={"HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is a head to export and no job runs."""
+        return active_head(context) is not None and jobs.current() is None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Suggest the head's name and ask for the file."""
+        if not self.filepath:
+            head = active_head(context)
+            assert head is not None, "poll has seen to it"
+            self.filepath = bpy.path.clean_name(head.name)
+        self.check(context)
+        return ExportHelper.invoke(self, context, event)
+
+    def check(self, context: bpy.types.Context) -> bool:
+        """Have the name end in the format's suffix."""
+        wanted = named(self.filepath, self.format)
+        changed = wanted != self.filepath
+        self.filepath = wanted
+        return changed
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The options, greyed where the format has no place for them."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "format")
+        if self.format == _JSON:
+            return
+        moving = layout.column(heading="Include")
+        moving.enabled = FORMATS[self.format].can_move
+        moving.prop(self, "shape_keys")
+        moving.prop(self, "armature")
+        layout.prop(self, "hair")
+        row = layout.row()
+        row.enabled = not self.settings().shape_keys
+        row.prop(self, "subdivision")
+        if len(selected_heads(context)) > 1:
+            layout.prop(self, "replace")
+            layout.label(text="One file a head, by its name", icon="INFO")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Hand over to the job, which a file browser's operator cannot be."""
+        names = _Settings.__annotations__
+        options = {name: getattr(self, name) for name in names}
+        options["filepath"] = named(self.filepath, self.format)
+        try:
+            bpy.ops.facegen.write_heads("INVOKE_DEFAULT", **options)
+        except RuntimeError as error:  # the job's own report, as scripts get it
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class FACEGEN_OT_import_parameters(ReportingOperator, bpy.types.Operator, ImportHelper):
+    """Add the heads of a file of slider values (.json, .npz) at the 3D cursor"""
+
+    bl_idname = "facegen.import_parameters"
+    bl_label = "Import Parameters"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.json;*.npz", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Add the heads in a grid; a file that names no model is read as the panel's."""
+        heads = import_sliders(
+            Path(bpy.path.abspath(self.filepath)),
+            context.window_manager.facegen.model,
+            context.collection,
+            context.scene.cursor.location,
+        )
+        context.view_layer.objects.active = heads[0].mesh_object
+        self.report({"INFO"}, f"{len(heads)} heads of {heads[0].model.name}")
+
+
+def named(path: str, format_name: str) -> str:
+    """A path with the suffix of a format in place of any other format's."""
+    stem = path
+    for identifier, *_ in _FORMATS:
+        stem = stem.removesuffix(f".{identifier}")
+    return f"{stem}.{format_name}"
+
+
+class FACEGEN_PT_files(bpy.types.Panel):
+    """Heads from and for other programs."""
+
+    bl_label = "Import and Export"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "FaceGen"
+    bl_order = 50
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw a button for each direction, one a format."""
+        layout = self.layout
+        column = layout.column(align=True)
+        column.operator("facegen.import_parameters", icon="IMPORT")
+        column.operator("facegen.import_flame", icon="IMPORT")
+        column = layout.column(align=True)
+        column.label(text="Export Selected Heads")
+        row = column.row(align=True)
+        for identifier, label, _ in _FORMATS:
+            row.operator("facegen.export_heads", text=label).format = identifier
+        column.operator("facegen.export_flame", icon="EXPORT")
+        if active_head(context) is None:
+            layout.label(text="Select a head to export", icon="INFO")
+
+
+CLASSES = (
+    FACEGEN_OT_write_heads,
+    FACEGEN_OT_export_heads,
+    FACEGEN_OT_import_parameters,
+    FACEGEN_PT_files,
+)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`export`: files of other programs from a run, complete or not at all."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batch import export
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.slider_file import write_slider_file
+
+bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
+
+BARE = ("--hair", "none")
+
+
+def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(project / "batch/run.py"), "export", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def heads(tmp_path: Path, rng: np.random.Generator) -> Path:
+    """A slider file of two heads."""
+    model = load_head_model("open_flame")
+    path = tmp_path / "heads.npz"
+    write_slider_file(path, model, model.sample_prior(rng, 2))
+    return path
+
+
+@pytest.mark.parametrize("format_name", ["glb", "fbx", "obj"])
+def test_a_file_a_head_and_a_record(
+    tmp_path: Path, heads: Path, capfd: pytest.CaptureFixture[str], format_name: str
+) -> None:
+    output = tmp_path / "out"
+    arguments = [str(heads), "--format", format_name, "--output", str(output), *BARE]
+    assert export.main(arguments) == 0
+    names = [f"head_{number:04d}.{format_name}" for number in range(2)]
+    materials = [f"head_{number:04d}.mtl" for number in range(2)] * (format_name == "obj")
+    assert {file.name for file in output.iterdir()} == {*names, *materials, export.RECORD}
+    record = json.loads((output / export.RECORD).read_text())
+    assert [head["file"] for head in record["heads"]] == names
+    assert record["model"] == "open_flame" and record["settings"]["hair"] == "none"
+    printed = capfd.readouterr().out.splitlines()
+    assert printed == [f"2 heads as {format_name}: {output}"]
+
+
+def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None:
+    output = tmp_path / "out"
+    arguments = [str(heads), "--format", "obj", "--output", str(output), *BARE]
+    output.mkdir()
+    (output / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty; name a new folder, or add --replace"):
+        export.main(arguments)
+    with pytest.raises(UserError, match=r"holds no earlier run \(no export\.json\)"):
+        export.main([*arguments, "--replace"])
+    assert [file.name for file in output.iterdir()] == ["mine.txt"]
+    (output / export.RECORD).write_text("{}")
+    assert export.main([*arguments, "--replace"]) == 0
+    assert not (output / "mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--format", "stl"], "unknown format 'stl'; choose from obj, glb, fbx"),
+        (["--format", "obj", "--armature"], "'obj' holds no shape keys and no armature"),
+        (["--hair", "wool"], "hair is 'wool'; choose from ribbons, none"),
+        (["--subdivision", "9"], "subdivision is 9; give 0 to 3"),
+        (["--subdivision", "1", "--shape-keys"], "give subdivision 0"),
+        (["--model", "flamingo"], "unknown head model 'flamingo'"),
+        (["--model", "anny"], "unknown parameter"),
+        (["--colour"], "see export --help"),
+    ],
+)
+def test_a_wrong_value_is_one_line(
+    tmp_path: Path, heads: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        export.main([str(heads), "--output", str(tmp_path / "out"), *arguments])
+    assert "\n" not in str(caught.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["heads.npz"]
+
+
+def test_a_source_that_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", parameters=np.zeros((1, 3)))
+    output = ["--output", str(tmp_path / "out")]
+    with pytest.raises(UserError, match=r"a\.npz does not say which head model it is for"):
+        export.main([str(tmp_path / "a.npz"), *output])
+    with pytest.raises(UserError, match=r"b\.npz"):
+        export.main([str(tmp_path / "b.npz"), *output])
+
+
+def test_the_command_line_is_told_of_errors_and_examples(project: Path, tmp_path: Path) -> None:
+    done = _run(project, "--help")
+    assert done.returncode == 0
+    assert "batch/run.py export out/demo --output out/glb" in done.stdout
+    done = _run(project, str(tmp_path / "none.npz"), "--output", "/proc/out")
+    assert done.returncode == 2
+    assert done.stderr.startswith("facegen: --output /proc/out")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_leaves_nothing(project: Path, tmp_path: Path, rng: np.random.Generator) -> None:
+    model = load_head_model("open_flame")
+    write_slider_file(tmp_path / "heads.npz", model, model.sample_prior(rng, 500))
+    process = subprocess.Popen(
+        [
+            sys.executable, str(project / "batch/run.py"), "export", str(tmp_path / "heads.npz"),
+            "--format", "obj", *BARE, "--output", str(tmp_path / "out"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".facegen-*/.facegen-*/*.obj")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "facegen: stopped; nothing was written"
+    assert [file.name for file in tmp_path.iterdir()] == ["heads.npz"]
