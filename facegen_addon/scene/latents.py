@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -59,18 +60,26 @@ def store(mesh_object: bpy.types.Object, latents: Latents) -> None:
 
 def read(mesh_object: bpy.types.Object) -> Latents:
     """The latents of a head's present parameters; all None where none are known."""
-    text = mesh_object.get(LATENTS_KEY)
-    if not isinstance(text, str):
-        return Latents()
-    content = json.loads(text)
-    if content.pop("of") != _digest(mesh_object):
+    content = _content(mesh_object)
+    if content.pop("of", None) != _digest(mesh_object):
         return Latents()
     return Latents(**{name: np.array(values, np.float32) for name, values in content.items()})
+
+
+def moved_since(mesh_object: bpy.types.Object) -> bool:
+    """Whether latents are kept of parameters that the head no longer has."""
+    content = _content(mesh_object)
+    return len(content) > 1 and content["of"] != _digest(mesh_object)
 
 
 def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
     """Add a measurement to what is known."""
     store(mesh_object, replace(read(mesh_object), achieved=achieved))
+
+
+def _content(mesh_object: bpy.types.Object) -> dict[str, Any]:
+    text = mesh_object.get(LATENTS_KEY)
+    return json.loads(text) if isinstance(text, str) else {}
 
 
 def _digest(mesh_object: bpy.types.Object) -> str:

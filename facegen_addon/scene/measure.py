@@ -10,6 +10,7 @@ from itertools import groupby
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import RejectedSample
 from ..heads.head_model import HeadModel
@@ -34,8 +35,9 @@ _MOVING = ("expression", "pose")
 Forward = Callable[[FloatArray], Latent]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
 OpenForward = Callable[[HeadModel], AbstractContextManager[Forward]]
-Backward = Callable[[Latent], FloatArray]
-"""B of one model: latent (512,) -> parameters (P,)."""
+Backward = Callable[[Latent, FloatArray, NDArray[np.bool_]], FloatArray]
+"""B of one model: latent (512,), the head's parameters (P,) and which of them stay (P,) ->
+parameters (P,)."""
 LoadBackward = Callable[[HeadModel], Backward]
 
 
@@ -100,9 +102,16 @@ def rendered_forward(device: str = "auto") -> OpenForward:
 
 
 def loaded_backward(model: HeadModel) -> Backward:
-    """B of a model as registered, refined."""
-    mapping = BackwardMapping.load(model.name, model.table)
-    return lambda latent: mapping.parameters(latent)[0]
+    """B of a model as registered, refined: the free parameters make up for those that stay."""
+    table = model.table
+    mapping = BackwardMapping.load(model.name, table)
+
+    def backward(latent: Latent, current: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
+        region = mapping.region.holding(kept[table.guided], table.standardise(current)[0])
+        found = table.from_standardised(mapping.standardised(latent, region=region))[0]
+        return np.where(kept, current, found)
+
+    return backward
 
 
 def measure(head_ids: Sequence[str], open_forward: OpenForward) -> Work:
@@ -198,8 +207,8 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     kept = locked(head.mesh_object, table)
     kept[np.setdiff1d(np.arange(len(table)), table.guided)] = True
     found = replace(found, before=now)
-    asked = backward(compensated(now.requested, now.achieved)[0])
-    proposed = np.where(kept, found.parameters, asked)
+    wanted = compensated(now.requested, now.achieved)[0]
+    proposed = backward(wanted, found.parameters, kept)
     try:
         after = replace(now, achieved=forward(proposed), before=_first(now.before, now.achieved))
     except RejectedSample:

@@ -50,7 +50,7 @@ def heavy(weight: float) -> measure.LoadBackward:
     """B that answers every latent with the mean head, but for one slider."""
     answer = TABLE.default()
     answer[WEIGHT] = weight
-    return lambda model: lambda latent: answer.copy()
+    return lambda model: lambda latent, current, kept: np.where(kept, current, answer)
 
 
 def finish(work: Work) -> list[Outcome]:
@@ -212,6 +212,22 @@ def test_at_rest_is_neutral_in_expression_and_pose_only() -> None:
     assert measure.at_rest(TABLE, parameters)
     parameters[TABLE.index("jawOpen")] = 0.1
     assert not measure.at_rest(TABLE, parameters)
+
+
+def test_b_makes_up_for_what_is_locked(rng: np.random.Generator) -> None:
+    backward = measure.loaded_backward(MODEL)
+    current = TABLE.default()
+    current[TABLE.index("jawOpen")] = 0.4
+    kept = np.ones(len(TABLE), bool)
+    kept[TABLE.guided] = False
+    latent = normalise(rng.standard_normal(512)).astype(np.float32)
+    free = backward(latent, current, kept)
+    kept[TABLE.columns("nose")] = True
+    bound = backward(latent, current, kept)
+    np.testing.assert_array_equal(bound[kept], current[kept])
+    assert free[TABLE.index("jawOpen")] == 0.4
+    assert np.abs(bound - free)[~kept].max() > 0.01
+    TABLE.validate(bound)
 
 
 def test_the_real_f_sees_the_same_head_as_the_same_and_cleans_up() -> None:

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Roundtrip Shift overlay shows, as arrays; shift_drawing puts it on the screen.
+
+Each measured head has a ring coloured by its angle between requested and achieved latent. A map
+shows all latents in one plane, with an arrow s -> F(B(s)) a head and the mean of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+
+from ..scene import latents
+from ..scene.head_object import ID_KEY, MODEL_KEY, PARAMETERS_KEY
+from ..scene.latents import LATENTS_KEY, Latents
+from .shift_map import FloatArray, ShiftMap, angles_of, colour, degrees, has_shift, shift_map
+
+_RING = 0.6  # radius of a ring as a share of the head's longest side: around the head, not on it
+# Pixels of the map at a scale of 1.
+MAP_WIDTH, MAP_HEIGHT = 190, 270
+_MARGIN, _LEAST_REGION = 12, 400
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A head as the overlay sees it: centre (3,) and radius of its ring, metres; its latents."""
+
+    head_id: str
+    centre: FloatArray
+    radius: float
+    latents: Latents
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Equal as long as nothing that shows has changed: what the map shows, where heads stand."""
+
+    latents: int
+    places: int
+
+
+@dataclass(frozen=True)
+class Rings:
+    """N heads with a shift: centres (N, 3) and radii (N,), metres; angles (N,), radians;
+    colours (N, 4), 0 to 1; labels, e.g. "23°"."""
+
+    centres: FloatArray
+    radii: FloatArray
+    angles: FloatArray
+    colours: FloatArray
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OverlayData:
+    """All that is drawn; map is None where no latent is known."""
+
+    rings: Rings
+    map: ShiftMap | None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle, pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def heads_of(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of the objects that are heads."""
+    return [o for o in objects if MODEL_KEY in o]
+
+
+def signature(heads: Iterable[bpy.types.Object]) -> Signature:
+    """What tells whether these heads look the same to the overlay; cheap enough for each redraw."""
+    known, places = [], []
+    for head in heads:
+        parameters = np.array(head[PARAMETERS_KEY], np.float64).tobytes()
+        known.append((head.name, head[ID_KEY], head.get(LATENTS_KEY), parameters))
+        matrix = tuple(tuple(row) for row in head.matrix_world)
+        places.append((head[ID_KEY], matrix, tuple(tuple(corner) for corner in head.bound_box)))
+    return Signature(hash(tuple(known)), hash(tuple(places)))
+
+
+def subjects(heads: Iterable[bpy.types.Object]) -> list[Subject]:
+    """The heads that have been measured, and not moved since."""
+    found = []
+    for head in heads:
+        known = latents.read(head)
+        if known.achieved is not None:
+            found.append(Subject(head[ID_KEY], *_ring_of(head), known))
+    return found
+
+
+def _ring_of(head: bpy.types.Object) -> tuple[FloatArray, float]:
+    """Centre (3,) and radius of the ring around a head, metres."""
+    matrix = np.array(head.matrix_world)
+    corners = np.array(head.bound_box) @ matrix[:3, :3].T + matrix[:3, 3]
+    # Blender's corners 3, 4 and 1 lie along y, x and z from corner 0.
+    sides = np.linalg.norm(corners[[1, 3, 4]] - corners[0], axis=1)
+    return corners.mean(axis=0).astype(np.float32), _RING * float(sides.max())
+
+
+def extract(found: Sequence[Subject]) -> OverlayData:
+    """Rings and map of these heads."""
+    return OverlayData(_rings(found), shift_map([subject.latents for subject in found]))
+
+
+def moved(data: OverlayData, found: Sequence[Subject]) -> OverlayData:
+    """The same latents where the heads stand now; the map is kept."""
+    return replace(data, rings=_rings(found))
+
+
+def _rings(found: Sequence[Subject]) -> Rings:
+    shifted = [s for s in found if has_shift(s.latents)]
+    angles = angles_of([s.latents for s in shifted])
+    return Rings(
+        np.array([s.centre for s in shifted], np.float32).reshape(-1, 3),
+        np.array([s.radius for s in shifted], np.float32),
+        angles,
+        colour(angles),
+        tuple(degrees(value) for value in angles),
+    )
+
+
+def map_box(region: Box, overlapping: Iterable[Box], scale: float) -> Box | None:
+    """Where the map goes: the lower right corner that sidebars leave free; None if too narrow.
+
+    Boxes in window pixels, the result in the region's; ``scale`` is that of Blender's interface.
+    """
+    right, bottom = region.x + region.width, region.y
+    for box in overlapping:
+        if box.width <= 1 or box.height <= 1:
+            continue
+        if box.height > box.width and box.x > region.x + 0.5 * region.width:
+            right = min(right, box.x)
+        elif box.width > 0.5 * region.width and box.y < region.y + 0.5 * region.height:
+            bottom = max(bottom, box.y + box.height)
+    width, height, margin = MAP_WIDTH * scale, MAP_HEIGHT * scale, _MARGIN * scale
+    roomy = right - region.x >= _LEAST_REGION * scale
+    tall = region.y + region.height - bottom >= height + 4 * margin
+    if not (roomy and tall):
+        return None
+    return Box(right - region.x - width - margin, bottom - region.y + margin, width, height)
