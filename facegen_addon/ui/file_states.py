@@ -29,7 +29,7 @@ _pending: dict[Hashable, Callable[[], Any]] = {}
 
 @dataclass(frozen=True)
 class FileState:
-    """What a file is, or why it cannot be used and what to do about it, in one line."""
+    """What a file is and, in a second line, where; or why it cannot be used and what to do."""
 
     usable: bool
     text: str
@@ -114,7 +114,8 @@ def _describe_facenet() -> FileState:
     except UserError as error:
         return FileState(False, f"{error}")
     weights = "InceptionResnetV1 20180408-102900 (CASIA-WebFace)"
-    return FileState(True, f"{weights}, sha256 {registered.sha256[:_DIGITS]}: {registered.path}")
+    facts = f"Found: {weights}, sha256 {registered.sha256[:_DIGITS]}"
+    return FileState(True, f"{facts}\n{registered.path}")
 
 
 def _describe_flame(path: Path) -> FileState:
@@ -123,7 +124,7 @@ def _describe_flame(path: Path) -> FileState:
     except UserError as error:
         return FileState(False, f"{error}")
     identity, expression = arrays.shape_basis.shape[2], arrays.expression_basis.shape[2]
-    facts = f"{len(arrays.template)} vertices, {identity} + {expression} components"
+    facts = f"Found: {len(arrays.template)} vertices, {identity} + {expression} components"
     trained = _is_trained(USER_MODEL_PREFIX + arrays.sha256[:_DIGITS])
     guided = "trained for faces" if trained else "prior only until `make models MODEL=FILE` is run"
     return FileState(True, f"{facts}, sha256 {arrays.sha256[:_DIGITS]}, {guided}")

@@ -18,7 +18,8 @@ from .file_states import FileState
 PACKAGE = (__package__ or "").rpartition(".")[0].rpartition(".")[0]
 """The extension's package; empty where facegen_addon was registered from source."""
 
-_LINE = 100  # characters that a line of the preferences holds in Blender's default window
+# A line of the preferences in Blender's default window; paths are not broken.
+_WRAPPER = textwrap.TextWrapper(66, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _draw_state(layout: bpy.types.UILayout, state: FileState | None) -> None:
         return
     column = layout.column(align=True)
     icon = "CHECKMARK" if state.usable else "ERROR"
-    for number, line in enumerate(textwrap.wrap(state.text, _LINE)):
+    lines = [line for part in state.text.splitlines() for line in _WRAPPER.wrap(part)]
+    for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)
 
 
