@@ -75,7 +75,7 @@ def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult"
     import bpy
 
     import facegen_addon
-    from facegen_addon.ui.operators import last_outcome, set_listener
+    from facegen_addon.ui.variety import last_outcome, set_listener
 
     facegen_addon.register()
     set_listener(lambda event: bar.update(event.stage, event.done, event.total))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ PORTRAIT_SIZE = 96
 _PORTRAIT_SHARE = 0.74
 """Of the render's width; the rest is background beside the head."""
 _QUALITY = 80
+_SMALLEST_RENDER = 64  # pixels
 
 
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
@@ -86,11 +87,30 @@ def render_probe(
         yield Probe(embed, portrait)
 
 
-def framed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The head's part of a render (S, S, 3) as a portrait; always the same part, so that two
-    portraits can be compared."""
+def portraits(
+    model: HeadModel,
+    parameters: FloatArray,
+    *,
+    size: int = 128,
+    samples: int = 8,
+    device: str = "auto",
+) -> Generator[NDArray[np.uint8], None, None]:
+    """A portrait (size, size, 3) uint8 of each head of ``parameters`` (N, P), by Cycles.
+
+    ``device`` as in RenderSettings. Closed before its end, it leaves nothing behind.
+    """
+    width = max(_SMALLEST_RENDER, round(size / _PORTRAIT_SHARE))
+    settings = RenderSettings(samples=samples, size=width, device=device)
+    with HeadRenderer(model, settings) as renderer:
+        for row in parameters:
+            yield framed(renderer.render(row).image, size)
+
+
+def framed(image: NDArray[np.uint8], side: int = PORTRAIT_SIZE) -> NDArray[np.uint8]:
+    """The head's part of a render (S, S, 3) as a portrait (side, side, 3); always the same part,
+    so that two portraits can be compared."""
     size = len(image)
     width = round(_PORTRAIT_SHARE * size)
     left = (size - width) // 2
     square = image[left : left + width, left : left + width]
-    return resize_bilinear(square, PORTRAIT_SIZE, PORTRAIT_SIZE)
+    return resize_bilinear(square, side, side)

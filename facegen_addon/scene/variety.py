@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-import bpy
 import numpy as np
-from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..choices import DISTRIBUTIONS, RENDERS_PER_HEAD
@@ -26,13 +26,12 @@ from ..latent.selection import (
     checked_distance,
     largest_distance,
 )
+from ..latent.sphere import cosine_distance_matrix
 from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ..mapping.encoder import Encoder, same_face_threshold
 from ..mapping.screening import propose_variety
-from .head_object import HeadObject
-from .latents import SEED_KEY, Latents, store
-from .placement import grid_places
 from .render import HeadRenderer, RenderedHead, RenderSettings
+from .thinking import think
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
 _SEARCH_EVERY = 8  # renders between two searches for a larger set
@@ -57,6 +56,7 @@ class VarietyRequest:
     budget: int = 0
     grade: Grade = "refined"
     light: str = "studio"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         checked_count(self.count)
@@ -79,7 +79,9 @@ class VarietyRequest:
 
     def render_settings(self) -> RenderSettings:
         """How its heads are rendered."""
-        return RenderSettings(self.engine, self.samples, self.size, light=self.light)
+        return RenderSettings(
+            self.engine, self.samples, self.size, light=self.light, device=self.device
+        )
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,21 @@ class VarietyResult:
     rendered: NDArray[np.float32]
     seconds: dict[str, float]
 
+    @property
+    def smallest_distance(self) -> float | None:
+        """Cosine distance of the nearest pair as rendered; None for a single head."""
+        if len(self.heads) < 2:
+            return None
+        distances = cosine_distance_matrix(np.stack([head.achieved for head in self.heads]))
+        return float(distances[np.triu_indices(len(distances), 1)].min())
+
+    @property
+    def summary(self) -> str:
+        """What was made, in a line that fits into a sidebar."""
+        count, nearest = len(self.heads), self.smallest_distance
+        heads = f"{count} head{'s' if count > 1 else ''}"
+        return heads if nearest is None else f"{heads}, smallest pair {nearest:.2f}"
+
 
 @dataclass(frozen=True)
 class VarietyEvent:
@@ -141,12 +158,8 @@ class _Candidate:
     requested: NDArray[np.float32] | None
 
 
-def run_variety(
-    request: VarietyRequest, progress: Callable[[VarietyEvent], None] | None = None
-) -> Iterator[VarietyEvent]:
+def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     """Generate; yields progress and at last the result.
-
-    ``progress`` is told of the steps inside a stage that cannot yield: thinking of candidates.
 
     Candidates are rendered until ``count`` of them are mutually apart, measured between the
     latents of the renders. Raises NotReached, with the largest distance that was, if the budget
@@ -158,9 +171,12 @@ def run_variety(
     selector = VarietySelector(request.distance)
     kept: list[tuple[_Candidate, RenderedHead]] = []
     chosen = np.zeros(0, int)
-    yield VarietyEvent("sample", 0, request.count)
+    source = _Candidates(request, model, watch)
+    yield from source.think()
     with HeadRenderer(model, request.render_settings()) as renderer:
-        for candidate in _timed_candidates(request, model, watch, progress):
+        for _ in range(request.renders):
+            yield from source.think()
+            candidate = source.take()
             try:
                 with watch.stage("render"):
                     rendered = renderer.render(candidate.parameters)
@@ -231,67 +247,56 @@ def _not_reached(request: VarietyRequest, latents: NDArray[np.float32], found: i
     return NotReached(f"{message}; ask for fewer, a smaller distance or a larger budget")
 
 
-def _timed_candidates(
-    request: VarietyRequest,
-    model: HeadModel,
-    watch: _Stopwatch,
-    progress: Callable[[VarietyEvent], None] | None,
-) -> Iterator[_Candidate]:
-    """At most ``request.renders`` candidates, the time to think of them counted as sampling."""
-
-    def tell(done: int, total: int) -> None:
-        if progress is not None:
-            progress(VarietyEvent("sample", done, total))
-
-    source = _candidates(request, model, tell)
-    for _ in range(request.renders):
-        with watch.stage("sample"):
-            candidate = next(source)
-        yield candidate
-
-
-def _candidates(
-    request: VarietyRequest, model: HeadModel, progress: Progress
-) -> Iterator[_Candidate]:
+class _Candidates:
     """Candidates without end; the same for the same seed, however many are taken."""
-    if request.distribution == "latent":
-        yield from _latent_candidates(request, model, progress)
-    draw = model.sample_prior if request.distribution == "prior" else model.table.sample_uniform
-    index = 0
-    while True:
-        yield _Candidate(draw(np.random.default_rng([request.seed, index]), 1)[0], None)
-        index += 1
 
+    def __init__(self, request: VarietyRequest, model: HeadModel, watch: _Stopwatch) -> None:
+        self._request, self._model, self._watch = request, model, watch
+        self._ready: deque[_Candidate] = deque()
+        self._numbers = itertools.count()
+        self._mapping: tuple[BackwardMapping, NaturalFaces] | None = None
 
-def _latent_candidates(
-    request: VarietyRequest, model: HeadModel, progress: Progress
-) -> Iterator[_Candidate]:
-    backward = BackwardMapping.load(model.name, model.table)
-    natural = NaturalFaces.load()
-    batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
-    number = 0
-    while True:
+    def think(self) -> Iterator[VarietyEvent]:
+        """Have at least one candidate ready."""
+        if self._ready:
+            return
+        yield VarietyEvent("sample", 0, self._request.count)
+        steps = think(partial(self._batch, next(self._numbers)))
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as finished:
+                self._ready.extend(finished.value)
+                return
+            yield VarietyEvent("sample", done, total or self._request.count)
+
+    def take(self) -> _Candidate:
+        """The next candidate, after ``think``."""
+        return self._ready.popleft()
+
+    def _batch(self, number: int, tell: Progress) -> list[_Candidate]:
+        """The candidates of one number."""
+        request, table = self._request, self._model.table
         rng = np.random.default_rng([request.seed, number])
+        with self._watch.stage("sample"):
+            if request.distribution == "latent":
+                return self._guided(rng, tell)
+            draw = (
+                self._model.sample_prior
+                if request.distribution == "prior"
+                else table.sample_uniform
+            )
+            return [_Candidate(draw(rng, 1)[0], None)]
+
+    def _guided(self, rng: np.random.Generator, tell: Progress) -> list[_Candidate]:
+        request, model = self._request, self._model
+        if self._mapping is None:
+            self._mapping = BackwardMapping.load(model.name, model.table), NaturalFaces.load()
+        batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
         proposal = propose_variety(
-            backward, natural, rng, batch, request.distance, request.grade, progress
+            *self._mapping, rng, batch, request.distance, request.grade, tell
         )
-        for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True):
-            yield _Candidate(parameters, requested)
-        number += 1
-
-
-def place_heads(
-    result: VarietyResult, collection: bpy.types.Collection, origin: Vector
-) -> list[HeadObject]:
-    """Stand the heads in a grid from ``origin`` (metres), each with its seed and latents."""
-    model = load_head_model(result.model)
-    placed = []
-    places = grid_places(len(result.heads), origin)
-    for place, head in zip(places, result.heads, strict=True):
-        added = HeadObject.create(model, collection)
-        added.set_parameters(head.parameters)
-        added.mesh_object.location = place
-        added.mesh_object[SEED_KEY] = head.seed
-        store(added.mesh_object, Latents(head.requested, head.achieved))
-        placed.append(added)
-    return placed
+        return [
+            _Candidate(parameters, requested)
+            for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True)
+        ]

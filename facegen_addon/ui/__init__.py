@@ -13,6 +13,7 @@ import bpy
 
 from ..user_folder import set_user_folder
 from . import (
+    candidates,
     flame_operators,
     head_panel,
     history,
@@ -26,6 +27,7 @@ from . import (
     shift_drawing,
     slider_operators,
     thumbnails,
+    variety,
 )
 
 _FEATURES = (
@@ -37,6 +39,8 @@ _FEATURES = (
     slider_operators,
     head_panel,
     sampling,
+    candidates,
+    variety,
     history,
     measuring,
     shift_drawing,

@@ -15,7 +15,7 @@ from facegen_addon.scene.head_object import HeadObject
 from facegen_addon.scene.latents import LATENTS_KEY, read
 from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
 from facegen_addon.scene.variety import VarietyRequest, run_variety
-from facegen_addon.ui.operators import last_outcome
+from facegen_addon.ui.variety import last_outcome
 
 MODEL = load_head_model(DEFAULT_MODEL)
 SMALL = {"samples": 2, "size": 96}

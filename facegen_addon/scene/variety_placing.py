@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A generated variety becomes heads in the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+
+import bpy
+from mathutils import Vector
+
+from ..heads.catalogue import load_head_model
+from . import history
+from .head_object import HeadObject
+from .latents import SEED_KEY, Latents, store
+from .placement import grid_places
+from .variety import GeneratedHead, VarietyResult
+
+COLLECTION = "FaceGen Variety"
+"""Name of the collection that a variety's heads are put into, which hides or deletes them all."""
+
+
+def place_heads(
+    result: VarietyResult, collection: bpy.types.Collection, origin: Vector
+) -> Generator[HeadObject, None, None]:
+    """Stand the heads in a grid from ``origin`` (metres), in a collection of their own.
+
+    Each has its seed, latents and history, and its number in its name. Closed before its end, it
+    removes what it has placed.
+    """
+    model = load_head_model(result.model)
+    own = bpy.data.collections.new(COLLECTION)
+    collection.children.link(own)
+    name = str(own.name)
+    placed: list[str] = []
+    places = grid_places(len(result.heads), origin)
+    try:
+        for number, (place, head) in enumerate(zip(places, result.heads, strict=True), start=1):
+            added = HeadObject.create(model, bpy.data.collections[name])
+            placed.append(added.head_id)
+            _furnish(added, head, number)
+            added.mesh_object.location = place
+            yield added
+    except BaseException:
+        _remove_heads(placed)
+        bpy.data.collections.remove(bpy.data.collections[name])
+        raise
+
+
+def _furnish(added: HeadObject, head: GeneratedHead, number: int) -> None:
+    """Give a new head all that is known of the one that was accepted."""
+    added.set_parameters(head.parameters)
+    added.mesh_object.name = f"Head {number:02}"
+    added.mesh_object[SEED_KEY] = head.seed
+    store(added.mesh_object, Latents(head.requested, head.achieved))
+    history.record(added, f"Variety {number:02}")
+
+
+def _remove_heads(head_ids: Iterable[str]) -> None:
+    """Remove these heads with all that is theirs alone."""
+    for head_id in head_ids:
+        head = HeadObject.find(head_id)
+        for owned in (head.hair_object, head.mesh_object):
+            if owned is not None:
+                data = owned.data
+                bpy.data.objects.remove(owned)
+                if data.users == 0:
+                    bpy.data.batch_remove([data])

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sheet of pictures in a 3D view: where its parts lie, and their drawing.
+
+Arranging knows rectangles only; drawing uploads what it needs once and needs Blender's window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import blf
+import bpy
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height in pixels of a region, y upwards."""
+
+COLUMNS = 3
+TITLE = "Click a head  ·  Esc to close"
+# Pixels at a scale of 1.
+_PICTURE, _SMALLEST, _GAP, _TITLE_HEIGHT, _TEXT_SIZE, _RADIUS, _FRAME = 150, 8, 8, 26, 12, 8, 3
+_CORNER_STEPS = 8
+_PANEL_COLOUR, _FRAME_COLOUR = (0.09, 0.09, 0.09, 0.94), (0.95, 0.62, 0.25, 1.0)
+_TEXT_COLOUR = (0.9, 0.9, 0.9, 1.0)
+_FONT = 0
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Where the parts of a sheet lie; cells row by row from the top left."""
+
+    panel: Box
+    cells: tuple[Box, ...]
+    title: tuple[float, float]
+    scale: float
+
+
+def arrange(space: Box, scale: float) -> Arrangement:
+    """A sheet in the middle of a free space, its pictures as large as fit and no larger than 150.
+
+    ``scale`` is Blender's for its whole interface.
+    """
+    left, bottom, width, height = space
+    gap, heading = _GAP * scale, _TITLE_HEIGHT * scale
+    gaps = (COLUMNS + 1) * gap
+    room = min(width - gaps, height - gaps - heading) / COLUMNS
+    side = max(min(_PICTURE * scale, room), _SMALLEST)
+    across = COLUMNS * side + gaps
+    x, y = left + (width - across) / 2, bottom + (height - across - heading) / 2
+    pitch = side + gap
+    cells = tuple(
+        (x + gap + column * pitch, y + gap + (COLUMNS - 1 - row) * pitch, side, side)
+        for row in range(COLUMNS)
+        for column in range(COLUMNS)
+    )
+    title = (x + gap, y + across + 0.1 * heading)
+    return Arrangement((x, y, across, across + heading), cells, title, scale)
+
+
+def cell_at(arrangement: Arrangement, x: float, y: float) -> int | None:
+    """Index of the picture under a pixel; None where there is none."""
+    for index, (left, bottom, width, height) in enumerate(arrangement.cells):
+        if left <= x < left + width and bottom <= y < bottom + height:
+            return index
+    return None
+
+
+def free_space(window: Any, others: Iterable[Any]) -> Box:
+    """The part of a region that no sidebar, toolbar or header of its area covers.
+
+    Regions have type, x, y, width and height in pixels of the window.
+    """
+    left, bottom, right, top = 0, 0, window.width, window.height
+    for other in others:
+        x, y = other.x - window.x, other.y - window.y
+        if other.width <= 1 or other.height <= 1:  # hidden
+            continue
+        if other.type in ("UI", "TOOLS"):
+            if x + other.width / 2 > window.width / 2:
+                right = min(right, max(x, left))
+            else:
+                left = max(left, min(x + other.width, right))
+        elif other.type in ("HEADER", "TOOL_HEADER"):
+            if y + other.height / 2 > window.height / 2:
+                top = min(top, max(y, bottom))
+            else:
+                bottom = max(bottom, min(y + other.height, top))
+    return left, bottom, right - left, top - bottom
+
+
+def rounded(box: Box, radius: float) -> NDArray[np.float32]:
+    """Corners (4 * steps, 2) of a rectangle with round corners, counter-clockwise."""
+    x, y, width, height = box
+    radius = min(radius, width / 2, height / 2)
+    quarter = np.linspace(0.0, np.pi / 2, _CORNER_STEPS)
+    centres = (
+        (x + width - radius, y + height - radius),
+        (x + radius, y + height - radius),
+        (x + radius, y + radius),
+        (x + width - radius, y + radius),
+    )
+    arcs = [
+        np.array(centre)
+        + radius * np.stack([np.cos(quarter + turn), np.sin(quarter + turn)], axis=1)
+        for centre, turn in zip(centres, np.arange(4) * np.pi / 2, strict=True)
+    ]
+    return np.concatenate(arcs).astype(np.float32)
+
+
+class Sheet:
+    """Nine pictures (9, S, S, 3) uint8 in one region of one 3D view, until ``close``."""
+
+    def __init__(
+        self, area: bpy.types.Area, region: bpy.types.Region, pictures: NDArray[np.uint8]
+    ) -> None:
+        self.hovered: int | None = None
+        self._area, self._region = area.as_pointer(), region.as_pointer()
+        self._pictures = pictures
+        self._textures: list[Any] = []
+        self._handler = bpy.types.SpaceView3D.draw_handler_add(
+            self._draw, (), "WINDOW", "POST_PIXEL"
+        )
+        area.tag_redraw()
+
+    def close(self) -> None:
+        """Take the sheet off the view."""
+        if self._handler is not None:
+            bpy.types.SpaceView3D.draw_handler_remove(self._handler, "WINDOW")
+            self._handler = None
+            self._textures.clear()
+
+    def place(
+        self, screen: bpy.types.Screen
+    ) -> tuple[bpy.types.Area, bpy.types.Region, Arrangement] | None:
+        """Where the sheet is now; None if its view is gone."""
+        for area in screen.areas:
+            for region in area.regions if area.as_pointer() == self._area else ():
+                if region.as_pointer() == self._region:
+                    scale = bpy.context.preferences.system.ui_scale
+                    space = free_space(region, (o for o in area.regions if o.type != "WINDOW"))
+                    return area, region, arrange(space, scale)
+        return None
+
+    def _draw(self) -> None:
+        context = bpy.context
+        if context.region is None or context.region.as_pointer() != self._region:
+            return
+        place = self.place(context.screen)
+        if place is None:
+            return
+        if not self._textures:
+            self._textures = [_texture(picture) for picture in self._pictures]
+        arrangement = place[2]
+        with _transparency():
+            radius = _RADIUS * arrangement.scale
+            _fill(rounded(arrangement.panel, radius), _PANEL_COLOUR)
+            if self.hovered is not None:
+                frame = _grown(arrangement.cells[self.hovered], _FRAME * arrangement.scale)
+                _fill(rounded(frame, radius / 2), _FRAME_COLOUR)
+            for texture, cell in zip(self._textures, arrangement.cells, strict=True):
+                _paste(texture, cell)
+        _write(TITLE, arrangement)
+
+
+def _grown(box: Box, by: float) -> Box:
+    x, y, width, height = box
+    return x - by, y - by, width + 2 * by, height + 2 * by
+
+
+def _texture(picture: NDArray[np.uint8]) -> Any:
+    height, width, _ = picture.shape
+    rgba = np.ones((height, width, 4), np.float32)
+    rgba[..., :3] = picture[::-1] / np.float32(255.0)
+    values = gpu.types.Buffer("FLOAT", rgba.size, rgba.ravel().tolist())
+    return gpu.types.GPUTexture((width, height), format="RGBA16F", data=values)
+
+
+def _fill(corners: NDArray[np.float32], colour: tuple[float, ...]) -> None:
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    fan = [(0, number, number + 1) for number in range(1, len(corners) - 1)]
+    batch = batch_for_shader(shader, "TRIS", {"pos": corners.tolist()}, indices=fan)
+    shader.bind()
+    shader.uniform_float("color", colour)
+    batch.draw(shader)
+
+
+def _paste(texture: Any, box: Box) -> None:
+    x, y, width, height = box
+    shader = gpu.shader.from_builtin("IMAGE")
+    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+    content = {"pos": corners, "texCoord": [(0, 0), (1, 0), (1, 1), (0, 1)]}
+    batch = batch_for_shader(shader, "TRI_FAN", content)
+    shader.bind()
+    shader.uniform_sampler("image", texture)
+    batch.draw(shader)
+
+
+def _write(text: str, arrangement: Arrangement) -> None:
+    blf.size(_FONT, _TEXT_SIZE * arrangement.scale)
+    blf.color(_FONT, *_TEXT_COLOUR)
+    x, y = arrangement.title
+    blf.position(_FONT, x, y + 0.2 * _TITLE_HEIGHT * arrangement.scale, 0.0)
+    blf.draw(_FONT, text)
+
+
+@contextmanager
+def _transparency() -> Iterator[None]:
+    """Transparency on, and afterwards as it was."""
+    before = gpu.state.blend_get()
+    gpu.state.blend_set("ALPHA")
+    try:
+        yield
+    finally:
+        gpu.state.blend_set(before)

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate Variety: the operator, its settings and the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import cache
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..choices import DISTRIBUTIONS, ENGINES
+from ..errors import NotReached, UserError
+from ..mapping.backward import GRADES
+from ..mapping.encoder import same_face_threshold
+from ..scene.head_object import HeadObject
+from ..scene.look import LIGHTS
+from ..scene.variety import VarietyEvent, VarietyRequest, VarietyResult, run_variety
+from ..scene.variety_placing import place_heads
+from . import candidates, file_states, jobs, preferences
+from .head_operator import make_active
+from .jobs import JobOperator, Progress
+from .properties import suggest_models
+
+_LABELS = {"sample": "Choosing faces", "render": "Heads"}
+
+_listener: Callable[[VarietyEvent], None] | None = None
+_outcome: VarietyResult | BaseException | None = None
+
+
+def set_listener(listener: Callable[[VarietyEvent], None] | None) -> None:
+    """Have ``listener`` called with every step of the next runs; None for nobody."""
+    global _listener
+    _listener = listener
+
+
+def last_outcome() -> VarietyResult | BaseException | None:
+    """What the last run made, or the error that ended it.
+
+    Blender hands an operator's caller no more than RuntimeError, so the cause is kept here.
+    """
+    return _outcome
+
+
+def _choices(names: Any) -> list[tuple[str, str, str]]:
+    return [(name, name.capitalize() if name.islower() else name, "") for name in names]
+
+
+class _Settings:
+    """What the operator and the panel have in common."""
+
+    count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
+    distance: FloatProperty(  # type: ignore[valid-type]
+        name="Distance",
+        default=0.0,
+        min=0.0,
+        max=1.999,
+        description="Cosine distance of every pair; 0: where faces stop reading as the same",
+    )
+    distribution: EnumProperty(name="Distribution", items=_choices(DISTRIBUTIONS))  # type: ignore[valid-type]
+    grade: EnumProperty(name="Grade", items=_choices(GRADES))  # type: ignore[valid-type]
+    seed: IntProperty(name="Seed", default=0, min=0)  # type: ignore[valid-type]
+    samples: IntProperty(name="Samples", default=16, min=1, max=4096)  # type: ignore[valid-type]
+    size: IntProperty(name="Size", default=256, min=64, max=4096, subtype="PIXEL")  # type: ignore[valid-type]
+
+
+class FACEGEN_PG_variety(_Settings, bpy.types.PropertyGroup):
+    """What the panel asks for, and what the last run made; kept with the scene, as its heads."""
+
+    last: StringProperty(name="Last Variety")  # type: ignore[valid-type]
+
+
+class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
+    """Generate heads of which no two look nearer than a distance"""
+
+    bl_idname = "facegen.generate_variety"
+    bl_label = "Generate Variety"
+    bl_options = {"UNDO"}
+
+    model: StringProperty(  # type: ignore[valid-type]
+        name="Model",
+        description="Name of a head model, or path of a FLAME file",
+        default=VarietyRequest.model,
+        search=suggest_models,
+        search_options={"SUGGESTION"},
+    )
+    engine: EnumProperty(name="Engine", items=_choices(ENGINES))  # type: ignore[valid-type]
+    budget: IntProperty(  # type: ignore[valid-type]
+        name="Renders at Most", default=0, min=0, description="0: ten for each head"
+    )
+    light: EnumProperty(name="Light", items=_choices(LIGHTS))  # type: ignore[valid-type]
+    place: BoolProperty(  # type: ignore[valid-type]
+        name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
+    )
+
+    def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
+        """Generate, then place; the outcome is kept for the caller."""
+        global _outcome
+        _outcome = None
+        try:
+            with closing(run_variety(self._request(context))) as events:
+                for event in events:
+                    if _listener is not None:
+                        _listener(event)
+                    yield Progress(_LABELS[event.stage], event.done, event.total)
+            assert event.result is not None, "the last event has it"
+            if self.place:
+                yield from _placing(context, event.result)
+            _outcome = event.result
+        except (UserError, NotReached) as error:
+            _outcome = error
+            raise
+
+    def _request(self, context: bpy.types.Context) -> VarietyRequest:
+        names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
+        values = {name: getattr(self, name) for name in names}
+        if not self.distance:
+            del values["distance"]
+        return VarietyRequest(**values, device=preferences.of(context).device)
+
+
+def _placing(context: bpy.types.Context, result: VarietyResult) -> Iterator[Progress]:
+    """Stand the heads at the 3D cursor and select them."""
+    count = len(result.heads)
+    placing = place_heads(result, context.collection, context.scene.cursor.location)
+    head_ids = []
+    with closing(placing) as heads:
+        for done, head in enumerate(heads, start=1):
+            head_ids.append(head.head_id)
+            yield Progress("Placing", done, count)
+    _select(context, head_ids)
+    context.scene.facegen_variety.last = result.summary
+
+
+def _select(context: bpy.types.Context, head_ids: list[str]) -> None:
+    """Select these heads alone, the first as the active object."""
+    objects = [HeadObject.find(head_id).mesh_object for head_id in head_ids]
+    make_active(context, objects[0])
+    for mesh_object in objects:
+        mesh_object.select_set(True)
+
+
+class FACEGEN_PT_variety(bpy.types.Panel):
+    """Many heads that differ, and candidates for the active one."""
+
+    bl_label = "Variety"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "FaceGen"
+    bl_order = 20
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the running job, or what can be asked for."""
+        layout = self.layout
+        if jobs.draw(layout):
+            return
+        settings = context.scene.facegen_variety
+        _draw_settings(layout, settings)
+        _draw_button(layout, context, settings)
+        if settings.last:
+            layout.label(text=settings.last, icon="CHECKMARK")
+        candidates.draw(layout, context)
+
+
+def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> None:
+    column = layout.column()
+    column.use_property_split, column.use_property_decorate = True, False
+    column.prop(settings, "count")
+    column.prop(settings, "distance")
+    if not settings.distance:
+        column.label(text=f"0: same face, {_threshold():.2f}", icon="INFO")
+    column.prop(settings, "distribution")
+    grade = column.row()
+    grade.enabled = settings.distribution == "latent"
+    grade.prop(settings, "grade")
+    column.prop(settings, "seed")
+    header, body = layout.panel("FACEGEN_variety_quality", default_closed=True)
+    header.label(text="Quality of Measuring")
+    if body is not None:
+        body.use_property_split, body.use_property_decorate = True, False
+        body.prop(settings, "samples")
+        body.prop(settings, "size")
+
+
+def _draw_button(
+    layout: bpy.types.UILayout, context: bpy.types.Context, settings: FACEGEN_PG_variety
+) -> None:
+    """The button; grey, with what to do, where heads cannot be told apart for want of FaceNet."""
+    facenet = file_states.facenet()
+    usable = facenet is None or facenet.usable  # None: not looked for yet
+    row = layout.row()
+    row.scale_y, row.enabled = 1.4, usable
+    button = row.operator("facegen.generate_variety", icon="OUTLINER_OB_GROUP_INSTANCE")
+    for name in _Settings.__annotations__:
+        setattr(button, name, getattr(settings, name))
+    button.model = context.window_manager.facegen.model
+    if not usable:
+        layout.label(text="FaceNet's file is missing", icon="ERROR")
+        if preferences.PACKAGE:
+            opening = layout.operator("preferences.addon_show", text="Open Preferences")
+            opening.module = preferences.PACKAGE
+
+
+@cache
+def _threshold() -> float:
+    return same_face_threshold()
+
+
+CLASSES = (FACEGEN_PG_variety, FACEGEN_OT_generate_variety, FACEGEN_PT_variety)
+
+
+def register() -> None:
+    """Register the panel's settings."""
+    bpy.types.Scene.facegen_variety = PointerProperty(type=FACEGEN_PG_variety)
+
+
+def unregister() -> None:
+    """Undo register; what was set stays in the file."""
+    del bpy.types.Scene.facegen_variety

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generate Variety in Blender: heads placed or nothing at all."""
+
+from collections.abc import Iterator
+from threading import Event
+
+import bpy
+import numpy as np
+import pytest
+
+from facegen_addon.errors import NotReached, UserError
+from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.mapping import encoder
+from facegen_addon.scene import history
+from facegen_addon.scene.head_object import ID_KEY, MODEL_KEY
+from facegen_addon.scene.latents import SEED_KEY, read
+from facegen_addon.scene.thinking import think
+from facegen_addon.scene.variety import VarietyRequest, run_variety
+from facegen_addon.scene.variety_placing import COLLECTION, place_heads
+from facegen_addon.ui import jobs
+from facegen_addon.ui.variety import last_outcome, set_listener
+
+SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
+KINDS = (
+    "objects", "meshes", "scenes", "hair_curves", "images", "worlds", "cameras", "lights",
+    "collections",
+)  # fmt: skip
+
+
+def _blocks() -> dict[str, set[str]]:
+    """Names of all data; Blender keeps an image of its own for the last render."""
+    return {
+        kind: {b.name for b in getattr(bpy.data, kind) if getattr(b, "type", "") != "RENDER_RESULT"}
+        for kind in KINDS
+    }
+
+
+def _heads() -> list[bpy.types.Object]:
+    return sorted((o for o in bpy.data.objects if MODEL_KEY in o), key=lambda o: o.name)
+
+
+def test_heads_are_placed_with_all_that_is_known_of_them() -> None:
+    other = bpy.data.objects.new("Other", None)
+    bpy.context.collection.objects.link(other)
+    other.select_set(True)
+    before = _blocks()
+    assert bpy.ops.facegen.generate_variety(**SMALL, seed=7) == {"FINISHED"}
+    result = last_outcome()
+    heads = _heads()
+    assert [head.name for head in heads] == ["Head 01", "Head 02", "Head 03"]
+    assert len({head[ID_KEY] for head in heads}) == 3
+    for head, made in zip(heads, result.heads, strict=True):
+        assert head[SEED_KEY] == 7
+        np.testing.assert_allclose(read(head).achieved, made.achieved, atol=1e-6)
+        assert [entry.label for entry in history.history_of(head).entries] == [
+            f"Variety {head.name[-2:]}"
+        ]
+        assert [owner.name for owner in head.users_collection] == [COLLECTION]
+    assert set(bpy.context.selected_objects) == set(heads)
+    assert bpy.context.view_layer.objects.active == heads[0]
+    after = _blocks()
+    for kind in ("scenes", "images", "worlds", "cameras", "lights"):
+        assert after[kind] == before[kind]
+    assert bpy.context.scene.facegen_variety.last == result.summary
+    assert result.summary == f"3 heads, smallest pair {result.smallest_distance:.2f}"
+    assert result.smallest_distance >= 0.25
+
+
+def test_each_variety_has_a_collection_of_its_own() -> None:
+    for _ in range(2):
+        assert bpy.ops.facegen.generate_variety(**SMALL | {"count": 1}) == {"FINISHED"}
+    names = [name for name in _blocks()["collections"] if name.startswith(COLLECTION)]
+    assert len(names) == 2
+    assert {len(bpy.data.collections[name].objects) for name in names} == {2}  # skin and hair
+    assert bpy.context.scene.facegen_variety.last == "1 head"
+
+
+@pytest.mark.parametrize("stage", ["Choosing faces", "Heads", "Placing"])
+def test_stopped_half_way_nothing_is_left(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _blocks()
+    seen: list[str] = []
+    whole = jobs.Running.step
+
+    def step(job: jobs.Running) -> bool:
+        more = whole(job)
+        seen.append(job.label)
+        if job.label == stage and job.done == (0 if stage == "Choosing faces" else 2):
+            raise KeyboardInterrupt
+        return more
+
+    monkeypatch.setattr(jobs.Running, "step", step)
+    with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
+        bpy.ops.facegen.generate_variety(**SMALL)
+    assert seen[-1] == stage
+    assert jobs.current() is None
+    assert _blocks() == before
+    assert bpy.context.scene.facegen_variety.last == ""
+
+
+def test_an_unmet_demand_places_nothing() -> None:
+    before = _blocks()
+    with pytest.raises(RuntimeError, match=r"of 3 heads at distance 1.9.*; 3 heads reach 0\."):
+        bpy.ops.facegen.generate_variety(**SMALL | {"distance": 1.9}, budget=4)
+    assert isinstance(last_outcome(), NotReached)
+    assert _blocks() == before
+
+
+def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise UserError("facenet.onnx is missing: build it")
+
+    monkeypatch.setattr(encoder.Encoder, "load", missing)
+    before = _blocks()
+    with pytest.raises(RuntimeError, match=r"Error: facenet.onnx is missing: build it\n$"):
+        bpy.ops.facegen.generate_variety(**SMALL)
+    assert _blocks() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"model": "nobody"}, "nobody"), ({"count": 9, "budget": 3}, "budget 3")],
+)
+def test_wrong_values_are_one_line(change: dict, message: str) -> None:
+    with pytest.raises(RuntimeError, match=message):
+        bpy.ops.facegen.generate_variety(**SMALL | change)
+    assert not _heads()
+
+
+@pytest.mark.parametrize("name", ["distribution", "grade", "engine", "light"])
+def test_unknown_choices_are_refused(name: str) -> None:
+    with pytest.raises(TypeError, match="enum"):
+        bpy.ops.facegen.generate_variety(**SMALL | {name: "gauss"})
+
+
+def test_the_listener_hears_every_step() -> None:
+    heard = []
+    set_listener(heard.append)
+    bpy.ops.facegen.generate_variety(**SMALL, place=False)
+    set_listener(None)
+    assert not _heads()
+    assert heard[-1].result is last_outcome()
+    assert [event.done for event in heard if event.stage == "render"][-1] == 3
+
+
+def test_placing_stopped_removes_what_it_placed() -> None:
+    *_, last = run_variety(VarietyRequest(**SMALL))
+    before = _blocks()
+    placing = place_heads(last.result, bpy.context.collection, bpy.context.scene.cursor.location)
+    next(placing)
+    next(placing)
+    assert len(_heads()) == 2
+    placing.close()
+    assert _blocks() == before
+
+
+def test_a_summary_of_one_head_has_no_pair() -> None:
+    *_, last = run_variety(VarietyRequest(**SMALL | {"count": 1}))
+    assert last.result.smallest_distance is None
+    assert last.result.summary == "1 head"
+
+
+def test_guided_thoughts_can_be_stopped() -> None:
+    """Refining in a thread: Esc does not wait for all of it, and no thread is left."""
+    request = VarietyRequest(model=DEFAULT_MODEL, count=40, distance=0.5, size=64, samples=1)
+    events = run_variety(request)
+    assert next(events).stage == "sample"
+    assert next(events).stage == "sample"
+    events.close()
+
+
+def test_thinking_tells_and_returns() -> None:
+    def work(tell) -> str:
+        tell(1, 2)
+        return "thought"
+
+    def told() -> Iterator[tuple[int, int]]:
+        return (yield from think(work))
+
+    steps = told()
+    with pytest.raises(StopIteration) as finished:
+        while True:
+            assert next(steps) in ((0, 0), (1, 2))
+    assert finished.value.value == "thought"
+
+
+def test_stopped_thinking_ends_where_it_tells_next() -> None:
+    """Closing does not wait for the thread, and the thread ends."""
+    closed, ended = Event(), Event()
+
+    def work(tell) -> None:
+        closed.wait(60.0)
+        try:
+            tell(1, 2)
+        finally:
+            ended.set()
+        raise AssertionError("goes on")
+
+    steps = think(work)
+    next(steps)
+    steps.close()
+    closed.set()
+    assert ended.wait(60.0)
+
+
+def test_errors_of_thoughts_are_raised() -> None:
+    def work(tell) -> None:
+        raise UserError("no such model")
+
+    with pytest.raises(UserError, match="no such model"):
+        list(think(work))
+
+
+def test_settings_are_kept_with_the_scene(tmp_path) -> None:
+    settings = bpy.context.scene.facegen_variety
+    settings.count, settings.distance = 5, 0.4
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.context.scene.facegen_variety.count == 16
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.context.scene.facegen_variety.count == 5
+    assert bpy.context.scene.facegen_variety.distance == pytest.approx(0.4)
