@@ -14,6 +14,7 @@ import bpy
 from ..user_folder import set_user_folder
 from . import (
     candidates,
+    exporting,
     flame_operators,
     head_panel,
     history,
@@ -44,6 +45,7 @@ _FEATURES = (
     history,
     measuring,
     shift_drawing,
+    exporting,
     thumbnails,
     jobs,  # last, so that it is the first to be unregistered: a job that runs is stopped
 )

@@ -126,22 +126,6 @@ class FACEGEN_PT_head(bpy.types.Panel):
         _draw_sliders(layout, _Shown(head, sliders, settings, parameters, locked(head, table)))
 
 
-class FACEGEN_PT_files(bpy.types.Panel):
-    """Heads from and for other programs."""
-
-    bl_label = "Import and Export"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "FaceGen"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw a button for each direction."""
-        column = self.layout.column(align=True)
-        column.operator("facegen.import_flame", icon="IMPORT")
-        column.operator("facegen.export_flame", icon="EXPORT")
-
-
 def _draw_message(layout: bpy.types.UILayout, message: str) -> None:
     """Say why there are no sliders, in as many lines as a narrow sidebar needs."""
     column = layout.column(align=True)
@@ -252,4 +236,4 @@ def _draw_figure_button(row: bpy.types.UILayout, shown: _Shown, name: str) -> No
     row.operator("facegen.show_slider", text="", icon="QUESTION", depress=chosen).name = name
 
 
-CLASSES = (FACEGEN_PT_head, FACEGEN_PT_files)
+CLASSES = (FACEGEN_PT_head,)

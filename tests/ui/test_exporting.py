@@ -157,7 +157,7 @@ def test_heads_that_cannot_be_exported(tmp_path: Path) -> None:
     bpy.data.objects.remove(head.mesh_object)
     _add()
     bpy.context.object[MODEL_KEY] = "flame_0123456789ab"
-    with pytest.raises(RuntimeError, match="flame_0123456789ab|0123456789ab"):
+    with pytest.raises(RuntimeError, match="0123456789ab"):
         _export(tmp_path / "a.glb")
     assert [file.name for file in tmp_path.iterdir() if file.suffix == ".glb"] == []
 
