@@ -40,7 +40,7 @@ _WHOLE, _OUTSIDE = 0.15, 0.7
 _STILL = 0.15
 """Standard deviation, in millimetres, by which what lies outside an area may move."""
 _MODES = 8
-_VISIBLE, _STRONGEST = 2.5, 2.0
+_VISIBLE, _STRONGEST = 3.0, 2.0
 """Root mean square motion of an area, in millimetres, that a redraw aims at, and how much more
 than the prior's own it may be for that; where the prior moves it further, it may."""
 _MOVES = 0.01  # millimetres per standard deviation; less is rounding, or nothing to be seen
