@@ -93,6 +93,7 @@ def fetch(wheel: Path) -> Path:
 
 
 def _download(wheel: Path) -> None:
+    print(f"downloading {wheel.name}", flush=True)
     _, _, python, _, platform = wheel.stem.split("-")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
     target = [f"--python-version={python.removeprefix('cp')}", f"--platform={platform}"]
