@@ -114,19 +114,19 @@ class FACEGEN_PT_head(bpy.types.Panel):
         sliders = model_sliders(head[MODEL_KEY])
         if sliders is None or sliders_of(head) is None:
             missing = missing_model(head[MODEL_KEY])
-            _draw_message(layout, missing or f"the sliders of {head[MODEL_KEY]} are not loaded")
+            draw_message(layout, missing or f"the sliders of {head[MODEL_KEY]} are not loaded")
             layout.operator("facegen.load_sliders", icon="FILE_REFRESH")
             return
         hindrance = obstacle(head, sliders.model)
         if hindrance:
-            _draw_message(layout, hindrance)
+            draw_message(layout, hindrance)
             return
         _draw_influence(layout, sliders, settings.slider)
         table, parameters = sliders.model.table, head[PARAMETERS_KEY].to_list()
         _draw_sliders(layout, _Shown(head, sliders, settings, parameters, locked(head, table)))
 
 
-def _draw_message(layout: bpy.types.UILayout, message: str) -> None:
+def draw_message(layout: bpy.types.UILayout, message: str) -> None:
     """Say why there are no sliders, in as many lines as a narrow sidebar needs."""
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(message[:1].upper() + message[1:], 34)):
