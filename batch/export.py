@@ -4,9 +4,8 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     bar = ProgressBar()
     done: list[ExportedHead] = []
     try:
-        with interruptible(), _empty_file(), output_folder(options.output) as folder:
+        with interruptible(), _alone(), output_folder(options.output) as folder:
             with closing(export_heads(folder, heads, options.format, settings)) as files:
                 for exported in files:
                     done.append(exported)
@@ -103,21 +102,13 @@ def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
 
 
 @contextmanager
-def _empty_file() -> Iterator[None]:
-    """Blender without the user's scene, and without what its exporters print for every file."""
+def _alone() -> Iterator[None]:
+    """Blender without the user's scene, its exporters in Python without a word on every file."""
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    sys.stdout.flush()
-    kept = os.dup(1)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def _write_record(

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import addon_utils
 import bpy
 
 from ..errors import UserError
@@ -126,7 +125,7 @@ def export_heads(
     format_name: str,
     settings: ExportSettings,
     replace: bool = True,
-) -> Iterator[ExportedHead]:
+) -> Generator[ExportedHead, None, None]:
     """Write each head to a file of its name in ``folder``, yielding after each.
 
     No file appears before all are complete, and none if the generator is closed before. UserError
@@ -194,6 +193,8 @@ def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
 
 def _need_addon(name: str) -> None:
     """Switch on the add-on that exports, for this session; UserError if it is not there."""
+    import addon_utils  # type: ignore[import-not-found]  # Blender's own, there once bpy is
+
     _, enabled = addon_utils.check(name)
     if not enabled and addon_utils.enable(name) is None:
         raise UserError(
