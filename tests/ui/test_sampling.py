@@ -2,6 +2,7 @@
 """The Sample panel's operators in a real bpy: what they draw, keep, record and refuse."""
 
 import math
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -15,6 +16,7 @@ from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObjec
 from facegen_addon.scene.latents import SEED_KEY, Latents
 from facegen_addon.scene.locks import set_locked
 from facegen_addon.ui import properties, sampling
+from tests.ui.test_sliders import RecordingLayout, check_call
 
 MODELS = tuple(HEAD_MODELS)
 FINISHED = {"FINISHED"}
@@ -277,3 +279,63 @@ def test_a_model_without_a_mapping_is_offered_its_prior() -> None:
     assert sampling.offered_distribution("latent", trained=True) == "latent"
     assert sampling.offered_distribution("latent", trained=False) == "prior"
     assert sampling.offered_distribution("uniform", trained=False) == "uniform"
+
+
+class Layout(RecordingLayout):
+    """Notes also what is greyed."""
+
+    enabled = True
+
+    def row(self, **options: object) -> "Layout":
+        super().row(**options)
+        child = Layout(self.log)
+        child.enabled = self.enabled
+        return child
+
+    column = row
+
+    def grid_flow(self, **options: object) -> "Layout":
+        check_call("grid_flow", **options)
+        return self
+
+    def prop_enum(self, data: object, name: str, value: str) -> None:
+        assert value in data.bl_rna.properties[name].enum_items  # type: ignore[attr-defined]
+        self.log.append(("choice" if self.enabled else "grey", value))
+
+    def operator(self, name: str, **options: object) -> object:
+        if not self.enabled:
+            self.log.append(("grey", name))
+        return super().operator(name, **options)
+
+
+def panel_drawn() -> list[tuple[str, str]]:
+    log: list[tuple[str, str]] = []
+    sampling.FACEGEN_PT_sample.draw(SimpleNamespace(layout=Layout(log)), bpy.context)
+    return log
+
+
+def test_the_panel_offers_what_can_be_done() -> None:
+    empty = panel_drawn()
+    assert ("operator", "facegen.sample_head") in empty
+    assert ("grey", "facegen.sample_nearby") in empty and ("grey", "facegen.blend_heads") in empty
+    assert ("operator", "facegen.reroll_area") not in empty
+    add_head()
+    one = panel_drawn()
+    assert one.count(("operator", "facegen.reroll_area")) == len(AREAS)
+    assert [what for kind, what in one if kind == "grey"] == ["facegen.blend_heads"]
+    two_heads()
+    assert not [what for kind, what in panel_drawn() if kind == "grey"]
+
+
+def test_the_panel_greys_latents_of_a_model_without_a_mapping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_head()
+    monkeypatch.setattr(sampling, "is_trained", lambda name: False)
+    shown = panel_drawn()
+    assert ("grey", "latent") in shown and ("grey", "facegen.sample_nearby") in shown
+    assert ("choice", "prior") in shown
+    assert [text for kind, text in shown if kind == "label"] == [
+        "No latents yet: `make models`",
+        "Re-roll",
+    ]
