@@ -82,8 +82,11 @@ def read_slider_file(path: Path) -> SliderFile:
     return SliderFile(path, model, dict(zip(names, values.T, strict=True)))
 
 
-def write_slider_file(path: Path, model: HeadModel, values: FloatArray) -> None:
-    """Write the slider values (N, P) of a model to a .npz or .json file, complete or not at all."""
+def write_slider_file(path: Path, model: HeadModel, values: FloatArray, **notes: str) -> None:
+    """Write the slider values (N, P) of a model to a .npz or .json file, complete or not at all.
+
+    ``notes`` go into a .json beside the values; readers of slider files pass over them.
+    """
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path} does not end in {' or '.join(SUFFIXES)}; name such a file")
@@ -93,7 +96,7 @@ def write_slider_file(path: Path, model: HeadModel, values: FloatArray) -> None:
             np.savez(partial, names=np.array(names), parameters=values, model=np.array(model.name))
         else:
             heads = [dict(zip(names, row, strict=True)) for row in values.tolist()]
-            text = json.dumps({"model": model.name, "heads": heads}, indent=1)
+            text = json.dumps({"model": model.name, "heads": heads, **notes}, indent=1)
             partial.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panel's presets: save the active head, and have heads that were saved."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ..errors import UserError
+from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.head_model import HeadModel
+from ..scene import history, presets
+from ..scene.asset_file import is_unsettled, settle_imported
+from ..scene.head_object import HeadObject
+from . import thumbnails
+from .head_operator import HeadOperator, ReportingOperator, active_head, movable_head
+from .properties import adopt_heads
+
+_logger = logging.getLogger(__name__)
+_items: list[tuple[str, str, str, int, int]] = []  # Blender needs these strings to stay
+
+
+def refresh() -> None:
+    """Look for presets anew and load their portraits; must not happen while Blender draws."""
+    items = []
+    for number, name in enumerate(presets.preset_names()):
+        try:
+            portrait = presets.read_preset(presets.preset_file(name)).portrait
+        except UserError as error:
+            _logger.warning("%s", error)
+            continue
+        key = f"preset {name} {hash(portrait)}"
+        if portrait is not None:
+            thumbnails.load(key, portrait)
+        items.append((name, name, "", thumbnails.icon(key) or 0, number))
+    _items[:] = items
+
+
+def _preset_items(owner: Any, context: bpy.types.Context | None) -> list[Any]:
+    return _items
+
+
+def _load(operator: Any, context: bpy.types.Context, path: Path) -> None:
+    """Set the active head to a preset, or add a head where there is none or it is asked for."""
+    mesh_object = active_head(context)
+    if mesh_object is None or operator.as_new:
+        preset = presets.read_preset(path)
+        model = load_head_model(preset.sliders.model or DEFAULT_MODEL)
+        head = _added(context, model, preset, path.stem)
+    else:
+        head = movable_head(mesh_object)
+        preset = presets.load_preset(head, path)
+    if preset.is_of_another_version(head.model):
+        operator.report(
+            {"WARNING"}, f"{path.stem} was made with another version of model {head.model.name}"
+        )
+
+
+def _added(
+    context: bpy.types.Context, model: HeadModel, preset: presets.Preset, name: str
+) -> HeadObject:
+    parameters = preset.parameters(model)
+    head = HeadObject.create(model, context.collection)
+    head.set_parameters(parameters)
+    head.mesh_object.name = name
+    head.mesh_object.location = context.scene.cursor.location
+    history.record(head, f"Preset {name}")
+    for selected in context.selected_objects:
+        selected.select_set(False)
+    head.mesh_object.select_set(True)
+    context.view_layer.objects.active = head.mesh_object
+    return head
+
+
+def _as_new_property() -> Any:
+    return BoolProperty(
+        name="Add as New Head",
+        description="Add a head at the 3D cursor; needed for presets of another model",
+        options={"SKIP_SAVE"},
+    )
+
+
+class FACEGEN_OT_save_preset(HeadOperator, bpy.types.Operator):
+    """Keep the active head as a preset, for all files and in the asset browser"""
+
+    bl_idname = "facegen.save_preset"
+    bl_label = "Save Preset"
+    bl_options = {"REGISTER"}
+
+    name: StringProperty(name="Name", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    overwrite: BoolProperty(  # type: ignore[valid-type]
+        name="Overwrite",
+        description="Replace the preset of that name",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask for the name."""
+        mesh_object = active_head(context)
+        self.name = self.name or (mesh_object.name if mesh_object else "")
+        return context.window_manager.invoke_props_dialog(self)
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Save it, and have the asset browser show it."""
+        path = presets.save_preset(self.head(context), self.name, self.overwrite)
+        presets.offer_library(context.preferences)
+        refresh()
+        context.window_manager.facegen_presets.preset = path.stem
+        self.report({"INFO"}, f"Saved {path}")
+
+
+class FACEGEN_OT_load_preset(ReportingOperator, bpy.types.Operator, ImportHelper):
+    """Make the active head that of a preset's file, locked sliders too, or add a head"""
+
+    bl_idname = "facegen.load_preset"
+    bl_label = "Load Preset File"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: StringProperty(default="*.json", options={"HIDDEN"})  # type: ignore[valid-type]
+    as_new: _as_new_property()  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Load it."""
+        _load(self, context, Path(self.filepath))
+
+
+class FACEGEN_OT_apply_preset(ReportingOperator, bpy.types.Operator):
+    """Make the active head this preset's, locked sliders too, or add a head"""
+
+    bl_idname = "facegen.apply_preset"
+    bl_label = "Apply Preset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Name")  # type: ignore[valid-type]
+    as_new: _as_new_property()  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Apply it."""
+        _load(self, context, presets.preset_file(self.name))
+
+
+class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
+    """Delete this preset's files"""
+
+    bl_idname = "facegen.delete_preset"
+    bl_label = "Delete Preset"
+    bl_options = {"REGISTER"}
+
+    name: StringProperty(name="Name")  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask first: this cannot be undone."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Delete them."""
+        presets.delete_preset(self.name)
+        refresh()
+
+
+class FACEGEN_PG_presets(bpy.types.PropertyGroup):
+    """What the panel remembers while Blender runs; nothing of it is saved."""
+
+    preset: EnumProperty(name="Preset", items=_preset_items)  # type: ignore[valid-type]
+
+
+class FACEGEN_PT_presets(bpy.types.Panel):
+    """Heads that were saved."""
+
+    bl_label = "Presets"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "FaceGen"
+    bl_order = 35
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the presets to choose from, and what can be done with the chosen one."""
+        layout = self.layout
+        settings = context.window_manager.facegen_presets
+        if _items:
+            chosen = settings.preset or _items[0][0]
+            layout.template_icon_view(settings, "preset", show_labels=True, scale_popup=4.5)
+            layout.label(text=chosen)
+            row = layout.row(align=True)
+            applying = row.row(align=True)
+            applying.enabled = active_head(context) is not None
+            applying.operator("facegen.apply_preset", text="Apply", icon="CHECKMARK").name = chosen
+            adding = row.operator("facegen.apply_preset", text="Add", icon="ADD")
+            adding.name, adding.as_new = chosen, True
+            row.operator("facegen.delete_preset", text="", icon="TRASH").name = chosen
+        else:
+            layout.label(text="No presets saved yet", icon="INFO")
+        row = layout.row(align=True)
+        row.operator("facegen.save_preset", icon="FILE_TICK")
+        row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
+
+
+@bpy.app.handlers.persistent
+def _after_import(imported: Any, *_: Any) -> None:
+    """Heads dropped from the asset browser, or appended, get sliders and meshes of their own."""
+    heads = [item.id for item in imported.import_items if isinstance(item.id, bpy.types.Object)]
+    heads = [mesh_object for mesh_object in heads if is_unsettled(mesh_object)]
+    for mesh_object in heads:
+        try:
+            settle_imported(mesh_object)
+        except UserError as error:
+            _logger.error("%s", error)
+    if heads:
+        adopt_heads()
+
+
+def _import_handlers() -> list[Any]:
+    """Blender 4.2 tells nobody of imports: there the panel's Load Sliders does it."""
+    return getattr(bpy.app.handlers, "blend_import_post", [])
+
+
+CLASSES = (
+    FACEGEN_OT_save_preset,
+    FACEGEN_OT_load_preset,
+    FACEGEN_OT_apply_preset,
+    FACEGEN_OT_delete_preset,
+    FACEGEN_PG_presets,
+    FACEGEN_PT_presets,
+)
+
+
+def register() -> None:
+    """Register the panel's property and the handler; presets are looked for soon."""
+    bpy.types.WindowManager.facegen_presets = PointerProperty(type=FACEGEN_PG_presets)
+    _import_handlers().append(_after_import)
+    bpy.app.timers.register(refresh, first_interval=0.0)
+
+
+def unregister() -> None:
+    """Undo register; presets and their asset library are the user's and stay."""
+    if bpy.app.timers.is_registered(refresh):
+        bpy.app.timers.unregister(refresh)
+    if _after_import in _import_handlers():
+        _import_handlers().remove(_after_import)
+    _items.clear()
+    del bpy.types.WindowManager.facegen_presets

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Presets panel's operators, in a real bpy."""
+
+import json
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.scene import history, presets
+from facegen_addon.scene.head_object import MODEL_KEY, HeadObject
+from facegen_addon.ui import presets as panel
+from facegen_addon.ui import properties, thumbnails
+
+OPERATORS = bpy.ops.facegen
+
+
+@pytest.fixture(autouse=True)
+def quick_portraits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Portraits that cost nothing."""
+    portrait = np.full((32, 32, 3), 120, np.uint8)
+    monkeypatch.setattr(presets, "portraits", lambda *_, **__: iter([portrait]))
+
+
+@pytest.fixture
+def head(rng: np.random.Generator) -> HeadObject:
+    OPERATORS.add_head(model="anny", subdivision=0)
+    head = HeadObject.of(bpy.context.active_object)
+    head.set_parameters(load_head_model("anny").sample_prior(rng, 1)[0])
+    return head
+
+
+def test_saved_listed_applied_deleted(head: HeadObject) -> None:
+    expected = head.parameters
+    assert OPERATORS.save_preset(name="Anna") == {"FINISHED"}
+    assert bpy.context.window_manager.facegen_presets.preset == "Anna"
+    (item,) = panel._items
+    assert item[0] == "Anna" and isinstance(item[3], int)
+    head.set_parameters(head.model.table.default())
+    assert OPERATORS.apply_preset(name="Anna") == {"FINISHED"}
+    assert np.array_equal(head.parameters, expected)
+    assert properties.sliders_of(head.mesh_object).weight == pytest.approx(
+        expected[head.model.table.index("weight")]
+    )
+    assert OPERATORS.history_back() == {"FINISHED"}
+    assert np.array_equal(head.parameters, head.model.table.default())
+    assert OPERATORS.delete_preset(name="Anna") == {"FINISHED"}
+    assert panel._items == []
+
+
+def test_a_preset_of_another_model_is_added_as_a_new_head(head: HeadObject) -> None:
+    expected = head.parameters
+    OPERATORS.save_preset(name="Anna")
+    OPERATORS.add_head(model="open_flame", subdivision=0)
+    with pytest.raises(RuntimeError, match="model 'anny', the active head of 'open_flame'"):
+        OPERATORS.apply_preset(name="Anna")
+    path = str(presets.preset_file("Anna"))
+    bpy.context.scene.cursor.location = (1.0, 0.0, 0.0)
+    assert OPERATORS.load_preset(filepath=path, as_new=True) == {"FINISHED"}
+    added = HeadObject.of(bpy.context.active_object)
+    assert np.array_equal(added.parameters, expected)
+    assert added.mesh_object.name == "Anna" and added.mesh_object.location.x == 1.0
+    labels = [entry.label for entry in history.history_of(added.mesh_object).entries]
+    assert labels == ["Preset Anna"]
+    assert sum(MODEL_KEY in o for o in bpy.data.objects) == 3
+
+
+def test_without_an_active_head_one_is_added(head: HeadObject) -> None:
+    OPERATORS.save_preset(name="Anna")
+    bpy.context.view_layer.objects.active = None
+    assert not OPERATORS.save_preset.poll()
+    assert OPERATORS.apply_preset(name="Anna") == {"FINISHED"}
+    assert bpy.context.active_object.name == "Anna"
+
+
+def test_what_cannot_be_done_is_one_line(head: HeadObject, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="name is empty"):
+        OPERATORS.save_preset(name="")
+    OPERATORS.save_preset(name="Anna")
+    with pytest.raises(RuntimeError, match="choose Overwrite"):
+        OPERATORS.save_preset(name="Anna")
+    assert OPERATORS.save_preset(name="Anna", overwrite=True) == {"FINISHED"}
+    for operator in (OPERATORS.apply_preset, OPERATORS.delete_preset):
+        with pytest.raises(RuntimeError, match="Berta"):
+            operator(name="Berta")
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({"model": "horse", "heads": [{"a": 1}]}))
+    count = len(bpy.data.objects)
+    with pytest.raises(RuntimeError, match="horse"):
+        OPERATORS.load_preset(filepath=str(bad), as_new=True)
+    assert len(bpy.data.objects) == count
+
+
+def test_a_damaged_preset_is_not_listed(head: HeadObject) -> None:
+    OPERATORS.save_preset(name="Anna")
+    (presets.presets_folder() / "Broken.json").write_text("{")
+    panel.refresh()
+    assert [item[0] for item in panel._items] == ["Anna"]
+
+
+def test_the_handler_settles_what_is_appended(head: HeadObject) -> None:
+    if not hasattr(bpy.app.handlers, "blend_import_post"):
+        pytest.skip("this Blender tells nobody of imports")
+    OPERATORS.save_preset(name="Anna")
+    blend = presets.preset_file("Anna").with_suffix(".blend")
+    bpy.ops.wm.append(directory=f"{blend}/Object/", filename="Anna")
+    added = next(o for o in bpy.context.selected_objects if MODEL_KEY in o)
+    assert added.asset_data is None and len(added.children) == 1
+    properties.sliders_of(added).weight = 0.9
+    assert HeadObject.of(added).parameters[head.model.table.index("weight")] == pytest.approx(0.9)
+    assert not np.array_equal(HeadObject.of(added).parameters, head.parameters)
+
+
+def test_register_twice_leaves_no_handler() -> None:
+    import facegen_addon
+
+    facegen_addon.unregister()
+    assert not hasattr(bpy.types.WindowManager, "facegen_presets")
+    assert panel._after_import not in getattr(bpy.app.handlers, "blend_import_post", [])
+    assert thumbnails.icon("preset Anna") is None
+    facegen_addon.register()
