@@ -98,9 +98,15 @@ def preset_names() -> list[str]:
     return sorted((path.stem for path in presets_folder().glob("*.json")), key=str.casefold)
 
 
-def render_portrait(model: HeadModel, parameters: FloatArray) -> Portrait:
-    """The portrait of one head (P,)."""
-    (portrait,) = portraits(model, parameters[None], size=_PORTRAIT_SIZE, samples=_PORTRAIT_SAMPLES)
+def render_portrait(model: HeadModel, parameters: FloatArray, device: str = "auto") -> Portrait:
+    """The portrait of one head (P,); ``device`` as in RenderSettings."""
+    (portrait,) = portraits(
+        model,
+        parameters[None],
+        size=_PORTRAIT_SIZE,
+        samples=_PORTRAIT_SAMPLES,
+        device=device,
+    )
     return portrait
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..heads.head_model import HeadModel
 from ..scene import history, presets
 from ..scene.asset_file import is_unsettled, settle_imported
 from ..scene.head_object import HeadObject
-from . import thumbnails
+from . import preferences, thumbnails
 from .head_operator import HeadOperator, ReportingOperator, active_head, movable_head
 from .properties import adopt_heads
 
@@ -107,7 +108,8 @@ class FACEGEN_OT_save_preset(HeadOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         """Save it, and have the asset browser show it."""
-        path = presets.save_preset(self.head(context), self.name, self.overwrite)
+        render = partial(presets.render_portrait, device=preferences.of(context).device)
+        path = presets.save_preset(self.head(context), self.name, self.overwrite, render)
         presets.offer_library(context.preferences)
         refresh()
         context.window_manager.facegen_presets.preset = path.stem
