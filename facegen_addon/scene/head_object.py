@@ -91,8 +91,7 @@ class HeadObject:
     @classmethod
     def find(cls, head_id: str) -> HeadObject:
         """The head with this id; KeyError if it is gone."""
-        mesh_object = _find(ID_KEY, head_id)
-        return cls(mesh_object, _find(HAIR_KEY, head_id))
+        return cls.of(_find(ID_KEY, head_id))
 
     @classmethod
     def of(cls, mesh_object: bpy.types.Object) -> HeadObject:

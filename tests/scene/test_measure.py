@@ -76,6 +76,14 @@ def test_measuring_keeps_what_was_requested_and_adds_what_came_back() -> None:
     assert by_name["B"].after is None and not by_name["B"].problem
 
 
+def test_a_head_whose_hair_was_deleted_is_measured() -> None:
+    head = add_head("Bald")
+    bpy.data.objects.remove(head.hair_object)
+    (outcome,) = finish(measure.measure([head.head_id], fake(by_weight)))
+    assert not outcome.problem
+    assert latents.read(head.mesh_object).achieved is not None
+
+
 def test_nothing_changes_before_the_last_head_is_done() -> None:
     heads = [add_head("A"), add_head("B")]
     work = measure.measure([h.head_id for h in heads], fake(by_weight))
