@@ -21,7 +21,8 @@ HAIR = ("ribbons", "none")
 CORRECTIVES = "pose_correctives"
 """Shape key of what a model adds to a posed head before skinning."""
 MAXIMUM_SUBDIVISION = 3
-_SEEN = 2e-4  # metres; hair that an expression moves less keeps still
+_SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
+_STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
 _EXACT = 1e-4  # metres; correctives of a pose below it are left out
 
 
@@ -216,8 +217,9 @@ def _moved_keys(
 ) -> ShapeKeys | None:
     """Those of the head's keys that move hair, as they move its roots."""
     offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])
-    offsets[np.linalg.norm(offsets, axis=2) < _SEEN] = 0.0  # which glTF stores for nothing
-    moving = np.flatnonzero(offsets.any((1, 2)))
+    distance = np.linalg.norm(offsets, axis=2)
+    offsets[distance < _STILL] = 0.0
+    moving = np.flatnonzero(distance.max(1) >= _SEEN)
     if not len(moving):
         return None
     names = tuple(keys.names[key] for key in moving)
