@@ -239,7 +239,9 @@ class FACEGEN_PT_measure(bpy.types.Panel):
 def facenet_hint() -> str:
     """Why nothing can be measured; empty if it can, or if that is still being found out."""
     state = file_states.facenet()
-    return "" if state is None or state.usable else state.text
+    if state is None or state.usable:
+        return ""
+    return "FaceNet's file cannot be used: see FaceGen's preferences"
 
 
 def _all_heads(context: bpy.types.Context) -> list[bpy.types.Object]:

@@ -138,7 +138,7 @@ def test_facenet_missing_is_said_and_greys_the_buttons(monkeypatch: pytest.Monke
     add_head("A")
     assert bpy.ops.facegen.measure_heads.poll()
     monkeypatch.setattr(file_states, "facenet", lambda: FileState(False, "FaceNet is missing"))
-    assert measuring.facenet_hint() == "FaceNet is missing"
+    assert measuring.facenet_hint().startswith("FaceNet's file cannot be used: see")
     assert not bpy.ops.facegen.measure_heads.poll()
     assert not bpy.ops.facegen.correct_shift.poll()
     monkeypatch.setattr(file_states, "facenet", lambda: None)
