@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -18,29 +18,34 @@ import numpy as np
 
 import facegen_addon
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
+from facegen_addon.scene import completion
 from facegen_addon.scene.head_object import HeadObject
 from facegen_addon.ui.properties import sliders_of
+from tools.timing import timed
 
 MOVES = 15
 
 
-def slider_times(model_name: str) -> dict[str, float]:
-    """Group -> median milliseconds from setting one of its sliders to the mesh being written."""
+def slider_times(model_name: str) -> dict[str, tuple[float, float]]:
+    """Group -> median milliseconds from setting one of its sliders to the skin being written, and
+    of what a window does in the next moment: strands, and skin to the last bit."""
     model = load_head_model(model_name)
     head = HeadObject.create(model, bpy.context.collection)
     values = sliders_of(head.mesh_object)
     rng = np.random.default_rng(0)
     times = {}
+    completion.set_waiting(True)
     for group in model.table.groups:
         columns = model.table.columns(group)
-        spent = []
+        spent: list[tuple[float, float]] = []
         for _ in range(MOVES):
             parameter = model.table.parameters[rng.choice(columns)]
             value = rng.uniform(parameter.minimum, parameter.maximum)
-            start = time.perf_counter()
-            setattr(values, parameter.name, value)
-            spent.append(1e3 * (time.perf_counter() - start))
-        times[group] = statistics.median(spent)
+            shown = timed(partial(setattr, values, parameter.name, value))[0]
+            spent.append((shown, timed(completion.complete_all)[0]))
+        at_once, later = (1e3 * statistics.median(column) for column in zip(*spent, strict=True))
+        times[group] = at_once, later
+    completion.set_waiting(False)
     return times
 
 
@@ -48,8 +53,8 @@ def main() -> None:
     """Print a line for each group of each model."""
     facegen_addon.register()
     for model_name in sys.argv[1:] or HEAD_MODELS:
-        for group, milliseconds in slider_times(model_name).items():
-            print(f"{model_name:<12} {group:<12} {milliseconds:6.1f} ms")
+        for group, (shown, later) in slider_times(model_name).items():
+            print(f"{model_name:<12} {group:<12} {shown:6.1f} ms, then {later:6.1f} ms")
     facegen_addon.unregister()
 
 

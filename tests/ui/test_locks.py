@@ -114,6 +114,9 @@ class Row:
     def label(self, **options: object) -> None:
         pass
 
+    def template_icon(self, icon_value: int, **options: object) -> None:
+        pass
+
     def panel(self, idname: str, **options: object) -> tuple["Row", "Row"]:
         return self.row(), self.row()
 
