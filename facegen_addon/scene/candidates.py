@@ -80,6 +80,11 @@ class Candidates:
     drawn: tuple[Sampled, ...]
     pictures: NDArray[np.uint8]
 
+    @property
+    def parameters(self) -> FloatArray:
+        """Of all candidates, (9, P)."""
+        return np.stack([candidate.parameters for candidate in self.drawn])
+
 
 @dataclass(frozen=True)
 class CandidatesEvent:

@@ -51,7 +51,7 @@ class Running:
         self._window = window
         self._timer: Any = None
         self.label, self.done, self.total = "Preparing", 0, 0
-        self._started = time.monotonic()
+        self._started = self._stepped = time.monotonic()
 
     @property
     def factor(self) -> float:
@@ -85,7 +85,8 @@ class Running:
         if progress is None:
             return False
         if progress.label != self.label:
-            self._started = time.monotonic()
+            self._started = self._stepped  # its first step is already done
+        self._stepped = time.monotonic()
         self.label, self.done, self.total = progress.label, progress.done, progress.total
         self._manager.progress_update(100.0 * self.factor)
         return True
@@ -125,12 +126,12 @@ def current() -> Running | None:
 
 
 def draw(layout: bpy.types.UILayout) -> bool:
-    """Show the running job's progress; False, and nothing is drawn, if there is none."""
+    """Show the running job's progress and the key that stops it; False, and nothing is drawn, if there is none."""
     if _running is None:
         return False
     column = layout.column(align=True)
     column.progress(factor=_running.factor, text=_running.text)
-    column.label(text="Esc stops", icon="EVENT_ESC")
+    column.label(text="stops", icon="EVENT_ESC")
     return True
 
 

@@ -152,6 +152,16 @@ def test_progress_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (running.text, running.factor) == ("B 8 of 8", 1.0)
 
 
+def test_the_first_step_of_a_stage_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now)
+    running = jobs.start(iter_progress(("A", 1, 1), ("B", 1, 4)))
+    running.step()
+    now += 5.0
+    running.step()
+    assert running.eta_seconds == pytest.approx(15.0)
+
+
 def iter_progress(*steps: tuple[str, int, int]) -> Iterator[Progress]:
     yield from (Progress(*step) for step in steps)
 
