@@ -113,6 +113,13 @@ def rounded(box: Box, radius: float) -> NDArray[np.float32]:
     return np.concatenate(arcs).astype(np.float32)
 
 
+def linear(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """sRGB (..., 3) as scene linear values 0 to 1: Blender's views show textures as sRGB."""
+    values = picture.astype(np.float32) / 255.0
+    dark = values <= 0.04045
+    return np.where(dark, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
 class Sheet:
     """Nine pictures (9, S, S, 3) uint8 in one region of one 3D view, until ``close``."""
 
@@ -176,7 +183,7 @@ def _grown(box: Box, by: float) -> Box:
 def _texture(picture: NDArray[np.uint8]) -> Any:
     height, width, _ = picture.shape
     rgba = np.ones((height, width, 4), np.float32)
-    rgba[..., :3] = picture[::-1] / np.float32(255.0)
+    rgba[..., :3] = linear(picture[::-1])
     values = gpu.types.Buffer("FLOAT", rgba.size, rgba.ravel().tolist())
     return gpu.types.GPUTexture((width, height), format="RGBA16F", data=values)
 

@@ -126,7 +126,7 @@ def current() -> Running | None:
 
 
 def draw(layout: bpy.types.UILayout) -> bool:
-    """Show the running job's progress and the key that stops it; False, and nothing is drawn, if there is none."""
+    """Show the running job's progress and the key that stops it; False if there is none."""
     if _running is None:
         return False
     column = layout.column(align=True)

@@ -21,7 +21,7 @@ from facegen_addon.scene.latents import SEED_KEY
 from facegen_addon.scene.locks import set_locked
 from facegen_addon.scene.portrait import portraits
 from facegen_addon.ui import candidates, jobs
-from facegen_addon.ui.candidate_sheet import arrange, cell_at, free_space, rounded
+from facegen_addon.ui.candidate_sheet import arrange, cell_at, free_space, linear, rounded
 
 MODEL = load_head_model(DEFAULT_MODEL)
 PRIOR = {"kind": "sample", "distribution": "prior", "seed": 4}
@@ -265,3 +265,10 @@ def test_round_corners_stay_inside_and_turn_one_way() -> None:
     turns = edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0]
     assert (turns > -1e-3).all()
     assert abs(rounded((0.0, 0.0, 4.0, 4.0), 99.0)).max() <= 4.0
+
+
+def test_pictures_keep_their_colours_on_the_screen() -> None:
+    """The view encodes what the texture holds: linear values, so that 50 % grey is 21.6 %."""
+    greys = np.array([[0, 0, 0], [10, 128, 255]], np.uint8)
+    expected = [[0, 0, 0], [10 / 255 / 12.92, 0.21586, 1.0]]
+    np.testing.assert_allclose(linear(greys), expected, atol=1e-4)
