@@ -172,12 +172,13 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """A click takes a candidate, Esc closes; looking around is let through, nothing else."""
-        place = self._shown.place(context.screen) if self._shown is _sheet is not None else None
+        if self._shown is None or self._shown is not _sheet:  # closed, or opened anew
+            return {"CANCELLED"}
+        place = self._shown.place(context.screen)
         if place is None or (event.type in ("ESC", "RIGHTMOUSE") and event.value == "PRESS"):
             close_sheet()
             return {"CANCELLED"}
         area, region, arrangement = place
-        assert self._shown is not None, "it has a place"
         under = cell_at(arrangement, event.mouse_x - region.x, event.mouse_y - region.y)
         if under != self._shown.hovered:
             self._shown.hovered = under
