@@ -5,7 +5,7 @@
 #   generate: `blender -b -P batch/run.py -- generate`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
-#             tools/drive_window.py, which leaves its screenshots in out/window.
+#             tools/window/story.py, which leaves its screenshots in out/window.
 # Without arguments both: sh tools/test_blender.sh [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
@@ -57,14 +57,15 @@ window() {
     mkdir -p "$home/out" out/window
     .venv/bin/python tools/build_extension.py --platform linux-x64
     cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
-    cp tools/drive_window.py "$home/"
+    cp tools/window/*.py "$home/"
+    cp models/built/*.whl "$home/out/"
     at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
     # Blender 4.3 crashes when an area fills the window under its splash.
     at_home blender -b --python-expr \
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
-    at_home timeout 600 xvfb-run -a -s "-screen 0 1280x800x24" \
-        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/drive_window.py \
+    at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
+        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/story.py \
         -- /root/facegen-window/out >out/window/log.txt 2>&1 || status=$?
     cp "$home"/out/*.png out/window/
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.

@@ -11,6 +11,7 @@ from mathutils import Vector
 
 from ..heads.flame.sliders import ImportedSliders, import_sliders
 from ..heads.head_model import HeadModel
+from . import history
 from .head_object import HeadObject
 from .placement import grid_places
 
@@ -42,5 +43,6 @@ def import_heads(
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
         head.mesh_object.location = place
+        history.record(head, f"Imported from {path.name}")
         heads.append(head)
     return ImportedHeads(heads, sliders)

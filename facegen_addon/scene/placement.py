@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from mathutils import Vector
 
@@ -17,6 +18,16 @@ def grid_places(count: int, origin: Vector) -> list[Vector]:
         origin + Vector((number % columns * _SPACING, 0.0, -(number // columns) * _SPACING))
         for number in range(count)
     ]
+
+
+def free_origin(count: int, origin: Vector, taken: Iterable[Vector]) -> Vector:
+    """Where a grid of ``count`` heads begins: at ``origin``, or to the right of all heads there
+    are (at the places ``taken``, metres) where it would stand in one of them."""
+    taken = list(taken)
+    places = grid_places(count, origin)
+    if all((place - other).length > _SPACING / 2 for place in places for other in taken):
+        return origin
+    return Vector((max(other.x for other in taken) + _SPACING, origin.y, origin.z))
 
 
 def place_between(first: Vector, second: Vector) -> Vector:

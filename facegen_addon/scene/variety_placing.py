@@ -10,9 +10,9 @@ from mathutils import Vector
 
 from ..heads.catalogue import load_head_model
 from . import history
-from .head_object import HeadObject
+from .head_object import MODEL_KEY, HeadObject
 from .latents import SEED_KEY, Latents, store
-from .placement import grid_places
+from .placement import free_origin, grid_places
 from .variety import GeneratedHead, VarietyResult
 
 COLLECTION = "FaceGen Variety"
@@ -22,7 +22,8 @@ COLLECTION = "FaceGen Variety"
 def place_heads(
     result: VarietyResult, collection: bpy.types.Collection, origin: Vector
 ) -> Generator[HeadObject, None, None]:
-    """Stand the heads in a grid from ``origin`` (metres), in a collection of their own.
+    """Stand the heads in a grid from ``origin`` (metres), or beside the heads that are there, in a
+    collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
     removes what it has placed.
@@ -32,7 +33,10 @@ def place_heads(
     collection.children.link(own)
     name = str(own.name)
     placed: list[str] = []
-    places = grid_places(len(result.heads), origin)
+    bpy.context.view_layer.update()  # heads of this very moment are where they are said to be
+    taken = [o.matrix_world.translation for o in bpy.context.scene.objects if MODEL_KEY in o]
+    count = len(result.heads)
+    places = grid_places(count, free_origin(count, origin, taken))
     try:
         for number, (place, head) in enumerate(zip(places, result.heads, strict=True), start=1):
             added = HeadObject.create(model, bpy.data.collections[name])

@@ -19,7 +19,7 @@ from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.locks import locked
 from . import thumbnails
 from .head_operator import active_head
-from .properties import Sliders, missing_model, model_sliders, obstacle, sliders_of
+from .properties import Sliders, first_figure, missing_model, model_sliders, obstacle, sliders_of
 from .slider_operators import chosen_columns
 
 FIRST = 20
@@ -70,11 +70,11 @@ class _Shown:
 
 
 def shown_figure(sliders: Sliders, name: str) -> SliderInfluence | None:
-    """The figures to show: of the slider called ``name``, else of the most influential one."""
+    """The figures to show: of the slider called ``name``, else those that the panel begins with."""
     figures = sliders.influence
-    if figures is None or not figures.sliders:
+    if figures is None:
         return None
-    return figures.slider(name) or figures.ranked()[0]
+    return figures.slider(name) or first_figure(sliders.model.table, figures)
 
 
 def shown_value(value: float, parameter: Parameter) -> str:

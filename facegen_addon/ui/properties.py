@@ -23,9 +23,9 @@ from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProper
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, Parameter
+from ..heads.parameters import FloatArray, Parameter, ParameterTable
 from ..mapping import influence
-from ..mapping.influence import Influence
+from ..mapping.influence import Influence, SliderInfluence
 from ..scene import completion
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject, add_listener, remove_listener
 from . import thumbnails
@@ -82,9 +82,17 @@ def ensure_sliders(model: HeadModel) -> None:
     bpy.utils.register_class(group)
     setattr(bpy.types.Object, sliders_name(model.name), PointerProperty(type=group))
     _sliders[model.name] = Sliders(model, group, figures)
-    if figures and figures.sliders:
-        thumbnails.prepare(model.name, figures.ranked()[0])  # which the panel shows at first
+    first = first_figure(model.table, figures) if figures else None
+    if first is not None:
+        thumbnails.prepare(model.name, first)
     _missing.pop(model.name, None)
+
+
+def first_figure(table: ParameterTable, figures: Influence) -> SliderInfluence | None:
+    """What the panel begins with: the most influential slider of identity, not a turned head."""
+    guided = {table.names[column] for column in table.guided}
+    ranked = figures.ranked()
+    return next((figure for figure in ranked if figure.name in guided), next(iter(ranked), None))
 
 
 def _property_group(model: HeadModel, figures: Influence | None) -> type:

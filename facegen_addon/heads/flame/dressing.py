@@ -3,7 +3,7 @@
 
 FLAME files say nothing of lips, brows, hair roots, textures or landmarks. The open head knows all
 of it; fitted to a file's template (registration.py), it tells where each lies there. A file with
-the open head's own triangles, such as the open head itself, takes everything over unchanged.
+the open head's own triangles and components takes everything over unchanged.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Dressing:
 
 def dress(flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> Dressing:
     """Dress the template of ``flame`` as the donor's is dressed."""
-    if np.array_equal(flame.faces, donor_flame.faces):
+    same = (
+        np.array_equal(getattr(flame, name), getattr(donor_flame, name))
+        for name in ("faces", "shape_basis")
+    )
+    if all(same):
         return donor
     return _Transfer(flame, donor_flame, donor).dressing()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the open head knows of its surface, found again on heads of other topology."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,16 @@ def other(donor: tuple[FlameArrays, Dressing]) -> tuple[FlameArrays, Dressing]:
 
 def test_the_donor_dresses_itself_unchanged(donor: tuple[FlameArrays, Dressing]) -> None:
     assert dress(donor[0], *donor) is donor[1]
+
+
+def test_the_donors_mesh_with_fewer_components_is_dressed_anew(
+    donor: tuple[FlameArrays, Dressing],
+) -> None:
+    """What components say of gender and age is said of the file's own."""
+    fewer = replace(donor[0], shape_basis=donor[0].shape_basis[:, :, :20])
+    dressed = dress(fewer, *donor)
+    assert dressed.phenotypes.shape == (len(donor[1].phenotypes), 21)
+    np.testing.assert_array_equal(dressed.surface.faces, donor[1].surface.faces)
 
 
 def true_points(name: str, flame: FlameArrays, donor: tuple[FlameArrays, Dressing]) -> np.ndarray:
