@@ -19,7 +19,7 @@ if [ ! -d "$chroot_folder/usr" ]; then
 fi
 if ! chroot "$chroot_folder" sh -c 'command -v blender xdotool import && python3 -c "import numpy"' >/dev/null; then
     chroot "$chroot_folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        blender python3-numpy libegl1 libgl1-mesa-dri xvfb xdotool imagemagick
+        blender python3-numpy libegl1 libgl1-mesa-dri libopenblas0 xvfb xdotool imagemagick
 fi
 unmount() { umount "$chroot_folder/dev" "$chroot_folder/proc"; }
 mount --bind /proc "$chroot_folder/proc"
@@ -57,7 +57,7 @@ window() {
     mkdir -p "$home/out" out/window
     .venv/bin/python tools/build_extension.py --platform linux-x64
     cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
-    cp tools/window/*.py "$home/"
+    cp --parents tools/window/*.py "$home/"
     cp models/built/*.whl "$home/out/"
     at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
     # Blender 4.3 crashes when an area fills the window under its splash.
@@ -65,7 +65,7 @@ window() {
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
     at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
-        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/story.py \
+        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/tools/window/story.py \
         -- /root/facegen-window/out >out/window/log.txt 2>&1 || status=$?
     cp "$home"/out/*.png out/window/
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.

@@ -30,7 +30,5 @@ if ! cmp -s "$requirements" "$environment/requirements.txt"; then
 fi
 [ -f models/built/facenet.onnx ] || "$python" models/recipes/export_facenet.py
 export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
-# pytest's own status: bpy 4.2's module crashes when its process ends, even after one operator.
-exec "$python" -c "import os, sys, pytest; s = pytest.main(); sys.stdout.flush(); os._exit(s)" \
-    -m "not torch and not blender" -p no:cacheprovider \
+exec "$python" -m pytest -m "not torch and not blender" -p no:cacheprovider \
     ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/install}

@@ -91,8 +91,8 @@ def portraits(
     model: HeadModel,
     parameters: FloatArray,
     *,
-    size: int = 128,
-    samples: int = 8,
+    size: int = 160,
+    samples: int = 24,
     device: str = "auto",
 ) -> Generator[NDArray[np.uint8], None, None]:
     """A portrait (size, size, 3) uint8 of each head of ``parameters`` (N, P), by Cycles.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 
+from ..scene import stray_hair
 from ..user_folder import set_user_folder
 from . import (
     candidates,
@@ -49,6 +50,7 @@ _FEATURES = (
     shift_drawing,
     exporting,
     thumbnails,
+    stray_hair,
     jobs,  # last, so that it is the first to be unregistered: a job that runs is stopped
 )
 

@@ -72,7 +72,7 @@ def find_out() -> None:
         _known[key] = answer()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "PREFERENCES":
+            if area.type in ("PREFERENCES", "VIEW_3D"):
                 area.tag_redraw()
 
 

@@ -177,9 +177,10 @@ def _draw_sliders(layout: bpy.types.UILayout, shown: _Shown) -> None:
 
 def _draw_groups(layout: bpy.types.UILayout, shown: _Shown) -> None:
     settings = shown.settings
-    for number, group in enumerate(shown.table.groups):
+    for group in shown.table.groups:
+        # Closed at first: the panels below would be out of sight.
         identifier = f"FACEGEN_{shown.sliders.model.name}_{group}"
-        header, body = layout.panel(identifier, default_closed=number > 0)
+        header, body = layout.panel(identifier, default_closed=True)
         header.label(text=group.replace("_", " ").capitalize())
         _draw_lock(header, shown, group)
         _draw_reset(header, shown, group)

@@ -28,7 +28,7 @@ from ..mapping import influence
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene import completion
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject, add_listener, remove_listener
-from . import thumbnails
+from . import preferences, thumbnails
 
 _logger = logging.getLogger(__name__)
 
@@ -265,9 +265,11 @@ def adopt_heads() -> None:
 
 
 def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[str]:
-    """Names of head models that contain ``text``; all of them while it is a whole name."""
-    found = [name for name in HEAD_MODELS if text.lower() in name]
-    return [text, *(name for name in HEAD_MODELS if name != text)] if text in found else found
+    """Head models, and FLAME files of the preferences, that contain ``text``; all of them while
+    it is a whole name."""
+    choices = [*HEAD_MODELS, *map(str, preferences.flame_files())]
+    found = [name for name in choices if text.lower() in name.lower()]
+    return [text, *(name for name in choices if name != text)] if text in found else found
 
 
 class FACEGEN_PG_panel(bpy.types.PropertyGroup):

@@ -538,7 +538,7 @@ class RecordingLayout:
     def panel(self, idname: str, **options: object) -> tuple["RecordingLayout", object]:
         check_call("panel", idname=idname, **options)
         self.log.append(("panel", idname))
-        return self, None if options.get("default_closed") else self
+        return self, self
 
     def row(self, **options: object) -> "RecordingLayout":
         check_call("row", **options)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import bpy
 import numpy as np
-from hands import (
+
+from tools.window.hands import (
     DRAWN,
     FOLDER,
     MODULE,
@@ -46,8 +48,9 @@ from hands import (
 
 # Pixels of a display of 1280x800 in Blender 4.3's default theme.
 ADD_HEAD = (1123, 154)
-SEARCH = (1100, 389)
-SLIDER = (1080, 466)
+SEARCH = (1100, 388)
+SHAPE_GROUP = (1060, 414)
+SLIDER = (1080, 464)
 NOWHERE = (200, 600)
 
 
@@ -88,7 +91,8 @@ def preferences() -> Steps:
     photograph("preferences_missing")
     (wheel,) = FOLDER.glob("*.whl")
     bpy.ops.facegen.build_facenet("EXEC_DEFAULT", filepath=str(wheel))
-    yield DRAWN
+    everything.tag_redraw()
+    yield 2 * DRAWN
     photograph("preferences")
     everything.type = "VIEW_3D"
     with in_viewport():
@@ -119,6 +123,7 @@ def head_by_mouse() -> Steps:
     assert len(heads()) == 1 and heads()[0]["facegen_model"] == "open_flame", heads()
     yield from look()
     photograph("panel")
+    yield from click(SHAPE_GROUP)
 
 
 def slider_by_mouse() -> Steps:
@@ -168,8 +173,6 @@ def sampling() -> Steps:
 
 def candidates() -> Steps:
     """Nine candidates on a sheet; a real click takes the fifth."""
-    fold_panels()
-    yield DRAWN
     before = np.array(heads()[0]["facegen_parameters"])
     with in_viewport():
         bpy.ops.facegen.make_candidates("INVOKE_DEFAULT", kind="nearby", angle=np.radians(35))
@@ -228,7 +231,7 @@ def shift() -> Steps:
     yield DRAWN
     photograph("shift_before")
     with in_viewport():
-        bpy.ops.facegen.correct_shift("INVOKE_DEFAULT")
+        bpy.ops.facegen.correct_shift("INVOKE_DEFAULT", scope="SELECTED")
     yield from until_no_job("the correction")
     yield DRAWN
     photograph("shift")
@@ -238,6 +241,7 @@ def shift() -> Steps:
 def fifty_undos() -> Steps:
     """Fifty operations of all kinds, undone and done again: no crash, no stale head."""
     rng = np.random.default_rng(0)
+    bpy.context.preferences.edit.undo_steps = 100  # 32 are what Blender keeps by itself
     clear_scene()
     bpy.ops.facegen.add_head(model="open_flame")
     bpy.ops.ed.undo_push(message="start")
@@ -381,11 +385,7 @@ def until_no_job(what: str) -> Steps:
     yield from until(lambda: addon("ui.jobs").current() is None, what)
 
 
-def fold_panels() -> None:
-    """Nothing to do in Blender 4.3: panels are folded by the mouse alone."""
-
-
-def cell_of(module: object, index: int) -> Place:
+def cell_of(module: Any, index: int) -> Place:
     """The middle of a candidate's picture, pixels of its region, y upwards."""
     arrangement = module._sheet.place(bpy.context.window_manager.windows[0].screen)[2]
     x, y, width, height = arrangement.cells[index]
