@@ -26,17 +26,22 @@ HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
 }
 _FLAME_FILES = (".pkl", ".npz")
 
+_loaded: dict[str, HeadModel] = {}
+
 
 def load_head_model(name: str) -> HeadModel:
     """The head model called ``name``, or in the FLAME file at the path ``name``.
 
     A file's head is found again by its own name, flame_ and the beginning of the file's sha256, for
-    as long as the user's cache keeps it. UserError if there is none or its file is damaged.
+    as long as this process or the user's cache keeps it. UserError if there is none or its file is
+    damaged.
     """
+    if name in _loaded:
+        return _loaded[name]
     if name in HEAD_MODELS:
-        return _built_in(name)
+        return _keep(HEAD_MODELS[name]())
     if name.startswith(USER_MODEL_PREFIX) and not is_flame_file(name):
-        return _cached(name)
+        return _keep(flame_head_from_cache(name))
     if is_flame_file(name):
         return _of_file(Path(name), Path(name).stat().st_mtime_ns if Path(name).exists() else 0)
     raise UserError(
@@ -59,17 +64,18 @@ def check_model_name(name: str) -> None:
         load_head_model(name)
 
 
-@cache
-def _built_in(name: str) -> HeadModel:
-    return HEAD_MODELS[name]()
+def forget_models() -> None:
+    """Have all models read anew from their files."""
+    _loaded.clear()
+    _of_file.cache_clear()
 
 
-@cache
-def _cached(name: str) -> HeadModel:
-    return flame_head_from_cache(name)
+def _keep(model: HeadModel) -> HeadModel:
+    _loaded[model.name] = model
+    return model
 
 
 @cache
 def _of_file(path: Path, changed: int) -> HeadModel:
     """``changed``: when the file was, so that another file in its place is read anew."""
-    return flame_head_from_file(path)
+    return _keep(flame_head_from_file(path))

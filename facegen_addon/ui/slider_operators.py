@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import bpy
 import numpy as np
 from bpy.props import StringProperty
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..heads.catalogue import load_head_model
 from ..heads.parameters import FloatArray, IntArray, ParameterTable
 from ..scene import locks
 from ..scene.head_object import MODEL_KEY
+from . import preferences
 from .head_operator import HeadOperator, active_head
 from .properties import adopt_heads, choose_slider, missing_model
 
@@ -106,7 +110,13 @@ class FACEGEN_OT_load_sliders(HeadOperator, bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     def run(self, context: bpy.types.Context) -> None:
-        """Load what is there; ERROR if the active head's model is still missing."""
+        """Load what is there; ERROR if the active head's model is still missing.
+
+        FLAME files that the preferences list are read again: their cache may have been cleared.
+        """
+        for path in preferences.flame_files():
+            with suppress(UserError):  # the preferences say what is wrong with it
+                load_head_model(str(path))
         adopt_heads()
         message = missing_model(_active_model(context))
         if message:

@@ -29,5 +29,5 @@ def toy_head(flame_file: Path, monkeypatch: pytest.MonkeyPatch) -> FlameHead:
     """The head model "toy": seven shapes, four expressions, and nothing to dress it with."""
     model = FlameHead("toy", read_flame_file(flame_file), cast(Any, None))
     monkeypatch.setitem(catalogue.HEAD_MODELS, model.name, lambda: model)
-    catalogue._built_in.cache_clear()
+    catalogue.forget_models()
     return model

@@ -19,7 +19,7 @@ from tests.recipes.synthetic import SyntheticForward, SyntheticHead, synthetic_t
 def head(monkeypatch: pytest.MonkeyPatch) -> SyntheticHead:
     model = SyntheticHead(synthetic_table())
     monkeypatch.setitem(catalogue.HEAD_MODELS, model.name, lambda: model)
-    catalogue._built_in.cache_clear()
+    catalogue.forget_models()
     return model
 
 

@@ -24,7 +24,7 @@ from facegen_addon.scene.head_object import (
     hair_of,
 )
 from facegen_addon.scene.locks import LOCKED_KEY
-from facegen_addon.ui import head_panel, properties
+from facegen_addon.ui import head_panel, preferences, properties
 
 
 def add_head(model: str = "anny") -> bpy.types.Object:
@@ -238,9 +238,14 @@ def test_edit_mode_entered_and_left(waiting: bool) -> None:
 
 @pytest.mark.slow
 def test_a_model_file_is_missing_and_comes_back(
-    tmp_path: Path, shared_data: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    shared_data: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    head = add_head(str(shared_data / "flame" / "flame2023open_60id_f32.npz"))
+    catalogue.forget_models()  # so that the file is read here, whatever ran before
+    file = shared_data / "flame" / "flame2023open_60id_f32.npz"
+    head = add_head(str(file))
     set_slider(head, "shape_001", 2.0)
     before, name = snapshot(), head.name
     path = str(tmp_path / "heads.blend")
@@ -249,7 +254,7 @@ def test_a_model_file_is_missing_and_comes_back(
     facegen_addon.register()
     cache, aside = tmp_path / "data" / "flame", tmp_path / "aside"
     shutil.move(cache, aside)
-    catalogue._cached.cache_clear()
+    catalogue.forget_models()
     with caplog.at_level(logging.ERROR):
         bpy.ops.wm.open_mainfile(filepath=path)
     assert "choose the FLAME file again" in caplog.text
@@ -263,6 +268,14 @@ def test_a_model_file_is_missing_and_comes_back(
     bpy.ops.wm.save_mainfile()
     shutil.move(aside, cache)
     bpy.ops.wm.open_mainfile(filepath=path)
+    assert snapshot() == before
+    # A file that the preferences list is found without its cache.
+    shutil.move(cache, aside)
+    catalogue.forget_models()
+    bpy.ops.wm.open_mainfile(filepath=path)
+    activate(bpy.data.objects[name])
+    monkeypatch.setattr(preferences, "flame_files", lambda: (file,))
+    assert bpy.ops.facegen.load_sliders() == {"FINISHED"}
     assert snapshot() == before
     set_slider(bpy.data.objects[name], "shape_001", 1.0)
     snapshot()

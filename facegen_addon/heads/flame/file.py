@@ -82,11 +82,12 @@ def read_cached(sha256_prefix: str) -> FlameArrays:
     if not re.fullmatch("[0-9a-f]{8,64}", sha256_prefix):
         raise UserError(f"{sha256_prefix!r} is not the beginning of a sha256: {remedy}")
     found = sorted(_cache_folder().glob(f"{sha256_prefix}*.npz"))
-    if len(found) != 1:
+    if not found:
         raise UserError(
-            f"{_cache_folder()} holds {len(found)} models whose sha256 begins with"
-            f" {sha256_prefix}, not one: {remedy}"
+            f"the FLAME file with sha256 {sha256_prefix}... is not known on this machine: {remedy}"
         )
+    if len(found) > 1:
+        raise UserError(f"sha256 {sha256_prefix}... could be {len(found)} FLAME files: {remedy}")
     (cache,) = found
     try:
         arrays = parse_npz(read_file(cache, remedy), cache, remedy)
