@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 # B's inversion runs blocks of heads side by side: a linear algebra library that starts threads of
 # its own for each only gets in their way (46 s instead of 6 beside busy processes).
@@ -98,10 +99,20 @@ def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
     return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
 
 
+def _leave(status: int) -> NoReturn:
+    """End the process: at once in bpy 4.2's module, whose clean-up crashes after any operator."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None and bpy.app.module and bpy.app.version < (4, 3):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
     try:
         status = main(_own_arguments(sys.argv))
     except Exception:  # a defect: Blender itself would print it and exit with 0
         traceback.print_exc()
         status = 1
-    sys.exit(status)
+    _leave(status)

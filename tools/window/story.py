@@ -41,6 +41,7 @@ from tools.window.hands import (
     positions,
     press,
     region,
+    run,
     sliders,
     until,
     write,
@@ -69,6 +70,7 @@ def story() -> Steps:
     yield from candidates()
     yield from variety()
     yield from shift()
+    yield from render_in_a_drag()
     yield from fifty_undos()
     yield from edit_mode()
     yield from copies_and_scenes()
@@ -175,7 +177,7 @@ def candidates() -> Steps:
     """Nine candidates on a sheet; a real click takes the fifth."""
     before = np.array(heads()[0]["facegen_parameters"])
     with in_viewport():
-        bpy.ops.facegen.make_candidates("INVOKE_DEFAULT", kind="nearby", angle=np.radians(35))
+        bpy.ops.facegen.make_candidates("INVOKE_DEFAULT", kind="sample")
     yield from until_no_job("the candidates")
     photograph("candidates")
     module = addon("ui.candidates")
@@ -201,7 +203,7 @@ def variety() -> Steps:
     start_variety(seed=0)
     yield from until_no_job("the variety")
     assert len(heads()) == 7, heads()
-    yield from look(everything=True)
+    yield from look()
     photograph("variety")
     check_heads()
     for step, count in (("undo", 1), ("redo", 7)):
@@ -228,6 +230,9 @@ def shift() -> Steps:
         head.select_set(True)
     bpy.context.view_layer.objects.active = grid[-1]
     bpy.context.scene.facegen_overlay.show = True
+    view = area().spaces[0].region_3d
+    view.view_distance *= 1.15
+    view.view_location.x += 0.12  # room for the map
     yield DRAWN
     photograph("shift_before")
     with in_viewport():
@@ -236,6 +241,36 @@ def shift() -> Steps:
     yield DRAWN
     photograph("shift")
     check_heads()
+
+
+def render_in_a_drag() -> Steps:
+    """A render that begins before the hair has followed a slider has complete heads."""
+    scene = bpy.context.scene
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    camera.location, camera.rotation_euler = (0.0, -1.0, 0.1), (np.pi / 2, 0.0, 0.0)
+    scene.render.engine = "BLENDER_WORKBENCH"
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    head = heads()[0]
+    sliders(head).jawOpen = 0.7
+    with in_viewport():
+        bpy.ops.render.render("INVOKE_DEFAULT")
+    yield from until(lambda: not bpy.app.is_job_running("RENDER"), "the render")
+    run("xdotool", "key", "Escape")
+    yield DRAWN
+    live = addon("scene.head_object").HeadObject.of(head)
+    before = strands(live)
+    live.set_parameters(live.parameters)
+    np.testing.assert_array_equal(strands(live), before)
+
+
+def strands(head: Any) -> Any:
+    """Where the points of a head's hair are, flat."""
+    points = head.hair_object.data.attributes["position"].data
+    values = np.empty(3 * len(points), np.float32)
+    points.foreach_get("vector", values)
+    return values
 
 
 def fifty_undos() -> Steps:
