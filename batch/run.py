@@ -102,7 +102,7 @@ def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
 def _leave(status: int) -> NoReturn:
     """End the process: at once in bpy 4.2's module, whose clean-up crashes after any operator."""
     bpy = sys.modules.get("bpy")
-    if bpy is not None and bpy.app.module and bpy.app.version < (4, 3):
+    if bpy is not None and not bpy.app.binary_path and bpy.app.version < (4, 3):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
