@@ -108,7 +108,8 @@ def _paint_eyes(colours: RGB, surface: Surface, iris: RGB) -> None:
     eyes = np.flatnonzero(surface.gaze.any(1))
     x, y, z = surface.gaze[eyes].T
     radius = np.where(y < 0.0, np.hypot(x, z), 1.0)[:, None]
-    painted = iris * smoothstep(PUPIL - 0.02, PUPIL + 0.02, radius)
+    # Between pupil and iris there is but one ring of vertices: it has to be dark to be seen.
+    painted = iris * smoothstep(PUPIL - 0.02, IRIS_EDGE - 0.02, radius)
     colours[eyes] = painted + (np.array(SCLERA) - painted) * smoothstep(IRIS_EDGE, LIMBUS, radius)
 
 

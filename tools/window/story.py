@@ -53,6 +53,8 @@ SEARCH = (1100, 388)
 SHAPE_GROUP = (1060, 414)
 SLIDER = (1080, 464)
 NOWHERE = (200, 600)
+# Headers of panels, as they lie once those above them are folded.
+HEAD, SAMPLE, VARIETY, HISTORY, PRESETS = ((1040, y) for y in (97, 125, 153, 181, 209))
 
 
 def story() -> Steps:
@@ -67,6 +69,8 @@ def story() -> Steps:
     yield from slider_by_mouse()
     yield from search_by_keyboard()
     yield from sampling()
+    yield from presets()
+    yield from other_panels()
     yield from candidates()
     yield from variety()
     yield from shift()
@@ -171,6 +175,31 @@ def sampling() -> Steps:
     check_heads()
     yield DRAWN
     photograph("sampled")
+
+
+def presets() -> Steps:
+    """A preset is saved, and seen with its portrait in the asset browser."""
+    bpy.ops.facegen.save_preset("EXEC_DEFAULT", name="Sampled")
+    bpy.ops.facegen.sample_head(seed=8)
+    bpy.ops.facegen.save_preset("EXEC_DEFAULT", name="Another")
+    browser = area()
+    browser.ui_type = "ASSETS"
+    yield DRAWN
+    browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
+    yield 3 * DRAWN
+    photograph("asset_browser")
+    browser.ui_type = "VIEW_3D"
+    yield DRAWN
+    bpy.ops.facegen.apply_preset(name="Sampled")
+    check_heads()
+
+
+def other_panels() -> Steps:
+    """The panels below, after those above them are folded by the mouse."""
+    for header in (HEAD, SAMPLE, VARIETY, PRESETS, HISTORY):
+        yield from click(header)
+    yield from point(NOWHERE)
+    photograph("panels")
 
 
 def candidates() -> Steps:
