@@ -67,9 +67,9 @@ def read(mesh_object: bpy.types.Object) -> Latents:
 
 
 def moved_since(mesh_object: bpy.types.Object) -> bool:
-    """Whether latents are kept of parameters that the head no longer has."""
+    """Whether the head was measured with parameters that it no longer has."""
     content = _content(mesh_object)
-    return len(content) > 1 and content["of"] != _digest(mesh_object)
+    return "achieved" in content and content["of"] != _digest(mesh_object)
 
 
 def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
@@ -78,8 +78,12 @@ def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
 
 
 def _content(mesh_object: bpy.types.Object) -> dict[str, Any]:
-    text = mesh_object.get(LATENTS_KEY)
-    return json.loads(text) if isinstance(text, str) else {}
+    """What is kept; nothing where it is not ours, since anybody can edit an object's properties."""
+    try:
+        content = json.loads(mesh_object.get(LATENTS_KEY, ""))
+    except (TypeError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and "of" in content else {}
 
 
 def _digest(mesh_object: bpy.types.Object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.latent.sphere import cosine_distance, normalise
 from facegen_addon.mapping.encoder import Encoder, same_face_threshold
 from facegen_addon.scene import latents, locks, measure
@@ -257,3 +257,11 @@ def test_the_real_f_sees_the_same_head_as_the_same_and_cleans_up() -> None:
     assert far.distance > 0.1
     achieved = latents.read(other.mesh_object).achieved
     np.testing.assert_allclose(achieved, normalise(achieved), atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "[1, 2]", '{"achieved": [1.0]}', 7])
+def test_latents_that_somebody_edited_are_not_known(text: object) -> None:
+    head = HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection, 0)
+    head.mesh_object[latents.LATENTS_KEY] = text
+    assert latents.read(head.mesh_object) == latents.Latents()
+    assert not latents.moved_since(head.mesh_object)
