@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
-from .head_object import MODEL_KEY, HeadObject
+from .head_object import MODEL_KEY, HeadObject, renew_id
 
 _HAIR_POINTER = "facegen_hair"
 """Property of an asset's mesh object: its hair object. A child comes along with its parent only
@@ -60,6 +60,7 @@ def settle_imported(mesh_object: bpy.types.Object) -> None:
     if hair is not None and not hair.users_collection:
         for collection in mesh_object.users_collection:
             collection.objects.link(hair)
+    renew_id(mesh_object)  # the file's is that of all heads that were dropped before
     HeadObject.of(mesh_object)
 
 

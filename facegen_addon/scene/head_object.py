@@ -98,13 +98,9 @@ class HeadObject:
 
         UserError if its model cannot be loaded.
         """
-        head_id = mesh_object[ID_KEY]
-        hair = hair_of(mesh_object)
-        if _find(ID_KEY, head_id) != mesh_object:
-            mesh_object[ID_KEY] = uuid.uuid4().hex
-            if hair is not None:
-                hair[HAIR_KEY] = mesh_object[ID_KEY]
-        return cls(mesh_object, hair)
+        if _find(ID_KEY, mesh_object[ID_KEY]) != mesh_object:
+            renew_id(mesh_object)
+        return cls(mesh_object, hair_of(mesh_object))
 
     @property
     def _owners(self) -> list[bpy.types.Object]:
@@ -247,6 +243,33 @@ def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:
     """The hair object of a head's mesh object; None where it has been removed."""
     head_id = mesh_object[ID_KEY]
     return next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+
+
+def renew_id(mesh_object: bpy.types.Object) -> None:
+    """Make the head that this mesh object is one that nothing is known of yet."""
+    hair = hair_of(mesh_object)
+    mesh_object[ID_KEY] = uuid.uuid4().hex
+    if hair is not None:
+        hair[HAIR_KEY] = mesh_object[ID_KEY]
+
+
+def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
+    """Which part can no longer take what its model makes: "mesh", "hair"; empty if none."""
+    attributes = {look.COLOUR, look.IRIS, look.ROUGHNESS}
+    mesh, hair = mesh_object.data, hair_of(mesh_object)
+    if (
+        mesh_object.type != "MESH"
+        or len(mesh.vertices) != len(model.surface.rest_position)
+        or not attributes <= set(mesh.attributes.keys())
+    ):
+        return "mesh"
+    if hair is not None and (
+        hair.type != "CURVES"
+        or len(hair.data.points) != POINTS * len(model.strands)
+        or not {"radius", look.COLOUR} <= set(hair.data.attributes.keys())
+    ):
+        return "hair"
+    return ""
 
 
 def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:

@@ -184,15 +184,19 @@ def _parameters(mesh_object: bpy.types.Object) -> FloatArray:
 
 
 def _followed(head: HeadObject) -> History:
-    """A head's history, its cursor where the head stands; what was measured since is added."""
+    """A head's history, its cursor where the head stands; what was measured since is added.
+
+    Nothing that the entry knows is lost: a head may come back to it by hand, knowing less.
+    """
     history = history_of(head.mesh_object)  # of a copy's source, while the property names it
     head.mesh_object[_OF_KEY] = head.head_id
     index = history.position(head.parameters)
     if index is not None:
         history.cursor = index
         known = history.entries[index]
-        now = _entry(head, known.label)
-        history.entries[index] = replace(known, latents=now.latents, seed=now.seed)
+        now = vars(read(head.mesh_object)).items()
+        found = {name: latent for name, latent in now if latent is not None}
+        history.entries[index] = replace(known, latents=replace(known.latents, **found))
     return history
 
 

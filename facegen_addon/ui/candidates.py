@@ -60,10 +60,15 @@ def _take(index: int) -> None:
 
 
 def _head(found: Candidates) -> HeadObject:
-    for mesh_object in bpy.data.objects:
-        if mesh_object.get(ID_KEY) == found.head_id:
-            return movable_head(mesh_object)
-    raise UserError("the head of these candidates is gone: make some for another one")
+    mesh_object = _object(found)
+    if mesh_object is None:
+        raise UserError("the head of these candidates is gone: make some for another one")
+    return movable_head(mesh_object)
+
+
+def _object(found: Candidates) -> bpy.types.Object | None:
+    """The head that the candidates are for; None if it was deleted or is of another file."""
+    return next((o for o in bpy.data.objects if o.get(ID_KEY) == found.head_id), None)
 
 
 class _Settings:
@@ -157,8 +162,10 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether there are candidates and a view to show them in."""
-        return _candidates is not None and _view(context) is not None
+        """Whether there are candidates for a head of this file and a view to show them in."""
+        if _candidates is None or _object(_candidates) is None:
+            return False
+        return _view(context) is not None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Open the sheet."""

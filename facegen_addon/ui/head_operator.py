@@ -20,6 +20,8 @@ def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def movable_head(mesh_object: bpy.types.Object) -> HeadObject:
     """The head that this object is; UserError if its parameters cannot be set now."""
+    if not mesh_object.is_editable:
+        raise UserError(f"head {mesh_object.name!r} is linked from another file: make it local")
     head = HeadObject.of(mesh_object)
     hindrance = obstacle(mesh_object, head.model)
     if hindrance:

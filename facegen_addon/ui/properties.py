@@ -27,7 +27,14 @@ from ..heads.parameters import FloatArray, Parameter, ParameterTable
 from ..mapping import influence
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene import completion
-from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject, add_listener, remove_listener
+from ..scene.head_object import (
+    MODEL_KEY,
+    PARAMETERS_KEY,
+    HeadObject,
+    add_listener,
+    edited_part,
+    remove_listener,
+)
 from . import preferences, thumbnails
 
 _logger = logging.getLogger(__name__)
@@ -133,11 +140,15 @@ def describe(parameter: Parameter, figures: Influence | None) -> str:
 
 def obstacle(mesh_object: bpy.types.Object, model: HeadModel) -> str:
     """Why sliders cannot move this head now; empty if they can."""
-    mesh = mesh_object.data
-    if mesh.is_editmode:
+    if mesh_object.type == "MESH" and mesh_object.data.is_editmode:
         return "leave edit mode to move the sliders"
-    if len(mesh.vertices) != len(model.surface.rest_position):
+    edited = edited_part(mesh_object, model)
+    if edited == "mesh":
         return "its mesh has been edited and no longer fits its model: add a new head"
+    if edited == "hair":
+        return "its hair has been edited and no longer fits its model: delete the hair"
+    if mesh_object.data.shape_keys is not None:
+        return "its shape keys hold its skin in place: remove them to move the sliders"
     if len(mesh_object[PARAMETERS_KEY]) != len(model.table):
         return "it was made with another version of its model: add a new head"
     return ""

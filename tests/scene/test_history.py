@@ -78,6 +78,16 @@ def test_seed_and_latents_come_back_with_their_head(head: HeadObject) -> None:
     assert SEED_KEY not in head.mesh_object and LATENTS_KEY not in head.mesh_object
 
 
+def test_coming_back_by_hand_loses_no_measurement(head: HeadObject) -> None:
+    store_achieved(head.mesh_object, LATENT[7])
+    sample(head, 1)
+    head.move_to(MODEL.table.default())  # as Reset does it; the seed is that of the sample still
+    history.before_change(head)
+    first = history.history_of(head.mesh_object).entries[0]
+    assert first.seed is None
+    np.testing.assert_array_equal(first.latents.achieved, LATENT[7])
+
+
 def test_either_end_and_no_such_entry(head: HeadObject) -> None:
     sample(head, 1)
     with pytest.raises(UserError, match="'Head' is at the latest of its history"):

@@ -14,6 +14,7 @@ from facegen_addon.heads.slider_file import read_slider_file, write_slider_file
 from facegen_addon.scene import history, presets
 from facegen_addon.scene.asset_file import is_unsettled, settle_imported
 from facegen_addon.scene.head_object import ID_KEY, MODEL_KEY, HeadObject
+from facegen_addon.scene.latents import SEED_KEY
 from facegen_addon.scene.portrait import decode_jpeg
 from facegen_addon.ui import properties
 
@@ -115,6 +116,27 @@ def test_the_asset_is_a_head_in_another_file(head: HeadObject, reuse: bool) -> N
             MODEL.forward(one.parameters)[0],
             atol=1e-6,
         )
+
+
+def test_a_dropped_head_has_no_history_of_another_that_is_gone(head: HeadObject) -> None:
+    path = save(head)
+    first = settled(appended(path, False))
+    history.record(first, "Known")
+    bpy.data.objects.remove(first.hair_object)
+    bpy.data.objects.remove(first.mesh_object)
+    bpy.ops.object.select_all(action="DESELECT")
+    second = settled(appended(path, False))
+    assert history.history_of(second.mesh_object).entries == []
+    assert second.hair_object is not None
+
+
+def test_a_loaded_preset_has_not_the_seed_of_the_head_before(head: HeadObject) -> None:
+    path = save(head)
+    head.set_parameters(MODEL.table.default())
+    head.mesh_object[SEED_KEY] = 7
+    presets.load_preset(head, path)
+    seeds = [entry.seed for entry in history.history_of(head.mesh_object).entries]
+    assert SEED_KEY not in head.mesh_object and seeds == [7, None]
 
 
 def test_the_asset_has_a_thumbnail_and_says_what_it_is(head: HeadObject) -> None:

@@ -133,6 +133,16 @@ def test_a_deleted_head_is_named(head: HeadObject) -> None:
         bpy.ops.facegen.take_candidate(index=0)
 
 
+def test_a_sheet_for_a_head_of_another_file_is_not_offered(
+    head: HeadObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_view", lambda context: ())  # as in a window
+    bpy.ops.facegen.make_candidates(**PRIOR)
+    assert bpy.ops.facegen.show_candidates.poll()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert not bpy.ops.facegen.show_candidates.poll()
+
+
 def test_candidates_of_another_head_are_refused(head: HeadObject) -> None:
     bpy.ops.facegen.make_candidates(**PRIOR)
     other = HeadObject.create(MODEL, bpy.context.collection)

@@ -15,7 +15,7 @@ import facegen_addon
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.strands import grow
-from facegen_addon.scene import completion
+from facegen_addon.scene import completion, look
 from facegen_addon.scene.head_object import (
     ID_KEY,
     MODEL_KEY,
@@ -234,6 +234,58 @@ def test_edit_mode_entered_and_left(waiting: bool) -> None:
     set_slider(head, "age", 0.75)
     completion.complete_all()
     snapshot()
+
+
+def _remove_colour(head: bpy.types.Object) -> None:
+    head.data.attributes.remove(head.data.attributes[look.COLOUR])
+
+
+def _convert(head: bpy.types.Object) -> None:
+    activate(head)
+    bpy.ops.object.convert(target="CURVE")
+
+
+def _remove_hair_radius(head: bpy.types.Object) -> None:
+    hair = hair_of(head).data
+    hair.attributes.remove(hair.attributes["radius"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda head: head.shape_key_add(name="Basis"), "its shape keys hold its skin in place"),
+        (_remove_colour, "its mesh has been edited"),
+        (_convert, "its mesh has been edited"),
+        (lambda head: hair_of(head).data.remove_curves(indices=[0]), "its hair has been edited"),
+        (_remove_hair_radius, "its hair has been edited"),
+    ],
+)
+def test_what_an_artist_has_edited_is_said_and_left(
+    edit: Callable[[bpy.types.Object], None], message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = add_head()
+    edit(head)
+    before = list(head[PARAMETERS_KEY])
+    assert properties.obstacle(head, load_head_model("anny")).startswith(message)
+    set_slider(head, "age", 0.9)
+    with pytest.raises(RuntimeError, match=f"Error: head 'Head': {message}"):
+        bpy.ops.facegen.reset_sliders()
+    assert list(head[PARAMETERS_KEY]) == before and not caplog.records
+
+
+def test_a_linked_head_is_left_as_it_is(tmp_path: Path) -> None:
+    add_head()
+    path = str(tmp_path / "linked.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (found, wanted):
+        wanted.objects = found.objects
+    for linked in wanted.objects:
+        bpy.context.collection.objects.link(linked)
+    activate(next(o for o in wanted.objects if MODEL_KEY in o))
+    with pytest.raises(RuntimeError, match="Error: head 'Head' is linked from another file"):
+        bpy.ops.facegen.toggle_lock()
+    assert LOCKED_KEY not in bpy.context.view_layer.objects.active
 
 
 @pytest.mark.slow
