@@ -125,9 +125,9 @@ def go(head: HeadObject, index: int) -> None:
     What sliders have made of it is kept as an entry before; UserError if there is no such entry.
     """
     history = history_of(head.mesh_object)
-    entry = history.entries[_checked(head, index)]
-    before_change(head)
-    _restore(head, history, next(i for i, e in enumerate(history.entries) if e is entry))
+    number = history.entries[_checked(head, index)].number
+    before_change(head)  # may add an entry before it, or replace it by one that knows more
+    _restore(head, history, next(i for i, e in enumerate(history.entries) if e.number == number))
 
 
 def star(head: HeadObject, index: int | None = None) -> bool:

@@ -18,6 +18,17 @@ from ..heads.parameters import FloatArray
 from .latents import Latents
 
 _LATENT = 512
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    binascii.Error,
+    zlib.error,
+)
+"""What reading a text that anybody can edit may raise."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ def read(text: Any, width: int) -> tuple[list[Entry], int]:
         entries = [_from_mapping(values, width) for values in content["entries"]]
         cursor = int(content["cursor"])
         fine = 0 <= cursor < len(entries)
-    except (ValueError, KeyError, TypeError, RecursionError, zlib.error, binascii.Error):
+    except _DAMAGE:
         fine = False
     if not fine:
         raise UserError("its saved history is damaged or of another version of its model")

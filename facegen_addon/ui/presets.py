@@ -24,12 +24,14 @@ from .properties import adopt_heads
 
 _logger = logging.getLogger(__name__)
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs these strings to stay
+_numbers: dict[str, int] = {}
+"""Each preset's own while Blender runs: by it Blender knows the chosen one, whatever is deleted."""
 
 
 def refresh() -> None:
     """Look for presets anew and load their portraits; must not happen while Blender draws."""
     items = []
-    for number, name in enumerate(presets.preset_names()):
+    for name in presets.preset_names():
         try:
             portrait = presets.read_preset(presets.preset_file(name)).portrait
         except UserError as error:
@@ -38,6 +40,7 @@ def refresh() -> None:
         key = f"preset {name} {hash(portrait)}"
         if portrait is not None:
             thumbnails.load(key, portrait)
+        number = _numbers.setdefault(name, len(_numbers))
         items.append((name, name, "", thumbnails.icon(key) or 0, number))
     _items[:] = items
 
@@ -160,9 +163,13 @@ class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
         return context.window_manager.invoke_confirm(self, event)
 
     def run(self, context: bpy.types.Context) -> None:
-        """Delete them."""
+        """Delete them; another preset is chosen where this one was."""
         presets.delete_preset(self.name)
+        settings = context.window_manager.facegen_presets
+        chosen = settings.preset
         refresh()
+        if _items and chosen == self.name:
+            settings.preset = _items[0][0]
 
 
 class FACEGEN_PG_presets(bpy.types.PropertyGroup):
@@ -246,4 +253,5 @@ def unregister() -> None:
     if _after_import in _import_handlers():
         _import_handlers().remove(_after_import)
     _items.clear()
+    _numbers.clear()
     del bpy.types.WindowManager.facegen_presets

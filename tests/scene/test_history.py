@@ -78,6 +78,14 @@ def test_seed_and_latents_come_back_with_their_head(head: HeadObject) -> None:
     assert SEED_KEY not in head.mesh_object and LATENTS_KEY not in head.mesh_object
 
 
+def test_going_where_the_head_stands_already(head: HeadObject) -> None:
+    parameters = sample(head, 1)
+    store_achieved(head.mesh_object, LATENT[7])
+    history.go(head, 1)
+    assert np.array_equal(head.parameters, parameters) and head.mesh_object[SEED_KEY] == 1
+    np.testing.assert_array_equal(read(head.mesh_object).achieved, LATENT[7])
+
+
 def test_coming_back_by_hand_loses_no_measurement(head: HeadObject) -> None:
     store_achieved(head.mesh_object, LATENT[7])
     sample(head, 1)
@@ -230,7 +238,11 @@ def test_a_saved_history_that_is_damaged_is_said_and_left(
     other = json.loads(fine) | {"cursor": 9}
     shorter = json.loads(fine)
     shorter["entries"][0]["parameters"] = shorter["entries"][1]["latents"]["requested"]
-    for text in (fine[:-9], "", 7, "[]", "{}", json.dumps(other), json.dumps(shorter)):
+    endless = json.dumps(json.loads(fine) | {"cursor": float("inf")})
+    listed = json.loads(fine)
+    listed["entries"][0]["latents"] = []
+    damaged = (fine[:-9], "", 7, "[]", "{}", endless, *map(json.dumps, (other, shorter, listed)))
+    for text in damaged:
         head.mesh_object[history.HISTORY_KEY] = text
         history.unregister()  # forgets, as another Blender would not know it
         history.register()

@@ -93,6 +93,17 @@ def test_what_cannot_be_done_is_one_line(head: HeadObject, tmp_path: Path) -> No
     assert len(bpy.data.objects) == count
 
 
+def test_deleting_leaves_another_preset_chosen(head: HeadObject) -> None:
+    for name in "abc":
+        bpy.ops.facegen.save_preset(name=name)
+    settings = bpy.context.window_manager.facegen_presets
+    settings.preset = "b"
+    bpy.ops.facegen.delete_preset(name="a")
+    assert settings.preset == "b"
+    bpy.ops.facegen.delete_preset(name="b")
+    assert settings.preset == "c"
+
+
 def test_a_damaged_preset_is_not_listed(head: HeadObject) -> None:
     OPERATORS.save_preset(name="Anna")
     (presets.presets_folder() / "Broken.json").write_text("{")
