@@ -41,9 +41,8 @@ def clear_caches() -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UserError(
-                f"{error.filename} cannot be deleted ({error.strerror}): close what uses it"
-            ) from None
+            place, reason = error.filename or folder, error.strerror or error  # neither for a link
+            raise UserError(f"{place} cannot be deleted ({reason}): close what uses it") from None
         freed += size
     return freed
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -43,7 +44,7 @@ def load_head_model(name: str) -> HeadModel:
     if name.startswith(USER_MODEL_PREFIX) and not is_flame_file(name):
         return _keep(flame_head_from_cache(name))
     if is_flame_file(name):
-        return _of_file(Path(name), Path(name).stat().st_mtime_ns if Path(name).exists() else 0)
+        return _of_file(Path(name), _changed(Path(name)))
     raise UserError(
         f"unknown head model {name!r}; choose from {', '.join(HEAD_MODELS)}, or give a FLAME file"
         f" ({', '.join(_FLAME_FILES)})"
@@ -58,10 +59,18 @@ def is_flame_file(name: str) -> bool:
 def check_model_name(name: str) -> None:
     """UserError unless ``name`` can be a head model: quick, nothing is read."""
     if is_flame_file(name):
-        if not Path(name).is_file():
+        if not os.path.isfile(name):
             raise UserError(f"--model {name} is not there; name a FLAME file")
     elif name not in HEAD_MODELS and not name.startswith(USER_MODEL_PREFIX):
         load_head_model(name)
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, nanoseconds; 0 where it cannot be seen: reading it says why."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def forget_models() -> None:

@@ -365,9 +365,12 @@ class BackwardMapping:
 def checked_latents(latents: ArrayLike) -> FloatArray:
     """Latents from outside (512,) or (N, 512) -> (N, 512) of unit norm.
 
-    Raises UserError for another width, NaN, or a vector without direction.
+    Raises UserError for another width, what are no numbers, NaN, or a vector without direction.
     """
-    rows = np.atleast_2d(np.asarray(latents, dtype=np.float32))
+    try:
+        rows = np.atleast_2d(np.asarray(latents, dtype=np.float32))
+    except (TypeError, ValueError):  # text, or rows of several widths
+        raise UserError(f"latents are no numbers: give rows of {LATENT_SIZE}") from None
     if rows.ndim != 2 or rows.shape[1] != LATENT_SIZE:
         raise UserError(f"latents of shape {rows.shape}: give rows of {LATENT_SIZE} numbers")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -375,6 +378,6 @@ def checked_latents(latents: ArrayLike) -> FloatArray:
     if bad.any():
         row = int(np.argmax(bad))
         raise UserError(f"latent {row} has norm {norms[row, 0]:g}: give finite, non-zero latents")
-    if np.abs(norms - 1).max() > 1e-2:
+    if np.any(np.abs(norms - 1) > 1e-2):
         logger.warning("latents of norm %.3g to %.3g are normalised", norms.min(), norms.max())
     return rows / norms  # type: ignore[no-any-return]

@@ -37,12 +37,15 @@ def read_graph(data: bytes) -> list[Node]:
     ValueError if the bytes are none.
     """
     nodes = {}
-    for number, value in read_fields(memoryview(data)):
-        if number == 1:
-            node = _read_node(_message(value))
-            nodes[node.name] = node
-    sorter = graphlib.TopologicalSorter({name: node.inputs for name, node in nodes.items()})
-    return [nodes[name] for name in sorter.static_order()]
+    try:
+        for number, value in read_fields(memoryview(data)):
+            if number == 1:
+                node = _read_node(_message(value))
+                nodes[node.name] = node
+        sorter = graphlib.TopologicalSorter({name: node.inputs for name, node in nodes.items()})
+        return [nodes[name] for name in sorter.static_order()]
+    except LookupError as error:
+        raise ValueError(f"a part is missing: {error}") from None
 
 
 def _read_node(message: memoryview) -> Node:

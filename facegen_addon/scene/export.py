@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,6 +19,11 @@ from ..heads.parameters import FloatArray
 from .export_parts import ExportSettings, HeadParts, head_parts
 from .export_scene import export_scene
 from .head_object import HeadObject
+
+# Windows keeps these names for devices, whatever suffix follows.
+_RESERVED = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "123456789"
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ def export_head(path: Path, head: HeadSource, settings: ExportSettings) -> Expor
     suffix is none of these, the format cannot hold what is wanted or the file cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # False, too, for names that no disk takes
         raise UserError(f"{path} is a folder; name a file in it")
     check_format(path.suffix.removeprefix("."), settings)
     with _complete_folder(path.parent) as folder:
@@ -136,7 +142,7 @@ def export_heads(
         raise UserError("no head is selected; select the heads to export")
     folder = Path(folder)
     names = [f"{name}.{format_name}" for name in file_names([head.name for head in heads])]
-    there = next((name for name in names if (folder / name).exists()), None)
+    there = next((name for name in names if os.path.exists(folder / name)), None)
     if there is not None and not replace:
         raise UserError(f"{folder / there} is there already; allow replacing or name a new folder")
     with _complete_folder(folder) as partial:
@@ -158,6 +164,8 @@ def file_names(names: Sequence[str]) -> list[str]:
     safe = []
     for name in names:
         stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "head"
+        if stem.partition(".")[0].casefold() in _RESERVED:
+            stem = f"head_{stem}"
         candidate, number = stem, 1
         while candidate.casefold() in taken:
             number += 1

@@ -21,7 +21,7 @@ COLOUR = "Color"
 def export_scene(name: str, parts: HeadParts, armature: bool, subdivision: int) -> Iterator[None]:
     """Show the parts in the window, alone; afterwards all is as it was before."""
     window = bpy.context.window or bpy.context.window_manager.windows[0]
-    before = window.scene
+    before, layer = window.scene, window.view_layer
     scene = bpy.data.scenes.new("FaceGen Export")
     try:
         window.scene = scene
@@ -29,6 +29,7 @@ def export_scene(name: str, parts: HeadParts, armature: bool, subdivision: int) 
         yield
     finally:
         window.scene = before
+        window.view_layer = layer  # a scene begins with its first one
         _remove(scene)
 
 

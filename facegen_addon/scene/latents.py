@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UserError
+from ..latent.sphere import cosine_distance
+from ..mapping.backward import checked_latents
 from .head_object import PARAMETERS_KEY
 
 SEED_KEY = "facegen_seed"
@@ -63,7 +66,11 @@ def read(mesh_object: bpy.types.Object) -> Latents:
     content = _content(mesh_object)
     if content.pop("of", None) != _digest(mesh_object):
         return Latents()
-    return Latents(**{name: np.array(values, np.float32) for name, values in content.items()})
+    names = [field.name for field in fields(Latents) if field.name in content]
+    try:
+        return Latents(**{name: checked_latents(content[name])[0] for name in names})
+    except UserError:  # edited by hand
+        return Latents()
 
 
 def moved_since(mesh_object: bpy.types.Object) -> bool:
@@ -92,4 +99,4 @@ def _digest(mesh_object: bpy.types.Object) -> str:
 
 
 def _distance(a: Latent | None, b: Latent | None) -> float | None:
-    return None if a is None or b is None else 1.0 - float(np.dot(a, b))
+    return None if a is None or b is None else float(cosine_distance(a, b))

@@ -204,7 +204,8 @@ def named(path: str, format_name: str) -> str:
     """A path with the suffix of a format in place of any other format's."""
     stem = path
     for identifier, *_ in _FORMATS:
-        stem = stem.removesuffix(f".{identifier}")
+        if stem.lower().endswith(f".{identifier}"):
+            stem = stem[: -len(identifier) - 1]
     return f"{stem}.{format_name}"
 
 

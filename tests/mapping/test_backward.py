@@ -174,11 +174,16 @@ def test_progress_ends_at_all_heads(backward: BackwardMapping) -> None:
         (np.full((1, 512), np.nan), "nan"),
         (np.zeros((3, 512)), "latent 0"),
         (np.ones((2, 2, 512)), "shape"),
+        (np.full(512, "far"), "no numbers"),
     ],
 )
 def test_unusable_latents_are_refused(latents: np.ndarray, named: str) -> None:
     with pytest.raises(UserError, match=named):
         checked_latents(latents)
+
+
+def test_no_latents_are_no_error() -> None:
+    assert checked_latents(np.zeros((0, 512))).shape == (0, 512)
 
 
 def test_other_lengths_are_normalised_with_a_notice(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,16 @@ def test_a_graph_is_read_in_the_order_in_which_it_is_computed() -> None:
     assert [found.name for found in read_graph(graph)] == ["first", "middle", "last"]
 
 
+@pytest.mark.parametrize(
+    "node",
+    [write_field(3, "absent"), write_field(5, b""), write_field(5, write_field(1, "value"))],
+    ids=["input", "attribute", "value"],
+)
+def test_a_graph_that_lacks_a_part_is_a_value_error(node: bytes) -> None:
+    with pytest.raises(ValueError, match="a part is missing"):
+        read_graph(write_field(1, write_field(1, "node") + node))
+
+
 @pytest.mark.parametrize("value", [-1, -(2**40)])
 def test_numbers_below_zero_are_refused(value: int) -> None:
     with pytest.raises(ValueError, match="below 0"):

@@ -4,6 +4,7 @@
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,23 @@ def test_nothing_is_left_behind(tmp_path: Path, rng: np.random.Generator, suffix
     assert {file.name for file in tmp_path.iterdir()} == expected
 
 
+def test_the_window_keeps_its_view_layer(tmp_path: Path, rng: np.random.Generator) -> None:
+    window = bpy.context.window_manager.windows[0]
+    window.view_layer = second = window.scene.view_layers.new("Second")
+    export_head(tmp_path / "ada.glb", _source("open_flame", rng), BARE)
+    assert window.view_layer == second
+
+
+def test_a_name_that_no_disk_takes_is_one_line(tmp_path: Path, rng: np.random.Generator) -> None:
+    head = _source("open_flame", rng)
+    with pytest.raises(UserError, match="cannot be written"):
+        export_head(tmp_path / f"{'a' * 300}.glb", head, BARE)
+    named = replace(head, name="b" * 300)
+    with pytest.raises(UserError, match="cannot be written"):
+        list(export_heads(tmp_path, [named], "obj", BARE))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failing_exporter_leaves_nothing(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +334,8 @@ def test_file_names_are_safe_and_unique() -> None:
     assert file_names(["a/b", "A b", "a_b", "..", "", "Head.001"]) == [
         "a_b", "A_b_2", "a_b_3", "head", "head_2", "Head.001",
     ]  # fmt: skip
+    # Windows keeps these for devices.
+    assert file_names(["Con", "nul.001", "Conrad"]) == ["head_Con", "head_nul.001", "Conrad"]
 
 
 @pytest.mark.parametrize(

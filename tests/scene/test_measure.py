@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Heads measured and corrected, with a made-up F and once with the real one."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -265,3 +266,23 @@ def test_latents_that_somebody_edited_are_not_known(text: object) -> None:
     head.mesh_object[latents.LATENTS_KEY] = text
     assert latents.read(head.mesh_object) == latents.Latents()
     assert not latents.moved_since(head.mesh_object)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [{"achieved": [1, 2]}, {"achieved": "x"}, {"requested": None}, {"before": [np.nan] * 512},
+     {"other": [1.0] * 512}],
+)  # fmt: skip
+def test_latents_that_are_none_are_not_known(edited: dict[str, object]) -> None:
+    head = HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection, 0)
+    latents.store(head.mesh_object, Latents())
+    content = json.loads(head.mesh_object[latents.LATENTS_KEY])
+    head.mesh_object[latents.LATENTS_KEY] = json.dumps({**content, **edited})
+    assert latents.read(head.mesh_object) == Latents()
+
+
+def test_a_shift_of_nothing_is_zero_whatever_rounding_does(rng: np.random.Generator) -> None:
+    rows = rng.standard_normal((500, 512)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    shifts = [Latents(requested=row, achieved=row).shift for row in rows]
+    assert min(shifts) == 0.0 and max(shifts) < 1e-6  # type: ignore[type-var]

@@ -56,6 +56,7 @@ def test_the_suffix_follows_the_format(tmp_path: Path, format_name: str) -> None
 def test_names_keep_their_own_dots() -> None:
     assert named("/x/Head.001", "glb") == "/x/Head.001.glb"
     assert named("/x/Head.001.fbx", "obj") == "/x/Head.001.obj"
+    assert named("/x/Head.GLB", "glb") == "/x/Head.glb"
 
 
 def test_several_heads_are_a_file_each(tmp_path: Path) -> None:

@@ -220,6 +220,15 @@ def test_a_cache_that_cannot_be_deleted_is_one_line(monkeypatch: pytest.MonkeyPa
         clear_caches()
 
 
+def test_a_cache_that_is_a_link_is_named(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    user_folder().mkdir(parents=True, exist_ok=True)
+    (user_folder() / "flame").symlink_to(elsewhere)
+    with pytest.raises(UserError, match=r"flame cannot be deleted \(.*symbolic link"):
+        clear_caches()
+
+
 def test_registering_twice_leaves_nothing_behind(installed: Any) -> None:
     preferences.unregister()
     assert not hasattr(bpy.types, "FACEGEN_AP_preferences")

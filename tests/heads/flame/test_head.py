@@ -227,6 +227,14 @@ def test_unknown_models_are_named(name: str, told: str) -> None:
         load_head_model(name)
 
 
+def test_a_path_that_no_disk_takes_is_one_line() -> None:
+    name = "x" * 5000 + ".pkl"
+    with pytest.raises(UserError, match="is not there; name a FLAME file"):
+        check_model_name(name)
+    with pytest.raises(UserError, match="cannot be read"):
+        load_head_model(name)
+
+
 def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     check_model_name(DEFAULT_MODEL)
     with pytest.raises(UserError, match=r"there\.pkl is not there; name a FLAME file"):
