@@ -72,7 +72,11 @@ class HeadObject:
     def create(
         cls, model: HeadModel, collection: bpy.types.Collection, subdivision: int = 1
     ) -> HeadObject:
-        """Add the mean head of ``model`` to ``collection``; ``subdivision`` levels, 0 for none."""
+        """Add the mean head of ``model`` to ``collection``; ``subdivision`` levels, 0 for none.
+
+        UserError, before anything is added, if the collection is another file's.
+        """
+        require_own(collection)
         mesh_object = bpy.data.objects.new("Head", _new_mesh(model))
         mesh_object[ID_KEY] = uuid.uuid4().hex
         mesh_object[MODEL_KEY] = model.name
@@ -243,6 +247,14 @@ def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:
     """The hair object of a head's mesh object; None where it has been removed."""
     head_id = mesh_object[ID_KEY]
     return next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+
+
+def require_own(collection: bpy.types.Collection) -> None:
+    """UserError if nothing can be added to a collection, as it is linked from another file."""
+    if not collection.is_editable or collection.override_library is not None:
+        raise UserError(
+            f"collection {collection.name!r} is linked from another file: make another one active"
+        )
 
 
 def renew_id(mesh_object: bpy.types.Object) -> None:

@@ -10,7 +10,7 @@ from mathutils import Vector
 
 from ..heads.catalogue import load_head_model
 from . import history
-from .head_object import MODEL_KEY, HeadObject
+from .head_object import MODEL_KEY, HeadObject, require_own
 from .latents import SEED_KEY, Latents, store
 from .placement import free_origin, grid_places
 from .variety import GeneratedHead, VarietyResult
@@ -26,8 +26,9 @@ def place_heads(
     collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
-    removes what it has placed.
+    removes what it has placed. UserError if ``collection`` is another file's.
     """
+    require_own(collection)
     model = load_head_model(result.model)
     own = bpy.data.collections.new(COLLECTION)
     collection.children.link(own)

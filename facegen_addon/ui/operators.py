@@ -33,10 +33,10 @@ class FACEGEN_OT_add_head(bpy.types.Operator):
         """Add the head and make it active."""
         try:
             model = load_head_model(self.model)
+            head = HeadObject.create(model, context.collection, self.subdivision)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        head = HeadObject.create(model, context.collection, self.subdivision)
         head.mesh_object.location = context.scene.cursor.location
         make_active(context, head.mesh_object)
         return {"FINISHED"}

@@ -288,6 +288,21 @@ def test_a_linked_head_is_left_as_it_is(tmp_path: Path) -> None:
     assert LOCKED_KEY not in bpy.context.view_layer.objects.active
 
 
+def test_no_head_is_added_to_a_collection_of_another_file(tmp_path: Path) -> None:
+    bpy.context.scene.collection.children.link(bpy.data.collections.new("Set"))
+    path = str(tmp_path / "linked.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.collections = ["Set"]
+    bpy.context.scene.collection.children.link(wanted.collections[0])
+    layer = bpy.context.view_layer
+    layer.active_layer_collection = layer.layer_collection.children["Set"]
+    with pytest.raises(RuntimeError, match="Error: collection 'Set' is linked from another file"):
+        bpy.ops.facegen.add_head()
+    assert not bpy.data.objects
+
+
 @pytest.mark.slow
 def test_a_model_file_is_missing_and_comes_back(
     tmp_path: Path,
