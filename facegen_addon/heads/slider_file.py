@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ class SliderFile:
 def read_slider_file(path: Path) -> SliderFile:
     """Read a slider file, or the folder of a `generate` run; UserError if it is neither."""
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # False, too, where the disk or its rights say no
         path = path / RUN_FILE
     if path.suffix == ".json":
         return _from_json(path)

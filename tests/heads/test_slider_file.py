@@ -94,6 +94,12 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
         read_slider_file(tmp_path)
 
 
+def test_a_path_that_no_disk_takes_is_one_line(tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        with pytest.raises(UserError, match="cannot be read"):
+            read_slider_file(tmp_path / ("a" * 300 + suffix))
+
+
 def test_another_suffix_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"does not end in \.npz or \.json"):
         write_slider_file(tmp_path / "a.txt", MODEL, ROWS)
