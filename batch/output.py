@@ -21,6 +21,7 @@ def check_output(output: Path, replace: bool, marker: str = _MARKER) -> None:
     It may be absent or empty; with `replace` it may also hold an earlier run (it has the file
     `marker`), but never anything else, so that a mistyped path deletes nobody's files.
     """
+    _look_at(output)
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output} is a file; name a new folder")
     parent = nearest_existing(output.parent)
@@ -39,6 +40,16 @@ def check_output(output: Path, replace: bool, marker: str = _MARKER) -> None:
                 f"--output {output} is not empty and holds no earlier run (no {marker}), so"
                 " --replace leaves it alone; name a new folder"
             )
+
+
+def _look_at(output: Path) -> None:
+    """UserError for a path that the disk or its rights do not even let be looked at."""
+    try:
+        output.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}; name another folder") from None
 
 
 @contextlib.contextmanager

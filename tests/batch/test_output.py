@@ -58,3 +58,10 @@ def test_output_below_a_file_is_refused(tmp_path: Path) -> None:
     for output in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(UserError, match="file"):
             check_output(output, replace=False)
+
+
+def test_a_name_too_long_for_the_disk_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name another folder"):
+        check_output(tmp_path / ("x" * 300), replace=False)
+    with pytest.raises(UserError, match="name another folder"):
+        check_output(tmp_path / ("x" * 300) / "below", replace=True)
