@@ -256,7 +256,7 @@ def _remove_hair_radius(head: bpy.types.Object) -> None:
         (lambda head: head.shape_key_add(name="Basis"), "its shape keys hold its skin in place"),
         (_remove_colour, "its mesh has been edited"),
         (_convert, "its mesh has been edited"),
-        (lambda head: hair_of(head).data.remove_curves(indices=[0]), "its hair has been edited"),
+        (lambda head: hair_of(head).data.add_curves([4]), "its hair has been edited"),
         (_remove_hair_radius, "its hair has been edited"),
     ],
 )
