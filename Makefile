@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo test lint models evaluate bench extension test-bpy test-blender clean
+.PHONY: help demo test lint models evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
