@@ -10,6 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 chroot_folder=${FACEGEN_CHROOT:-/var/tmp/facegen-trixie}
+inside=/facegen # all that is put into the chroot lies below this folder of it
 if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
     echo "make test-blender needs root and debootstrap: apt-get install debootstrap, then as root" >&2
     exit 2
@@ -28,8 +29,8 @@ trap unmount EXIT
 trap 'exit 130' INT TERM
 
 generate() {
-    project="$chroot_folder/root/facegen"
-    site="$chroot_folder/root/facegen-site"
+    project="$chroot_folder$inside/project"
+    site="$chroot_folder$inside/site"
     [ -d "$site/onnxruntime" ] || .venv/bin/python -m pip install --quiet --no-deps --target "$site" \
         --python-version 3.13 --only-binary=:all: "$(grep onnxruntime== requirements/runtime-py313.txt)"
     rm -rf "$project"
@@ -37,7 +38,7 @@ generate() {
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$project"
     mkdir -p "$project/models/built"
     cp models/built/facenet.onnx "$project/models/built/"
-    run_batch generate --count 4 --distance 0.3 --samples 4 --output /root/facegen/out/blender
+    run_batch generate --count 4 --distance 0.3 --samples 4 --output "$inside/project/out/blender"
     test -s "$project/out/blender/report.json"
     status=0
     run_batch generate --count 0 || status=$?
@@ -46,27 +47,27 @@ generate() {
 }
 
 run_batch() {
-    chroot "$chroot_folder" env HOME=/root FACEGEN_SITE=/root/facegen-site \
-        blender -b --factory-startup -P /root/facegen/batch/run.py -- "$@"
+    chroot "$chroot_folder" env HOME="$inside" FACEGEN_SITE="$inside/site" \
+        blender -b --factory-startup -P "$inside/project/batch/run.py" -- "$@"
 }
 
 window() {
     # A home of its own, made anew: no settings and no figures of an earlier run.
-    home="$chroot_folder/root/facegen-window"
+    home="$chroot_folder$inside/window"
     rm -rf "$home" out/window
     mkdir -p "$home/out" out/window
     .venv/bin/python tools/build_extension.py --platform linux-x64
     cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
     cp --parents tools/window/*.py "$home/"
     cp models/built/*.whl "$home/out/"
-    at_home blender --command extension install-file -r user_default -e /root/facegen-window/facegen.zip
+    at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
     # Blender 4.3 crashes when an area fills the window under its splash.
     at_home blender -b --python-expr \
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
     at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
-        blender --window-geometry 0 0 1280 800 --python /root/facegen-window/tools/window/story.py \
-        -- /root/facegen-window/out >out/window/log.txt 2>&1 || status=$?
+        blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/story.py" \
+        -- "$inside/window/out" >out/window/log.txt 2>&1 || status=$?
     cp "$home"/out/*.png out/window/
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.
     if [ "$status" != 0 ] || grep -E "Traceback|Error|WARN" out/window/log.txt | grep -v "Not freed"; then
@@ -79,7 +80,7 @@ window() {
 }
 
 at_home() {
-    chroot "$chroot_folder" env HOME=/root/facegen-window LIBGL_ALWAYS_SOFTWARE=1 "$@"
+    chroot "$chroot_folder" env HOME="$inside/window" LIBGL_ALWAYS_SOFTWARE=1 "$@"
 }
 
 for part in ${*:-generate window}; do

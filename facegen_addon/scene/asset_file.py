@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
-from .head_object import MODEL_KEY, HeadObject, renew_id
+from .head_object import MODEL_KEY, HeadObject, remove_with_data, renew_id
 
 _HAIR_POINTER = "facegen_hair"
 """Property of an asset's mesh object: its hair object. A child comes along with its parent only
@@ -43,9 +43,7 @@ def write_asset(
             bpy.data.libraries.write(str(path), {asset}, compress=True)
     finally:
         for owned in list(collection.objects):
-            data = owned.data
-            bpy.data.objects.remove(owned)
-            bpy.data.batch_remove([data])
+            remove_with_data(owned)
         bpy.data.collections.remove(collection)
 
 

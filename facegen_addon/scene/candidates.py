@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..choices import DISTRIBUTIONS
-from ..errors import UserError
+from ..errors import UserError, check_values
 from ..heads.areas import AREAS
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
@@ -55,9 +55,7 @@ class CandidatesRequest:
             ),
             (0 <= self.seed < _SEEDS, "seed", self.seed, f"0 to {_SEEDS - 1}"),
         )
-        for fine, name, value, remedy in checks:
-            if not fine:
-                raise UserError(f"{name} is {value!r}; give {remedy}")
+        check_values(checks)
 
     @property
     def seeds(self) -> list[int]:

@@ -257,6 +257,14 @@ def require_own(collection: bpy.types.Collection) -> None:
         )
 
 
+def remove_with_data(owned: bpy.types.Object) -> None:
+    """Remove an object, and its data where nothing else uses them."""
+    data = owned.data
+    bpy.data.objects.remove(owned)
+    if data.users == 0:
+        bpy.data.batch_remove([data])
+
+
 def renew_id(mesh_object: bpy.types.Object) -> None:
     """Make the head that this mesh object is one that nothing is known of yet."""
     hair = hair_of(mesh_object)

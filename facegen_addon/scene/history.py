@@ -20,7 +20,7 @@ from ..heads.parameters import FloatArray
 from . import history_text
 from .head_object import ID_KEY, PARAMETERS_KEY, HeadObject
 from .history_text import Entry
-from .latents import LATENTS_KEY, SEED_KEY, read, store
+from .latents import LATENTS_KEY, SEED_KEY, read, store, store_seed
 
 HISTORY_KEY = "facegen_history"
 """Property of a head's object: its history as text, as of the last time the file was saved."""
@@ -224,10 +224,7 @@ def _restore(head: HeadObject, history: History, index: int) -> None:
         store(mesh_object, entry.latents)
     else:
         mesh_object.pop(LATENTS_KEY, None)
-    if entry.seed is None:
-        mesh_object.pop(SEED_KEY, None)
-    else:
-        mesh_object[SEED_KEY] = entry.seed
+    store_seed(mesh_object, entry.seed)
     history.cursor = index
     history.forget(KEPT)
 

@@ -79,6 +79,14 @@ def moved_since(mesh_object: bpy.types.Object) -> bool:
     return "achieved" in content and content["of"] != _digest(mesh_object)
 
 
+def store_seed(mesh_object: bpy.types.Object, seed: int | None) -> None:
+    """Keep the seed that a head was drawn with; None: it was not drawn."""
+    if seed is None:
+        mesh_object.pop(SEED_KEY, None)
+    else:
+        mesh_object[SEED_KEY] = seed
+
+
 def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
     """Add a measurement to what is known."""
     store(mesh_object, replace(read(mesh_object), achieved=achieved))

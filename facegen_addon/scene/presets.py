@@ -28,7 +28,7 @@ from ..user_folder import user_folder
 from . import history
 from .asset_file import write_asset
 from .head_object import HeadObject
-from .latents import SEED_KEY
+from .latents import store_seed
 from .portrait import encode_jpeg, portraits
 
 LIBRARY = "FaceGen Presets"
@@ -157,7 +157,7 @@ def load_preset(head: HeadObject, path: Path) -> Preset:
     parameters = preset.parameters(head.model)
     history.before_change(head)
     head.set_parameters(parameters)
-    head.mesh_object.pop(SEED_KEY, None)  # what was drawn before was another head
+    store_seed(head.mesh_object, None)  # what was drawn before was another head
     history.record(head, f"Preset {path.stem}")
     return preset
 

@@ -14,13 +14,13 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..choices import ENGINES
-from ..errors import RejectedSample, UserError
+from ..errors import RejectedSample, check_values
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
 from ..mapping.face_crop import crop_face, face_box
 from . import bust, look
-from .head_object import HeadObject
+from .head_object import HeadObject, remove_with_data
 
 CAMERA_DISTANCE = 1.6
 """Metres from the face, as for a portrait."""
@@ -54,9 +54,7 @@ class RenderSettings:
             (self.light in look.LIGHTS, "light", self.light, f"one of {', '.join(look.LIGHTS)}"),
             (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
         )
-        for fine, name, value, remedy in checks:
-            if not fine:
-                raise UserError(f"{name} is {value!r}; give {remedy}")
+        check_values(checks)
 
 
 @dataclass(frozen=True)
@@ -111,10 +109,7 @@ class HeadRenderer:
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
         for owned in list(self._scene.collection.all_objects):
-            data = owned.data
-            bpy.data.objects.remove(owned)
-            if data.users == 0:
-                bpy.data.batch_remove([data])
+            remove_with_data(owned)
         world = self._scene.world
         bpy.data.scenes.remove(self._scene)
         bpy.data.worlds.remove(world)

@@ -8,7 +8,7 @@ import numpy as np
 from ..mapping.sampling import Sampled
 from . import history
 from .head_object import HeadObject
-from .latents import SEED_KEY, Latents, store
+from .latents import Latents, store, store_seed
 
 
 def apply(head: HeadObject, sampled: Sampled, label: str, seed: int | None) -> bool:
@@ -21,10 +21,7 @@ def apply(head: HeadObject, sampled: Sampled, label: str, seed: int | None) -> b
         return False
     history.before_change(head)
     head.set_parameters(sampled.parameters)
-    if seed is None:
-        head.mesh_object.pop(SEED_KEY, None)
-    else:
-        head.mesh_object[SEED_KEY] = seed
+    store_seed(head.mesh_object, seed)
     store(head.mesh_object, Latents(requested=sampled.requested))
     history.record(head, label)
     return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bpy
 
-from .head_object import HAIR_KEY, ID_KEY
+from .head_object import HAIR_KEY, ID_KEY, remove_with_data
 
 
 def stray_hair() -> list[bpy.types.Object]:
@@ -25,10 +25,7 @@ def stray_hair() -> list[bpy.types.Object]:
 def remove_stray_hair() -> None:
     """Remove it, with its strands."""
     for hair in stray_hair():
-        strands = hair.data
-        bpy.data.objects.remove(hair)
-        if strands.users == 0:
-            bpy.data.hair_curves.remove(strands)
+        remove_with_data(hair)
 
 
 @bpy.app.handlers.persistent

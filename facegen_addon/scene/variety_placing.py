@@ -10,8 +10,8 @@ from mathutils import Vector
 
 from ..heads.catalogue import load_head_model
 from . import history
-from .head_object import MODEL_KEY, HeadObject, require_own
-from .latents import SEED_KEY, Latents, store
+from .head_object import MODEL_KEY, HeadObject, remove_with_data, require_own
+from .latents import Latents, store, store_seed
 from .placement import free_origin, grid_places
 from .variety import GeneratedHead, VarietyResult
 
@@ -55,7 +55,7 @@ def _furnish(added: HeadObject, head: GeneratedHead, number: int) -> None:
     """Give a new head all that is known of the one that was accepted."""
     added.set_parameters(head.parameters)
     added.mesh_object.name = f"Head {number:02}"
-    added.mesh_object[SEED_KEY] = head.seed
+    store_seed(added.mesh_object, head.seed)
     store(added.mesh_object, Latents(head.requested, head.achieved))
     history.record(added, f"Variety {number:02}")
 
@@ -66,7 +66,4 @@ def _remove_heads(head_ids: Iterable[str]) -> None:
         head = HeadObject.find(head_id)
         for owned in (head.hair_object, head.mesh_object):
             if owned is not None:
-                data = owned.data
-                bpy.data.objects.remove(owned)
-                if data.users == 0:
-                    bpy.data.batch_remove([data])
+                remove_with_data(owned)

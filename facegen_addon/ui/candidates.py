@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
+from bpy.props import EnumProperty, IntProperty, PointerProperty
 
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
@@ -29,7 +29,7 @@ from . import jobs, preferences
 from .candidate_sheet import Sheet, cell_at
 from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
-from .sampling import offered_distribution
+from .sampling import angle_property, offered_distribution
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
 _KINDS = [
@@ -80,14 +80,8 @@ class _Settings:
         items=_KINDS,
         default="nearby",
     )
-    angle: FloatProperty(  # type: ignore[valid-type]
-        name="Angle",
-        description="How far from the head, on the sphere of latents, nearby candidates are",
-        default=math.radians(20.0),
-        min=0.0,
-        max=math.pi,
-        soft_max=math.radians(90.0),
-        subtype="ANGLE",
+    angle: angle_property(  # type: ignore[valid-type]
+        "How far from the head, on the sphere of latents, nearby candidates are"
     )
 
 

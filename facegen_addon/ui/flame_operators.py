@@ -9,18 +9,18 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.flame.interchange import WRITABLE
 from ..scene.flame_export import export_heads
 from ..scene.flame_import import import_heads
 from ..scene.head_object import MODEL_KEY, HeadObject
+from .head_operator import ReportingOperator
 
 _PROGRAMS = {"plain": "smplx's Names", "deca": "DECA", "emoca": "EMOCA", "mica": "MICA"}
 _CONVENTIONS = [(name, _PROGRAMS[name], "") for name in WRITABLE]
 
 
-class FACEGEN_OT_import_flame(bpy.types.Operator, ImportHelper):
+class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelper):
     """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...) at the 3D cursor"""
 
     bl_idname = "facegen.import_flame"
@@ -36,16 +36,12 @@ class FACEGEN_OT_import_flame(bpy.types.Operator, ImportHelper):
         description="Name of a FLAME head, or path of the FLAME file that the codes belong to",
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Add the heads; report the convention, what was ignored and what was clamped."""
-        try:
-            model = load_head_model(self.model)
-            imported = import_heads(
-                Path(self.filepath), model, context.collection, context.scene.cursor.location
-            )
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        model = load_head_model(self.model)
+        imported = import_heads(
+            Path(self.filepath), model, context.collection, context.scene.cursor.location
+        )
         sliders = imported.sliders
         self.report({"INFO"}, f"{len(imported.heads)} heads, convention {sliders.convention}")
         for note in sliders.notes:
@@ -53,10 +49,9 @@ class FACEGEN_OT_import_flame(bpy.types.Operator, ImportHelper):
         for line in sliders.clamped:
             self.report({"WARNING"}, f"clamped: {line}")
         context.view_layer.objects.active = imported.heads[0].mesh_object
-        return {"FINISHED"}
 
 
-class FACEGEN_OT_export_flame(bpy.types.Operator, ExportHelper):
+class FACEGEN_OT_export_flame(ReportingOperator, bpy.types.Operator, ExportHelper):
     """Write the selected heads as a FLAME parameter file"""
 
     bl_idname = "facegen.export_flame"
@@ -70,19 +65,14 @@ class FACEGEN_OT_export_flame(bpy.types.Operator, ExportHelper):
         """Leave the name's suffix to the user: .npz or .json."""
         return False
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Write the file; report what the convention has no place for."""
         objects = [o for o in context.selected_objects if MODEL_KEY in o]
-        try:
-            heads = [HeadObject.of(mesh_object) for mesh_object in objects]
-            losses = export_heads(Path(self.filepath), heads, self.convention)
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        heads = [HeadObject.of(mesh_object) for mesh_object in objects]
+        losses = export_heads(Path(self.filepath), heads, self.convention)
         self.report({"INFO"}, f"{len(heads)} heads written to {self.filepath}")
         for line in losses:
             self.report({"WARNING"}, line)
-        return {"FINISHED"}
 
 
 CLASSES = (FACEGEN_OT_import_flame, FACEGEN_OT_export_flame)

@@ -18,7 +18,7 @@ from ..scene import latents, measure
 from ..scene.head_object import HeadObject
 from ..scene.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
-from .head_operator import active_head, movable_head, selected_heads
+from .head_operator import active_head, make_active, movable_head, selected_heads
 from .head_panel import draw_message
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
@@ -169,10 +169,7 @@ class FACEGEN_OT_select_head(bpy.types.Operator):
         if chosen is None or not chosen.visible_get():
             self.report({"ERROR"}, f"head {self.name!r} is not to be seen: show it first")
             return {"CANCELLED"}
-        for selected in context.selected_objects:
-            selected.select_set(False)
-        chosen.select_set(True)
-        context.view_layer.objects.active = chosen
+        make_active(context, chosen)
         return {"FINISHED"}
 
 

@@ -4,42 +4,30 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import IntProperty
 
-from ..errors import UserError
-from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.catalogue import load_head_model
 from ..scene.head_object import HeadObject
-from .head_operator import make_active
-from .properties import suggest_models
+from .head_operator import ReportingOperator, make_active
+from .properties import model_property
 
 
-class FACEGEN_OT_add_head(bpy.types.Operator):
+class FACEGEN_OT_add_head(ReportingOperator, bpy.types.Operator):
     """Add the mean head of a model at the 3D cursor"""
 
     bl_idname = "facegen.add_head"
     bl_label = "Add Head"
     bl_options = {"REGISTER", "UNDO"}
 
-    model: StringProperty(  # type: ignore[valid-type]
-        name="Model",
-        description="Name of a head model, or path of a FLAME file",
-        default=DEFAULT_MODEL,
-        search=suggest_models,
-        search_options={"SUGGESTION"},
-    )
+    model: model_property()  # type: ignore[valid-type]
     subdivision: IntProperty(name="Subdivision", default=1, min=0, max=3)  # type: ignore[valid-type]
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def run(self, context: bpy.types.Context) -> None:
         """Add the head and make it active."""
-        try:
-            model = load_head_model(self.model)
-            head = HeadObject.create(model, context.collection, self.subdivision)
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+        model = load_head_model(self.model)
+        head = HeadObject.create(model, context.collection, self.subdivision)
         head.mesh_object.location = context.scene.cursor.location
         make_active(context, head.mesh_object)
-        return {"FINISHED"}
 
 
 CLASSES = (FACEGEN_OT_add_head,)

@@ -19,7 +19,7 @@ from ..scene import history, presets
 from ..scene.asset_file import is_unsettled, settle_imported
 from ..scene.head_object import HeadObject
 from . import preferences, thumbnails
-from .head_operator import HeadOperator, ReportingOperator, active_head, movable_head
+from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
 
 _logger = logging.getLogger(__name__)
@@ -74,10 +74,7 @@ def _added(
     head.mesh_object.name = name
     head.mesh_object.location = context.scene.cursor.location
     history.record(head, f"Preset {name}")
-    for selected in context.selected_objects:
-        selected.select_set(False)
-    head.mesh_object.select_set(True)
-    context.view_layer.objects.active = head.mesh_object
+    make_active(context, head.mesh_object)
     return head
 
 

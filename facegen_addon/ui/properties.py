@@ -283,16 +283,21 @@ def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[st
     return [text, *(name for name in choices if name != text)] if text in found else found
 
 
-class FACEGEN_PG_panel(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
-
-    model: StringProperty(  # type: ignore[valid-type]
+def model_property() -> Any:
+    """A choice of head models: names are suggested, but the path of any FLAME file will do."""
+    return StringProperty(
         name="Model",
         description="Name of a head model, or path of a FLAME file",
         default=DEFAULT_MODEL,
         search=suggest_models,
         search_options={"SUGGESTION"},
     )
+
+
+class FACEGEN_PG_panel(bpy.types.PropertyGroup):
+    """What the panel remembers while Blender runs; nothing of it is saved."""
+
+    model: model_property()  # type: ignore[valid-type]
     search: StringProperty(  # type: ignore[valid-type]
         name="Search",
         description="Show only sliders whose name contains these words",

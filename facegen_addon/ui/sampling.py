@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from typing import Any
 
 import bpy
 import numpy as np
@@ -41,10 +42,14 @@ _DESCRIPTIONS = {
 }
 
 
-def _angle() -> FloatProperty:
+_WALK = "How far to walk on the sphere of latents; most pairs of people are 90° apart"
+
+
+def angle_property(description: str) -> Any:
+    """An angle on the sphere of latents, radians, 0 to pi."""
     return FloatProperty(
         name="Angle",
-        description="How far to walk on the sphere of latents; most pairs of people are 90° apart",
+        description=description,
         default=math.radians(20.0),
         min=0.0,
         max=math.pi,
@@ -135,7 +140,7 @@ class FACEGEN_OT_sample_nearby(Draw, HeadOperator, bpy.types.Operator):
     bl_label = "Nearby"
     bl_options = {"REGISTER", "UNDO"}
 
-    angle: _angle()  # type: ignore[valid-type]
+    angle: angle_property(_WALK)  # type: ignore[valid-type]
     seed: _seed()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
@@ -212,7 +217,7 @@ class FACEGEN_PG_sampling(bpy.types.PropertyGroup):
     """What the panel remembers while Blender runs; nothing of it is saved."""
 
     distribution: _distribution()  # type: ignore[valid-type]
-    angle: _angle()  # type: ignore[valid-type]
+    angle: angle_property(_WALK)  # type: ignore[valid-type]
     fraction: _fraction()  # type: ignore[valid-type]
 
 
