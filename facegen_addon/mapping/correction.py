@@ -1,30 +1,151 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Corrections of the roundtrip s -> B -> render -> F, which does not come back to s."""
+"""C, corrections of the roundtrip s -> B -> render -> F, which does not come back to s.
+
+Two kinds. *Feedback* looks at a render and asks B again: as the talk writes it, or with the sign
+that compensates. *Render-free* corrections were fitted beforehand and move a latent before B sees
+it: one rotation of the whole sphere, or a network that gives each latent its own tangent vector.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
 from numpy.typing import ArrayLike
 
+from ..artifacts import load_npz
 from ..errors import UserError
-from ..latent.sphere import normalise
+from ..latent.sphere import exp_map, normalise, rotation_between
 from .backward import checked_latents
+from .perceptron import Perceptron
 from .surrogate import FloatArray
 
+Correct = Callable[[FloatArray], FloatArray]
+"""C: latents (N, 512) -> what to ask B for instead, (N, 512); all of unit norm."""
 
-def compensated(requested: ArrayLike, achieved: ArrayLike) -> FloatArray:
-    """What to ask B for instead, having seen one render: s + rho, on the sphere.
+RENDER_FREE = ("none", "mean_rotation", "procrustes", "from_renders", "through_surrogates")
 
-    rho(s) = s - F(B(s)) is by how much the head fell short, so it is added to what is asked for.
+
+def compensated(
+    requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
+) -> FloatArray:
+    """What to ask B for next, having seen one render: asked + rho, on the sphere.
+
+    rho = s - F(B(asked)) is by how much the head fell short, so it is added to what was asked for:
+    a step of the fixed-point iteration whose rest is F(B(asked)) = s.
 
     Args:
         requested: s, (512,) or (N, 512); normalised, with a notice, where the norm is not 1.
-        achieved: F(B(s)) of the same shape.
+        achieved: F(B(asked)) of the same shape.
+        asked: what B was asked for, of the same shape; s itself where None.
 
     Returns:
         (N, 512) float32 of unit norm. UserError for another width, NaN, or a zero vector.
     """
-    s, f = checked_latents(requested), checked_latents(achieved)
+    s, f = _checked_pair(requested, achieved)
+    before = s if asked is None else _checked_pair(asked, achieved)[0]
+    moved = before + (s - f)
+    # After several steps an answer may cancel what is asked for, though hardly ever exactly.
+    lost = np.linalg.norm(moved, axis=1) < 1e-6
+    moved[lost] = before[lost]
+    return normalise(moved).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def as_written(
+    requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
+) -> FloatArray:
+    """What the talk's formula B(s - rho(s)) asks for: with rho(s) = s - F(B(s)), F(B(s)) itself.
+
+    Arguments and result as of `compensated`; `asked` plays no part.
+    """
+    s, f = _checked_pair(requested, achieved)
+    return normalise(s - (s - f)).astype(np.float32)  # type: ignore[no-any-return]
+
+
+FEEDBACK: dict[str, Callable[..., FloatArray]] = {
+    "compensated": compensated,
+    "as_written": as_written,
+}
+
+
+def _checked_pair(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    s, f = checked_latents(first), checked_latents(second)
     if s.shape != f.shape:
         raise UserError(f"{len(s)} requested latents, {len(f)} achieved: give one for each")
-    # Both lie on the sphere, so |2 s - f| is at least 1 and has a direction.
-    return normalise(s + (s - f)).astype("float32")  # type: ignore[no-any-return]
+    return s, f
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """One rotation (512, 512) of the whole sphere."""
+
+    matrix: FloatArray
+
+    @classmethod
+    def of_means(cls, first: np.ndarray, second: np.ndarray) -> Rotation:
+        """The one that takes the mean direction of `first` (N, 512) to that of `second`."""
+        a, b = (normalise(rows.mean(axis=0)) for rows in (first, second))
+        return cls(rotation_between(a, b).astype(np.float32))
+
+    def __call__(self, latents: FloatArray) -> FloatArray:
+        """Rotate latents (N, 512)."""
+        return normalise(latents @ self.matrix.T).astype(np.float32)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class TangentNetwork:
+    """A network that gives each latent a vector of its tangent space, along which it moves."""
+
+    network: Perceptron
+
+    def __call__(self, latents: FloatArray) -> FloatArray:
+        """Move latents (N, 512)."""
+        step = self.network.predict(latents)
+        step -= np.sum(step * latents, axis=1, keepdims=True) * latents
+        return exp_map(latents, step).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
+    """A render-free correction, fitted for one grade of a model's B.
+
+    UserError for an unknown name, or where none was fitted.
+    """
+    if name not in RENDER_FREE:
+        raise UserError(f"unknown correction {name!r}: choose one of {', '.join(RENDER_FREE)}")
+    if name == "none":
+        return _unchanged
+    try:
+        arrays = load_npz(f"corrections_{model}")
+    except UserError as error:
+        raise UserError(f"correction {name!r} of {model!r}: {error}; or choose none") from None
+    fitted = corrections_of(arrays, grade)
+    if name not in fitted:
+        raise UserError(
+            f"no correction {name!r} was fitted for grade {grade!r} of {model!r}: choose one of"
+            f" {', '.join(['none', *fitted])}"
+        )
+    return fitted[name]
+
+
+def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Correct]:
+    """All render-free corrections that `arrays` hold for one B.
+
+    Keys are BASE/NAME/ARRAY: `rotation` (512, 512), or `ends` (2, 512), two directions of which
+    the first is turned onto the second, or the layers of a tangent network.
+    """
+    found: dict[str, Correct] = {}
+    for name in RENDER_FREE[1:]:
+        prefix = f"{base}/{name}/"
+        if f"{prefix}rotation" in arrays:
+            found[name] = Rotation(np.asarray(arrays[f"{prefix}rotation"], np.float32))
+        elif f"{prefix}ends" in arrays:
+            first, second = normalise(arrays[f"{prefix}ends"])
+            found[name] = Rotation(rotation_between(first, second).astype(np.float32))
+        elif any(key.startswith(prefix) for key in arrays):
+            found[name] = TangentNetwork(Perceptron.from_arrays(arrays, prefix))
+    return found
+
+
+def _unchanged(latents: FloatArray) -> FloatArray:
+    return latents

@@ -25,6 +25,12 @@ CHUNK = 100
 
 PROPOSAL = "proposal.npz"
 
+INITIAL = "initial"
+"""The batch of random heads."""
+
+RANDOM = "random"
+"""Array of the committed table: how many of its first pairs were drawn at random."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -114,18 +120,31 @@ def load_pairs(model: str, table: ParameterTable, from_table: bool = False) -> P
     return pairs
 
 
+def load_random_pairs(model: str, table: ParameterTable) -> Pairs:
+    """Those of the committed table that were drawn at random, before any head was proposed."""
+    pairs = load_pairs(model, table, from_table=True)
+    stored = read_npz(table_path(model))
+    if RANDOM not in stored:
+        raise UserError(f"{table_path(model)} does not say which pairs are random: pack it again")
+    count = int(stored[RANDOM])
+    return Pairs(pairs.z[:count], pairs.latents[:count])
+
+
 def pack(model: str, table: ParameterTable) -> Path:
     """Write the committed table: z in half precision, latents as 8-bit directions.
 
     Rounding a latent to 8 bits moves it by about 4e-5 in cosine distance.
     """
     pairs = load_pairs(model, table)
+    first = batch_names(model)[:1]
+    random_count = len(_joined_batches(model, first)) if first == [INITIAL] else 0
     peak = np.abs(pairs.latents).max(axis=1, keepdims=True)
     save_npz(
         table_path(model),
         z=pairs.z.astype(np.float16),
         latents=np.rint(pairs.latents / peak * 127).astype(np.int8),
         names=_guided_names(table),
+        **{RANDOM: np.array(random_count)},
     )
     return table_path(model)
 

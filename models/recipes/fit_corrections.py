@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fit the render-free corrections of the roundtrip: models/corrections_MODEL.npz.
+
+    fit_corrections.py talk      the talk's network B, on random pairs alone            (torch)
+    fit_corrections.py render    roundtrips of people who may be learned from, each B   (bpy)
+    fit_corrections.py fit       rotations and tangent networks, for each B             (torch)
+
+`make corrections` runs the three. Rendering is resumable: heads rendered before are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+# Inversion runs its own threads, one a block of heads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+# Recipes run from a checkout, where facegen_addon is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from batch.progress import ProgressBar
+from facegen_addon.artifacts import artifact, models_folder, read_npz
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.sphere import log_map, normalise, procrustes_rotation
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.correction import Rotation, compensated
+from facegen_addon.mapping.perceptron import Perceptron
+from models.recipes import pairs, real_latents
+from models.recipes.lfw import load_photos, one_photo_each, split_identities
+from models.recipes.register import register
+from models.recipes.render_pairs import Forward, add_render_options, render_heads
+from models.recipes.talk_mapping import BASES, TALK_NETWORK, TalkMapping, load_bases
+
+_FOLDS = 5
+_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_LICENCE = "GPL-3.0-or-later"
+_SOURCE = "renders of this project's own heads, embedded by FaceNet"
+
+
+def people_to_learn_from(count: int) -> np.ndarray:
+    """(count, 512): one photo each of identities that may be learned from."""
+    photos = load_photos()
+    people = split_identities(photos.identity).fit[:count]
+    return photos.latents[one_photo_each(photos.identity, people)]
+
+
+class Workplace:
+    """A model, its B and all the others, and where their renders lie."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options, self.name = options, options.model
+        self.table = load_head_model(self.name).table
+        self.folder = models_folder(self.name) / "built" / f"corrections_{self.name}"
+        self.backward = BackwardMapping.load(self.name, self.table)
+        self.random_pairs = pairs.load_random_pairs(self.name, self.table)
+
+    @property
+    def talk_path(self) -> Path:
+        """The talk's network, before it is packed."""
+        return self.folder / "talk_network.npz"
+
+    def bases(self) -> dict[str, TalkMapping]:
+        """Every B under study."""
+        network = Perceptron.from_arrays(read_npz(self.talk_path), TALK_NETWORK)
+        return load_bases(self.backward, self.random_pairs, network)
+
+    def roundtrips(self, base: str) -> tuple[np.ndarray, pairs.Pairs]:
+        """Latents asked for and the rendered heads of one B, row by row."""
+        heads, usable = pairs.read_batch(self.folder / base)
+        requested = people_to_learn_from(len(heads))
+        return requested[usable], pairs.Pairs(heads.z[usable], heads.latents[usable])
+
+
+def fit_talk_network(options: argparse.Namespace) -> None:
+    """The talk's B as a network, on random pairs alone."""
+    from models.recipes.fit_tangent_networks import fit_regression
+
+    place, bar = Workplace(options), ProgressBar()
+    network = fit_regression(
+        place.random_pairs.latents, place.random_pairs.z, options.seed,
+        lambda done, total: bar.update("talk's network", done, total),
+    )  # fmt: skip
+    pairs.save_npz(place.talk_path, **network.arrays(TALK_NETWORK))
+
+
+def render(options: argparse.Namespace, forward: Forward | None = None) -> None:
+    """Roundtrips of each B for `options.count` people."""
+    place = Workplace(options)
+    latents = people_to_learn_from(options.count)
+    for name, backward in place.bases().items():
+        render_heads(pairs.quantised(backward(latents)), place.folder / name, options, forward)
+
+
+def fit(options: argparse.Namespace) -> None:
+    """All corrections of all B, packed and registered."""
+    place, bar = Workplace(options), ProgressBar()
+    arrays = read_npz(place.talk_path)
+    latents = real_latents.latents_to_invert(
+        options.latents, real_latents.fit_latents(), NaturalFaces.load(),
+        np.random.default_rng([options.seed, 1 << 21]),
+    )  # fmt: skip
+    facts = {}
+    for base, backward in place.bases().items():
+        requested, heads = place.roundtrips(base)
+        facts[base] = len(heads)
+        arrays |= _rotations(base, requested, heads.latents)
+        for name, network in _tangent_networks(
+            place, base, backward, requested, heads, latents, bar
+        ):
+            arrays |= network.arrays(f"{base}/{name}/")
+    path = models_folder(place.name) / f"corrections_{place.name}.npz"
+    pairs.save_npz(path, **arrays)
+    register(
+        f"corrections_{place.name}", path, licence=_LICENCE, source=_SOURCE,
+        recipe="fit_corrections.py", roundtrips=facts,
+        backward=artifact(f"backward_{place.name}").sha256,
+    )  # fmt: skip
+    print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _rotations(base: str, requested: np.ndarray, achieved: np.ndarray) -> dict[str, np.ndarray]:
+    """The two rotations from photos to renders, as `corrections_of` reads them."""
+    ends = np.stack([normalise(rows.mean(axis=0)) for rows in (requested, achieved)])
+    penalty = _best_penalty(
+        len(requested),
+        lambda fit, test, penalty: float(
+            np.mean(
+                (Rotation(_procrustes(requested[fit], achieved[fit], penalty))(requested[test])
+                 - achieved[test]) ** 2
+            )
+        ),
+    )  # fmt: skip
+    return {
+        f"{base}/mean_rotation/ends": ends.astype(np.float16),
+        f"{base}/procrustes/rotation": _procrustes(requested, achieved, penalty).astype(np.float16),
+    }
+
+
+def _procrustes(a: np.ndarray, b: np.ndarray, penalty: float) -> np.ndarray:
+    """The rotation from rows of `a` to rows of `b`, drawn towards none at all by `penalty`.
+
+    Fewer rows than axes leave the rest of the rotation open; there nothing should turn.
+    """
+    anchors = np.sqrt(penalty * len(a) / a.shape[1]) * np.eye(a.shape[1])
+    rotation: np.ndarray = procrustes_rotation(
+        np.concatenate([a, anchors]), np.concatenate([b, anchors])
+    )
+    return rotation.astype(np.float32)
+
+
+def _tangent_networks(
+    place: Workplace,
+    base: str,
+    backward: TalkMapping,
+    requested: np.ndarray,
+    heads: pairs.Pairs,
+    latents: np.ndarray,
+    bar: ProgressBar,
+) -> Iterator[tuple[str, Perceptron]]:
+    """The networks of one B: what renders show of its shift, and what the surrogates know."""
+    from models.recipes.fit_tangent_networks import fit_regression, fit_through, of_base
+
+    ensemble, seed = place.backward.ensemble, place.options.seed
+    miss = _RenderMiss.fit(requested, ensemble.predict(heads.z)[0], heads.latents)
+    expected = miss.expected(latents, ensemble.predict(backward(latents))[0])
+    steps = log_map(latents, compensated(latents, expected))
+    yield (
+        "from_renders",
+        fit_regression(
+            latents, steps.astype(np.float32), seed,
+            lambda done, total: bar.update(f"{base}: from renders", done, total),
+        ),
+    )  # fmt: skip
+    module = of_base(base, place)
+    if module is not None:
+        yield (
+            "through_surrogates",
+            fit_through(
+                module, latents, place.backward, seed,
+                lambda done, total: bar.update(f"{base}: through surrogates", done, total),
+            ),
+        )  # fmt: skip
+
+
+class _RenderMiss:
+    """By how much renders miss what surrogates predict: a ridge regression, in latent space."""
+
+    def __init__(self, weights: np.ndarray, offset: np.ndarray) -> None:
+        self.weights, self.offset = weights, offset
+
+    @classmethod
+    def fit(cls, requested: np.ndarray, predicted: np.ndarray, rendered: np.ndarray) -> _RenderMiss:
+        """Fit to roundtrips (N, 512) each; the penalty is what left-out ones like best."""
+        inputs, target = np.hstack([requested, predicted]), rendered - predicted
+
+        def error(fit: np.ndarray, test: np.ndarray, penalty: float) -> float:
+            found = cls._solve(inputs[fit], target[fit], penalty)
+            return float(np.mean((inputs[test] @ found[0] + found[1] - target[test]) ** 2))
+
+        return cls(*cls._solve(inputs, target, _best_penalty(len(inputs), error)))
+
+    @staticmethod
+    def _solve(
+        inputs: np.ndarray, target: np.ndarray, penalty: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        centre, offset = inputs.mean(axis=0), target.mean(axis=0)
+        rows = (inputs - centre).astype(np.float64)
+        # As many unknowns as rows at most: the dual form.
+        gram = rows @ rows.T
+        gram[np.diag_indices_from(gram)] += 30 * penalty * np.trace(gram) / len(gram)
+        weights = rows.T @ np.linalg.solve(gram, target - offset)
+        return weights, offset - centre @ weights
+
+    def expected(self, requested: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        """Where renders are to be expected: (N, 512) of unit norm."""
+        moved = predicted + np.hstack([requested, predicted]) @ self.weights + self.offset
+        result: np.ndarray = normalise(moved).astype(np.float32)
+        return result
+
+
+def _best_penalty(count: int, error: object) -> float:
+    """The penalty with the least error(fit rows, test rows, penalty), summed over the folds."""
+    fold = np.arange(count) % _FOLDS
+
+    def total(penalty: float) -> float:
+        return sum(
+            error(np.flatnonzero(fold != k), np.flatnonzero(fold == k), penalty)  # type: ignore[operator]
+            for k in range(_FOLDS)
+        )
+
+    return min(_PENALTIES, key=total)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    talk = commands.add_parser("talk", help="the talk's network B")
+    talk.set_defaults(run=fit_talk_network)
+    rendering = commands.add_parser("render", help="roundtrips to learn from")
+    rendering.add_argument("--count", type=pairs.positive, default=300, help="people, for each B")
+    rendering.set_defaults(run=render)
+    fitting = commands.add_parser("fit", help="rotations and networks")
+    fitting.add_argument("--latents", type=pairs.positive, default=4000, help="to train on")
+    fitting.set_defaults(run=fit)
+    for command in (talk, rendering, fitting):
+        add_render_options(command)
+        command.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one step; 2 after an error that the user can put right."""
+    try:
+        options = make_parser().parse_args(arguments)
+        options.model = pairs.model_name(options.model)
+        options.run(options)
+    except UserError as error:
+        print(f"fit_corrections: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
