@@ -4,16 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
-from ..latent.metrics import own_identity_rate, pairwise_distances, plausibility, roundtrip_summary
-from ..latent.sphere import cosine_distance
-from .backward import BackwardMapping, Grade, checked_latents
+from ..latent.metrics import (
+    bootstrap_interval,
+    own_identity_rate,
+    pairwise_distances,
+    plausibility,
+    roundtrip_summary,
+)
+from ..latent.sphere import angle, cosine_distance, cosine_distance_matrix, normalise
+from .backward import LATENT_SIZE, BackwardMapping, Grade, checked_latents
+from .correction import FEEDBACK, Correct
 from .surrogate import FloatArray
 
 RenderAndEmbed = Callable[[NDArray[np.float64]], FloatArray]
@@ -35,6 +45,15 @@ class Roundtrip:
     def shift(self) -> NDArray[np.float64]:
         """Cosine distance (N,) from what was asked for to what came back."""
         return np.asarray(cosine_distance(self.requested, self.achieved), np.float64)
+
+    @property
+    def degrees(self) -> NDArray[np.float64]:
+        """Angle (N,) from what was asked for to what came back, degrees."""
+        return np.degrees(angle(self.requested, self.achieved))
+
+    def rows(self, chosen: NDArray[Any]) -> Roundtrip:
+        """Those rows that an index or mask chooses."""
+        return Roundtrip(self.requested[chosen], self.achieved[chosen], self.parameters[chosen])
 
     def figures(self, table: ParameterTable, gallery: np.ndarray | None = None) -> dict[str, Any]:
         """Figures of these heads, ready for JSON.
@@ -65,6 +84,176 @@ def make_roundtrip(
     grade: Grade = "refined",
 ) -> Roundtrip:
     """Turn latents (N, 512) into heads and embed these again."""
+    return iterate(latents, backward, render_and_embed, grade).final
+
+
+@dataclass(frozen=True)
+class Iterated:
+    """Roundtrips that learn from their own renders; K + 1 steps, each rendered.
+
+    requested (N, 512): s; asked, achieved (K + 1, N, 512): what B was asked for, and F of the head
+    that it gave; parameters (K + 1, N, P); usable (N,) bool: False where a head showed no face,
+    whose latents are then zero from that step on.
+    """
+
+    requested: FloatArray
+    asked: FloatArray
+    achieved: FloatArray
+    parameters: NDArray[np.float64]
+    usable: NDArray[np.bool_]
+
+    def step(self, number: int) -> Roundtrip:
+        """The heads of one step, 0 for those that no render has corrected yet."""
+        return Roundtrip(self.requested, self.achieved[number], self.parameters[number])
+
+    @property
+    def final(self) -> Roundtrip:
+        """The heads of the last step."""
+        return self.step(len(self.achieved) - 1)
+
+
+def iterate(
+    latents: ArrayLike,
+    backward: BackwardMapping,
+    render_and_embed: RenderAndEmbed,
+    grade: Grade = "refined",
+    *,
+    correct: Correct | None = None,
+    feedback: str = "compensated",
+    renders: int = 0,
+) -> Iterated:
+    """Turn latents into heads, look at these `renders` times and ask B again each time.
+
+    Args:
+        latents: (N, 512) s; normalised, with a notice, where their norm is not 1.
+        render_and_embed: F; a row of NaN for a head that shows no face, see `one_by_one`.
+        correct: a render-free correction that says what to ask for first; None asks for s.
+        feedback: a name of correction.FEEDBACK.
+        renders: K, how many renders serve the correction; one more shows what came of it.
+
+    UserError for latents of another width, NaN or zero, an unknown feedback or negative renders.
+    """
+    if feedback not in FEEDBACK:
+        raise UserError(f"unknown feedback {feedback!r}: choose one of {', '.join(FEEDBACK)}")
+    if renders < 0:
+        raise UserError(f"{renders} renders cannot be looked at: give 0 or more")
     requested = checked_latents(latents)
-    parameters = backward.parameters(requested, grade)
-    return Roundtrip(requested, render_and_embed(parameters), parameters)
+    asked = [requested if correct is None else correct(requested)]
+    heads, achieved = [], []
+    usable = np.ones(len(requested), bool)
+    for step in range(renders + 1):
+        heads.append(backward.parameters(asked[step], grade))
+        seen = np.array(render_and_embed(heads[step]), np.float32)
+        usable &= np.isfinite(seen).all(axis=1)
+        seen[~usable] = 0.0
+        achieved.append(seen)
+        if step < renders:
+            following = asked[step].copy()
+            if usable.any():
+                following[usable] = FEEDBACK[feedback](
+                    requested[usable], seen[usable], asked[step][usable]
+                )
+            asked.append(following)
+    return Iterated(requested, np.stack(asked), np.stack(achieved), np.stack(heads), usable)
+
+
+def one_by_one(
+    render_and_embed: RenderAndEmbed, done: Callable[[], None] | None = None
+) -> RenderAndEmbed:
+    """F that renders each head alone: one that shows no face has a row of NaN and spoils no other.
+
+    `done` is called after each head.
+    """
+
+    def embed(parameters: NDArray[np.float64]) -> FloatArray:
+        latents = np.full((len(parameters), LATENT_SIZE), np.nan, np.float32)
+        for row, head in enumerate(parameters):
+            with suppress(RejectedSample):
+                latents[row] = render_and_embed(head[None])[0]
+            if done is not None:
+                done()
+        return latents
+
+    return embed
+
+
+@dataclass(frozen=True)
+class MeanShift:
+    """What all shifts rho = F(B(s)) - s have in common.
+
+    vector (D,): their mean; length: its norm; degrees: angle between the mean direction asked for
+    and the mean direction achieved; common_share: |mean rho|^2 / mean |rho|^2, 1 where every
+    latent is shifted alike, about 1 / N where the shifts have nothing in common.
+    """
+
+    vector: NDArray[np.float64]
+    length: float
+    degrees: float
+    common_share: float
+
+
+def mean_shift(requested: np.ndarray, achieved: np.ndarray) -> MeanShift:
+    """The mean shift of latents (N, D), row by row; ValueError for no rows."""
+    if not len(requested):
+        raise ValueError("no latents have no mean shift")
+    rho = np.asarray(achieved, np.float64) - requested
+    vector = rho.mean(axis=0)
+    means = [normalise(np.mean(rows, axis=0, dtype=np.float64)) for rows in (requested, achieved)]
+    total = float(np.mean(np.sum(rho**2, axis=1)))
+    length = float(np.linalg.norm(vector))
+    return MeanShift(
+        vector, length, float(np.degrees(angle(*means))), length**2 / total if total else 0.0
+    )
+
+
+def shift_figures(roundtrip: Roundtrip, rng: np.random.Generator) -> dict[str, Any]:
+    """Mean, median and 90 % quantile of angle (degrees) and cosine distance, ready for JSON.
+
+    Each is {"value", "low", "high"}: with its 95 % bootstrap interval over identities.
+    """
+    statistics: dict[str, Callable[[np.ndarray], Any]] = {
+        "mean": np.mean,
+        "median": np.median,
+        "quantile90": partial(np.quantile, q=0.9),
+    }
+    measures = {"degrees": roundtrip.degrees, "distance": roundtrip.shift}
+    return {
+        measure: {name: _bounded(values, of, rng) for name, of in statistics.items()}
+        for measure, values in measures.items()
+    }
+
+
+def improvement(before: Roundtrip, after: Roundtrip, rng: np.random.Generator) -> dict[str, Any]:
+    """What came of a correction: how far the mean fell, head by head, ready for JSON.
+
+    `degrees`: mean of (after - before); `distance_ratio`: mean distance after over that before;
+    `nearer`: share of the heads that came nearer. Each with its 95 % bootstrap interval.
+    """
+    degrees = after.degrees - before.degrees
+    both = np.stack([before.shift, after.shift], axis=1)
+    return {
+        "degrees": _bounded(degrees, np.mean, rng),
+        "distance_ratio": _bounded(both, _ratio_of_means, rng),
+        "nearer": _bounded(degrees < 0, np.mean, rng),
+    }
+
+
+def _ratio_of_means(rows: np.ndarray) -> float:
+    before, after = rows.mean(axis=0)
+    return float(after / max(before, 1e-9))
+
+
+def _bounded(
+    values: np.ndarray, statistic: Callable[[np.ndarray], Any], rng: np.random.Generator
+) -> dict[str, float]:
+    interval = bootstrap_interval(values, statistic, rng)
+    return {"value": float(statistic(values)), **interval._asdict()}
+
+
+def nearest_identity(
+    latents: np.ndarray, gallery: np.ndarray
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Row of and cosine distance to the nearest of `gallery` (M, D), for latents (N, D): (N,)."""
+    distances = cosine_distance_matrix(latents, gallery)
+    nearest = distances.argmin(axis=1)
+    return nearest, distances[np.arange(len(latents)), nearest]
