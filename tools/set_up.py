@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python tools/set_up.py runtime|test|recipes ...`, started by set_up.sh with a fitting interpreter.
+`python tools/set_up.py runtime|test|sface|recipes ...`, started by set_up.sh with a fitting
+interpreter.
 """
 
 import ctypes
@@ -53,6 +54,7 @@ def main(parts: list[str]) -> int:
     makers: dict[str, Callable[[], None]] = {
         "runtime": make_runtime,
         "test": make_test,
+        "sface": make_sface,
         "recipes": make_recipes,
     }
     unknown = [part for part in parts if part not in makers]
@@ -73,12 +75,18 @@ def make_runtime() -> None:
     """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet's ONNX file."""
     _install(RUNTIME, f"runtime-py{VERSION}.txt", megabytes=1500)
     _check_system_libraries(RUNTIME)
-    _build_facenet()
+    _build_encoder("facenet")
 
 
 def make_test() -> None:
-    """pytest, hypothesis, ruff and mypy in the add-on's environment."""
+    """pytest, hypothesis, ruff and mypy in the add-on's environment; the second encoder."""
     _install(RUNTIME, "test.txt", *_KEEP_RUNTIME, megabytes=210)
+    make_sface()
+
+
+def make_sface() -> None:
+    """SFace's ONNX file, by the add-on's environment, which has to be there."""
+    _build_encoder("sface")
 
 
 def make_recipes() -> None:
@@ -148,17 +156,20 @@ def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int
     bar.update(label, 1, 1)
 
 
-def _build_facenet() -> None:
-    """Build models/built/facenet.onnx unless this very file has been built before."""
-    recipe = ROOT / "models" / "recipes" / "export_facenet.py"
-    stamp = ROOT / "models" / "built" / "facenet.stamp"
+def _build_encoder(name: str) -> None:
+    """Build an encoder's file of models/index.json unless this very file has been built before."""
     index = json.loads((ROOT / "models" / "index.json").read_text(encoding="utf-8"))
-    key = index["facenet"]["sha256"]
-    if stamp.exists() and stamp.read_text() == key and stamp.with_name("facenet.onnx").exists():
+    recipe = ROOT / "models" / "recipes" / index[name]["recipe"]
+    built = ROOT / "models" / index[name]["file"]
+    stamp, key = built.with_suffix(".stamp"), index[name]["sha256"]
+    if stamp.exists() and stamp.read_text() == key and built.exists():
         return
-    result = subprocess.run([RUNTIME / "bin" / "python", str(recipe)], cwd=ROOT)
+    python = RUNTIME / "bin" / "python"
+    if not python.exists():
+        raise SetUpError(f"{name} is built by {RUNTIME.name}: sh tools/set_up.sh runtime {name}")
+    result = subprocess.run([python, str(recipe)], cwd=ROOT)
     if result.returncode:
-        raise SetUpError(f"FaceNet was not built; try again by {RUNTIME.name}/bin/python {recipe}")
+        raise SetUpError(f"{name} was not built; try again by {RUNTIME.name}/bin/python {recipe}")
     stamp.write_text(key)
 
 

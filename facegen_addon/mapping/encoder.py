@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Images to latents: FaceNet, or an encoder of the same interface, on ONNX Runtime."""
+"""Images to latents: FaceNet, or another encoder by name or file, on ONNX Runtime."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
 from ..errors import UserError
+from .face_crop import align_face, aligned_box, crop_face, face_box
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -21,10 +23,106 @@ DEFAULT_ENCODER = "facenet"
 # Enough images at once to keep the cores busy, few enough to need little memory.
 CHUNK = 16
 
+_ALIGNMENTS = ("box", "five_points")
+_CHANNELS = ("RGB", "BGR")
+
 
 def same_face_threshold() -> float:
     """The cosine distance below which the default encoder reads two latents as one face."""
     return float(artifact(DEFAULT_ENCODER).facts["threshold"])
+
+
+def encoder_names() -> list[str]:
+    """Names of the registered encoders, the default first."""
+    names = [name for name, facts in read_index().items() if "threshold" in facts]
+    return sorted(names, key=lambda name: (name != DEFAULT_ENCODER, name))
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What an encoder wants of an image: facts of its entry in models/index.json.
+
+    `alignment`: "box", upright and stretched to a square, or "five_points", turned and scaled;
+    `channels`: "RGB" or "BGR"; a grey level x goes in as (x - offset) / scale. The defaults are
+    FaceNet's.
+    """
+
+    alignment: str = "box"
+    channels: str = "RGB"
+    offset: float = 127.5
+    scale: float = 128.0
+
+    @classmethod
+    def of(cls, name: str, facts: dict[str, Any]) -> Intake:
+        """Read and check the facts of the encoder called `name`; UserError names a wrong one."""
+        own = {key: facts[key] for key in cls.__dataclass_fields__ if key in facts}
+        intake = cls(**own)
+        numbers = all(isinstance(x, int | float) for x in (intake.offset, intake.scale))
+        if (
+            intake.alignment not in _ALIGNMENTS
+            or intake.channels not in _CHANNELS
+            or not (numbers and intake.scale > 0)
+        ):
+            raise UserError(
+                f"models/index.json: encoder {name!r} has {own}: alignment must be one of"
+                f" {', '.join(_ALIGNMENTS)}, channels one of {', '.join(_CHANNELS)}, offset and"
+                " scale numbers, scale above 0"
+            )
+        return intake
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """Which encoder is meant, found by `find_encoder` without loading it.
+
+    `facts` are those of its entry in models/index.json, or the default encoder's.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    facts: dict[str, Any]
+    registered: bool
+
+    @property
+    def key(self) -> str:
+        """What results of this encoder are filed under: its name, unless another could share it."""
+        return self.name if self.registered else f"{self.name}-{self.sha256[:12]}"
+
+    def read(self) -> bytes:
+        """The file's bytes; UserError if missing, or not those that were found or registered."""
+        if not self.registered:
+            return read_file(self.path, _FILE_REMEDY)
+        if "set_up" in self.facts and not self.path.exists():
+            raise UserError(f"{self.path} is missing: `{self.facts['set_up']}` builds it")
+        return artifact(self.name).read()
+
+
+_FILE_REMEDY = "give the path of an encoder's .onnx file"
+
+
+def find_encoder(encoder: Path | str | None = None) -> EncoderSource:
+    """The default encoder, a registered one by its name, or the one in the `.onnx` file given.
+
+    UserError if there is no such name and no such file.
+    """
+    if encoder is None:
+        encoder = DEFAULT_ENCODER
+    if isinstance(encoder, str) and encoder in encoder_names():
+        entry = artifact(encoder)
+        return EncoderSource(encoder, entry.path, entry.sha256, entry.facts, registered=True)
+    path = Path(encoder)
+    if isinstance(encoder, str) and path.suffix != ".onnx" and not path.exists():
+        raise UserError(
+            f"unknown encoder {encoder!r}: choose {', '.join(encoder_names())}, or {_FILE_REMEDY}"
+        )
+    digest = hashlib.sha256(read_file(path, _FILE_REMEDY)).hexdigest()
+    for name in encoder_names():
+        entry = artifact(name)
+        if entry.sha256 == digest:
+            return EncoderSource(name, path, digest, entry.facts, registered=True)
+    facts = artifact(DEFAULT_ENCODER).facts
+    return EncoderSource(path.stem, path, digest, facts, registered=False)
 
 
 @dataclass(frozen=True)
@@ -33,7 +131,7 @@ class Encoder:
 
     `threshold` is the cosine distance below which two latents read as the same face, from
     models/index.json; an encoder that is not registered there has the default encoder's, to be
-    overridden by the distance that the user demands.
+    overridden by the distance that the user demands. `intake` says how a face is cut and scaled.
     """
 
     name: str
@@ -41,32 +139,45 @@ class Encoder:
     image_size: int
     latent_size: int
     session: onnxruntime.InferenceSession
+    intake: Intake = field(default_factory=Intake)
 
     @classmethod
     def load(
-        cls, path: Path | str | None = None, *, threads: int = 0, device: str = "cpu"
+        cls, encoder: Path | str | None = None, *, threads: int = 0, device: str = "cpu"
     ) -> Encoder:
-        """The default encoder, its hash checked, or the one in the `.onnx` file at `path`.
+        """The default encoder, a registered one by its name, or the one in an `.onnx` file.
 
-        `threads` 0 means one per core; `device` is "cpu" or "cuda". UserError if the file is
-        missing, damaged or no encoder, or the device is not available.
+        Of registered ones the hash is checked. `threads` 0 means one per core; `device` is "cpu"
+        or "cuda". UserError if there is no such name, the file is missing, damaged or no encoder,
+        or the device is not available.
         """
-        registered = artifact(DEFAULT_ENCODER)
-        if path is None:
-            path, data = registered.path, registered.read()
-            name, facts = DEFAULT_ENCODER, registered.facts
-        else:
-            path = Path(path)
-            data = read_file(path, "give the path of an encoder's .onnx file")
-            name, facts = _identify(path, data, registered.facts)
-        session = open_onnx(data, path, threads=threads, providers=_providers(device))
-        image_size, latent_size = _interface(session, path)
-        return cls(name, float(facts["threshold"]), image_size, latent_size, session)
+        source = find_encoder(encoder)
+        intake = Intake.of(source.name, source.facts)
+        session = open_onnx(
+            source.read(), source.path, threads=threads, providers=_providers(device)
+        )
+        image_size, latent_size = _interface(session, source.path)
+        threshold = float(source.facts["threshold"])
+        return cls(source.name, threshold, image_size, latent_size, session, intake)
+
+    def cut(self, image: NDArray[np.uint8], points: np.ndarray) -> NDArray[np.uint8]:
+        """The face in `image` (H, W, 3) uint8 RGB as this encoder wants it, (S, S, 3) uint8.
+
+        `points` (5, 2) pixels as in face_crop.face_box, whose errors these are.
+        """
+        if self.intake.alignment == "five_points":
+            return align_face(image, points, self.image_size)
+        return crop_face(image, face_box(points), self.image_size)
+
+    def extent(self, points: np.ndarray) -> np.ndarray:
+        """The part of an image that `cut` looks at, (4,) pixels x0, y0, x1, y1, not clipped."""
+        return aligned_box(points) if self.intake.alignment == "five_points" else face_box(points)
 
     def embed(self, images: np.ndarray) -> np.ndarray:
         """Face crops (N, S, S, 3) uint8 RGB -> latents (N, latent_size) float32, unit norm.
 
-        S is `image_size`, 160 for FaceNet. UserError on any other shape or type.
+        S is `image_size`, 160 for FaceNet; `cut` makes such crops. UserError on any other shape
+        or type.
         """
         size = self.image_size
         if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
@@ -74,7 +185,7 @@ class Encoder:
         if images.ndim != 4 or images.shape[1:] != (size, size, 3):
             raise UserError(
                 f"images of shape {images.shape}: {self.name} takes (N, {size}, {size}, 3) crops,"
-                " see mapping.face_crop.crop_face"
+                " see Encoder.cut"
             )
         latents = np.empty((len(images), self.latent_size), dtype=np.float32)
         for start in range(0, len(images), CHUNK):
@@ -82,7 +193,10 @@ class Encoder:
         return latents
 
     def _embed_chunk(self, images: np.ndarray) -> np.ndarray:
-        pixels = (images.transpose(0, 3, 1, 2).astype(np.float32) - 127.5) / 128
+        intake = self.intake
+        ordered = images if intake.channels == "RGB" else images[..., ::-1]
+        levels = ordered.transpose(0, 3, 1, 2).astype(np.float32)
+        pixels = (levels - np.float32(intake.offset)) / np.float32(intake.scale)
         (latents,) = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
         norms = np.linalg.norm(latents, axis=1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
@@ -90,13 +204,14 @@ class Encoder:
         return latents / norms
 
 
-def _identify(path: Path, data: bytes, default_facts: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and facts of an encoder's file: its own if registered, else the default's facts."""
-    digest = hashlib.sha256(data).hexdigest()
-    for name, facts in read_index().items():
-        if facts.get("sha256") == digest and "threshold" in facts:
-            return name, facts
-    return path.stem, default_facts
+def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:
+    """UserError unless the encoder's latents have the size of those that B was fitted to."""
+    if encoder.latent_size != latent_size:
+        raise UserError(
+            f"encoder {encoder.name} gives latents of {encoder.latent_size} numbers, B takes"
+            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or a distribution without B"
+            " (uniform, prior)"
+        )
 
 
 def _providers(device: str) -> tuple[str, ...]:

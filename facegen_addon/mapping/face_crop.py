@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one definition of the face crop that FaceNet sees, for renders and photos alike.
+"""The one definition of the face crops that encoders see, for renders and photos alike.
 
 FaceNet was trained on what the detector MTCNN finds: an upright box, enlarged by a third and
 stretched to a square. A render needs no detector, since its landmarks are known; so the box is
 predicted from five points by a linear map fitted to photos (models/recipes/fit_face_crop.py), and
 photos go through the same map. The crop itself follows facenet-pytorch's `extract_face` and
 Pillow's antialiased bilinear resize, in NumPy, because Blender has no Pillow.
+
+Encoders of ArcFace's family, SFace among them, want the face turned and scaled so that its five
+landmarks lie as near as can be to fixed places: `align_face`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,22 @@ CROP_SIZE = 160
 
 # facenet-pytorch's margin of 40 in an image of 160: the box grows by 40 / (160 - 40).
 BOX_GROWTH = 40 / (CROP_SIZE - 40)
+
+# Where ArcFace's family wants the landmarks in an image of 112 x 112, in pixels from the centre of
+# the first one; ordered as FIVE_POINT_NAMES.
+ALIGNED_SIZE = 112
+ALIGNED_POINTS = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
+)
+
+# Above so many pixels of the image to one of the aligned face, bilinear sampling would skip some.
+_FINEST = 2.0
 
 SMALLEST_FACE = 8  # pixels of a side; less than that holds no face worth embedding
 
@@ -38,15 +57,20 @@ def face_box(points: np.ndarray) -> np.ndarray:
 
 def predict_box(points: np.ndarray) -> np.ndarray:
     """The box that MTCNN would find around five landmarks: (..., 5, 2) -> (..., 4) pixels."""
+    centre, scale, shape = shape_of_points(_checked_points(points))
+    return box_from_shape(centre, scale, shape @ _box_coefficients())
+
+
+def _checked_points(points: np.ndarray) -> np.ndarray:
+    """Landmarks (..., 5, 2) as float64; the errors are those of `face_box`."""
     points = np.asarray(points, dtype=np.float64)
     if points.shape[-2:] != (5, 2):
         raise UserError(f"landmarks of shape {points.shape}: give (..., 5, 2), x and y in pixels")
     if not np.isfinite(points).all():
         raise RejectedSample("a face without finite landmarks cannot be cropped")
-    centre, scale, shape = shape_of_points(points)
-    if (scale <= 0).any():
+    if (np.ptp(points, axis=-2).max(axis=-1) <= 0).any():
         raise RejectedSample("a face whose five landmarks coincide cannot be cropped")
-    return box_from_shape(centre, scale, shape @ _box_coefficients())
+    return points
 
 
 def shape_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,17 +97,86 @@ def enlarge_box(box: np.ndarray) -> np.ndarray:
     return np.concatenate([box[..., :2] - half_growth, box[..., 2:] + half_growth], axis=-1)
 
 
-def crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+def crop_face(image: np.ndarray, box: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
     """Cut `box` out of `image` and stretch it to a square, antialiased.
 
     `image` (H, W, 3) uint8 RGB; `box` (4,) pixels as from `face_box`, cut off at the image's edges
-    and truncated to whole pixels as facenet-pytorch does. Returns (160, 160, 3) uint8. UserError
+    and truncated to whole pixels as facenet-pytorch does. Returns (size, size, 3) uint8. UserError
     on another kind of image or box; RejectedSample if hardly any of the box is inside the image.
     """
+    _require_rgb(image)
+    x0, y0, x1, y1 = clip_box(box, width=image.shape[1], height=image.shape[0])
+    return resize_bilinear(image[y0:y1, x0:x1], size, size)
+
+
+def align_face(image: np.ndarray, points: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
+    """Turn, scale and move the face so that its landmarks lie as near as can be to ALIGNED_POINTS.
+
+    `image` (H, W, 3) uint8 RGB; `points` (5, 2) pixels as in `face_box`. Bilinear; beyond its edges
+    the image goes on as it ends, and an image much finer than needed is first reduced. Returns
+    (size, size, 3) uint8. Errors as of `crop_face`.
+    """
+    _require_rgb(image)
+    points = _checked_points(points)
+    reduction = abs(_alignment(points, size)[0])
+    if reduction > _FINEST:
+        height, width = (round(side / reduction) for side in image.shape[:2])
+        points = points * [width / image.shape[1], height / image.shape[0]]
+        image = resize_bilinear(image, max(width, 1), max(height, 1))
+    box = _aligned_box(points, size)
+    clip_box(box, width=image.shape[1], height=image.shape[0])
+    turn, shift = _alignment(points, size)
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    source = turn * (columns + 1j * rows) + shift
+    return _interpolate(image, source.real, source.imag)
+
+
+def aligned_box(points: np.ndarray) -> np.ndarray:
+    """The part of the image that `align_face` looks at: (5, 2) -> (4,) pixels as in `face_box`."""
+    return _aligned_box(_checked_points(points), ALIGNED_SIZE)
+
+
+def _aligned_box(points: np.ndarray, size: int) -> np.ndarray:
+    turn, shift = _alignment(points, size)
+    last = size - 1
+    corners = turn * np.array([0, last, 1j * last, last + 1j * last]) + shift
+    # From a pixel's centre to the far edges of the neighbours that interpolation reads.
+    low = np.array([corners.real.min(), corners.imag.min()]) - 1.0
+    high = np.array([corners.real.max(), corners.imag.max()]) + 2.0
+    return np.concatenate([low, high])
+
+
+def _alignment(points: np.ndarray, size: int) -> tuple[complex, complex]:
+    """(turn, shift): pixel x + iy when aligned lies at turn * (x + iy) + shift in the other.
+
+    From the similarity that brings `points` (5, 2) nearest to ALIGNED_POINTS in the least squares.
+    Both count from the centre of the first pixel.
+    """
+    target = ALIGNED_POINTS * (size / ALIGNED_SIZE) @ [1, 1j]
+    source = (points - 0.5) @ [1, 1j]
+    source_offset, target_offset = source - source.mean(), target - target.mean()
+    forth = np.vdot(source_offset, target_offset) / np.vdot(source_offset, source_offset)
+    if abs(forth) < 1e-9:
+        raise RejectedSample("a face whose landmarks are mirrored cannot be cropped")
+    turn = 1 / forth
+    return complex(turn), complex(source.mean() - turn * target.mean())
+
+
+def _interpolate(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`image` (H, W, 3) at pixels x and y (S, S), counted from the first one's centre."""
+    height, width = image.shape[:2]
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = (x - left)[..., None], (y - top)[..., None]
+    upper = image[top, left] * (1 - across) + image[top, right] * across
+    lower = image[bottom, left] * (1 - across) + image[bottom, right] * across
+    return np.floor(upper * (1 - down) + lower * down + 0.5).astype(np.uint8)
+
+
+def _require_rgb(image: object) -> None:
     if not is_rgb_image(image):
         raise UserError("the image to crop must be (H, W, 3) uint8 RGB")
-    x0, y0, x1, y1 = clip_box(box, width=image.shape[1], height=image.shape[0])
-    return resize_bilinear(image[y0:y1, x0:x1], CROP_SIZE, CROP_SIZE)
 
 
 def is_rgb_image(image: object) -> bool:

@@ -14,21 +14,29 @@ from .render import HeadRenderer
 
 
 class ForwardMapping:
-    """F by a renderer and an encoder."""
+    """F by a renderer and an encoder, or several that see the same render.
 
-    def __init__(self, renderer: HeadRenderer, encoder: Encoder) -> None:
-        self.renderer, self.encoder = renderer, encoder
+    The renderer renders, where it is told to render the face alone, all that they look at.
+    """
+
+    def __init__(self, renderer: HeadRenderer, *encoders: Encoder) -> None:
+        self.renderer, self.encoders = renderer, encoders
+        renderer.extents = tuple(encoder.extent for encoder in encoders)
 
     def embed_heads(
         self, parameters: FloatArray, progress: Callable[[int, int], None] | None = None
     ) -> NDArray[np.float32]:
-        """Parameters (N, P) -> achieved latents (N, 512), unit norm.
+        """Parameters (N, P) -> achieved latents (N, D), unit norm; D is 512 for FaceNet.
 
-        ``progress(done, total)`` is called after each head.
+        Latents of several encoders lie side by side, each of unit norm. ``progress(done, total)``
+        is called after each head.
         """
-        crops = []
+        crops: list[list[NDArray[np.uint8]]] = [[] for _ in self.encoders]
         for done, row in enumerate(parameters, start=1):
-            crops.append(self.renderer.render(row).crop())
+            rendered = self.renderer.render(row)
+            for cut, encoder in zip(crops, self.encoders, strict=True):
+                cut.append(rendered.crop_for(encoder))
             if progress is not None:
                 progress(done, len(parameters))
-        return self.encoder.embed(np.stack(crops))
+        latents = [e.embed(np.stack(c)) for e, c in zip(self.encoders, crops, strict=True)]
+        return np.concatenate(latents, axis=1)

@@ -66,15 +66,21 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
 
 @contextmanager
 def render_probe(
-    model: HeadModel, settings: InfluenceSettings, threads: int = 0
+    model: HeadModel,
+    settings: InfluenceSettings,
+    threads: int = 0,
+    encoder: Path | str | None = None,
 ) -> Iterator[Probe]:
-    """F and portraits by Cycles and FaceNet, on ``threads`` threads (0: one per core)."""
-    encoder = Encoder.load(threads=threads)
+    """F and portraits by Cycles and an encoder, on ``threads`` threads (0: one per core).
+
+    ``encoder`` as in Encoder.load.
+    """
+    loaded = Encoder.load(encoder, threads=threads)
     with HeadRenderer(model, RenderSettings(samples=settings.samples, size=224)) as renderer:
         render = bpy.data.scenes[renderer.scene_name].render
         if threads:
             render.threads_mode, render.threads = "FIXED", threads
-        forward = ForwardMapping(renderer, encoder)
+        forward = ForwardMapping(renderer, loaded)
 
         def embed(parameters: FloatArray, seed: int) -> NDArray[np.float32]:
             renderer.reseed(seed, face_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..errors import RejectedSample, check_values
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
+from ..mapping.encoder import Encoder
 from ..mapping.face_crop import crop_face, face_box
 from . import bust, look
 from .head_object import HeadObject, remove_with_data
@@ -26,6 +28,8 @@ CAMERA_DISTANCE = 1.6
 """Metres from the face, as for a portrait."""
 FRAME = 0.31
 """Metres that the image spans at the face."""
+Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
 _SMALLEST_FACE = 8  # pixels; Blender refuses to render less than four
 
 
@@ -68,8 +72,12 @@ class RenderedHead:
     vertices: NDArray[np.float32]
 
     def crop(self) -> NDArray[np.uint8]:
-        """The face as the encoder wants it, (160, 160, 3) uint8."""
+        """The face as the default encoder wants it, (160, 160, 3) uint8."""
         return crop_face(self.image, np.array(self.box))
+
+    def crop_for(self, encoder: Encoder) -> NDArray[np.uint8]:
+        """The face as ``encoder`` wants it, (S, S, 3) uint8."""
+        return encoder.cut(self.image, self.points)
 
 
 class HeadRenderer:
@@ -77,6 +85,7 @@ class HeadRenderer:
 
     def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
         self.model, self.settings = model, settings
+        self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
         self._scene = bpy.data.scenes.new("FaceGen Studio")
         self._folder = tempfile.TemporaryDirectory(prefix="facegen-")
@@ -141,7 +150,7 @@ class HeadRenderer:
         box = (x0, y0, x1, y1)
         if self.settings.face_only:
             _require_face(points, box, self.settings.size)
-            _set_border(self._scene.render, box)
+            _set_border(self._scene.render, _union([extent(points) for extent in self.extents]))
         bpy.ops.render.render(write_still=True, scene=self._scene.name)
         return RenderedHead(self._pixels(), points, box, vertices)
 
@@ -194,7 +203,13 @@ def _require_face(
         raise RejectedSample("the head does not show its face")
 
 
-def _set_border(render: bpy.types.RenderSettings, box: tuple[float, float, float, float]) -> None:
+def _union(boxes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The smallest box (4,) around boxes (4,)."""
+    corners = np.stack(boxes)
+    return np.concatenate([corners[:, :2].min(0), corners[:, 2:].max(0)])
+
+
+def _set_border(render: bpy.types.RenderSettings, box: NDArray[np.float64]) -> None:
     """Have the pixels of ``box`` rendered only; the rest stays black."""
     size = render.resolution_x
     x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)

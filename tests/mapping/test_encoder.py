@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The encoder: unit latents, one interface, errors that name what to do."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,13 @@ from onnx import TensorProto, helper
 from facegen_addon import artifacts
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import encoder as encoder_module
-from facegen_addon.mapping.encoder import Encoder
+from facegen_addon.mapping.encoder import (
+    Encoder,
+    check_encoder_fits,
+    encoder_names,
+    find_encoder,
+)
+from facegen_addon.mapping.face_crop import ALIGNED_POINTS, align_face, crop_face, face_box
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +154,105 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(UserError, match="'cuda' is not available"):
         Encoder.load(device="cuda")
+
+
+# Encoders by name ---------------------------------------------------------------------------------
+
+POINTS = ALIGNED_POINTS * 1.3 + 20
+
+
+def register_tiny(folder: Path, monkeypatch: pytest.MonkeyPatch, **facts: object) -> None:
+    """The project's index with an encoder "tiny" in it, its file beside; a MODELS folder of it."""
+    write_encoder(folder / "tiny.onnx")
+    data = (folder / "tiny.onnx").read_bytes()
+    entry = {
+        "file": "tiny.onnx", "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data),
+        "recipe": "tiny.py", "threshold": 0.3, **facts,
+    }  # fmt: skip
+    index = artifacts.read_index()
+    (folder / "index.json").write_text(json.dumps({**index, "tiny": entry}), "utf-8")
+    monkeypatch.setenv("FACEGEN_MODELS", str(folder))
+
+
+def test_sface_by_its_name(rng: np.random.Generator) -> None:
+    sface = Encoder.load("sface", threads=2)
+    assert (sface.name, sface.image_size, sface.latent_size) == ("sface", 112, 128)
+    assert sface.threshold == pytest.approx(1 - 0.363)
+    image = rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    crop = sface.cut(image, POINTS)
+    np.testing.assert_array_equal(crop, align_face(image, POINTS))
+    latents = sface.embed(np.stack([crop, 255 - crop]))
+    np.testing.assert_allclose(np.linalg.norm(latents, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(sface.embed(crop[None])[0], latents[0], atol=1e-5)
+
+
+def test_facenet_by_its_name_is_the_default(facenet: Encoder, rng: np.random.Generator) -> None:
+    named = Encoder.load("facenet", threads=2)
+    image = rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)
+    expected = crop_face(image, face_box(POINTS))
+    np.testing.assert_array_equal(named.cut(image, POINTS), expected)
+    latents = [encoder.embed(expected[None]) for encoder in (facenet, named)]
+    np.testing.assert_array_equal(*latents)
+
+
+def test_names_are_listed_the_default_first() -> None:
+    assert encoder_names()[0] == "facenet" and "sface" in encoder_names()
+
+
+@pytest.mark.parametrize("by", ["name", "path"])
+def test_facts_of_a_registered_encoder_are_obeyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    register_tiny(tmp_path, monkeypatch, channels="BGR", offset=10.0, scale=2.0)
+    tiny = Encoder.load("tiny" if by == "name" else tmp_path / "tiny.onnx")
+    assert (tiny.name, tiny.threshold) == ("tiny", 0.3)
+    image = np.zeros((1, 8, 8, 3), np.uint8) + np.array([255, 127, 0], np.uint8)
+    expected = (np.array([0, 127, 255]) - 10) / 2
+    np.testing.assert_allclose(tiny.embed(image)[0], expected / np.linalg.norm(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"alignment": "eyes"}, {"channels": "rgb"}, {"scale": 0}, {"offset": "a"}, {"scale": None}],
+    ids=str,
+)
+def test_wrong_facts_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts: dict[str, object]
+) -> None:
+    register_tiny(tmp_path, monkeypatch, **facts)
+    (value,) = facts.values()
+    with pytest.raises(UserError, match=f"'tiny'.*{value!r}"):
+        Encoder.load("tiny")
+
+
+@pytest.mark.parametrize("name", ["sfaze", "backward_anny", ""])
+def test_unknown_names_list_the_known_ones(name: str) -> None:
+    with pytest.raises(UserError, match=r"facenet, sface|cannot be read"):
+        Encoder.load(name)
+
+
+def test_a_missing_second_encoder_names_its_set_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = (artifacts.models_directory() / "index.json").read_bytes()
+    (tmp_path / "index.json").write_bytes(index)
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
+    with pytest.raises(UserError, match=r"sface\.onnx is missing: `sh tools/set_up\.sh"):
+        Encoder.load("sface")
+
+
+def test_results_of_files_with_one_name_are_kept_apart(tmp_path: Path) -> None:
+    keys = set()
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        path = tmp_path / str(number) / "tiny.onnx"
+        write_encoder(path, factor=float(number))
+        keys.add(find_encoder(path).key)
+    assert len(keys) == 2 and all(key.startswith("tiny-") for key in keys)
+    assert find_encoder("sface").key == "sface"
+
+
+def test_an_encoder_that_does_not_fit_b_is_named_with_both_sizes(facenet: Encoder) -> None:
+    check_encoder_fits(facenet, 512)
+    with pytest.raises(UserError, match=r"sface gives latents of 128 numbers, B takes 512"):
+        check_encoder_fits(Encoder.load("sface", threads=1), 512)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from facegen_addon import artifacts
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.mapping import face_crop
 from facegen_addon.mapping.encoder import Encoder
@@ -135,3 +136,95 @@ def test_crop_and_encoder_reproduce_the_latents_of_photos(shared_data: Path) -> 
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     distances = 1 - (Encoder.load(threads=2).embed(np.stack(crops)) * expected).sum(axis=1)
     assert distances.max() < 1e-4
+
+
+# Alignment by five points -------------------------------------------------------------------------
+
+TEMPLATE = face_crop.ALIGNED_POINTS + 0.5
+
+
+def smooth_image(rng: np.random.Generator, size: int = 224) -> np.ndarray:
+    coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return face_crop.resize_bilinear(coarse, size, size)
+
+
+def turned(points: np.ndarray, scale: float, angle: float, shift: complex) -> np.ndarray:
+    moved = points @ [1, 1j] * scale * np.exp(1j * angle) + shift
+    return np.stack([moved.real, moved.imag], axis=-1)
+
+
+def test_a_face_in_its_place_stays_as_it_is(rng: np.random.Generator) -> None:
+    image = smooth_image(rng, 112)
+    np.testing.assert_array_equal(face_crop.align_face(image, TEMPLATE), image)
+
+
+def test_a_face_moved_by_whole_pixels_is_moved_back(rng: np.random.Generator) -> None:
+    image = smooth_image(rng)
+    aligned = face_crop.align_face(image, TEMPLATE + np.array([30, 50]))
+    np.testing.assert_array_equal(aligned, image[50:162, 30:142])
+
+
+@given(st.floats(0.8, 1.6), st.floats(-0.6, 0.6))
+def test_landmarks_come_to_their_places(scale: float, angle: float) -> None:
+    """A bright blob drawn at each landmark of a turned face lies at the template's place after."""
+    points = turned(TEMPLATE - 56, scale, angle, 112 + 112j)
+    rows, columns = np.mgrid[:224, :224] + 0.5
+    for point, target in zip(points, face_crop.ALIGNED_POINTS, strict=True):
+        square = (columns - point[0]) ** 2 + (rows - point[1]) ** 2
+        blob = np.rint(255 * np.exp(-square / 18)).astype(np.uint8)
+        weights = face_crop.align_face(blob[..., None].repeat(3, 2), points)[..., 0].astype(float)
+        y, x = np.mgrid[:112, :112]
+        found = [(x * weights).sum() / weights.sum(), (y * weights).sum() / weights.sum()]
+        np.testing.assert_allclose(found, target, atol=0.15)
+
+
+def test_a_much_finer_image_gives_the_same_face(rng: np.random.Generator) -> None:
+    """A render of 1024 pixels holds noise that sampling every eighth pixel would take over."""
+    noise = rng.normal(0, 40, (1024, 1024, 1))
+    image = np.clip(128 + noise, 0, 255).astype(np.uint8).repeat(3, axis=2)
+    aligned = face_crop.align_face(image, TEMPLATE * 8)
+    assert aligned.astype(float).std() < 8
+
+
+def test_only_the_aligned_box_is_looked_at(rng: np.random.Generator) -> None:
+    image = smooth_image(rng)
+    points = turned(TEMPLATE - 56, 0.9, 0.2, 110 + 120j)
+    x0, y0, x1, y1 = face_crop.aligned_box(points)
+    outside = np.ones((224, 224), bool)
+    outside[int(np.floor(y0)) : int(np.ceil(y1)), int(np.floor(x0)) : int(np.ceil(x1))] = False
+    assert 0.3 < outside.mean() < 0.8
+    blacked = np.where(outside[..., None], 0, image).astype(np.uint8)
+    np.testing.assert_array_equal(
+        face_crop.align_face(blacked, points), face_crop.align_face(image, points)
+    )
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.full((5, 2), np.nan), np.full((5, 2), 3.0), TEMPLATE + 5000.0],
+    ids=["nan", "one point", "outside"],
+)
+def test_faces_that_cannot_be_aligned_are_rejected(points: np.ndarray) -> None:
+    with pytest.raises(RejectedSample):
+        face_crop.align_face(np.zeros((50, 50, 3), np.uint8), points)
+
+
+def test_only_rgb_images_are_aligned() -> None:
+    with pytest.raises(UserError, match="uint8 RGB"):
+        face_crop.align_face(np.zeros((50, 50), np.uint8), TEMPLATE)
+    with pytest.raises(UserError, match=r"\(68, 2\)"):
+        face_crop.align_face(np.zeros((50, 50, 3), np.uint8), np.zeros((68, 2)))
+
+
+@pytest.mark.torch  # for OpenCV, of the same environment
+def test_aligned_as_opencvs_own_recogniser_does(rng: np.random.Generator) -> None:
+    """FaceRecognizerSF.alignCrop, to two grey levels of a smooth image; edges are black there."""
+    import cv2
+
+    recogniser = cv2.FaceRecognizerSF.create(str(artifacts.artifact_path("sface")), "")
+    image = smooth_image(rng)
+    points = turned(TEMPLATE - 56, 1.2, 0.15, 112 + 112j) + rng.normal(0, 2, (5, 2))
+    face = np.concatenate([[0, 0, 224, 224], (points - 0.5).ravel(), [1]]).astype(np.float32)
+    expected = recogniser.alignCrop(image, face[None])
+    difference = np.abs(face_crop.align_face(image, points).astype(int) - expected.astype(int))
+    assert difference.max() <= 2
