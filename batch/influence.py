@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from batch.command_line import OneLineParser, check_output_file, check_range
@@ -14,13 +15,12 @@ from batch.interruption import interruptible
 from batch.png import encode_png
 from batch.progress import ProgressBar
 from batch.workers import report, reports, start_worker
-from facegen_addon.artifacts import artifact
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping import influence as figures
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER, EncoderSource, find_encoder
 from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
 
 ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
@@ -36,6 +36,7 @@ class InfluenceOptions:
     model: str
     parameters: tuple[str, ...]
     settings: InfluenceSettings
+    encoder: EncoderSource
     workers: int
     sheet: Path | None
     table: Path | None
@@ -53,9 +54,10 @@ def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
     names = options.parameters or model.table.names
     for name in names:
         model.table.index(name)
-    work = Work.of(model, options.settings)
+    work = Work.of(model, options.settings, options.encoder)
     if options.share:
-        for _ in work.measure(names[options.share[0] :: options.share[1]], probe or _render_probe):
+        renders = partial(_render_probe, encoder=options.encoder.path)
+        for _ in work.measure(names[options.share[0] :: options.share[1]], probe or renders):
             report(1)
         return 0
     work.check(options.replace)
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
         )
         return 130
     result = work.collect()
-    path = figures.influence_folder() / f"{model.name}.npz"
+    path = work.folder.with_suffix(".npz")
     figures.save(result, path)
     print(f"{len(result.sliders)} parameters: {path} ({path.stat().st_size / 1e6:.2f} MB)")
     _show(options, model, result)
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
 
 @dataclass(frozen=True)
 class Work:
-    """The results of one model and one setting, a file for each parameter that is done."""
+    """The results of one model, encoder and setting, a file for each parameter that is done."""
 
     model: HeadModel
     settings: InfluenceSettings
@@ -88,11 +90,14 @@ class Work:
     folder: Path
 
     @classmethod
-    def of(cls, model: HeadModel, settings: InfluenceSettings) -> "Work":
-        """Where the results of `model` lie, and what they have to be made of."""
-        encoder = artifact(DEFAULT_ENCODER).sha256
-        folder = figures.influence_folder() / model.name
-        return cls(model, settings, figures.fingerprint(model, settings, encoder), folder)
+    def of(cls, model: HeadModel, settings: InfluenceSettings, encoder: EncoderSource) -> "Work":
+        """Where the results of `model` lie, and what they have to be made of.
+
+        Those of other encoders than the default lie apart: the panel shows its figures alone.
+        """
+        name = model.name if encoder.key == DEFAULT_ENCODER else f"{model.name}-{encoder.key}"
+        fingerprint = figures.fingerprint(model, settings, encoder.sha256)
+        return cls(model, settings, fingerprint, figures.influence_folder() / name)
 
     def check(self, replace: bool) -> None:
         """UserError if there are results of another model, table or setting; or remove them."""
@@ -183,15 +188,18 @@ def _command(
     return [
         *start, "influence", "--model", options.model, "--parameters", ",".join(names),
         "--heads", str(settings.heads), "--samples", str(settings.samples),
-        "--seed", str(settings.seed), "--share", str(index), str(workers),
+        "--seed", str(settings.seed), "--encoder", str(options.encoder.path),
+        "--share", str(index), str(workers),
     ]  # fmt: skip
 
 
-def _render_probe(model: HeadModel, settings: InfluenceSettings) -> AbstractContextManager[Probe]:
+def _render_probe(
+    model: HeadModel, settings: InfluenceSettings, encoder: Path
+) -> AbstractContextManager[Probe]:
     # Imported here: only processes that render need bpy.
     from facegen_addon.scene.portrait import render_probe
 
-    return render_probe(model, settings, threads=1)
+    return render_probe(model, settings, threads=1, encoder=encoder)
 
 
 def _show(options: InfluenceOptions, model: HeadModel, result: Influence) -> None:
@@ -230,6 +238,7 @@ def parse_options(arguments: Sequence[str]) -> InfluenceOptions:
         values.model,
         tuple(name.strip() for name in values.parameters.split(",")) if values.parameters else (),
         InfluenceSettings(values.heads, values.samples, values.seed),
+        find_encoder(values.encoder),
         values.workers,
         values.sheet,
         values.table,
@@ -253,6 +262,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--heads", type=int, default=defaults.heads, help="heads of the prior to measure on")
     add("--samples", type=int, default=defaults.samples, help="samples a pixel")
     add("--seed", type=int, default=defaults.seed, help="of the heads and of the renderer")
+    add("--encoder", default=DEFAULT_ENCODER, help="name of an encoder, or path of its .onnx file")
     add("--workers", type=int, default=2, help="render processes")
     add("--sheet", type=Path, help=".png to draw all sliders into, several if need be")
     add("--table", type=Path, help=".md to write all figures into")

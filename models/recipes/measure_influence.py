@@ -20,6 +20,7 @@ from batch.influence import parse_options
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER
 from facegen_addon.mapping.influence import influence_folder, read
 from models.recipes.register import register
 
@@ -27,8 +28,13 @@ from models.recipes.register import register
 def main(arguments: list[str]) -> int:
     """Measure, copy and register; 2 after an error that the user can put right."""
     try:
-        status = influence(arguments)
-        return status or _enter(load_head_model(parse_options(arguments).model).name)
+        options = parse_options(arguments)
+        if options.encoder.key != DEFAULT_ENCODER:
+            raise UserError(
+                f"committed figures are {DEFAULT_ENCODER}'s, not {options.encoder.key}'s: use"
+                " `batch/run.py influence`, which keeps them apart"
+            )
+        return influence(arguments) or _enter(load_head_model(options.model).name)
     except UserError as error:
         print(f"measure_influence: {error}", file=sys.stderr)
         return 2

@@ -13,6 +13,7 @@ from batch.influence_sheet import draw_pages, markdown_table
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import InfluenceSettings, Probe
+from models.recipes import measure_influence
 from tests.toy_head import TABLE, ToyHead, toy_probe
 
 ARGUMENTS = ["--model", "toy", "--heads", "2", "--samples", "2"]
@@ -159,3 +160,34 @@ def test_the_table_marks_quarters_of_the_range() -> None:
     assert [row for row in rows if "(q)" in row] == [
         row for row in rows if "| Turn | pose |" in row
     ]
+
+
+def test_another_encoders_figures_lie_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    """The panel goes on showing FaceNet's; neither run spoils the other's."""
+    command.main(ARGUMENTS, Prober())
+    prober = Prober()
+    assert command.main([*ARGUMENTS, "--encoder", "sface"], prober) == 0
+    assert prober.portraits == 2 * len(TABLE.names)
+    assert "toy-sface.npz" in capsys.readouterr().out
+    folder = influence.influence_folder()
+    ours, theirs = (influence.read(folder / f"toy{end}.npz") for end in ("", "-sface"))
+    assert ours.fingerprint != theirs.fingerprint
+    assert influence.load("toy", TABLE).fingerprint == ours.fingerprint
+    assert command.main(ARGUMENTS, Prober(stop_at=0)) == 0
+
+
+def test_an_unknown_encoder_is_refused() -> None:
+    with pytest.raises(UserError, match="unknown encoder 'sfaze': choose facenet, sface"):
+        command.main([*ARGUMENTS, "--encoder", "sfaze"], Prober())
+
+
+def test_other_encoders_figures_are_not_committed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert measure_influence.main([*ARGUMENTS, "--encoder", "sface"]) == 2
+    assert "facenet's, not sface's" in capsys.readouterr().err
+
+
+def test_workers_are_told_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = command.parse_options([*ARGUMENTS, "--encoder", "sface"])
+    line = command._command(options, ["strong"], 0, 2)
+    again = command.parse_options(line[line.index("influence") + 1 :])
+    assert again.encoder == options.encoder
