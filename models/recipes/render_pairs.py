@@ -12,9 +12,11 @@ again. Each head has its own seed, so its pair does not depend on the number of 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +31,26 @@ from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER
+from facegen_addon.mapping.facenet_builder import LATENT_SIZE
 from models.recipes import pairs
 from models.recipes.register import register
 
 Forward = Callable[[np.ndarray], np.ndarray]
-"""Parameters (N, P) -> latents (N, 512)."""
+"""Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
+
+
+@dataclass(frozen=True)
+class View:
+    """By which encoders F sees a head, and how it is rendered: as pairs are, by default.
+
+    Latents of several `encoders` (names or files) lie side by side; `light` as in RenderSettings,
+    `seed` of the renderer's noise.
+    """
+
+    encoders: tuple[str, ...] = (DEFAULT_ENCODER,)
+    light: str = "studio"
+    seed: int = 0
 
 
 def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
@@ -74,15 +91,22 @@ def render_share(
         if pairs.chunk_is_of(path, part):
             yield len(part)
             continue
-        latents = np.zeros((len(part), 512), np.float32)
-        usable = np.ones(len(part), bool)
-        for row, parameters in enumerate(table.from_standardised(part)):
-            try:
-                latents[row] = forward(parameters[None])[0]
-            except RejectedSample:
-                usable[row] = False
-            yield 1
-        pairs.write_chunk(path, part, latents, usable)
+        rows, usable = yield from render_rows(table, part, forward)
+        pairs.write_chunk(path, part, rows, usable)
+
+
+def render_rows(
+    table: ParameterTable, z: np.ndarray, forward: Forward
+) -> Generator[int, None, tuple[np.ndarray, np.ndarray]]:
+    """Render heads z (N, G); yields 1 after each and returns latents (N, D) and usable (N,)."""
+    latents: dict[int, np.ndarray] = {}
+    for row, parameters in enumerate(table.from_standardised(z)):
+        with contextlib.suppress(RejectedSample):
+            latents[row] = forward(parameters[None])[0]
+        yield 1
+    width = len(next(iter(latents.values()))) if latents else LATENT_SIZE
+    rows = np.stack([latents.get(row, np.zeros(width, np.float32)) for row in range(len(z))])
+    return rows, np.array([row in latents for row in range(len(z))])
 
 
 def render_heads(
@@ -90,7 +114,7 @@ def render_heads(
 ) -> None:
     """Render all of z (N, G) into chunks in `folder`, by `options.workers` processes.
 
-    With `forward` given, everything happens in this process.
+    F is as `options.view` says. With `forward` given, everything happens in this process.
     """
     stage, bar, done = folder.name, ProgressBar(), 0
     steps = (
@@ -116,12 +140,14 @@ def _start_worker(heads: Path, index: int, options: argparse.Namespace) -> subpr
         sys.executable, str(Path(__file__)), "worker", str(heads),
         "--share", str(index), str(options.workers), "--threads", str(options.threads),
         "--model", options.model, "--samples", str(options.samples),
+        "--encoders", *options.view.encoders,
+        "--light", options.view.light, "--noise-seed", str(options.view.seed),
     ]  # fmt: skip
     return start_worker(command)
 
 
-def load_forward(model: HeadModel, samples: int, threads: int) -> Forward:
-    """F by Blender and FaceNet, on `threads` threads."""
+def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Forward:
+    """F by Blender and the view's encoders, on `threads` threads."""
     # Imported here: only processes that render need bpy.
     import bpy
 
@@ -129,16 +155,21 @@ def load_forward(model: HeadModel, samples: int, threads: int) -> Forward:
     from facegen_addon.scene.forward import ForwardMapping
     from facegen_addon.scene.render import HeadRenderer, RenderSettings
 
-    renderer = HeadRenderer(model, RenderSettings(samples=samples, size=224, face_only=True))
+    encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
+    settings = RenderSettings(
+        samples=samples, size=224, seed=view.seed, light=view.light, face_only=True
+    )
+    renderer = HeadRenderer(model, settings)
     for scene in bpy.data.scenes:
         scene.render.threads_mode, scene.render.threads = "FIXED", threads
-    return ForwardMapping(renderer, Encoder.load(threads=threads)).embed_heads  # type: ignore[no-any-return]
+    return ForwardMapping(renderer, *encoders).embed_heads  # type: ignore[no-any-return]
 
 
 def run_worker(options: argparse.Namespace) -> None:
     """Render one share and report each head on stdout."""
     model = load_head_model(options.model)
-    forward = load_forward(model, options.samples, options.threads)
+    view = View(tuple(options.encoders), options.light, options.noise_seed)
+    forward = load_forward(model, options.samples, options.threads, view)
     z = read_npz(options.heads)["z"].astype(np.float32)
     for count in render_share(model.table, z, options.heads.parent, forward, tuple(options.share)):
         report(count)
@@ -167,7 +198,8 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
 
 
 def add_render_options(parser: argparse.ArgumentParser) -> None:
-    """The options of every recipe that renders."""
+    """The options of every recipe that renders; `view` is for the caller to replace."""
+    parser.set_defaults(view=View())
     pairs.add_model_option(parser)
     parser.add_argument("--workers", type=pairs.positive, default=2, help="render processes")
     parser.add_argument("--threads", type=pairs.positive, default=1, help="threads of each process")
@@ -189,6 +221,9 @@ def make_parser() -> argparse.ArgumentParser:
     worker = commands.add_parser("worker", help="one process of the others (internal)")
     worker.add_argument("heads", type=Path)
     worker.add_argument("--share", type=int, nargs=2, metavar=("I", "N"), default=(0, 1))
+    worker.add_argument("--encoders", nargs="+", default=View.encoders)
+    worker.add_argument("--light", default=View.light)
+    worker.add_argument("--noise-seed", type=int, default=View.seed)
     for command in (initial, round_, packing, worker):
         add_render_options(command)
     return parser
