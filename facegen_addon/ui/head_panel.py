@@ -17,10 +17,19 @@ from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.locks import locked
-from . import thumbnails
+from . import jobs, thumbnails
 from .head_operator import active_head
-from .properties import Sliders, first_figure, missing_model, model_sliders, obstacle, sliders_of
-from .slider_operators import chosen_columns
+from .properties import (
+    VIEW_SHARES,
+    Sliders,
+    first_figure,
+    missing_model,
+    model_sliders,
+    obstacle,
+    sliders_of,
+    viewed,
+)
+from .slider_operators import RANKING, chosen_columns
 
 FIRST = 20
 """Sliders of a long group that show without asking for all."""
@@ -33,23 +42,32 @@ def matches(parameter: Parameter, search: str) -> bool:
     return all(word in text for word in search.lower().split())
 
 
-def found(table: ParameterTable, search: str) -> list[Parameter]:
-    """The parameters that a search finds."""
-    return [parameter for parameter in table.parameters if matches(parameter, search)]
+def found(
+    table: ParameterTable, search: str, viewed: NDArray[np.bool_]
+) -> tuple[list[Parameter], int]:
+    """The parameters that a search finds among those viewed (P,), and how many of the others."""
+    matching = [matches(parameter, search) for parameter in table.parameters]
+    rows = [p for p, chosen in zip(table.parameters, matching & viewed, strict=True) if chosen]
+    return rows, sum(matching) - len(rows)
 
 
-def group_rows(table: ParameterTable, group: str, show_all: bool) -> tuple[list[Parameter], int]:
-    """The sliders of a group that show, and how many more there are."""
-    rows = [table.parameters[column] for column in table.columns(group)]
+def group_rows(
+    table: ParameterTable, group: str, viewed: NDArray[np.bool_], show_all: bool
+) -> tuple[list[Parameter], int]:
+    """The sliders of a group that show, and how many more of those viewed (P,) there are."""
+    rows = [table.parameters[column] for column in table.columns(group) if viewed[column]]
     shown = rows if show_all else rows[:FIRST]
     return shown, len(rows) - len(shown)
 
 
 def moved(
-    table: ParameterTable, parameters: Sequence[float], locked: NDArray[np.bool_], group: str
+    table: ParameterTable, parameters: Sequence[float], kept: NDArray[np.bool_], group: str
 ) -> bool:
-    """Whether a slider of this group, or any where it is empty, can be reset to the mean head."""
-    differs = (np.asarray(parameters) != table.mean) & ~locked
+    """Whether a slider of this group, or any where it is empty, can be reset to the mean head.
+
+    `kept` (P,): those that a reset leaves alone.
+    """
+    differs = (np.asarray(parameters) != table.mean) & ~kept
     return bool(differs[chosen_columns(table, "", group)].any())
 
 
@@ -62,6 +80,12 @@ class _Shown:
     settings: bpy.types.PropertyGroup
     parameters: Sequence[float]
     locked: NDArray[np.bool_]
+    viewed: NDArray[np.bool_]
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """What neither reset nor the padlock of a group changes: locked, or out of sight."""
+        return self.locked | ~self.viewed
 
     @property
     def table(self) -> ParameterTable:
@@ -123,7 +147,10 @@ class FACEGEN_PT_head(bpy.types.Panel):
             return
         _draw_influence(layout, sliders, settings.slider)
         table, parameters = sliders.model.table, head[PARAMETERS_KEY].to_list()
-        _draw_sliders(layout, _Shown(head, sliders, settings, parameters, locked(head, table)))
+        in_view = viewed(table, sliders.ranking, settings.view)
+        shown = _Shown(head, sliders, settings, parameters, locked(head, table), in_view)
+        _draw_view(layout, shown)
+        _draw_sliders(layout, shown)
 
 
 def draw_message(layout: bpy.types.UILayout, message: str) -> None:
@@ -160,6 +187,23 @@ def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> 
         lines.label(text=line)
 
 
+def _draw_view(layout: bpy.types.UILayout, shown: _Shown) -> None:
+    """The choice between all sliders and short lists, and how long the list is."""
+    layout.row(align=True).prop(shown.settings, "view", expand=True)
+    if shown.settings.view not in VIEW_SHARES:
+        return
+    job = jobs.current()
+    if job is not None and job.label == RANKING:
+        jobs.draw(layout)
+    elif shown.sliders.ranking is None:
+        draw_message(layout, "these sliders are not ranked yet: all of them show")
+        layout.operator("facegen.rank_sliders", icon="SORTSIZE")
+    else:
+        ranked = shown.sliders.ranking
+        count = ranked.count(VIEW_SHARES[shown.settings.view])
+        layout.label(text=f"{count} of {len(ranked.names)} sliders", icon="SORTSIZE")
+
+
 def _draw_sliders(layout: bpy.types.UILayout, shown: _Shown) -> None:
     """The search, and the sliders that it finds or all of them in their groups."""
     row = layout.row(align=True)
@@ -169,15 +213,20 @@ def _draw_sliders(layout: bpy.types.UILayout, shown: _Shown) -> None:
     if not shown.settings.search.strip():
         _draw_groups(layout, shown)
         return
-    rows = found(shown.table, shown.settings.search)
+    rows, others = found(shown.table, shown.settings.search, shown.viewed)
     _draw_rows(layout, shown, rows)
-    if not rows:
+    if others:
+        layout.label(text=f"{others} outside the short list", icon="INFO")
+    elif not rows:
         layout.label(text="No slider of that name", icon="INFO")
 
 
 def _draw_groups(layout: bpy.types.UILayout, shown: _Shown) -> None:
     settings = shown.settings
     for group in shown.table.groups:
+        rows, more = group_rows(shown.table, group, shown.viewed, settings.show_all)
+        if not rows:
+            continue
         # Closed at first: the panels below would be out of sight.
         identifier = f"FACEGEN_{shown.sliders.model.name}_{group}"
         header, body = layout.panel(identifier, default_closed=True)
@@ -186,7 +235,6 @@ def _draw_groups(layout: bpy.types.UILayout, shown: _Shown) -> None:
         _draw_reset(header, shown, group)
         if body is None:
             continue
-        rows, more = group_rows(shown.table, group, settings.show_all)
         _draw_rows(body, shown, rows)
         if more or (settings.show_all and len(rows) > FIRST):
             text = f"Show {more} More" if more else "Show Fewer"
@@ -195,8 +243,9 @@ def _draw_groups(layout: bpy.types.UILayout, shown: _Shown) -> None:
 
 def _draw_lock(layout: bpy.types.UILayout, shown: _Shown, group: str, emboss: bool = False) -> None:
     """The padlock of a group, or of all sliders: closed where all of them are locked."""
-    closed = shown.locked[chosen_columns(shown.table, "", group)].all()
-    _draw_padlock(layout, bool(closed), emboss).group = group
+    closed = shown.kept[chosen_columns(shown.table, "", group)].all()
+    button = _draw_padlock(layout, bool(closed), emboss)
+    button.group, button.view = group, shown.settings.view
 
 
 def _draw_padlock(layout: bpy.types.UILayout, closed: bool, emboss: bool) -> Any:
@@ -209,8 +258,9 @@ def _draw_reset(
 ) -> None:
     """A reset button, grey where there is nothing to reset: it tells what has been moved."""
     row = layout.row(align=True)
-    row.enabled = moved(shown.table, shown.parameters, shown.locked, group)
-    row.operator("facegen.reset_sliders", text="", icon="LOOP_BACK", emboss=emboss).group = group
+    row.enabled = moved(shown.table, shown.parameters, shown.kept, group)
+    button = row.operator("facegen.reset_sliders", text="", icon="LOOP_BACK", emboss=emboss)
+    button.group, button.view = group, shown.settings.view
 
 
 def _draw_rows(layout: bpy.types.UILayout, shown: _Shown, parameters: Sequence[Parameter]) -> None:

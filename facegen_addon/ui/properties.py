@@ -13,19 +13,27 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
-from bpy.props import BoolProperty, FloatProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    PointerProperty,
+    StringProperty,
+)
+from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, Parameter, ParameterTable
-from ..mapping import influence
+from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
+from ..mapping.ranking import Ranking
 from ..scene import completion
 from ..scene.head_object import (
     MODEL_KEY,
@@ -42,12 +50,33 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sliders:
-    """The sliders of one model: its PropertyGroup and what is known of their influence."""
+    """The sliders of one model: its PropertyGroup and what is known of their influence.
+
+    ranking: by the visual variety they make; None where they are not ranked.
+    """
 
     model: HeadModel
     group: type
     influence: Influence | None
+    ranking: Ranking | None = None
 
+
+_Found = TypeVar("_Found")
+
+VIEW_SHARES = {"SHARE_99": 0.99, "SHARE_95": 0.95, "SHARE_90": 0.9}
+"""Short lists by name, and the share of the visual variety that each keeps."""
+_VIEWS = [
+    ("ALL", "All", "All sliders"),
+    *(
+        (
+            name,
+            f"{100 * share:g} %",
+            f"Short list: the fewest sliders that keep {100 * share:g} % of the visual variety, as"
+            " FaceNet sees it. The others are hidden, not changed; expression and pose stay",
+        )
+        for name, share in VIEW_SHARES.items()
+    ),
+]
 
 _sliders: dict[str, Sliders] = {}
 _missing: dict[str, str] = {}
@@ -80,19 +109,48 @@ def ensure_sliders(model: HeadModel) -> None:
     """Register the sliders of a model, once."""
     if model.name in _sliders:
         return
-    try:
-        figures = influence.load(model.name, model.table)
-    except UserError as error:
-        _logger.warning("%s", error)
-        figures = None
+    figures = _unless_damaged(lambda: influence.load(model.name, model.table))
+    ranked = _unless_damaged(lambda: ranking.stored_ranking(model))
     group = _property_group(model, figures)
     bpy.utils.register_class(group)
     setattr(bpy.types.Object, sliders_name(model.name), PointerProperty(type=group))
-    _sliders[model.name] = Sliders(model, group, figures)
+    _sliders[model.name] = Sliders(model, group, figures, ranked)
     first = first_figure(model.table, figures) if figures else None
     if first is not None:
         thumbnails.prepare(model.name, first)
     _missing.pop(model.name, None)
+
+
+def _unless_damaged(load: Callable[[], _Found | None]) -> _Found | None:
+    """What there is; sliders do without what is damaged, and it is noted."""
+    try:
+        return load()
+    except UserError as error:
+        _logger.warning("%s", error)
+        return None
+
+
+def keep_ranking(model_name: str, ranked: Ranking) -> None:
+    """Have the sliders of a model that are shown know a ranking that was made meanwhile."""
+    _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
+
+
+def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> NDArray[np.bool_]:
+    """Which parameters (P,) one of VIEWS shows: all where nothing is ranked.
+
+    Groups of which nothing is ranked, expression and pose, stay beside a short list.
+    """
+    share = VIEW_SHARES.get(view)
+    if share is None or ranked is None:
+        return np.ones(len(table), np.bool_)
+    listed = set(ranked.short_list(share))
+    judged = table.guided_groups()
+    return np.array([p.group not in judged or p.name in listed for p in table.parameters])
+
+
+def view_property() -> Any:
+    """A choice of sliders by the visual variety that they keep."""
+    return EnumProperty(name="View", description="Which sliders show", items=_VIEWS)
 
 
 def first_figure(table: ParameterTable, figures: Influence) -> SliderInfluence | None:
@@ -303,6 +361,7 @@ class FACEGEN_PG_panel(bpy.types.PropertyGroup):
         description="Show only sliders whose name contains these words",
         options={"TEXTEDIT_UPDATE"},
     )
+    view: view_property()  # type: ignore[valid-type]
     show_all: BoolProperty(  # type: ignore[valid-type]
         name="Show All", description="Show all sliders of long groups, too"
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 
 import bpy
@@ -13,11 +14,23 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.parameters import FloatArray, IntArray, ParameterTable
+from ..mapping import ranking
 from ..scene import locks
 from ..scene.head_object import MODEL_KEY
-from . import preferences
+from . import jobs, preferences
 from .head_operator import HeadOperator, active_head
-from .properties import adopt_heads, choose_slider, missing_model
+from .properties import (
+    adopt_heads,
+    choose_slider,
+    keep_ranking,
+    missing_model,
+    model_sliders,
+    view_property,
+    viewed,
+)
+
+RANKING = "Ranking"
+"""What the panel calls the job that ranks sliders."""
 
 
 def chosen_columns(table: ParameterTable, name: str, group: str) -> IntArray:
@@ -40,6 +53,12 @@ def reset(
     return np.where(chosen & ~locked, table.mean, parameters)
 
 
+def _shown(table: ParameterTable, model_name: str, view: str) -> NDArray[np.bool_]:
+    """The parameters (P,) that a view of the panel shows."""
+    sliders = model_sliders(model_name)
+    return viewed(table, sliders.ranking if sliders else None, view)
+
+
 def _active_model(context: bpy.types.Context) -> str:
     head = active_head(context)
     assert head is not None, "poll has seen to it"
@@ -54,12 +73,13 @@ class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
+    view: view_property()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
-        """Reset them."""
+        """Reset those that the view shows."""
         head = self.head(context)
         table = head.model.table
-        kept = locks.locked(head.mesh_object, table)
+        kept = locks.locked(head.mesh_object, table) | ~_shown(table, head.model.name, self.view)
         head.move_to(reset(table, head.parameters, kept, self.group))
 
 
@@ -72,12 +92,15 @@ class FACEGEN_OT_toggle_lock(HeadOperator, bpy.types.Operator):
 
     name: StringProperty(name="Slider", description="Empty: its group")  # type: ignore[valid-type]
     group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
+    view: view_property()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
-        """Lock them all, or unlock them if all are locked."""
+        """Lock all that the view shows, or unlock them if all are locked."""
         head = self.head(context)
         table = head.model.table
         columns = chosen_columns(table, self.name, self.group)
+        if not self.name:
+            columns = columns[_shown(table, head.model.name, self.view)[columns]]
         all_locked = locks.locked(head.mesh_object, table)[columns].all()
         names = [table.names[column] for column in columns]
         locks.set_locked(head.mesh_object, names, not all_locked)
@@ -100,6 +123,32 @@ class FACEGEN_OT_show_slider(HeadOperator, bpy.types.Operator):
                 {"INFO"},
                 f"{self.name} is not measured; run `batch/run.py influence --model {model_name}`",
             )
+
+
+class FACEGEN_OT_rank_sliders(jobs.JobOperator, bpy.types.Operator):
+    """Find out which sliders of this model make the visual variety: once, a minute at most"""
+
+    bl_idname = "facegen.rank_sliders"
+    bl_label = "Rank Sliders"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a head is active, and no job runs."""
+        return active_head(context) is not None and super().poll(context)
+
+    def steps(self, context: bpy.types.Context) -> Iterator[jobs.Progress]:
+        """Rank by the model's surrogates and keep the ranking; UserError where it has none."""
+        model = load_head_model(_active_model(context))
+        work = ranking.compute_steps(model)
+        while True:
+            try:
+                yield jobs.Progress(RANKING, *next(work))
+            except StopIteration as end:
+                ranked: ranking.Ranking = end.value
+                break
+        ranking.save(ranked, ranking.cached_path(model.name))
+        keep_ranking(model.name, ranked)
 
 
 class FACEGEN_OT_load_sliders(HeadOperator, bpy.types.Operator):
@@ -148,6 +197,7 @@ CLASSES = (
     FACEGEN_OT_reset_sliders,
     FACEGEN_OT_toggle_lock,
     FACEGEN_OT_show_slider,
+    FACEGEN_OT_rank_sliders,
     FACEGEN_OT_load_sliders,
     FACEGEN_OT_choose_flame_file,
 )

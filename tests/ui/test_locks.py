@@ -131,7 +131,7 @@ def drawn(search: str) -> list[tuple[str, str]]:
     bpy.context.window_manager.facegen.search = search
     panel = type("Panel", (), {"layout": Row(log)})()
     head_panel.FACEGEN_PT_head.draw(panel, bpy.context)
-    return [entry for entry in log if entry[1] not in ("model", "search", "show_all")]
+    return [entry for entry in log if entry[1] not in ("model", "search", "show_all", "view")]
 
 
 def test_padlocks_are_drawn_closed_and_their_sliders_grey(head: bpy.types.Object) -> None:

@@ -331,21 +331,31 @@ def test_damaged_figures_leave_sliders_without_them(
 
 def test_search_finds_by_every_word() -> None:
     table = load_head_model("anny").table
-    names = [parameter.name for parameter in head_panel.found(table, "jaw OPEN")]
-    assert names == ["jawOpen"]
-    assert len(head_panel.found(table, "nose")) >= len(table.columns("nose"))
-    assert not head_panel.found(table, "nothing of the kind")
+    everything = np.ones(len(table), np.bool_)
+
+    def names(search: str, viewed: np.ndarray = everything) -> tuple[list[str], int]:
+        rows, others = head_panel.found(table, search, viewed)
+        return [parameter.name for parameter in rows], others
+
+    assert names("jaw OPEN") == (["jawOpen"], 0)
+    assert names("jaw OPEN", ~everything) == ([], 1)
+    assert len(names("nose")[0]) >= len(table.columns("nose"))
+    assert names("nothing of the kind") == ([], 0)
 
 
 def test_long_groups_show_their_first_sliders() -> None:
     table = load_head_model("anny").table
-    shown, more = head_panel.group_rows(table, "expression", show_all=False)
+    viewed = np.ones(len(table), np.bool_)
+    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=False)
     assert (len(shown), more) == (
         head_panel.FIRST,
         len(table.columns("expression")) - head_panel.FIRST,
     )
-    shown, more = head_panel.group_rows(table, "expression", show_all=True)
+    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=True)
     assert (len(shown), more) == (len(table.columns("expression")), 0)
+    viewed[table.columns("expression")[1:]] = False
+    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=False)
+    assert ([p.name for p in shown], more) == ([table.names[table.columns("expression")[0]]], 0)
 
 
 def test_reset_of_a_group_and_of_all() -> None:
