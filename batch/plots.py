@@ -2,7 +2,7 @@
 """Plots as inline SVG. Colours are CSS variables of the page, so that they follow its scheme."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
 _MAP_HEIGHT = 460
 
-# A set keeps its colour from plot to plot; a series of another name has the first.
+# A set keeps its colour from plot to plot; series of other names take them in turn.
 _COLOURS = {"run": "s0", "uniform": "s1", "prior": "s2", "real": "s3"}
 
 
@@ -40,10 +40,12 @@ class _Axis:
         return [float(step * i) + 0.0 for i in np.arange(first, last + 1)]
 
 
-def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, float]) -> str:
+def histogram(
+    series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, float], of: str = "pairs"
+) -> str:
     """Overlaid outlines of distributions (share of each bin), with vertical marks.
 
-    series: legend name -> values (K,); marks: name -> position.
+    series: legend name -> values (K,), one of each of what `of` names; marks: name -> position.
     """
     values = {name: np.asarray(data, float) for name, data in series.items()}
     everything = np.concatenate([*values.values(), list(marks.values())])
@@ -54,7 +56,7 @@ def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, f
     }
     x = _x_axis(0.0, high)
     y = _y_axis(0.0, max(float(share.max()) for share in shares.values()) * 1.08)
-    parts = [_frame(x, y, label, "share of pairs")]
+    parts = [_frame(x, y, label, f"share of {of}")]
     for name, share in shares.items():
         corners = [f"{x(0):.1f},{y(0):.1f}"]
         for i, height in enumerate(share):
@@ -63,7 +65,8 @@ def histogram(series: Mapping[str, ArrayLike], label: str, marks: Mapping[str, f
                 f"{x(edges[i + 1]):.1f},{y(height):.1f}",
             ]
         corners.append(f"{x(high):.1f},{y(0):.1f}")
-        parts.append(f'<polygon class="area {_colour(name)}" points="{" ".join(corners)}"/>')
+        colour, points = _colour(name, series), " ".join(corners)
+        parts.append(f'<polygon class="area {colour}" points="{points}"/>')
     parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
     return _svg(parts, list(series), f"Histogram: {label}")
 
@@ -83,7 +86,7 @@ def curve(
     parts = [_frame(x, y, label_x, label_y)]
     for name, (a, b) in data.items():
         points = " ".join(f"{x(u):.1f},{y(v):.1f}" for u, v in zip(a, b, strict=True))
-        parts.append(f'<polyline class="line {_colour(name)}" points="{points}"/>')
+        parts.append(f'<polyline class="line {_colour(name, series)}" points="{points}"/>')
     parts += [_vertical_mark(x, y, name, position) for name, position in marks.items()]
     return _svg(parts, list(series), f"{label_y} over {label_x}")
 
@@ -110,7 +113,7 @@ def latent_map(
             )
     for name, cloud in reversed(list(points.items())):
         parts += [
-            f'<circle class="dot {_colour(name)}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"/>'
+            f'<circle class="dot {_colour(name, points)}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="3.5"/>'
             for a, b in cloud
         ]
     first = next(iter(points.values()))
@@ -140,9 +143,9 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: st
             f"{html.escape(group)}</text>"
         )
         for number, (name, values) in enumerate(series.items()):
-            width = x(values[row]) - left
+            width, colour = x(values[row]) - left, _colour(name, series)
             parts.append(
-                f'<rect class="bar {_colour(name)}" x="{left}" y="{top + 9 * number}" height="8"'
+                f'<rect class="bar {colour}" x="{left}" y="{top + 9 * number}" height="8"'
                 f' width="{width:.1f}" rx="2"/>'
             )
     parts.append(
@@ -152,8 +155,9 @@ def bars(groups: Sequence[str], series: Mapping[str, Sequence[float]], label: st
     return _svg(parts, list(series), label, height)
 
 
-def _colour(name: str) -> str:
-    return _COLOURS.get(name, "s0")
+def _colour(name: str, names: Iterable[str]) -> str:
+    others = [other for other in names if other not in _COLOURS]
+    return _COLOURS[name] if name in _COLOURS else f"s{others.index(name) % len(_COLOURS)}"
 
 
 def _x_axis(low: float, high: float) -> _Axis:
@@ -194,7 +198,7 @@ def _vertical_mark(x: _Axis, y: _Axis, name: str, position: float) -> str:
 
 def _svg(parts: Sequence[str], names: Sequence[str], title: str, height: float = _HEIGHT) -> str:
     legend = "".join(
-        f'<span><i class="{_colour(name)}"></i>{html.escape(name)}</span>' for name in names
+        f'<span><i class="{_colour(name, names)}"></i>{html.escape(name)}</span>' for name in names
     )
     return (
         f'<div class="legend">{legend}</div>'

@@ -43,7 +43,9 @@ class Perceptron:
             weight.shape[0] == size for weight, size in zip(weights[1:], outputs, strict=False)
         )
         if not (weights and chained):
-            raise UserError(f"the layers of {prefix or 'a network'} do not chain: run `make models`")
+            raise UserError(
+                f"the layers of {prefix or 'a network'} do not chain: run `make models`"
+            )
         return cls(weights, biases)
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:

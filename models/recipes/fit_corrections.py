@@ -37,7 +37,7 @@ from models.recipes import pairs, real_latents
 from models.recipes.lfw import load_photos, one_photo_each, split_identities
 from models.recipes.register import register
 from models.recipes.render_pairs import Forward, add_render_options, render_heads
-from models.recipes.talk_mapping import BASES, TALK_NETWORK, TalkMapping, load_bases
+from models.recipes.talk_mapping import TALK_NETWORK, TalkMapping, load_bases
 
 _FOLDS = 5
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

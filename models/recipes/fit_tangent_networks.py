@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,11 +135,9 @@ def _epochs(
     epochs: int,
     descend: Callable[[Tensor], None],
     report: Report,
-) -> range:
+) -> Iterator[int]:
     """Train, one epoch at each step of the iteration; between them the network is in eval mode."""
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY
-    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = epochs * math.ceil(len(rows) / BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.1
@@ -153,7 +151,7 @@ def _epochs(
             schedule.step()
         network.eval()
         report(epoch + 1, epochs)
-        yield epoch  # type: ignore[misc]
+        yield epoch
 
 
 class _KernelRidgeModule(nn.Module):

@@ -25,6 +25,7 @@ BASES = ("talk_kernel_ridge", "talk_network", "direct", "refined")
 TALK_NETWORK = "talk_network/network/"
 """Prefix of the network's layers in the table of corrections."""
 
+
 def load_bases(
     backward: BackwardMapping, random_pairs: Pairs, network: Perceptron
 ) -> dict[str, TalkMapping]:

@@ -16,12 +16,15 @@ from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.mapping.backward import BackwardMapping
 from models.recipes import pairs, real_latents
 from models.recipes.lfw import lfw_directory
-from models.recipes.render_pairs import Forward, render_heads
+from models.recipes.render_pairs import Forward, View
+from models.recipes.report.render_pool import RenderPool
+
+_USUAL = View()
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """latents (N, 512) of rendered heads; usable (N,) bool, False where no face was to be seen."""
+    """latents (N, D) of rendered heads, D = 512 for FaceNet; usable (N,) bool: a face was seen."""
 
     latents: np.ndarray
     usable: np.ndarray
@@ -31,6 +34,7 @@ class Study:
     """One head model under study. `forward` replaces rendering in tests.
 
     Options: model, workers, threads, samples (see render_pairs.add_render_options) and quick.
+    To be closed at the end.
     """
 
     def __init__(self, options: argparse.Namespace, forward: Forward | None = None) -> None:
@@ -38,6 +42,11 @@ class Study:
         self.model: HeadModel = load_head_model(options.model)
         self.table = self.model.table
         self.quick: bool = options.quick
+        self._pool = RenderPool(options, forward)
+
+    def close(self) -> None:
+        """End the processes that render."""
+        self._pool.close()
 
     def pick(self, full: int, quick: int) -> int:
         """How many: of the whole report, or of its quick form."""
@@ -60,22 +69,21 @@ class Study:
 
     @property
     def has_real_faces(self) -> bool:
-        """Whether the research data is there; else samples of the density stand in, and it is said."""
+        """Whether the research data is there; else samples of the density stand in."""
         return (lfw_directory() / "latents_dev.npz").is_file()
 
     def held_out(self, count: int) -> np.ndarray:
-        """(count, 512): one photo each of people nothing was fitted to, or samples; at most 1000."""
+        """(count, 512), at most 1000: a photo each of people nothing was fitted to, or samples."""
         if self.has_real_faces:
             return real_latents.held_out_latents(count)
         return self.natural.sample(np.random.default_rng(0), 1000)[:count].astype(np.float32)
 
-    def render(self, name: str, z: np.ndarray) -> Rendered:
+    def render(self, name: str, z: np.ndarray, view: View = _USUAL) -> Rendered:
         """F of heads z (N, G), rounded as pairs are; heads rendered before are not again.
 
-        `name` tells this set of heads from others; workers and progress are render_heads'.
+        `name` tells this set of heads from others; names are those of folders.
         """
         folder = models_folder(self.model.name) / "built" / f"report_{self.model.name}" / name
-        z = pairs.quantised(z)
-        render_heads(z, folder, self.options, self.forward)
+        self._pool.render(pairs.quantised(z), folder, view)
         heads, usable = pairs.read_batch(folder)
         return Rendered(heads.latents[: len(z)], usable[: len(z)])

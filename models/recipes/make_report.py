@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The research report of one head model: every chapter judged by renders, in one page.
+
+    make_report.py                          all chapters on the default model, within an hour
+    make_report.py --model anny --chapters roundtrips bounds
+    make_report.py --quick                  a few heads a row, to see that everything runs
+    make_report.py --docs                   also docs/roundtrip_MODEL.md and .json
+
+Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes index.html,
+report.md and report.json to out/report/MODEL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+# Inversion runs its own threads, one a block of heads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Recipes run from a checkout, where facegen_addon is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from facegen_addon.atomic_file import replacing
+from facegen_addon.durations import format_seconds
+from facegen_addon.errors import UserError
+from models.recipes import pairs
+from models.recipes.render_pairs import Forward, add_render_options
+from models.recipes.report.page import markdown, page
+from models.recipes.report.section import Section
+from models.recipes.report.study import Study
+
+ROOT = Path(__file__).resolve().parents[2]
+CHAPTERS = ("roundtrips", "bounds", "correlations", "coverage", "sliders", "second_encoder")
+
+
+def make(options: argparse.Namespace, forward: Forward | None = None) -> Path:
+    """Run the chapters and write the report; its folder."""
+    start = time.monotonic()
+    study = Study(options, forward)
+    try:
+        sections = [_chapter(name, study) for name in options.chapters]
+    finally:
+        study.close()
+    folder: Path = options.output / study.model.name
+    title = f"Roundtrip report: {study.model.name}{' (quick)' if options.quick else ''}"
+    files = {
+        folder / "index.html": page(title, sections),
+        folder / "report.md": markdown(title, sections),
+        folder / "report.json": json.dumps(_plain(study, sections), indent=1, default=float) + "\n",
+    }
+    if options.docs:
+        target = ROOT / "docs" / f"roundtrip_{study.model.name}"
+        files[target.with_suffix(".md")] = files[folder / "report.md"]
+        files[target.with_suffix(".json")] = files[folder / "report.json"]
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(text, "utf-8")
+    print(f"{folder / 'index.html'} in {format_seconds(time.monotonic() - start)}")
+    return folder
+
+
+def _chapter(name: str, study: Study) -> Section:
+    section: Section = importlib.import_module(f"models.recipes.report.{name}").chapter(study)
+    return section
+
+
+def _plain(study: Study, sections: list[Section]) -> dict[str, object]:
+    return {
+        "model": study.model.name,
+        "quick": study.quick,
+        "samples": study.options.samples,
+        "chapters": {section.key: section.data for section in sections},
+    }
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
+    parser.add_argument("--quick", action="store_true", help="few heads: figures that say little")
+    parser.add_argument("--docs", action="store_true", help="also write docs/roundtrip_MODEL.*")
+    parser.add_argument("--output", type=Path, default=ROOT / "out" / "report", help="folder")
+    add_render_options(parser)
+    return parser
+
+
+def main(arguments: list[str] | None = None, forward: Forward | None = None) -> int:
+    """Make the report; 2 after an error that the user can put right, 130 after Ctrl-C."""
+    try:
+        options = make_parser().parse_args(arguments)
+        options.model = pairs.model_name(options.model)
+        make(options, forward)
+    except UserError as error:
+        print(f"make_report: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("make_report: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report as one HTML page that needs no other file, and as Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from models.recipes.report.section import Figure, Section, Table
+
+# The look of `generate`'s reports: one style sheet for all pages.
+_STYLED_PAGE = Path(__file__).resolve().parents[3] / "batch" / "report_page.html"
+_PAGE = Template("""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>FaceGen: $title</title>
+<style>
+$style
+main { max-width: 1280px; } h3 { font-size: 15px; margin: 18px 0 4px; }
+table { font-size: 13.5px; } th, td { padding: 5px 8px; }
+nav a { color: var(--s2); margin-right: 16px; }
+figure { margin: 18px 0 0; max-width: 760px; } figcaption { color: var(--soft); font-size: 14px; }
+</style>
+</head>
+<body>
+<main>
+<h1>$title</h1>
+<p class="lead">Every figure that speaks of heads is of rendered heads, unless its column says that
+it is the surrogates' opinion.</p>
+<nav>$contents</nav>
+$sections
+</main>
+</body>
+</html>
+""")
+
+
+def page(title: str, sections: Sequence[Section]) -> str:
+    """The whole page."""
+    return _PAGE.substitute(
+        title=html.escape(title),
+        style=_style(),
+        contents="".join(
+            f'<a href="#{section.key}">{html.escape(section.title)}</a>' for section in sections
+        ),
+        sections="\n".join(_section(section) for section in sections),
+    )
+
+
+def markdown(title: str, sections: Sequence[Section]) -> str:
+    """The same without figures."""
+    return "\n".join([f"# {title}\n", *(section.markdown() for section in sections)])
+
+
+def _style() -> str:
+    found = re.search(r"<style>\n(.*?)</style>", _STYLED_PAGE.read_text("utf-8"), re.DOTALL)
+    assert found, "the page of generate has a style sheet"
+    return found[1]
+
+
+def _section(section: Section) -> str:
+    parts = [f"<h2>{html.escape(section.title)}</h2>"]
+    parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
+    parts += [_table(table) for table in section.tables]
+    parts += [_figure(figure) for figure in section.figures]
+    return f'<section id="{section.key}">{"".join(parts)}</section>'
+
+
+def _table(table: Table) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in table.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in table.rows
+    )
+    note = f'<p class="note">{html.escape(table.note)}</p>' if table.note else ""
+    return (
+        f'<h3>{html.escape(table.title)}</h3><div class="scroll"><table><thead><tr>{head}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>{note}"
+    )
+
+
+def _figure(figure: Figure) -> str:
+    return f"<figure>{figure.html}<figcaption>{html.escape(figure.caption)}</figcaption></figure>"

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shift and its corrections: every B, with and without each of them, judged by renders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from batch import plots
+from facegen_addon.artifacts import load_npz
+from facegen_addon.latent.metrics import (
+    bootstrap_interval,
+    frechet_distance,
+    own_identity_rate,
+    pairwise_distances,
+    plausibility,
+    precision_recall,
+)
+from facegen_addon.latent.selection import capacity_curve
+from facegen_addon.latent.sphere import angle, cosine_distance, normalise
+from facegen_addon.mapping.correction import (
+    Correct,
+    Rotation,
+    as_written,
+    compensated,
+    corrections_of,
+)
+from facegen_addon.mapping.encoder import same_face_threshold
+from facegen_addon.mapping.perceptron import Perceptron
+from facegen_addon.mapping.roundtrip import GALLERY
+from models.recipes import pairs
+from models.recipes.report.section import Figure, Section, Table
+from models.recipes.report.study import Rendered, Study
+from models.recipes.talk_mapping import BASES, TALK_NETWORK, TalkMapping, load_bases
+
+LABELS = {
+    "talk_kernel_ridge": "talk's B: kernel ridge",
+    "talk_network": "talk's B: network",
+    "direct": "direct",
+    "refined": "refined",
+    "none": "none",
+    "as_written": "as written, B(s - rho)",
+    "mean_rotation": "mean rotation",
+    "procrustes": "Procrustes rotation",
+    "from_renders": "learned from renders",
+    "through_surrogates": "learned through surrogates",
+}
+PEOPLE, FEW = (60, 5), (20, 4)
+"""Held-out people, and those of them for whom feedback goes on to eight renders; full and quick."""
+_REFERENCE = 1000
+_LONG = (4, 8)
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One row of the table, head by head: (N, 512) each, z (N, G), and what it cost.
+
+    thinking: milliseconds a head of C and B; renders: a head, before the one that is kept.
+    """
+
+    base: str
+    correction: str
+    requested: np.ndarray
+    asked: np.ndarray
+    z: np.ndarray
+    rendered: Rendered
+    renders: int
+    thinking: float
+
+    @property
+    def distances(self) -> np.ndarray:
+        """Cosine distance (N,) from requested to achieved."""
+        return cosine_distance(self.requested, self.rendered.latents)
+
+
+class Trips:
+    """Makes and keeps the trips of one B."""
+
+    def __init__(self, study: Study, base: str, backward: TalkMapping, people: np.ndarray) -> None:
+        self.study, self.base, self._backward, self.people = study, base, backward, people
+
+    def trip(
+        self, name: str, ask: Callable[[], np.ndarray], renders: int, count: int | None = None
+    ) -> Trip:
+        """Ask B for `ask()` and render; `name` says what for."""
+        start = time.perf_counter()
+        asked = ask()
+        z = pairs.quantised(self._backward(asked))
+        thinking = 1000 * (time.perf_counter() - start) / len(z)
+        # No label may hold what a folder's name cannot.
+        folder = f"{self.base}_{name}".replace(" ", "_").replace(",", "").replace("(", "")
+        rendered = self.study.render(folder.replace(")", ""), z)
+        people = self.people[:count]
+        return Trip(self.base, name, people, asked, z, rendered, renders, thinking)
+
+    def free(self, corrections: dict[str, Correct]) -> Iterator[Trip]:
+        """What needs no render: none, the rotations, the learned networks."""
+        yield self.trip("none", lambda: self.people, 0)
+        for name, correct in corrections.items():
+            yield self.trip(name, lambda correct=correct: correct(self.people), 0)  # type: ignore[misc]
+
+    def as_written(self, first: Trip) -> Trip:
+        """The talk's formula."""
+        return self.trip("as_written", lambda: as_written(self.people, first.rendered.latents), 1)
+
+    def fed_back(self, first: Trip, label: str, renders: int, count: int) -> Iterator[Trip]:
+        """The compensating steps that follow `first`, for the first `count` people."""
+        last = _head(first, count)
+        for number in range(first.renders + 1, renders + 1):
+            here = last
+            last = self.trip(
+                f"{label}{number} renders" if count == len(self.people) else f"{label}{number} few",
+                lambda here=here: compensated(here.requested, here.rendered.latents, here.asked),  # type: ignore[misc]
+                number,
+                count,
+            )
+            yield last
+
+    def miss_compensated(self, first: Trip, renders: int) -> Iterator[Trip]:
+        """Only what the surrogates had wrong is compensated, not what the model cannot reach."""
+        last = first
+        for number in range(1, renders + 1):
+            here = last
+            predicted = self.study.backward.predicted(here.z)
+            last = self.trip(
+                f"surrogates' miss, {number} renders",
+                lambda here=here, predicted=predicted: compensated(  # type: ignore[misc]
+                    predicted, here.rendered.latents, here.requested
+                ),
+                number,
+            )
+            yield last
+
+
+def _head(trip: Trip, count: int) -> Trip:
+    """The first `count` people of a trip."""
+    rendered = Rendered(trip.rendered.latents[:count], trip.rendered.usable[:count])
+    return Trip(
+        trip.base, trip.correction, trip.requested[:count], trip.asked[:count], trip.z[:count],
+        rendered, trip.renders, trip.thinking,
+    )  # fmt: skip
+
+
+def nearest_of(trips: list[Trip], label: str) -> Trip:
+    """Of several renders of each person, the one nearest to what was asked for."""
+    distances = np.stack([np.where(trip.rendered.usable, trip.distances, np.inf) for trip in trips])
+    best, rows = distances.argmin(axis=0), np.arange(distances.shape[1])
+
+    def chosen(arrays: list[np.ndarray]) -> np.ndarray:
+        result: np.ndarray = np.stack(arrays)[best, rows]
+        return result
+
+    last = trips[-1]
+    rendered = Rendered(
+        chosen([trip.rendered.latents for trip in trips]),
+        chosen([trip.rendered.usable for trip in trips]),
+    )
+    return Trip(
+        last.base, label, last.requested, chosen([trip.asked for trip in trips]),
+        chosen([trip.z for trip in trips]), rendered, len(trips) - 1,
+        sum(trip.thinking for trip in trips),
+    )  # fmt: skip
+
+
+def all_trips(study: Study, people: np.ndarray, few: int) -> list[Trip]:
+    """Every row of the table, B by B."""
+    arrays = load_npz(f"corrections_{study.model.name}")
+    network = Perceptron.from_arrays(arrays, TALK_NETWORK)
+    random_pairs = pairs.load_random_pairs(study.model.name, study.table)
+    found: list[Trip] = []
+    for base, backward in load_bases(study.backward, random_pairs, network).items():
+        trips = Trips(study, base, backward, people)
+        found += _of_one(trips, corrections_of(arrays, base), few)
+    return found
+
+
+def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Trip]:
+    free = list(trips.free(corrections))
+    first, count = free[0], len(trips.people)
+    fed = list(trips.fed_back(first, "", 2, count))
+    found = [*free, trips.as_written(first), *fed]
+    found += [nearest_of([first, *fed[:k]], f"nearest of {k + 1} renders") for k in (1, 2)]
+    if trips.base in ("direct", "refined"):
+        missed = list(trips.miss_compensated(first, 2))
+        found += missed
+        found.append(nearest_of([first, *missed], "nearest of 3 renders, surrogates' miss"))
+    best = best_free(free)
+    if best is not first:
+        label = f"{LABELS[best.correction]}, then "
+        after = list(trips.fed_back(best, label, 2, count))
+        found += after
+        found.append(nearest_of([best, *after], f"{label}nearest of 3 renders"))
+    long = list(trips.fed_back(_head(fed[-1], few), "", max(_LONG), few))
+    found += [trip for trip in long if trip.renders in _LONG]
+    found.append(nearest_of([_head(first, few), *(_head(t, few) for t in fed), *long],
+                            f"nearest of {max(_LONG) + 1} renders"))  # fmt: skip
+    return found
+
+
+def best_free(free: list[Trip]) -> Trip:
+    """The nearest of the render-free trips for every other person, so that the rest may judge it.
+
+    A correction that makes heads more alike than none does is not eligible.
+    """
+    spread = pairwise_distances(free[0].rendered.latents).median
+    eligible = [
+        trip for trip in free if pairwise_distances(trip.rendered.latents).median >= 0.99 * spread
+    ]
+    return min(eligible, key=lambda trip: float(trip.distances[::2].mean()))
+
+
+def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> dict[str, Any]:
+    """Plain figures of a row; `none` is the same B without a correction."""
+    keep = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
+    s, f = trip.requested[keep], trip.rendered.latents[keep]
+    distances, rng = trip.distances[keep], np.random.default_rng(0)
+    both = np.stack([distances, none.distances[: len(keep)][keep]], axis=1)
+    degrees = np.degrees(angle(s, f))
+    enough = len(s) > 3
+    return {
+        "base": trip.base,
+        "correction": trip.correction,
+        "count": len(s),
+        "renders": trip.renders,
+        "thinking_ms": trip.thinking,
+        "distance_mean": float(distances.mean()),
+        "distance_interval": bootstrap_interval(distances, np.mean, rng),
+        "distance_90": float(np.quantile(distances, 0.9)),
+        "angle_mean": float(degrees.mean()),
+        "angle_90": float(np.quantile(degrees, 0.9)),
+        "share_of_none": _ratio(both),
+        "share_interval": bootstrap_interval(both, _ratio, rng),
+        "frechet": frechet_distance(f, reference) if enough else None,
+        "recall": precision_recall(reference, f).recall if enough else None,
+        "own_identity": own_identity_rate(s, f, reference, others=GALLERY),
+        "pairwise": asdict(pairwise_distances(f)),
+        "apart": int(capacity_curve(f, [same_face_threshold()])[0]),
+        "rms": plausibility(trip.z[keep], study.table.guided_groups()).rms,
+    }
+
+
+def _ratio(rows: np.ndarray) -> float:
+    return float(rows[:, 0].mean() / rows[:, 1].mean())
+
+
+def shift_parts(trips: dict[str, Trip], corrections: dict[str, dict[str, Correct]]) -> Table:
+    """How much of the shift one rotation of all latents would take away again."""
+    rows = []
+    for base, trip in trips.items():
+        s, f = trip.requested[trip.rendered.usable], trip.rendered.latents[trip.rendered.usable]
+        rho = s - f
+        common = float(np.sum(rho.mean(axis=0) ** 2) / np.mean(np.sum(rho**2, axis=1)))
+        cells = [LABELS[base], f"{np.degrees(angle(s, f)).mean():.1f}°", f"{common:.2f}"]
+        for name in ("mean_rotation", "procrustes"):
+            turn = corrections[base].get(name)
+            assert isinstance(turn, Rotation)
+            back = normalise(f @ turn.matrix)
+            cells.append(f"{np.degrees(angle(s, back)).mean():.1f}°")
+        rows.append(tuple(cells))
+    return Table(
+        "What of the shift is one rotation",
+        (
+            "B", "mean angle", "share common to all", "after turning the achieved latents back:"
+            " mean rotation", "Procrustes",
+        ),
+        tuple(rows),
+        "The rotations were fitted to other people's roundtrips. Share common to all: squared"
+        " length of the mean shift over the mean squared length. Turning latents afterwards is"
+        " bookkeeping: no head changes by it.",
+    )  # fmt: skip
+
+
+def chapter(study: Study) -> Section:
+    """The table of corrections."""
+    people = study.held_out(study.pick(*PEOPLE))
+    reference = study.held_out(_REFERENCE)[len(people) :]
+    trips = all_trips(study, people, study.pick(*FEW))
+    none = {trip.base: trip for trip in trips if trip.correction == "none"}
+    rows = [figures_of(trip, none[trip.base], reference, study) for trip in trips]
+    arrays = load_npz(f"corrections_{study.model.name}")
+    fitted = {base: corrections_of(arrays, base) for base in BASES}
+    who = "held-out people, one photo each" if study.has_real_faces else "samples of the density"
+    return Section(
+        "roundtrips",
+        "The shift, and what corrects it",
+        (
+            f"Head model {study.model.name}: {len(people)} {who}; every figure is of rendered"
+            " heads. Distances are cosine distances from the latent asked for to the latent of the"
+            " rendered head; in brackets 95 % by bootstrap over people.",
+            "Renders: those a head costs before the one that is kept. Share: mean distance over"
+            " that of the same B, for the same people, without a correction. Pairwise median and"
+            " heads apart show whether a correction brings heads nearer by making them alike.",
+        ),
+        (
+            *(_table(base, [row for row in rows if row["base"] == base]) for base in BASES),
+            shift_parts(none, fitted),
+        ),
+        (Figure("Angle from requested to achieved, uncorrected", _histogram(none)),),
+        {"people": len(people), "real": study.has_real_faces, "rows": rows},
+    )
+
+
+def _histogram(none: dict[str, Trip]) -> str:
+    return plots.histogram(
+        {
+            LABELS[base]: np.degrees(angle(trip.requested, trip.rendered.latents))
+            for base, trip in none.items()
+        },
+        "degrees",
+        {},
+        of="heads",
+    )
+
+
+def _table(base: str, rows: list[dict[str, Any]]) -> Table:
+    return Table(
+        LABELS[base],
+        (
+            "correction", "people", "renders", "thinking, ms", "distance mean", "90 %",
+            "angle mean / 90 %", "share", "Frechet", "recall", "own of 120", "pairwise median",
+            "apart at 0.51", "RMS",
+        ),
+        tuple(_cells(row) for row in rows),
+    )  # fmt: skip
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = row["distance_interval"]
+    share_low, share_high = row["share_interval"]
+    return (
+        LABELS.get(row["correction"], row["correction"]),
+        str(row["count"]),
+        str(row["renders"]),
+        f"{row['thinking_ms']:.1f}",
+        f"{row['distance_mean']:.3f} [{low:.3f}, {high:.3f}]",
+        f"{row['distance_90']:.3f}",
+        f"{row['angle_mean']:.1f}° / {row['angle_90']:.1f}°",
+        f"{row['share_of_none']:.2f} [{share_low:.2f}, {share_high:.2f}]",
+        *(f"{row[key]:.3f}" if row[key] is not None else "–" for key in ("frechet", "recall")),
+        f"{row['own_identity']:.3f}",
+        f"{row['pairwise']['median']:.3f}",
+        str(row["apart"]),
+        f"{row['rms']:.2f}",
+    )

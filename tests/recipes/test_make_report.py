@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report on a synthetic forward mapping: every correction, the bound, resuming, the page."""
+
+import json
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facegen_addon.latent.sphere import procrustes_rotation
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.perceptron import Perceptron
+from models.recipes import make_report, pairs, real_latents, render_pairs
+from models.recipes.register import register
+from models.recipes.report import roundtrips, study
+from models.recipes.talk_mapping import BASES, TALK_NETWORK
+from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.recipes.conftest import SyntheticNature
+from tests.recipes.synthetic import SyntheticForward, SyntheticHead
+
+Report = dict[str, dict[str, dict[str, object]]]
+
+
+def network(rng: np.random.Generator, outputs: int) -> Perceptron:
+    sizes = (512, 8, outputs)
+    return Perceptron(
+        tuple(
+            rng.normal(0, 0.01, (a, b)).astype(np.float32)
+            for a, b in pairwise(sizes)
+        ),
+        tuple(np.zeros(size, np.float32) for size in sizes[1:]),
+    )
+
+
+@pytest.fixture
+def arguments(
+    models: Path,
+    head: SyntheticHead,
+    forward: SyntheticForward,
+    nature: SyntheticNature,
+    monkeypatch: pytest.MonkeyPatch,
+) -> list[str]:
+    """Everything that the first two chapters read; returns the report's arguments."""
+    assert render_pairs.main(["initial", "--model", "synthetic", "--count", "150"], forward) == 0
+    assert render_pairs.main(["pack", "--model", "synthetic"]) == 0
+    ensemble = small_ensemble(len(head.table.guided))
+    settings = InversionSettings.of(head.table)
+    region = TrustRegion.of(head.table, settings, np.eye(ensemble.inputs))
+    mapping = BackwardMapping.assemble(
+        head.table,
+        ensemble,
+        region,
+        settings,
+        LinearNetwork(ensemble),  # type: ignore[arg-type]
+    )
+    monkeypatch.setattr(BackwardMapping, "load", lambda name, table: mapping)
+    monkeypatch.setattr(study.NaturalFaces, "load", lambda: nature)
+    wanted = nature.sample(np.random.default_rng(4), 60)
+    monkeypatch.setattr(real_latents, "held_out_latents", lambda count: wanted[:count])
+    monkeypatch.setattr(study.Study, "has_real_faces", True)
+    monkeypatch.setattr(roundtrips, "same_face_threshold", lambda: 0.51)
+    rng = np.random.default_rng(0)
+    arrays = network(rng, len(head.table.guided)).arrays(TALK_NETWORK)
+    for base in BASES:
+        arrays[f"{base}/mean_rotation/ends"] = rng.normal(size=(2, 512))
+        arrays[f"{base}/procrustes/rotation"] = procrustes_rotation(*rng.normal(size=(2, 9, 512)))
+        arrays |= network(rng, 512).arrays(f"{base}/from_renders/")
+    path = models / "corrections_synthetic.npz"
+    pairs.save_npz(path, **arrays)
+    register("corrections_synthetic", path, licence="none", source="test", recipe="test")
+    output = str(models / "report")
+    return ["--model", "synthetic", "--quick", "--output", output, "--chapters", "roundtrips"]
+
+
+def rows_of(models: Path) -> dict[tuple[str, str], dict[str, float]]:
+    report = json.loads((models / "report" / "synthetic" / "report.json").read_text())
+    rows = report["chapters"]["roundtrips"]["rows"]
+    return {(row["base"], row["correction"]): row for row in rows}
+
+
+def test_every_base_has_every_correction(
+    arguments: list[str], models: Path, forward: SyntheticForward
+) -> None:
+    assert make_report.main(arguments, forward) == 0
+    rows = rows_of(models)
+    for base in BASES:
+        free = ["none", "mean_rotation", "procrustes", "from_renders"]
+        wanted = [*free, "as_written", "1 renders", "2 renders", "4 few", "8 few"]
+        assert {name for of, name in rows if of == base} >= set(wanted)
+        none = rows[base, "none"]
+        assert none["share_of_none"] == 1 and none["renders"] == 0
+        for name in free:
+            assert rows[base, name]["renders"] == 0
+        assert rows[base, "4 few"]["renders"] == 4
+        # Choosing among renders that hold the first one can only help.
+        assert rows[base, "nearest of 3 renders"]["share_of_none"] <= 1
+    # A kernel ridge knows the synthetic F: random turns of what it is asked for do harm.
+    ridge = [rows["talk_kernel_ridge", name]["distance_mean"] for name in ("none", "procrustes")]
+    assert ridge[0] < ridge[1]
+
+
+def test_figures_are_of_what_came_back(
+    arguments: list[str], models: Path, forward: SyntheticForward
+) -> None:
+    """One latent for all heads is a failure, and visible as one."""
+    same = np.zeros((1, 512), np.float32)
+    same[0, 0] = 1
+
+    def alike(parameters: np.ndarray) -> np.ndarray:
+        return np.repeat(same, len(parameters), axis=0)
+
+    assert make_report.main(arguments, alike) == 0
+    for row in rows_of(models).values():
+        assert row["pairwise"]["median"] == pytest.approx(0, abs=1e-6)  # type: ignore[index]
+        assert row["apart"] == 1
+
+
+def test_a_second_run_renders_nothing(
+    arguments: list[str], models: Path, forward: SyntheticForward
+) -> None:
+    assert make_report.main(arguments, forward) == 0
+
+    def refuse(parameters: np.ndarray) -> np.ndarray:
+        raise AssertionError("rendered again")
+
+    assert make_report.main(arguments, refuse) == 0
+
+
+def test_the_bound_only_falls(
+    arguments: list[str], models: Path, forward: SyntheticForward
+) -> None:
+    assert make_report.main([*arguments[:-1], "bounds"], forward) == 0
+    report = json.loads((models / "report" / "synthetic" / "report.json").read_text())
+    for line in report["chapters"]["bounds"]["nearest"]:
+        assert np.all(np.diff(line) <= 0)
+    page = (models / "report" / "synthetic" / "index.html").read_text()
+    assert page.count("<table>") == 1 and "<svg" in page
+    assert "| mean |" in (models / "report" / "synthetic" / "report.md").read_text()
+
+
+def test_ctrl_c_says_how_to_go_on(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(parameters: np.ndarray) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    assert make_report.main(arguments, interrupted) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "make_report: stopped; the same command goes on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (lambda models: (models / "corrections_synthetic.npz").unlink(), "is missing"),
+        (lambda models: (models / "corrections_synthetic.npz").write_bytes(b"no"), "truncated"),
+    ],
+)
+def test_damaged_corrections_are_one_line(
+    arguments: list[str],
+    models: Path,
+    forward: SyntheticForward,
+    capsys: pytest.CaptureFixture[str],
+    broken: Callable[[Path], object],
+    words: str,
+) -> None:
+    broken(models)
+    assert make_report.main(arguments, forward) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "corrections_synthetic" in line and words in line
