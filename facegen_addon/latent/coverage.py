@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How well a set of heads covers people, what it leaves out, and which heads to add.
+
+Latents are unit rows (N, D); a person is as well covered as the nearest head is near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .selection import checked_count, farthest_point_order
+from .sphere import cosine_distance_matrix, normalise
+
+_ROUNDS = 100  # of k-means at most; it settles long before
+
+
+@dataclass(frozen=True)
+class CoverageCurve:
+    """Distance from people to their nearest head: mean and 90 % quantile (K,) after `heads` (K,)
+    heads."""
+
+    heads: np.ndarray
+    mean: np.ndarray
+    quantile90: np.ndarray
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """labels (N,) int; centres (K, D) of unit norm. Larger clusters have smaller numbers."""
+
+    labels: np.ndarray
+    centres: np.ndarray
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Members of each cluster, (K,) int."""
+        return np.bincount(self.labels, minlength=len(self.centres))
+
+
+def coverage_curve(
+    people: np.ndarray, heads: np.ndarray, counts: Sequence[int] | np.ndarray
+) -> CoverageCurve:
+    """Coverage of `people` (M, D) by the first heads of `heads` (N, D), at each of `counts` (K,).
+
+    ValueError for a count outside 1 to N.
+    """
+    numbers = np.asarray(counts, int)
+    if np.any(numbers < 1) or np.any(numbers > len(heads)):
+        raise ValueError(f"counts {numbers.tolist()} do not lie in 1 to {len(heads)} heads")
+    nearest = np.minimum.accumulate(cosine_distance_matrix(people, heads), axis=1)
+    at = nearest[:, numbers - 1]
+    return CoverageCurve(numbers, at.mean(axis=0), np.quantile(at, 0.9, axis=0))
+
+
+def heads_needed(curve: CoverageCurve, mean: float) -> int | None:
+    """The fewest heads on the curve whose mean distance is at most `mean`; None if none is."""
+    enough = np.flatnonzero(curve.mean <= mean)
+    return int(curve.heads[enough[0]]) if len(enough) else None
+
+
+def greedy_cover(
+    distances: np.ndarray,
+    covered: np.ndarray,
+    count: int,
+    near: Callable[[int], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Which candidates to add so that people's mean distance to the nearest head falls most.
+
+    Each choice is the one that gains most beside those before it (facility location), which comes
+    to at least 63 % of the best possible gain. Gains only shrink as more is taken, so a candidate
+    is weighed again only where its last known gain still leads.
+
+    Args:
+        distances: (M, C) from each person to each candidate.
+        covered: (M,) distance to the nearest head that is there already; infinite for none.
+        near: says of a candidate which others (C,) bool are not wanted beside it; such are taken
+            last.
+
+    Returns:
+        (min(count, C),) indices of candidates, in the order in which they were taken.
+    """
+    checked_count(count)
+    distances = np.asarray(distances, np.float64)
+    # Without any head yet, everybody is as far away as latents can be.
+    left = np.minimum(np.asarray(covered, np.float64), 2.0)
+    gains = np.maximum(left[:, None] - distances, 0.0).sum(axis=0)
+    free, crowded = np.ones(len(gains), bool), np.zeros(len(gains), bool)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(gains)):
+        wanted = free & ~crowded
+        best = _largest_gain(distances, left, gains, wanted if wanted.any() else free)
+        chosen.append(best)
+        free[best] = False
+        left = np.minimum(left, distances[:, best])
+        if near is not None:
+            crowded |= near(best)
+    return np.array(chosen, int)
+
+
+def _largest_gain(
+    distances: np.ndarray, left: np.ndarray, gains: np.ndarray, among: np.ndarray
+) -> int:
+    """The candidate of most gain; updates the `gains` that it looks at."""
+    seen = -1
+    while True:
+        best = int(np.argmax(np.where(among, gains, -1.0)))
+        if best == seen:
+            return best
+        gains[best] = np.maximum(left - distances[:, best], 0.0).sum()
+        seen = best
+
+
+def neighbourhood_middles(latents: np.ndarray, size: int) -> np.ndarray:
+    """The middle of each latent's `size` nearest ones, itself among them: (N, D) unit rows."""
+    nearest = np.argpartition(cosine_distance_matrix(latents), min(size, len(latents)) - 1, axis=1)[
+        :, : min(size, len(latents))
+    ]
+    return normalise(np.asarray(latents, np.float64)[nearest].mean(axis=1))
+
+
+def clusters(latents: np.ndarray, count: int) -> Clusters:
+    """Spherical k-means of `latents` (N, D), from farthest points: same input, same clusters.
+
+    `count` at most, fewer where there are fewer latents or where a cluster loses all its members.
+    """
+    latents = np.asarray(latents, np.float64)
+    if not len(latents):
+        return Clusters(np.zeros(0, int), np.zeros((0, latents.shape[1])))
+    centres = latents[farthest_point_order(latents, count).indices]
+    labels = np.argmax(latents @ centres.T, axis=1)
+    for _ in range(_ROUNDS):
+        # A middle of opposite members is nowhere; the cluster then keeps its centre.
+        sums = np.stack([latents[labels == k].sum(axis=0) for k in range(len(centres))])
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(lengths > 1e-9, sums / np.maximum(lengths, 1e-9), centres)
+        before, labels = labels, np.argmax(latents @ centres.T, axis=1)
+        if np.array_equal(before, labels):
+            break
+    sizes = np.bincount(labels, minlength=len(centres))
+    order = np.argsort(-sizes, kind="stable")[: int(np.sum(sizes > 0))]
+    places = np.zeros(len(centres), int)
+    places[order] = np.arange(len(order))
+    return Clusters(places[labels], centres[order])
