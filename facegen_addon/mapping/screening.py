@@ -36,6 +36,11 @@ class VarietyProposal:
     parameters: NDArray[np.float64]
     predicted: FloatArray
 
+    @classmethod
+    def of(cls, backward: BackwardMapping, wanted: FloatArray, z: FloatArray) -> VarietyProposal:
+        """Heads z (n, G) in this order, made for the latents `wanted` (n, 512)."""
+        return cls(wanted, backward.table.from_standardised(z), backward.predicted(z))
+
 
 def propose_variety(
     backward: BackwardMapping,
@@ -56,7 +61,7 @@ def propose_variety(
     rough = backward.standardised(drawn, "direct")
     first = farthest_point_order(backward.predicted(rough), n)
     if grade == "direct":
-        return _proposal(backward, drawn, rough, first.indices)
+        return VarietyProposal.of(backward, drawn[first.indices], rough[first.indices])
     wanted = drawn[first.indices]
     tell = progress or (lambda done, total: None)
     # Refining and pushing take about as long as one another.
@@ -72,16 +77,8 @@ def propose_variety(
         distance,
         lambda done, total: tell(total + done, 2 * total),
     )
-    return _proposal(backward, wanted, z, farthest_point_order(backward.predicted(z)).indices)
-
-
-def _proposal(
-    backward: BackwardMapping, wanted: FloatArray, z: FloatArray, order: NDArray[np.int_]
-) -> VarietyProposal:
-    z = z[order]
-    return VarietyProposal(
-        wanted[order], backward.table.from_standardised(z), backward.predicted(z)
-    )
+    last = farthest_point_order(backward.predicted(z)).indices
+    return VarietyProposal.of(backward, wanted[last], z[last])
 
 
 def spread(
