@@ -31,6 +31,7 @@ if "FACEGEN_SITE" in os.environ:
 COMMANDS = {
     "generate": "batch.generate",
     "influence": "batch.influence",
+    "measure": "batch.measure",
     "mesh": "batch.mesh",
     "export": "batch.export",
     "import-flame": "batch.import_flame",

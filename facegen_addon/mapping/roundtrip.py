@@ -111,6 +111,13 @@ class Iterated:
         """The heads of the last step."""
         return self.step(len(self.achieved) - 1)
 
+    @property
+    def nearest(self) -> Roundtrip:
+        """Of each latent the head of all steps that came nearest; it costs no further render."""
+        steps = [self.step(number).shift for number in range(len(self.achieved))]
+        best, rows = np.argmin(steps, axis=0), np.arange(len(self.requested))
+        return Roundtrip(self.requested, self.achieved[best, rows], self.parameters[best, rows])
+
 
 def iterate(
     latents: ArrayLike,

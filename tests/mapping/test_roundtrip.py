@@ -81,6 +81,22 @@ def test_the_talks_formula_as_written_asks_for_what_came_back() -> None:
     assert (trip.step(1).shift > trip.step(0).shift).all()
 
 
+def test_the_nearest_of_all_steps_is_found_head_by_head() -> None:
+    s, calls = natural(13, 4), []
+
+    def forward(parameters: np.ndarray) -> np.ndarray:
+        """Falls short at first for all, later only for every other head, and then by more."""
+        calls.append(1)
+        falls = [1.0] * 4 if len(calls) == 1 else [0.1, 3.0, 0.1, 3.0]
+        return normalise(parameters + np.outer(falls, OFFSET)).astype(np.float32)
+
+    trip = run(s, forward, renders=1, feedback="as_written")
+    step = [trip.step(k).shift for k in range(2)]
+    np.testing.assert_allclose(trip.nearest.shift, np.minimum(*step), atol=1e-6)
+    for row, k in enumerate(np.argmin(step, axis=0)):
+        np.testing.assert_array_equal(trip.nearest.parameters[row], trip.parameters[k, row])
+
+
 def test_a_correction_says_what_to_ask_for_first() -> None:
     s = natural(2, 3)
     trip = run(s, correct=lambda latents: normalise(latents - OFFSET).astype(np.float32))

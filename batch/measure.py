@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`measure`: latents -> B -> renders -> F, and how far they come back; a killed run goes on."""
+
+import hashlib
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.interruption import interruptible
+from batch.measure_options import (
+    MeasureOptions,
+    Wanted,
+    parse_options,
+    reference_for,
+    wanted_latents,
+)
+from batch.measure_report import PAGE, MeasureRecord, write_results
+from batch.measure_work import Work
+from batch.output import output_folder
+from batch.progress import ProgressBar
+from batch.results import describe_versions
+from batch.workers import report, reports, start_worker
+from facegen_addon.artifacts import artifact
+from facegen_addon.durations import format_seconds
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.mapping.backward import LATENT_SIZE, BackwardMapping
+from facegen_addon.mapping.correction import load_correction
+from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
+from facegen_addon.mapping.influence import table_digest
+from facegen_addon.mapping.roundtrip import RenderAndEmbed, iterate, one_by_one
+
+_RUN = Path(__file__).with_name("run.py")
+_PORTRAIT_SIZE = 192  # pixels
+
+
+class Studio(Protocol):
+    """What only Blender and the encoder can do; tests give another, that works in this process."""
+
+    in_process: bool
+
+    def check(self, options: MeasureOptions) -> None: ...
+    def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed: ...
+    def portraits(
+        self, model: HeadModel, parameters: NDArray[np.float64]
+    ) -> Iterator[NDArray[np.uint8]]: ...
+    def versions(self) -> dict[str, Any]: ...
+
+
+class BlenderStudio:
+    """F by Cycles and the encoder, in processes of their own."""
+
+    in_process = False
+
+    def check(self, options: MeasureOptions) -> None:
+        """UserError if the encoder is not there or its latents do not fit B."""
+        check_encoder_fits(Encoder.load(options.encoder), LATENT_SIZE)
+
+    def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed:
+        """F on one thread: as many workers as cores are faster than threads, and all alike."""
+        from models.recipes.render_pairs import View, load_forward
+
+        return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
+
+    def portraits(
+        self, model: HeadModel, parameters: NDArray[np.float64]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Pictures of whole heads."""
+        from facegen_addon.scene.portrait import portraits
+
+        return portraits(model, parameters, size=_PORTRAIT_SIZE)
+
+    def versions(self) -> dict[str, Any]:
+        """Of everything that takes part."""
+        import bpy
+
+        from facegen_addon.scene.render import compute_device
+
+        return describe_versions(bpy.app.version_string, compute_device())
+
+
+def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
+    """Run `measure`; the exit status. `studio` replaces Blender and the encoder in tests.
+
+    UserError for a wrong value and for work of other settings where --replace is not given.
+    """
+    options = parse_options(arguments)
+    studio = studio or BlenderStudio()
+    model = load_head_model(options.model)
+    if options.chunks:
+        _measure_chunks(options, model, studio, Work.open(options.output), lambda: report(1))
+        return 0
+    start = time.monotonic()
+    wanted = wanted_latents(options)
+    reference, everybody = reference_for(options, wanted)
+    load_correction(options.correction, model.name, options.grade)
+    studio.check(options)
+    settings = _settings(options, model, wanted)
+    work = Work.begin(options.output, settings, wanted.latents, options.replace)
+    try:
+        with interruptible():
+            _measure_all(arguments, options, model, studio, work)
+            measured = work.collect()
+            if not measured.usable.any():
+                raise UserError("no head shows its face; try another --model or other --latents")
+            record = MeasureRecord(
+                measured, wanted.source, settings,
+                f"batch/run.py measure {shlex.join(arguments)}", model.name, model.table,
+                reference, everybody, len(wanted.latents) * options.renders_per_latent,
+                time.monotonic() - start, studio.versions(),
+            )  # fmt: skip
+            with output_folder(options.output) as folder:
+                figures = write_results(
+                    folder, record, lambda parameters: studio.portraits(model, parameters)
+                )
+    except KeyboardInterrupt:
+        print(_stopped(work), file=sys.stderr)
+        return 130
+    _print_summary(figures, options.output)
+    print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
+    return 0
+
+
+def _stopped(work: Work) -> str:
+    left = sum(len(work.part(chunk)) for chunk in work.pending())
+    return (
+        f"facegen: stopped; {len(work.latents) - left} of {len(work.latents)} latents are"
+        " measured, the same command goes on"
+    )
+
+
+def _settings(options: MeasureOptions, model: HeadModel, wanted: Wanted) -> dict[str, Any]:
+    """All that decides the results, as plain data."""
+    settings = {
+        "model": model.name,
+        "latents": options.latents,
+        "count": len(wanted.latents),
+        "seed": options.seed,
+        "grade": options.grade,
+        "correction": options.correction,
+        "feedback": options.feedback,
+        "renders": options.renders,
+        "before": options.before,
+        "samples": options.samples,
+        "encoder": options.encoder,
+    }
+    versions = {
+        "content of the latents": hashlib.sha256(wanted.latents.tobytes()).hexdigest(),
+        "table of the model": table_digest(model.table),
+        "version of the encoder": find_encoder(options.encoder).sha256,
+        **{f"version of {name}": artifact(name).sha256 for name in _artifacts(options, model)},
+    }
+    return settings | {name: digest[:12] for name, digest in versions.items()}
+
+
+def _artifacts(options: MeasureOptions, model: HeadModel) -> list[str]:
+    kinds = ["surrogate", "backward"] + ["corrections"] * (options.correction != "none")
+    return [f"{kind}_{model.name}" for kind in kinds]
+
+
+def _measure_all(
+    arguments: Sequence[str],
+    options: MeasureOptions,
+    model: HeadModel,
+    studio: Studio,
+    work: Work,
+) -> None:
+    """Measure what is not done, by worker processes or in this one."""
+    pending = work.pending()
+    if not pending:
+        return
+    total = options.renders_per_latent * sum(len(work.part(chunk)) for chunk in pending)
+    bar, stage, done = ProgressBar(), f"measure {model.name}"[:22], 0
+
+    def rendered(count: int = 1) -> None:
+        nonlocal done
+        done += count
+        bar.update(stage, done, total)
+
+    bar.update(stage, 0, total)
+    try:
+        if studio.in_process:
+            _measure_chunks(options, model, studio, work, rendered)
+        else:
+            workers = min(options.workers, len(pending))
+            shares = [pending[i::workers] for i in range(workers)]
+            for count in reports([start_worker(_command(arguments, share)) for share in shares]):
+                rendered(count)
+    finally:
+        bar.close()
+
+
+def _command(arguments: Sequence[str], chunks: Iterable[int]) -> list[str]:
+    """The command line of one worker, in the interpreter or Blender that runs this."""
+    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
+    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
+    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
+    return [*start, "measure", *arguments, "--chunks", ",".join(map(str, chunks))]
+
+
+def _measure_chunks(
+    options: MeasureOptions,
+    model: HeadModel,
+    studio: Studio,
+    work: Work,
+    rendered: Callable[[], None],
+) -> None:
+    """Measure this process's chunks, or all that are pending; `rendered` after each head."""
+    backward = BackwardMapping.load(model.name, model.table)
+    correct = load_correction(options.correction, model.name, options.grade)
+    embed = one_by_one(studio.forward(model, options), rendered)
+    for chunk in options.chunks or work.pending():
+        latents = work.part(chunk)
+        iterated = iterate(
+            latents, backward, embed, options.grade,
+            correct=correct, feedback=options.feedback or "compensated", renders=options.renders,
+        )  # fmt: skip
+        uncorrected = options.renders_uncorrected
+        before = iterate(latents, backward, embed, options.grade) if uncorrected else None
+        work.write(chunk, iterated, before)
+
+
+def _print_summary(figures: dict[str, Any], output: Path) -> None:
+    for name, one in figures["sets"].items():
+        mean, far = (one["shift"]["degrees"][key]["value"] for key in ("mean", "quantile90"))
+        distance = one["shift"]["distance"]["mean"]["value"]
+        print(
+            f"{name:<7} mean {mean:.1f} degrees, 90 % {far:.1f}; mean cosine distance"
+            f" {distance:.3f}; common share of the shift {one['mean_shift']['common_share']:.2f}"
+        )
+    print(f"{figures['latents']['usable']} latents: {output / PAGE}")

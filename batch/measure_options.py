@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `measure` is asked for: options and latents, checked before anything starts."""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.command_line import OneLineParser, check_range
+from batch.reference import Reference, load_reference
+from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
+from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.sphere import cosine_distance_matrix
+from facegen_addon.mapping.backward import GRADES, LATENT_SIZE, Grade, checked_latents
+from facegen_addon.mapping.correction import FEEDBACK, RENDER_FREE
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER
+from facegen_addon.mapping.roundtrip import GALLERY
+from models.recipes.lfw import lfw_directory
+
+logger = logging.getLogger("facegen_addon.batch")
+
+NATURAL, HELD_OUT = "natural", "held-out"
+MAXIMUM_COUNT = 100_000
+MAXIMUM_RENDERS = 64
+_DEFAULT_COUNT = 100
+_SAME = 1e-3  # cosine distance below which two latents are of one photo, float16 included
+
+_EXAMPLES = """examples:
+  measure --latents held-out --count 200 --output out/measure
+      the roundtrip of 200 real people whom nothing was fitted to
+  measure --latents held-out --renders 2 --output out/feedback
+      the same, each head corrected twice by looking at its render
+  measure --latents natural --correction through_surrogates --output out/corrected
+      a learned correction that needs no render, beside the uncorrected heads
+  measure --latents mine.npz --model anny --workers 8 --output out/mine
+      your own latents: an array `latents` (N, 512) in an .npz, or an .npy
+
+A run that was stopped goes on with the same command."""
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """A checked request.
+
+    latents: "natural", "held-out" or a file's path; count: None for all of a file; feedback: None
+    where `renders`, the renders that serve the correction, is 0; chunks: this process measures
+    these only, as a worker of another.
+    """
+
+    model: str
+    latents: str
+    real_latents: Path | None
+    count: int | None
+    seed: int
+    grade: Grade
+    correction: str
+    feedback: str | None
+    renders: int
+    before: bool
+    samples: int
+    encoder: str
+    workers: int
+    output: Path
+    replace: bool
+    chunks: tuple[int, ...]
+
+    @property
+    def renders_uncorrected(self) -> bool:
+        """Whether heads are made for comparison only; the first step of a feedback is free."""
+        return self.before and self.correction != "none"
+
+    @property
+    def renders_per_latent(self) -> int:
+        """Heads rendered for each latent."""
+        return self.renders + 1 + self.renders_uncorrected
+
+
+def parse_options(arguments: Sequence[str]) -> MeasureOptions:
+    """Read and check the options of `measure`; UserError names a wrong value and the remedy."""
+    values = _parser().parse_args(arguments)
+    check_model_name(values.model)
+    for option, choices in (
+        ("grade", GRADES),
+        ("correction", RENDER_FREE),
+        ("feedback", (None, *FEEDBACK)),
+    ):
+        _check_choice(option, getattr(values, option), choices)
+    if values.count is not None:
+        check_range("--count", values.count, 1, MAXIMUM_COUNT)
+    check_range("--seed", values.seed, 0, 2**31 - 1)
+    check_range("--renders", values.renders, 0, MAXIMUM_RENDERS)
+    check_range("--samples", values.samples, 1, 4096)
+    check_range("--workers", values.workers, 1, 256)
+    if values.feedback and not values.renders:
+        raise UserError(
+            f"--feedback {values.feedback} looks at renders, of which --renders allows none; add"
+            " --renders 1 or more"
+        )
+    if values.renders and not values.feedback:
+        values.feedback = next(iter(FEEDBACK))
+    if values.real_latents is not None and not values.real_latents.is_file():
+        raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
+    values.chunks = tuple(int(chunk) for chunk in values.chunks.split(",") if chunk)
+    return MeasureOptions(**vars(values))
+
+
+def _check_choice(option: str, value: str | None, choices: Sequence[str | None]) -> None:
+    if value not in choices:
+        names = ", ".join(choice for choice in choices if choice)
+        raise UserError(f"unknown --{option} {value!r}; choose from {names}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="measure",
+        description="Turn latents into heads, render and embed these, and report how far they lie"
+        " from what was asked for.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "--latents",
+        default=NATURAL,
+        metavar="WHICH",
+        help=f"{NATURAL} (drawn where real faces live), {HELD_OUT} (real people whom nothing was"
+        " fitted to), or a FILE: .npz with the array latents, or .npy; default: %(default)s",
+    )
+    add("--real-latents", type=Path, help=".npz of real faces' latents for held-out and reference")
+    add(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file; default: %(default)s",
+    )
+    add("--count", type=int, help=f"latents; default: all of a file, else {_DEFAULT_COUNT}")
+    add("--seed", type=int, default=0, help="of natural latents and intervals; default: 0")
+    add("--grade", default="refined", help=f"backward mapping: {', '.join(GRADES)}")
+    add(
+        "--correction",
+        default="none",
+        help=f"without renders: {', '.join(RENDER_FREE)}; default: %(default)s",
+    )
+    add("--feedback", help=f"what renders are used for: {', '.join(FEEDBACK)}; default: the first")
+    add("--renders", type=int, default=0, help="renders a head for the correction; default: 0")
+    add(
+        "--before",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="with a correction, also render the uncorrected heads to compare; default: yes",
+    )
+    add("--samples", type=int, default=8, help="samples a pixel, as B was fitted with; default: 8")
+    add(
+        "--encoder",
+        default=DEFAULT_ENCODER,
+        help="name of an encoder, or its .onnx file; default: %(default)s",
+    )
+    add("--workers", type=int, default=2, help="render processes; default: 2")
+    add("--output", type=Path, default=Path("out/measure"), help="folder; default: %(default)s")
+    add(
+        "--replace",
+        action="store_true",
+        help="replace an earlier run, or work of other settings, in that folder",
+    )
+    add("--chunks", default="", help=argparse.SUPPRESS)
+    return parser
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """latents (N, 512) float32 of unit norm to be measured, and in words what they are."""
+
+    latents: NDArray[np.float32]
+    source: str
+
+
+def wanted_latents(options: MeasureOptions) -> Wanted:
+    """The latents that the options ask for; UserError if there are not so many, or no such."""
+    if options.latents == NATURAL:
+        count = options.count or _DEFAULT_COUNT
+        return Wanted(_natural_latents(options.seed, count), "samples of the density of real faces")
+    if options.latents == HELD_OUT:
+        return _held_out(options.real_latents, options.count or _DEFAULT_COUNT)
+    path = Path(options.latents)
+    if path.suffix not in (".npz", ".npy"):
+        raise UserError(
+            f"--latents {options.latents} is neither {NATURAL} nor {HELD_OUT} nor an .npz or .npy"
+            " file; name one of these"
+        )
+    latents = read_latents(path)
+    return Wanted(_first(latents, options.count, str(path)), path.name)
+
+
+def _natural_latents(seed: int, count: int) -> NDArray[np.float32]:
+    """Each has a generator of its own, so that more of them begin with the same."""
+    density = NaturalFaces.load()
+    rows = [density.sample(np.random.default_rng([seed, i]), 1) for i in range(count)]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def _held_out(real_latents: Path | None, count: int) -> Wanted:
+    path = real_latents or lfw_directory() / "latents_dev.npz"
+    if not path.is_file():
+        raise UserError(
+            f"--latents {HELD_OUT}: there is no file of real latents; give one by --real-latents,"
+            f" or take --latents {NATURAL}"
+        )
+    # Nobody is both asked for and compared with, as in the reports of `generate`.
+    people = load_reference(path, count).yardstick
+    if count > len(people):
+        raise UserError(
+            f"--count {count}: {path.name} has {2 * len(people)} held-out people, of whom at most"
+            f" half can be asked for, as the others are compared with; give at most {len(people)}"
+        )
+    return Wanted(
+        people.astype(np.float32), f"real people whom nothing was fitted to, from {path.name}"
+    )
+
+
+def read_latents(path: Path) -> NDArray[np.float32]:
+    """Latents of a user's own file, (N, 512) of unit norm; those of another norm with a notice.
+
+    `path`: an .npz with the array `latents`, or an .npy, of shape (N, 512) or (512,). UserError
+    for another file, shape or width, no rows, NaN and vectors without direction.
+    """
+    if path.suffix == ".npy":
+        rows = _read_npy(path)
+    else:
+        arrays = read_npz(path)
+        if "latents" not in arrays:
+            raise UserError(
+                f"{path} has no array latents but {', '.join(arrays) or 'none at all'}; save them"
+                " as numpy.savez(FILE, latents=...)"
+            )
+        rows = arrays["latents"]
+    if rows.size == 0:
+        raise UserError(f"{path} holds no latents; give at least one row of {LATENT_SIZE} numbers")
+    try:
+        return checked_latents(_on_sphere(rows, path))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _read_npy(path: Path) -> NDArray[np.generic]:
+    if not path.is_file():
+        raise UserError(f"{path} is missing: give another file, or make this one again")
+    try:
+        rows = np.load(path, allow_pickle=False)
+    except DAMAGED_ARCHIVE:
+        rows = None
+    if not isinstance(rows, np.ndarray):
+        raise UserError(f"{path} is no whole .npy file of a plain array: make it again")
+    return rows
+
+
+def _on_sphere(rows: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+    """Rows scaled to unit norm, with a notice of how many; what has no direction is left as is."""
+    if rows.dtype.kind not in "fiu" or rows.ndim not in (1, 2):
+        return rows
+    scaled = np.atleast_2d(rows).astype(np.float64)
+    norms = np.linalg.norm(scaled, axis=1)
+    usable = np.isfinite(norms) & (norms > 1e-6)
+    off = usable & (np.abs(norms - 1) > 1e-2)
+    if off.any():
+        logger.warning("%s: %d of %d latents are not of unit norm and are normalised",
+                       path, off.sum(), len(off))  # fmt: skip
+    return scaled / np.where(off, norms, 1.0)[:, None]
+
+
+def _first(latents: NDArray[np.float32], count: int | None, source: str) -> NDArray[np.float32]:
+    if count is not None and count > len(latents):
+        raise UserError(f"--count {count}: {source} has {len(latents)} latents; ask for no more")
+    return latents[:count]
+
+
+def reference_for(options: MeasureOptions, wanted: Wanted) -> tuple[Reference, NDArray[np.float32]]:
+    """Real faces to compare with, without those asked for; and all of them, whose rows are named.
+
+    UserError if hardly any are left.
+    """
+    reference = load_reference(options.real_latents, len(wanted.latents))
+    everybody = np.concatenate([reference.yardstick, reference.latents]).astype(np.float32)
+    nearest = cosine_distance_matrix(reference.latents, wanted.latents).min(axis=1)
+    others = reference.latents[nearest > _SAME]
+    if len(others) < GALLERY:
+        raise UserError(
+            f"--latents {options.latents} asks for all but {len(others)} of the real people to"
+            f" compare with, {GALLERY} are needed; leave some out by --count, or give others by"
+            " --real-latents"
+        )
+    kept = Reference(reference.note, others, reference.moments, reference.yardstick)
+    return kept, everybody

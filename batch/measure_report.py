@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `measure` leaves behind: report.json, roundtrip.npz, index.html and strips of heads.
+
+roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
+
+    model, names (P,)                      the head model and its parameters
+    requested (N, 512)                     what was asked for, unit norm
+    asked, achieved (N, 512)               of the heads reported: what B was asked for, and F
+    parameters (N, P)                      of the heads reported
+    usable (N,)                            False where a head showed no face: `achieved` is zero
+    angle, distance (N,)                   requested to achieved: degrees, cosine distance
+    nearest_index, nearest_distance (N,)   of `achieved`: the nearest of the reference's real
+                                           people, and the cosine distance to that one
+    step_asked, step_achieved (K + 1, N, 512), step_parameters (K + 1, N, P),
+    step_angle, step_distance (K + 1, N)   every step; the last one is what is reported
+    before_achieved (N, 512), before_parameters (N, P), before_angle, before_distance (N,)
+                                           heads without any correction, where there are such
+"""
+
+import base64
+import html
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch import plots
+from batch.figures import HeadSet, head_set_figures, latent_figures
+from batch.measure_strips import draw_strip, examples
+from batch.measure_work import Measured
+from batch.png import encode_png
+from batch.reference import Reference
+from batch.report import write_json
+from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.mapping.roundtrip import (
+    Roundtrip,
+    improvement,
+    mean_shift,
+    nearest_identity,
+    shift_figures,
+)
+from models.recipes.report.page import page
+from models.recipes.report.section import Figure, Section, Table
+
+ARRAYS, REPORT, PAGE = "roundtrip.npz", "report.json", "index.html"
+
+Portraits = Callable[[NDArray[np.float64]], Iterator[NDArray[np.uint8]]]
+"""Pictures (S, S, 3) uint8 of heads (N, P)."""
+
+_STRIP_TITLES = {
+    "best": "The heads nearest to what was asked for.",
+    "median": "Typical heads.",
+    "worst": "The heads farthest from what was asked for.",
+}
+
+
+@dataclass(frozen=True)
+class MeasureRecord:
+    """Everything that the results are made from.
+
+    measured: at least one latent of it is usable; source: in words what the latents are; settings:
+    plain data that decided the results; everybody (M, 512): the real people whose rows nearest
+    identities name; reference: those to compare with; renders: heads rendered; seconds: of this
+    process; provenance: versions, device and hashes.
+    """
+
+    measured: Measured
+    source: str
+    settings: Mapping[str, Any]
+    command: str
+    model: str
+    table: ParameterTable
+    reference: Reference
+    everybody: NDArray[np.floating]
+    renders: int
+    seconds: float
+    provenance: Mapping[str, Any]
+
+    @property
+    def sets(self) -> dict[str, Roundtrip]:
+        """The usable heads before a correction, if there are such, and after."""
+        both = {"before": self.measured.before, "after": self.measured.after}
+        return {name: r.rows(self.measured.usable) for name, r in both.items() if r is not None}
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """A stream of its own for each purpose, so that none shifts another's draws."""
+        return np.random.default_rng([self.settings["seed"], *purpose.encode()])
+
+
+def write_results(folder: Path, record: MeasureRecord, portraits: Portraits) -> dict[str, Any]:
+    """Fill `folder`; the content of report.json. The same heads give the same roundtrip.npz."""
+    np.savez_compressed(folder / ARRAYS, **_arrays(record))  # type: ignore[arg-type]
+    report = build_report(record)
+    strips = {name: encode_png(strip) for name, strip in _strips(record, portraits)}
+    for name, png in strips.items():
+        (folder / f"strip_{name}.png").write_bytes(png)
+    (folder / PAGE).write_text(page(_title(record), _sections(report, record, strips)), "utf-8")
+    write_json(folder / REPORT, report)
+    return report
+
+
+def _arrays(record: MeasureRecord) -> dict[str, NDArray[Any]]:
+    measured = record.measured
+    steps = measured.iterated
+    after, trips = measured.after, [steps.step(k) for k in range(len(steps.achieved))]
+    index, distance = nearest_identity(after.achieved, record.everybody)
+    arrays: dict[str, NDArray[Any]] = {
+        "model": np.array(record.model),
+        "names": np.array(record.table.names),
+        "requested": after.requested,
+        "asked": steps.asked[-1],
+        "achieved": after.achieved,
+        "parameters": after.parameters,
+        "usable": measured.usable,
+        "angle": after.degrees,
+        "distance": after.shift,
+        "nearest_index": index.astype(np.int32),
+        "nearest_distance": distance,
+        "step_asked": steps.asked,
+        "step_achieved": steps.achieved,
+        "step_parameters": steps.parameters,
+        "step_angle": np.stack([trip.degrees for trip in trips]),
+        "step_distance": np.stack([trip.shift for trip in trips]),
+    }
+    if measured.before is not None:
+        arrays |= {
+            "before_achieved": measured.before.achieved,
+            "before_parameters": measured.before.parameters,
+            "before_angle": measured.before.degrees,
+            "before_distance": measured.before.shift,
+        }
+    return arrays
+
+
+def build_report(record: MeasureRecord) -> dict[str, Any]:
+    """The content of report.json; None where a set is too small for a figure."""
+    measured, sets = record.measured, record.sets
+    usable = measured.usable
+    after = sets["after"]
+    wanted = nearest_identity(after.requested, record.everybody)[0]
+    found, distance = nearest_identity(after.achieved, record.everybody)
+    steps = [measured.iterated.step(k).rows(usable) for k in range(len(measured.iterated.achieved))]
+    return {
+        "request": dict(record.settings),
+        "command": record.command,
+        "latents": {"source": record.source, "count": len(usable), "usable": int(usable.sum())},
+        "sets": {name: _set_figures(name, trip, record) for name, trip in sets.items()},
+        "real": latent_figures(record.reference.yardstick, record.reference),
+        "improvement": improvement(sets["before"], after, record.rng("improvement"))
+        if "before" in sets
+        else None,
+        "steps": [
+            {"renders": k, **shift_figures(trip, record.rng(f"step {k}"))}
+            for k, trip in enumerate(steps)
+        ],
+        "nearest_of_steps": shift_figures(
+            measured.iterated.nearest.rows(usable), record.rng("nearest")
+        ),
+        "nearest_real_identity": {
+            "people": len(record.everybody),
+            "median_distance": float(np.median(distance)),
+            "same_as_of_the_latent_asked_for": float(np.mean(wanted == found)),
+        },
+        "reference": record.reference.note,
+        "renders": record.renders,
+        "seconds": record.seconds,
+        "provenance": dict(record.provenance),
+    }
+
+
+def _set_figures(name: str, trip: Roundtrip, record: MeasureRecord) -> dict[str, Any]:
+    shift = asdict(mean_shift(trip.requested, trip.achieved))
+    return {
+        "shift": shift_figures(trip, record.rng(name)),
+        "mean_shift": {**shift, "vector": [float(x) for x in shift["vector"]]},
+        "heads": head_set_figures(
+            HeadSet(trip.parameters, trip.achieved, trip.requested), record.table, record.reference
+        ),
+    }
+
+
+def _strips(record: MeasureRecord, portraits: Portraits) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    both = [trip for trip in (record.measured.before, record.measured.after) if trip is not None]
+    for name, heads in examples(record.measured.after.degrees, record.measured.usable).items():
+        rows = np.concatenate([trip.parameters[[head]] for head in heads for trip in both])
+        pictures = list(portraits(rows))
+        columns = len(both)
+        grouped = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+        yield name, draw_strip(heads, grouped, [[t.degrees[h] for t in both] for h in heads])
+
+
+def _title(record: MeasureRecord) -> str:
+    return f"The roundtrip of {len(record.measured.usable)} latents on {record.model}"
+
+
+def _sections(
+    report: Mapping[str, Any], record: MeasureRecord, strips: Mapping[str, bytes]
+) -> list[Section]:
+    compared = "before" in report["sets"]
+    before, after = _latent_maps(record)
+    note = "All latents in the plane of their two largest principal directions."
+    maps = [Figure(f"{note} Arrows run from what was asked for to what came back.", after)]
+    if before:
+        maps.insert(0, Figure(f"{note} Arrows run to the heads before the correction.", before))
+    return [
+        Section(
+            "shift",
+            "The shift",
+            paragraphs=(_summary(report),),
+            tables=tuple(_shift_tables(report)),
+            figures=(Figure("Angle from each latent to its head's, degrees.", _histogram(record)),),
+        ),
+        Section("map", "The map, before and after" if compared else "The map", figures=tuple(maps)),
+        Section(
+            "heads",
+            "The heads",
+            paragraphs=(
+                "Below each head its number"
+                + (
+                    ", the angle before and that after the correction."
+                    if compared
+                    else " and angle."
+                ),
+            ),
+            tables=(_head_table(report),),
+            figures=tuple(_strip_figure(name, png) for name, png in strips.items()),
+        ),
+        Section(
+            "again",
+            "To make this again",
+            paragraphs=(report["command"], _provenance(report["provenance"])),
+        ),
+    ]
+
+
+def _strip_figure(name: str, png: bytes) -> Figure:
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    title = _STRIP_TITLES[name]
+    return Figure(title, f'<img src="{source}" alt="{html.escape(title)}">')
+
+
+def _summary(report: Mapping[str, Any]) -> str:
+    latents, request = report["latents"], report["request"]
+    parts = [
+        f"{latents['count']} latents, {latents['source']}: grade {request['grade']}, correction"
+        f" {request['correction']}, {request['renders']} renders a head for feedback"
+        f" ({request['feedback'] or 'none'}), encoder {request['encoder']}.",
+        f"{latents['count'] - latents['usable']} heads showed no face and are left out."
+        if latents["usable"] < latents["count"]
+        else "",
+        _gain(report["improvement"]) if report["improvement"] else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _gain(gain: Mapping[str, Any]) -> str:
+    return (
+        f"The correction leaves {_bounds(gain['distance_ratio'], 2)} of the mean distance and"
+        f" changes the angle by {_bounds(gain['degrees'], 1)} degrees;"
+        f" {100 * gain['nearer']['value']:.0f} % of the heads came nearer."
+    )
+
+
+def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
+    sets: Mapping[str, Any] = report["sets"]
+    rows = [
+        (f"{title}, {name}", *(_bounds(s["shift"][measure][key], digits) for s in sets.values()))
+        for measure, title, digits in (
+            ("degrees", "Angle, degrees", 1),
+            ("distance", "Cosine distance", 3),
+        )
+        for key, name in (("mean", "mean"), ("median", "median"), ("quantile90", "90 %"))
+    ]
+    rows += [
+        (title, *(f"{s['mean_shift'][key]:.{digits}f}" for s in sets.values()))
+        for title, key, digits in (
+            ("Mean shift vector, length", "length", 3),
+            ("Angle between the mean directions, degrees", "degrees", 1),
+            ("Share of the shift that all have in common", "common_share", 2),
+        )
+    ]
+    yield Table(
+        "From what was asked for to what came back",
+        ("", *sets),
+        tuple(rows),
+        "In brackets 95 % bootstrap intervals over identities. The shift is F(B(s)) - s; its common"
+        " share is |mean|² / mean ||², which one rotation or translation of all could remove.",
+    )
+    if len(report["steps"]) > 1:
+        steps = {str(step["renders"]): step for step in report["steps"]}
+        steps["nearest of all these"] = report["nearest_of_steps"]
+        yield Table(
+            "Step by step",
+            ("Renders looked at", "angle, mean", "angle, 90 %", "distance, mean", "distance, 90 %"),
+            tuple((title, *_step_cells(step)) for title, step in steps.items()),
+            "The last row keeps, of each latent, the head that came nearest.",
+        )
+
+
+def _step_cells(step: Mapping[str, Any]) -> Iterator[str]:
+    for measure, digits in (("degrees", 1), ("distance", 3)):
+        for key in ("mean", "quantile90"):
+            yield _bounds(step[measure][key], digits)
+
+
+def _head_table(report: Mapping[str, Any]) -> Table:
+    columns = {name: s["heads"] for name, s in report["sets"].items()} | {"real": report["real"]}
+    rows = (
+        ("Pairwise distance, smallest", "pairwise", "minimum"),
+        ("Pairwise distance, median", "pairwise", "median"),
+        ("Frechet distance to real faces", "frechet", None),
+        ("Precision", "precision_recall", "precision"),
+        ("Recall", "precision_recall", "recall"),
+        ("Own identity nearest of 120, raw", "own_identity_nearest", "raw"),
+        ("Own identity nearest of 120, centred", "own_identity_nearest", "centred"),
+        ("Plausibility: RMS of standardised parameters", "plausibility", "rms"),
+    )
+    nearest = report["nearest_real_identity"]
+    return Table(
+        "How varied, natural and plausible the heads are",
+        ("", *columns),
+        tuple(
+            (title, *(_cell(figures.get(key), part) for figures in columns.values()))
+            for title, key, part in rows
+        ),
+        f"{report['reference']} Of the heads reported,"
+        f" {100 * nearest['same_as_of_the_latent_asked_for']:.0f} % have the same nearest of"
+        f" {nearest['people']} real people as the latent asked for; the nearest is"
+        f" {nearest['median_distance']:.3f} away (median).",
+    )
+
+
+def _cell(figure: Any, part: str | None) -> str:
+    value = figure[part] if figure is not None and part else figure
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _bounds(figure: Mapping[str, float], digits: int) -> str:
+    value, low, high = (f"{figure[key]:.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def _histogram(record: MeasureRecord) -> str:
+    series = {name: trip.degrees for name, trip in record.sets.items()}
+    # The plot is that of the pairs' distances, but here each head has one value.
+    svg = plots.histogram(series, "angle from requested to achieved, degrees", {})
+    return svg.replace("share of pairs", "share of heads")
+
+
+def _latent_maps(record: MeasureRecord) -> tuple[str, str]:
+    """The plane of most spread with the shifts before (empty if there is none) and after."""
+    sets = record.sets
+    clouds = {name: trip.achieved for name, trip in sets.items()}
+    clouds["real"] = np.asarray(record.everybody[:200], np.float32)
+    requested = sets["after"].requested
+    everything = np.concatenate([*clouds.values(), requested]).astype(np.float64)
+    mean = everything.mean(axis=0)
+    axes = np.linalg.svd(everything - mean, full_matrices=False)[2][:2]
+    flat = {name: (cloud - mean) @ axes.T for name, cloud in clouds.items()}
+    starts = (requested - mean) @ axes.T
+    maps = {name: plots.latent_map(flat, (starts, flat[name])) for name in sets}
+    return maps.get("before", ""), maps["after"]
+
+
+def _provenance(provenance: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name} {value}" for name, value in provenance.items() if not isinstance(value, Mapping)
+    )
