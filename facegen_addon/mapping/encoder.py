@@ -90,8 +90,8 @@ class EncoderSource:
         return self.name if self.registered else f"{self.name}-{self.sha256[:12]}"
 
     def read(self) -> bytes:
-        """The file's bytes; UserError if missing, or not those that were found or registered."""
-        if not self.registered:
+        """The file's bytes; UserError if missing, or not those that are registered for its place."""
+        if not self.registered or self.path != artifact(self.name).path:
             return read_file(self.path, _FILE_REMEDY)
         if "set_up" in self.facts and not self.path.exists():
             raise UserError(f"{self.path} is missing: `{self.facts['set_up']}` builds it")

@@ -241,6 +241,18 @@ def test_a_missing_second_encoder_names_its_set_up(
         Encoder.load("sface")
 
 
+def test_a_registered_encoder_may_lie_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its facts are known by its hash, though nothing is built where the index says."""
+    register_tiny(tmp_path, monkeypatch, channels="BGR")
+    elsewhere = (tmp_path / "tiny.onnx").rename(tmp_path / "copy.onnx")
+    assert Encoder.load(elsewhere).intake.channels == "BGR"
+    assert find_encoder(elsewhere).key == "tiny"
+    with pytest.raises(UserError, match=r"tiny\.onnx is missing"):
+        Encoder.load("tiny")
+
+
 def test_results_of_files_with_one_name_are_kept_apart(tmp_path: Path) -> None:
     keys = set()
     for number in (1, 2):
