@@ -46,17 +46,22 @@ def test_renders_confirm_surrogates_that_are_right(
     ranked: Ranking, forward: SyntheticForward
 ) -> None:
     section = make(forward)
-    check, short = section.data["rendered_sliders"], section.data["rendered_short_list"]
+    check, (short, wide) = section.data["rendered_sliders"], section.data["rendered_lists"]
     for slider in check["sliders"]:
         assert slider["rendered"] == pytest.approx(slider["predicted"], rel=1e-2, abs=1e-5)
     assert [s["rank"] for s in check["sliders"]] == [1, 2, 3, 4, 5, 20, 21, 22, 23, 24]
     assert check["agreement"] > 0.9
     assert check["noise"] == 0
-    assert short["share"] == pytest.approx(short["predicted"], rel=1e-3)
-    low, high = short["interval"]
-    assert low < short["share"] < high
-    assert 0.5 < short["share"] < 1.1
+    for checked in (short, wide):
+        share, (everything, listed) = checked["rendered"].values()
+        assert share == pytest.approx(checked["predicted"]["share"], rel=1e-3)
+        low, high = checked["interval"]
+        assert low < share < high
+        assert 0.5 < share < 1.1
+        promised = checked["predicted"]["dimensions"]
+        assert (everything, listed) == pytest.approx(promised, rel=1e-2)
     assert short["count"] == ranked.count(0.95) < 24
+    assert 1 <= wide["count"] <= 24
 
 
 def test_renders_contradict_surrogates_that_are_wrong(
@@ -83,7 +88,7 @@ def test_heads_without_a_face_are_left_out(ranked: Ranking, forward: SyntheticFo
 
     data = make(shy).data
     assert all(np.isfinite(s["rendered"]) for s in data["rendered_sliders"]["sliders"])
-    assert np.isfinite(data["rendered_short_list"]["share"])
+    assert all(np.isfinite(check["rendered"]["share"]) for check in data["rendered_lists"])
 
 
 def test_the_tables_say_whose_opinion_a_figure_is(
@@ -91,7 +96,12 @@ def test_the_tables_say_whose_opinion_a_figure_is(
 ) -> None:
     section = make(forward)
     lists, top, check, groups = section.tables
-    assert [row[0] for row in lists.rows] == ["90 %", "95 %", "99 %"]
+    assert [row[0] for row in lists.rows] == [
+        "explains 90 %", "explains 95 %", "explains 99 %", "spreads heads as widely",
+    ]  # fmt: skip
+    checked = {f"{check['count']} of 24" for check in section.data["rendered_lists"]}
+    assert all((row[5] != "–") == (row[1] in checked) for row in lists.rows)
+    assert lists.rows[1][5] != "–" != lists.rows[3][5]
     assert len(top.rows) == sliders.TOP
     assert top.rows[0][0] == f"1. {ranked.names[0].replace('p', 'P ')}"
     assert {row[-1] for row in top.rows} == {"not measured"}
@@ -101,11 +111,11 @@ def test_the_tables_say_whose_opinion_a_figure_is(
         # Figures are of surrogates or of renders; other columns name or count.
         for title in table.columns:
             assert "(surrogates)" in title or "(renders)" in title or title in (
-                "slider", "sliders", "group",
+                "slider", "sliders", "group", "list",
             )  # fmt: skip
     assert "explained" in section.figures[0].html
     text = section.markdown()
-    assert text.startswith("## Which sliders make the variety") and "| 90 % |" in text
+    assert text.startswith("## Which sliders make the variety") and "| explains 90 % |" in text
 
 
 def test_nothing_is_rendered_twice(ranked: Ranking, forward: SyntheticForward) -> None:
@@ -129,3 +139,11 @@ def test_rank_correlation_is_of_ranks() -> None:
     assert sliders.rank_correlation(values, np.exp(values)) == pytest.approx(1)
     assert sliders.rank_correlation(values, -values) == pytest.approx(-1)
     assert sliders.rank_correlation([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]) == pytest.approx(0.5)
+
+
+def test_effective_dimensions_count_the_directions_that_latents_spread_over(
+    rng: np.random.Generator,
+) -> None:
+    ball = rng.normal(size=(800, 5)) @ np.eye(5, 20)
+    assert sliders.effective_dimensions(ball) == pytest.approx(5, abs=0.2)
+    assert sliders.effective_dimensions(ball * ([1] + 19 * [1e-3])) == pytest.approx(1, abs=0.01)

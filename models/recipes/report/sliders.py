@@ -34,13 +34,13 @@ from models.recipes.report.study import Rendered, Study
 
 SHARES = (0.9, 0.95, 0.99)
 RENDERED_SHARE = 0.95
-"""The short list that is judged by renders."""
+"""The short list that is judged by renders; the share of the spread that a wide list keeps."""
 TOP = 20
 """Rows of the table of sliders."""
 
 # Full and quick: sliders judged at either end, heads that each is drawn anew on, heads of which the
 # variance is taken, and the surrogates' heads for what only they are asked.
-_ENDS, _REDRAWN, _HEADS, _THROUGH_SURROGATES = (10, 2), (16, 3), (60, 6), (256, 32)
+_ENDS, _REDRAWN, _HEADS, _THROUGH_SURROGATES = (10, 2), (16, 3), (60, 5), (256, 32)
 _ANOTHER_NOISE = View(seed=1)
 
 
@@ -70,18 +70,29 @@ class RenderCheck:
 
 
 @dataclass(frozen=True)
-class ListCheck:
-    """Heads on which only the short list varies, the others at the mean, against all varying.
+class Spread:
+    """Heads on which only some leading sliders vary, the others at the mean, against all varying.
 
-    share, interval: of the variance, by renders, with 95 % by bootstrap over heads; predicted: the
-    surrogates' for the same heads; medians: pairwise cosine distances, all and short list.
+    share: of the variance; dimensions: effective ones of both, all and these.
+    """
+
+    share: float
+    dimensions: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ListCheck:
+    """The `count` leading sliders, by renders and, on the same heads, by the surrogates.
+
+    interval: of the rendered share, 95 % by bootstrap over heads; medians: pairwise cosine
+    distances of rendered heads, all sliders varying and these.
     """
 
     count: int
-    share: float
+    rendered: Spread
     interval: tuple[float, float]
-    predicted: float
     medians: tuple[float, float]
+    predicted: Spread
 
 
 @dataclass(frozen=True)
@@ -114,17 +125,28 @@ def chapter(study: Study) -> Section:
     """The ranking, its short lists, groups, and the check of both by renders."""
     heads = _Heads.of(study)
     ranked, pool, predict = heads.ranked, heads.pool, heads.predict
-    check, short = _check_sliders(heads), _check_list(heads)
     counts = {share: ranked.count(share) for share in SHARES}
     people = pool[: study.pick(*_THROUGH_SURROGATES)]
-    held = {share: _held_share(study, ranked, people, share, predict) for share in SHARES}
+    wide = _wide_count(study, ranked, people, predict)
+    lists = {f"explains {100 * share:g} %": count for share, count in counts.items()}
+    lists["spreads heads as widely"] = wide
+    spreads = {
+        name: _predicted_spread(study, ranked, people, count, predict)
+        for name, count in lists.items()
+    }
+    check = _check_sliders(heads)
+    short, widely = _check_list(heads, counts[RENDERED_SHARE]), _check_list(heads, wide)
     with_people = _ranking_among_people(study, ranked, pool, predict)
     return Section(
         "sliders",
         "Which sliders make the variety",
-        (_method(ranked), _verdict(check, short, counts, with_people, len(ranked.names))),
         (
-            _lists_table(counts, held, short, len(ranked.names)),
+            _method(ranked),
+            _verdict(check, counts, with_people, len(ranked.names)),
+            _list_verdict(short, widely),
+        ),
+        (
+            _lists_table(lists, spreads, ranked, (short, widely)),
             _top_table(study, ranked),
             _check_table(study, ranked, check),
             _groups_table(study, ranked, pool, predict),
@@ -140,10 +162,12 @@ def chapter(study: Study) -> Section:
                 "variance": ranked.variance,
             },
             "sliders_at": {f"{share:g}": count for share, count in counts.items()},
-            "prior_variance_kept_by_surrogates": {f"{s:g}": kept for s, kept in held.items()},
+            "lists_by_surrogates": {
+                name: {"sliders": lists[name], **asdict(spread)} for name, spread in spreads.items()
+            },
             "rank_correlation_with_prior_heads": with_people,
             "rendered_sliders": asdict(check),
-            "rendered_short_list": asdict(short),
+            "rendered_lists": [asdict(short), asdict(widely)],
         },
     )
 
@@ -201,19 +225,26 @@ def _redrawn(z: np.ndarray, columns: IntArray, pool: np.ndarray) -> np.ndarray:
     return redrawn
 
 
-def _check_list(heads: _Heads) -> ListCheck:
-    study, ranked, predict = heads.study, heads.ranked, heads.predict
-    kept = _holding_others(study, ranked, heads.z, RENDERED_SHARE)
-    listed = study.render("sliders_short_list", kept)
+def _check_list(heads: _Heads, count: int) -> ListCheck:
+    kept = _holding_others(heads.study, heads.ranked, heads.z, count)
+    listed = heads.study.render(f"sliders_leading_{count}", kept)
     usable = heads.rendered.usable & listed.usable
     both = np.stack([heads.rendered.latents[usable], listed.latents[usable]], axis=1)
     low, high = bootstrap_interval(both, _variance_ratio, np.random.default_rng(0), 300)
+    predicted = [heads.predict(z[usable]) for z in (heads.z, kept)]
     return ListCheck(
-        ranked.count(RENDERED_SHARE),
-        _variance_ratio(both),
+        count,
+        _spread(both),
         (low, high),
-        _variance_ratio(np.stack([predict(heads.z[usable]), predict(kept[usable])], axis=1)),
         (pairwise_distances(both[:, 0]).median, pairwise_distances(both[:, 1]).median),
+        _spread(np.stack(predicted, axis=1)),
+    )
+
+
+def _spread(both: np.ndarray) -> Spread:
+    """Of latents (N, 2, 512): all sliders varying, some varying."""
+    return Spread(
+        _variance_ratio(both), (effective_dimensions(both[:, 0]), effective_dimensions(both[:, 1]))
     )
 
 
@@ -222,20 +253,40 @@ def _variance_ratio(both: np.ndarray) -> float:
     return total_variance(both[:, 1]) / total_variance(both[:, 0])
 
 
-def _holding_others(study: Study, ranked: Ranking, heads: np.ndarray, share: float) -> np.ndarray:
-    """Heads (N, G) with all but a short list at the mean."""
-    listed = _columns(study, ranked.short_list(share))
+def effective_dimensions(latents: np.ndarray) -> float:
+    """Directions that latents (N, D) spread over: D if alike in all, 1 if in one alone.
+
+    The participation ratio of the covariance: squared trace over the trace of its square.
+    """
+    centred = latents.astype(np.float64) - latents.mean(axis=0)
+    gram = centred @ centred.T
+    return float(np.trace(gram) ** 2 / np.square(gram).sum())
+
+
+def _holding_others(study: Study, ranked: Ranking, heads: np.ndarray, count: int) -> np.ndarray:
+    """Heads (N, G) with all but the leading sliders at the mean."""
+    listed = _columns(study, ranked.names[:count])
     kept = np.zeros_like(heads)
     kept[:, listed] = heads[:, listed]
     return kept
 
 
-def _held_share(
-    study: Study, ranked: Ranking, people: np.ndarray, share: float, predict: Predict
-) -> float:
-    """The surrogates' share of the variance of prior heads with all but the short list at mean."""
-    kept = _holding_others(study, ranked, people, share)
-    return _variance_ratio(np.stack([predict(people), predict(kept)], axis=1))
+def _predicted_spread(
+    study: Study, ranked: Ranking, people: np.ndarray, count: int, predict: Predict
+) -> Spread:
+    """The surrogates', of heads of the prior."""
+    kept = _holding_others(study, ranked, people, count)
+    return _spread(np.stack([predict(people), predict(kept)], axis=1))
+
+
+def _wide_count(study: Study, ranked: Ranking, people: np.ndarray, predict: Predict) -> int:
+    """With how many leading sliders alone the surrogates first see heads spread as widely."""
+    enough = RENDERED_SHARE * total_variance(predict(people))
+    for count in range(1, len(ranked.names)):
+        kept = _holding_others(study, ranked, people, count)
+        if total_variance(predict(kept)) >= enough:
+            return count
+    return len(ranked.names)
 
 
 def _ranking_among_people(
@@ -274,28 +325,35 @@ def _method(ranked: Ranking) -> str:
     )
 
 
-def _verdict(
-    check: RenderCheck,
-    short: ListCheck,
-    counts: dict[float, int],
-    with_people: float,
-    sliders: int,
-) -> str:
+def _verdict(check: RenderCheck, counts: dict[float, int], with_people: float, sliders: int) -> str:
     top, bottom = _halves(check)
     ratio = sum(s.rendered for s in top) / sum(s.predicted for s in top)
     lists = ", ".join(f"{count} keep {100 * share:g} %" for share, count in counts.items())
     return (
         f"Of {sliders} sliders {lists}. By renders, the top {len(top)} have"
         f" {np.mean([s.rendered for s in top]):.4f} of the variance each and the bottom"
-        f" {len(bottom)} {np.mean([s.rendered for s in bottom]):.4f}; another seed of the renderer"
-        f" alone makes {check.noise:.4f}. Renders give the top {ratio:.2f} times what the"
-        f" surrogates do on the same heads; rank correlation over both ends"
-        f" {check.agreement:.2f}. With the short list of {short.count} alone varying and the others"
-        f" at the mean, rendered heads keep {100 * short.share:.0f} %"
-        f" [{100 * short.interval[0]:.0f}, {100 * short.interval[1]:.0f}] of the variance. On heads"
-        " of the prior with its correlations the surrogates rank the sliders alike (rank"
-        f" correlation {with_people:.2f})."
+        f" {len(bottom)} {np.mean([s.rendered for s in bottom]):.4f}. Renders give the top"
+        f" {ratio:.2f} times what the surrogates do on the same heads; rank correlation over both"
+        f" ends {check.agreement:.2f}. On heads of the prior with its correlations the surrogates"
+        f" rank the sliders alike (rank correlation {with_people:.2f})."
     )
+
+
+def _list_verdict(short: ListCheck, widely: ListCheck) -> str:
+    return (
+        f"By renders, heads on which the short list of {short.count} alone varies, the others at"
+        f" the mean, have {_with_interval(short)} of the variance, over"
+        f" {short.rendered.dimensions[1]:.1f} of {short.rendered.dimensions[0]:.1f} effective"
+        f" dimensions; with the leading {widely.count}, which the surrogates see spread heads as"
+        f" widely, {_with_interval(widely)}, over {widely.rendered.dimensions[1]:.1f}. Spread tells"
+        " how far apart heads are, not of how many kinds: the panel's short lists are therefore"
+        " those that explain."
+    )
+
+
+def _with_interval(check: ListCheck) -> str:
+    low, high = (100 * end for end in check.interval)
+    return f"{100 * check.rendered.share:.0f} % [{low:.0f}, {high:.0f}]"
 
 
 def _halves(check: RenderCheck) -> tuple[list[SliderCheck], list[SliderCheck]]:
@@ -304,34 +362,40 @@ def _halves(check: RenderCheck) -> tuple[list[SliderCheck], list[SliderCheck]]:
 
 
 def _lists_table(
-    counts: dict[float, int], held: dict[float, float], short: ListCheck, sliders: int
+    lists: dict[str, int],
+    spreads: dict[str, Spread],
+    ranked: Ranking,
+    checks: tuple[ListCheck, ...],
 ) -> Table:
     rows = []
-    for share, count in counts.items():
-        rendered = "–"
-        if share == RENDERED_SHARE:
-            low, high = (100 * end for end in short.interval)
-            rendered = f"{100 * short.share:.0f} % [{low:.0f}, {high:.0f}]"
-            rendered += f", {short.medians[1]:.3f} of {short.medians[0]:.3f}"
+    for name, count in lists.items():
+        spread = spreads[name]
+        check = next((check for check in checks if check.count == count), None)
         rows.append(
             (
-                f"{100 * share:g} %",
-                f"{count} of {sliders}",
-                f"{100 * held[share]:.0f} %",
-                rendered,
+                name,
+                f"{count} of {len(ranked.names)}",
+                f"{100 * ranked.cumulative[count - 1]:.0f} %",
+                f"{100 * spread.share:.0f} %",
+                f"{spread.dimensions[1]:.1f} of {spread.dimensions[0]:.1f}",
+                _with_interval(check) if check else "–",
+                f"{check.medians[1]:.3f} of {check.medians[0]:.3f}" if check else "–",
+                "{1:.1f} of {0:.1f}".format(*check.rendered.dimensions) if check else "–",
             )
         )
     return Table(
-        "Short lists",
+        "Short lists, nested: the leading sliders by total index",
         (
-            "variance explained (surrogates)", "sliders", "kept of the prior's, others at the"
-            " mean (surrogates)", "kept with others at the mean (renders); median pairwise"
-            " distance",
+            "list", "sliders", "explained (surrogates)", "spread (surrogates)",
+            "effective dimensions (surrogates)", "spread (renders)",
+            "median pairwise distance (renders)", "effective dimensions (renders)",
         ),
         tuple(rows),
-        "Lists are nested: the leading sliders by total index. Explained is the closed index, what"
-        " the list determines whatever the others do; heads whose other sliders stand at the mean"
-        " are another, milder or harsher, question.",
+        "Explained: the closed index, what the list determines whatever the others do. Spread:"
+        " variance of heads with all other sliders at the mean, over that with all varying; beyond"
+        " 100 % because latents have unit norm, so that what no longer varies leaves room. The"
+        " surrogates' spread is of heads of the prior, the renders' of independent sliders."
+        " Effective dimensions: participation ratio of the covariance.",
     )  # fmt: skip
 
 
@@ -379,9 +443,9 @@ def _check_table(study: Study, ranked: Ranking, check: RenderCheck) -> Table:
             for slider in check.sliders
         ),
         "Half the mean squared distance of each head to itself with that slider alone drawn anew,"
-        f" over the variance of rendered heads ({check.variance:.3f}). Both renders have the same"
-        f" seed; with another one the same head has {check.noise:.4f}, above which alone an index"
-        " is sure to be the slider's.",
+        f" over the variance of rendered heads ({check.variance:.3f}). The same heads with another"
+        f" seed of the renderer have {check.noise:.4f}; both renders of a slider share the seed, so"
+        " that most of that cancels, as the bottom shows. Within one end the order is not certain.",
     )
 
 
