@@ -90,7 +90,7 @@ class EncoderSource:
         return self.name if self.registered else f"{self.name}-{self.sha256[:12]}"
 
     def read(self) -> bytes:
-        """The file's bytes; UserError if missing, or not those that are registered for its place."""
+        """The bytes; UserError if the file is missing, or not the one registered for its place."""
         if not self.registered or self.path != artifact(self.name).path:
             return read_file(self.path, _FILE_REMEDY)
         if "set_up" in self.facts and not self.path.exists():
