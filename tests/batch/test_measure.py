@@ -1,0 +1,596 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `measure` on a forward mapping in closed form: figures, resuming, refusals."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from batch import figures as batch_figures
+from batch import measure as command
+from batch.measure_options import read_latents
+from batch.measure_strips import draw_strip, examples
+from batch.measure_work import CHUNK, Work
+from batch.run import COMMANDS
+from facegen_addon.errors import RejectedSample, UserError
+from facegen_addon.heads import catalogue
+from facegen_addon.latent.metrics import bootstrap_interval
+from facegen_addon.latent.sphere import angle, cosine_distance, normalise
+from facegen_addon.mapping import roundtrip
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.recipes.synthetic import SyntheticHead, synthetic_table
+
+OFFSET = 0.4 * normalise(np.random.default_rng(5).standard_normal(512))
+COUNT = 2 * CHUNK + 3
+ARGUMENTS = ["--model", "synthetic", "--grade", "direct"]
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def mapping(monkeypatch: pytest.MonkeyPatch) -> BackwardMapping:
+    """A head model, its B, and nothing that takes long."""
+    head = SyntheticHead(synthetic_table())
+    monkeypatch.setitem(catalogue.HEAD_MODELS, head.name, lambda: head)
+    catalogue.forget_models()
+    ensemble = small_ensemble(len(head.table.guided))
+    settings = InversionSettings.of(head.table)
+    region = TrustRegion.of(head.table, settings, np.eye(ensemble.inputs))
+    network = LinearNetwork(ensemble)
+    mapping = BackwardMapping.assemble(head.table, ensemble, region, settings, network)  # type: ignore[arg-type]
+    monkeypatch.setattr(BackwardMapping, "load", lambda name, table: mapping)
+    monkeypatch.setattr(command, "artifact", lambda name: SimpleNamespace(sha256=f"hash {name}"))
+    monkeypatch.setattr(batch_figures.metrics, "frechet_distance", lambda a, b: 0.25)
+    monkeypatch.setattr(roundtrip, "bootstrap_interval", partial(bootstrap_interval, draws=20))
+    return mapping
+
+
+class Studio:
+    """F is what the surrogates say, shifted; counts heads and stops or rejects where told."""
+
+    in_process = True
+
+    def __init__(
+        self, mapping: BackwardMapping, stop_at: int | None = None, faceless: tuple[int, ...] = ()
+    ) -> None:
+        self.heads, self.pictures = 0, 0
+        self._mapping, self._stop_at, self._faceless = mapping, stop_at, faceless
+
+    def check(self, options: Any) -> None:
+        pass
+
+    def versions(self) -> dict[str, Any]:
+        return {"Blender": "none"}
+
+    def seen(self, parameters: np.ndarray) -> np.ndarray:
+        z = self._mapping.table.standardise(parameters)
+        return normalise(self._mapping.predicted(z) + OFFSET).astype(np.float32)
+
+    def forward(self, model: Any, options: Any) -> Callable[[np.ndarray], np.ndarray]:
+        def embed(parameters: np.ndarray) -> np.ndarray:
+            if self.heads == self._stop_at:
+                raise KeyboardInterrupt
+            self.heads += 1
+            if self.heads - 1 in self._faceless:
+                raise RejectedSample("turned away")
+            return self.seen(parameters)
+
+        return embed
+
+    def portraits(self, model: Any, parameters: np.ndarray) -> Iterator[np.ndarray]:
+        for _ in parameters:
+            self.pictures += 1
+            yield np.full((96, 96, 3), 40 + self.pictures % 200, np.uint8)
+
+
+@pytest.fixture
+def latents(mapping: BackwardMapping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of latents that B can reach; no research data."""
+    monkeypatch.setenv("FACEGEN_SHARED", str(tmp_path / "nothing"))
+    z = np.random.default_rng(1).normal(0, 0.5, (COUNT, 24))
+    path = tmp_path / "wanted.npz"
+    np.savez(path, latents=mapping.predicted(z))
+    return path
+
+
+@pytest.fixture
+def run(mapping: BackwardMapping, latents: Path, tmp_path: Path) -> Run:
+    """Run the command with further arguments; `studio` and `output` (a name) can be given."""
+
+    def start(*further: str, studio: Studio | None = None, output: str = "run") -> int:
+        where = ["--latents", str(latents), "--output", str(tmp_path / output)]
+        return command.main([*ARGUMENTS, *where, *further], studio or Studio(mapping))
+
+    return start
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Callable[..., tuple[dict[str, np.ndarray], dict[str, Any]]]:
+    def read(output: str = "run") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        with np.load(tmp_path / output / "roundtrip.npz") as archive:
+            arrays = dict(archive)
+        return arrays, json.loads((tmp_path / output / "report.json").read_text())
+
+    return read
+
+
+def test_results_agree_with_one_another(
+    run: Run, result: Any, mapping: BackwardMapping, latents: Path, tmp_path: Path
+) -> None:
+    assert run() == 0
+    arrays, report = result()
+    np.testing.assert_allclose(arrays["requested"], np.load(latents)["latents"], atol=1e-6)
+    np.testing.assert_array_equal(arrays["asked"], arrays["requested"])
+    expected = Studio(mapping).seen(arrays["parameters"])
+    np.testing.assert_allclose(arrays["achieved"], expected, atol=1e-6)
+    shift = cosine_distance(arrays["requested"], arrays["achieved"])
+    np.testing.assert_allclose(arrays["distance"], shift)
+    degrees = np.degrees(angle(arrays["requested"], arrays["achieved"]))
+    np.testing.assert_allclose(arrays["angle"], degrees)
+    assert list(arrays["names"]) == list(mapping.table.names) and arrays["model"] == "synthetic"
+    assert arrays["usable"].all() and not any(name.startswith("before") for name in arrays)
+    (after,) = report["sets"].values()
+    assert after["shift"]["degrees"]["mean"]["value"] == pytest.approx(degrees.mean())
+    assert after["shift"]["distance"]["median"]["value"] == pytest.approx(np.median(shift))
+    rho = (arrays["achieved"] - arrays["requested"]).astype(np.float64)
+    np.testing.assert_allclose(after["mean_shift"]["vector"], rho.mean(axis=0), atol=1e-7)
+    share = np.sum(rho.mean(axis=0) ** 2) / np.mean(np.sum(rho**2, axis=1))
+    assert after["mean_shift"]["common_share"] == pytest.approx(share)
+    assert after["heads"]["count"] == report["renders"] == COUNT
+    assert report["improvement"] is None and not (tmp_path / "run" / "work").exists()
+
+
+def test_the_page_needs_no_other_file(run: Run, tmp_path: Path) -> None:
+    run("--renders", "1")
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert page.count("<svg") == 3  # the histogram, the map before and that after
+    assert "http" not in page and "src=" in page and "share of heads" in page
+    for name in ("best", "median", "worst"):
+        png = (tmp_path / "run" / f"strip_{name}.png").read_bytes()
+        assert png.startswith(b"\x89PNG")
+
+
+def test_every_step_of_the_feedback_is_kept(run: Run, result: Any, mapping: Any) -> None:
+    studio = Studio(mapping)
+    run("--renders", "2", studio=studio)
+    arrays, report = result()
+    assert studio.heads == 3 * COUNT == report["renders"]
+    assert arrays["step_achieved"].shape == (3, COUNT, 512)
+    np.testing.assert_array_equal(arrays["step_achieved"][2], arrays["achieved"])
+    np.testing.assert_array_equal(arrays["step_achieved"][0], arrays["before_achieved"])
+    np.testing.assert_array_equal(arrays["step_asked"][0], arrays["requested"])
+    assert [step["renders"] for step in report["steps"]] == [0, 1, 2]
+    means = [step["distance"]["mean"]["value"] for step in report["steps"]]
+    np.testing.assert_allclose(means, arrays["step_distance"].mean(axis=1))
+    nearest = report["nearest_of_steps"]["distance"]["mean"]["value"]
+    assert nearest == pytest.approx(arrays["step_distance"].min(axis=0).mean())
+    ratio = report["improvement"]["distance_ratio"]["value"]
+    assert ratio == pytest.approx(means[2] / means[0])
+
+
+def test_the_formula_as_written_asks_for_what_came_back(run: Run, result: Any) -> None:
+    run("--renders", "1", "--feedback", "as_written")
+    arrays, report = result()
+    np.testing.assert_allclose(arrays["asked"], arrays["before_achieved"], atol=1e-6)
+    assert report["request"]["feedback"] == "as_written"
+
+
+def test_a_correction_is_compared_with_none(
+    run: Run, result: Any, mapping: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str, model: str, grade: str) -> Callable[[np.ndarray], np.ndarray]:
+        assert (model, grade) == ("synthetic", "direct")
+        away = OFFSET if name == "mean_rotation" else 0.0 * OFFSET
+        return lambda latents: normalise(latents - away).astype(np.float32)
+
+    monkeypatch.setattr(command, "load_correction", load)
+    studio = Studio(mapping)
+    run("--correction", "mean_rotation", studio=studio)
+    arrays, report = result()
+    assert studio.heads == 2 * COUNT == report["renders"]
+    assert studio.pictures == 3 * 3 * 2
+    run("--correction", "none", output="plain")
+    plain, _ = result("plain")
+    np.testing.assert_allclose(arrays["before_achieved"], plain["achieved"], atol=1e-6)
+    assert np.abs(arrays["asked"] - arrays["requested"]).max() > 0.01
+    alone = Studio(mapping)
+    run("--correction", "mean_rotation", "--no-before", studio=alone, output="alone")
+    assert alone.heads == COUNT and "before" not in result("alone")[1]["sets"]
+
+
+def test_a_stopped_run_goes_on_and_ends_as_if_never_stopped(
+    run: Run, mapping: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--renders", "1", output="whole")
+    assert run("--renders", "1", studio=Studio(mapping, stop_at=2 * CHUNK + 5)) == 130
+    assert f"{CHUNK} of {COUNT} latents are measured" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["work"]
+    studio = Studio(mapping)
+    assert run("--renders", "1", studio=studio) == 0
+    assert studio.heads == 2 * (COUNT - CHUNK)
+    first, second = (tmp_path / name / "roundtrip.npz" for name in ("whole", "run"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_stopped_while_results_are_written_nothing_is_rendered_again(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "write_results", stop)
+        assert run() == 130
+    studio = Studio(mapping)
+    assert run(studio=studio) == 0 and studio.heads == 0
+    assert [path.name for path in tmp_path.glob(".facegen-*")] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (["--seed", "1"], "seed 0 -> 1"),
+        (["--samples", "16"], "samples 8 -> 16"),
+        (["--grade", "refined"], "grade direct -> refined"),
+        (["--renders", "1"], "feedback None -> compensated, renders 0 -> 1"),
+        (["--count", "5"], f"count {COUNT} -> 5"),
+        (["--no-before"], "before True -> False"),
+        (["--latents", "natural", "--count", str(COUNT)], "latents .* -> natural"),
+    ],
+)
+def test_work_of_other_settings_is_refused_by_name(
+    run: Run, mapping: Any, change: list[str], named: str
+) -> None:
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    with pytest.raises(UserError, match=rf"other settings \(.*{named}.*add --replace"):
+        run(*change)
+    studio = Studio(mapping)
+    assert run(*change, "--replace", studio=studio) == 0
+    assert studio.heads >= min(COUNT, 5)
+
+
+def test_other_latents_or_another_version_of_b_are_refused(
+    run: Run, mapping: Any, latents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "artifact", lambda name: SimpleNamespace(sha256="newer"))
+        with pytest.raises(UserError, match="version of backward_synthetic hash .* -> newer"):
+            run()
+    np.savez(latents, latents=np.roll(np.load(latents)["latents"], 1, axis=0))
+    with pytest.raises(UserError, match="content of the latents"):
+        run()
+
+
+def test_replace_goes_on_with_work_of_the_same_settings(run: Run, mapping: Any) -> None:
+    """A farm starts a killed task again with the very same command."""
+    run()
+    assert run("--replace", studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    studio = Studio(mapping)
+    assert run("--replace", studio=studio) == 0 and studio.heads == COUNT - CHUNK
+
+
+def test_a_complete_run_is_not_overwritten_by_mistake(
+    run: Run, mapping: Any, tmp_path: Path
+) -> None:
+    run()
+    before = (tmp_path / "run" / "roundtrip.npz").read_bytes()
+    with pytest.raises(UserError, match=r"not empty.*--replace"):
+        run("--seed", "1")
+    assert run("--replace", "--count", "3", studio=Studio(mapping, stop_at=1)) == 130
+    # The former results stay until the new ones are complete.
+    assert (tmp_path / "run" / "roundtrip.npz").read_bytes() == before
+    with pytest.raises(UserError, match=r"not empty.*--replace"):
+        run("--count", "3")
+    assert run("--replace", "--count", "3") == 0
+    assert (tmp_path / "run" / "roundtrip.npz").read_bytes() != before
+
+
+def test_somebodys_files_are_left_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    for further in ([], ["--replace"]):
+        with pytest.raises(UserError, match="not empty"):
+            run(*further)
+    with pytest.raises(UserError, match="is a file"):
+        run(output="run/thesis.txt")
+
+
+@pytest.mark.parametrize("name", ["settings.json", "latents.npz"])
+def test_damaged_work_is_refused(run: Run, mapping: Any, tmp_path: Path, name: str) -> None:
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    (tmp_path / "run" / "work" / name).write_bytes(b"{")
+    with pytest.raises(UserError, match=r"damaged.*--replace"):
+        run()
+    assert run("--replace") == 0
+
+
+def test_a_damaged_chunk_is_measured_again(run: Run, mapping: Any, tmp_path: Path) -> None:
+    assert run(studio=Studio(mapping, stop_at=2 * CHUNK)) == 130
+    chunk = tmp_path / "run" / "work" / "chunk_00000.npz"
+    chunk.write_bytes(chunk.read_bytes()[:500])
+    studio = Studio(mapping)
+    assert run(studio=studio) == 0 and studio.heads == COUNT - CHUNK
+
+
+def test_killed_before_anything_was_measured_it_goes_on(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "run" / "work").mkdir(parents=True)
+    (tmp_path / "run" / "work" / "latents.npz").write_bytes(b"half")
+    assert run() == 0
+
+
+def test_who_measures_which_chunk_changes_nothing(
+    run: Run, mapping: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(output="whole")
+    assert run(studio=Studio(mapping, stop_at=0)) == 130
+    for chunks, heads in (("2,0", CHUNK + 3), ("1", CHUNK)):
+        worker = Studio(mapping)
+        capsys.readouterr()
+        assert run("--chunks", chunks, studio=worker) == 0
+        assert worker.heads == heads
+        assert capsys.readouterr().out == "rendered 1\n" * heads
+    studio = Studio(mapping)
+    assert run("--workers", "7", studio=studio) == 0 and studio.heads == 0
+    first, second = (tmp_path / name / "roundtrip.npz" for name in ("whole", "run"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_workers_are_told_their_chunks(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each worker gets the same options and its own chunks; here they are run at once."""
+    commands: list[list[str]] = []
+
+    def start(line: list[str]) -> int:
+        commands.append(line)
+        worker = Studio(mapping)
+        assert command.main(line[line.index("measure") + 1 :], worker) == 0
+        return worker.heads
+
+    monkeypatch.setattr(command, "start_worker", start)
+    monkeypatch.setattr(command, "reports", lambda workers: iter(workers))
+    studio = Studio(mapping)
+    studio.in_process = False
+    assert run("--workers", "2", studio=studio) == 0
+    assert [line[-2:] for line in commands] == [["--chunks", "0,2"], ["--chunks", "1"]]
+    assert studio.heads == 0 and "batch/run.py" in commands[0][1].replace("\\", "/")
+
+
+def test_heads_without_a_face_are_left_out_and_counted(
+    run: Run, result: Any, mapping: Any, tmp_path: Path
+) -> None:
+    assert run(studio=Studio(mapping, faceless=(3, 10))) == 0
+    arrays, report = result()
+    assert np.flatnonzero(~arrays["usable"]).tolist() == [3, 10]
+    assert not arrays["achieved"][3].any()
+    assert report["latents"]["usable"] == COUNT - 2
+    assert report["sets"]["after"]["heads"]["count"] == COUNT - 2
+    mean = report["sets"]["after"]["shift"]["degrees"]["mean"]["value"]
+    assert mean == pytest.approx(arrays["angle"][arrays["usable"]].mean())
+    assert "2 heads showed no face" in (tmp_path / "run" / "index.html").read_text()
+    with pytest.raises(UserError, match="no head shows its face"):
+        run(studio=Studio(mapping, faceless=tuple(range(COUNT))), output="none")
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_latents_have_what_figures_they_can(run: Run, result: Any, count: int) -> None:
+    assert run("--count", str(count), "--renders", "1") == 0
+    heads = result()[1]["sets"]["after"]["heads"]
+    assert (heads["pairwise"] is None) == (count == 1)
+    assert (heads["precision_recall"] is None) == (count < 4)
+
+
+def test_natural_latents_are_the_seeds(
+    mapping: BackwardMapping, latents: Path, tmp_path: Path, result: Any
+) -> None:
+    def natural(output: str, *further: str) -> np.ndarray:
+        arguments = [*ARGUMENTS, "--output", str(tmp_path / output), *further]
+        assert command.main(arguments, Studio(mapping)) == 0
+        requested: np.ndarray = result(output)[0]["requested"]
+        return requested
+
+    few, more = natural("few", "--count", "3"), natural("more", "--count", "5")
+    np.testing.assert_array_equal(few, more[:3])
+    assert np.abs(natural("other", "--count", "3", "--seed", "1") - few).max() > 0.01
+
+
+@pytest.fixture
+def real_file(tmp_path: Path) -> Path:
+    """1,100 people, two photos each."""
+    path = tmp_path / "real.npz"
+    rows = normalise(np.random.default_rng(3).normal(size=(2200, 512))).astype(np.float16)
+    np.savez(path, latents=rows, identity=np.repeat(np.arange(1100), 2).astype(np.int32))
+    return path
+
+
+def test_held_out_people_are_asked_for_in_their_order(
+    run: Run, result: Any, real_file: Path
+) -> None:
+    assert run("--latents", "held-out", "--real-latents", str(real_file), "--count", "6") == 0
+    arrays, report = result()
+    people = read_people(real_file)
+    np.testing.assert_allclose(arrays["requested"], people[:6], atol=1e-3)
+    nearest = 1 - arrays["achieved"] @ people.T
+    np.testing.assert_array_equal(arrays["nearest_index"], nearest.argmin(axis=1))
+    np.testing.assert_allclose(arrays["nearest_distance"], nearest.min(axis=1), atol=1e-3)
+    assert report["nearest_real_identity"]["people"] == 1000
+
+
+def read_people(real_file: Path) -> np.ndarray:
+    from models.recipes.lfw import load_photos, one_photo_each, split_identities
+
+    photos = load_photos(real_file)
+    held_out = split_identities(photos.identity).held_out
+    return photos.latents[one_photo_each(photos.identity, held_out)]
+
+
+def test_wrong_demands_on_real_people_are_refused(
+    run: Run, real_file: Path, tmp_path: Path
+) -> None:
+    real = ["--real-latents", str(real_file)]
+    with pytest.raises(UserError, match=r"--count 501: .*1000 held-out people.*at most 500"):
+        run("--latents", "held-out", *real, "--count", "501")
+    with pytest.raises(UserError, match=r"no file of real latents.*--real-latents"):
+        run("--latents", "held-out")
+    everybody = tmp_path / "everybody.npy"
+    np.save(everybody, read_people(real_file))
+    with pytest.raises(UserError, match=r"all but 0 of the real people"):
+        run("--latents", str(everybody), *real)
+
+
+def test_an_npy_and_latents_off_the_sphere_are_taken_with_a_notice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = normalise(np.random.default_rng(0).normal(size=(5, 512)))
+    path = tmp_path / "rows.npy"
+    np.save(path, rows)
+    np.testing.assert_allclose(read_latents(path), rows, atol=1e-6)
+    assert not caplog.records
+    np.save(path, rows * [[1.0], [3.0], [1.0], [0.2], [1.001]])
+    np.testing.assert_allclose(read_latents(path), rows, atol=1e-6)
+    (notice,) = caplog.messages
+    assert "2 of 5 latents are not of unit norm and are normalised" in notice
+    np.save(path, rows[0])
+    assert read_latents(path).shape == (1, 512)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.ones((3, 128)), r"\(3, 128\): give rows of 512"),
+        (np.ones((2, 2, 512)), "give rows of 512"),
+        (np.vstack([np.ones(512), np.zeros(512)]), "latent 1 has norm 0"),
+        (np.full((1, 512), np.inf), "inf"),
+        (np.zeros((0, 512)), "holds no latents"),
+        (np.full((2, 512), "a"), "no numbers"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_latents_that_are_none_are_refused(
+    run: Run, tmp_path: Path, rows: np.ndarray, message: str, suffix: str
+) -> None:
+    path = tmp_path / f"bad{suffix}"
+    if suffix == ".npz":
+        np.savez(path, latents=rows)
+    else:
+        np.save(path, rows)
+    with pytest.raises(UserError, match=message) as refused:
+        run("--latents", str(path))
+    assert path.name in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_nan_is_refused(run: Run, tmp_path: Path) -> None:
+    rows = np.eye(512)[:3]
+    rows[1, 7] = np.nan
+    np.savez(tmp_path / "nan.npz", latents=rows)
+    np.save(tmp_path / "nan.npy", rows)
+    for name in ("nan.npz", "nan.npy"):
+        with pytest.raises(UserError, match=rf"{name}.*(NaN|norm nan)"):
+            run("--latents", str(tmp_path / name))
+
+
+def test_files_that_are_none_are_refused(run: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", codes=np.eye(512))
+    np.savez(tmp_path / "none.npz")
+    for name in ("text.npz", "text.npy", "empty.npz", "empty.npy"):
+        (tmp_path / name).write_bytes(b"" if name.startswith("empty") else b"no archive")
+    np.save(tmp_path / "pickle.npy", np.array([{}], object), allow_pickle=True)
+    for name, message in {
+        "other.npz": "no array latents but codes",
+        "none.npz": "none at all",
+        "text.npz": "not a whole .npz",
+        "text.npy": "no whole .npy",
+        "empty.npz": "not a whole .npz",
+        "empty.npy": "no whole .npy",
+        "pickle.npy": "no whole .npy",
+        "absent.npz": "missing",
+        "absent.npy": "missing",
+        "photo.jpg": "neither natural nor held-out",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            run("--latents", str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "shoe"], "shoe"),
+        (["--grade", "best"], "unknown --grade 'best'"),
+        (
+            ["--correction", "magic"],
+            "unknown --correction 'magic'; choose from none, mean_rotation",
+        ),
+        (["--feedback", "louder", "--renders", "1"], "unknown --feedback 'louder'"),
+        (["--feedback", "compensated"], "--feedback compensated looks at renders"),
+        (["--renders", "-1"], "--renders -1"),
+        (["--renders", "65"], "--renders 65"),
+        (["--count", "0"], "--count 0"),
+        (["--count", "20"], "--count 20: .* has 19 latents"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--samples", "0"], "--samples 0"),
+        (["--workers", "0"], "--workers 0"),
+        (["--encoder", "eyes"], "unknown encoder 'eyes'"),
+        (["--real-latents", "nowhere.npz"], "--real-latents nowhere.npz"),
+        (["--latents", "unnatural"], "--latents unnatural is neither"),
+        (["--corection", "none"], "--corection"),
+    ],
+)
+def test_wrong_values_are_named(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message) as refused:
+        run(*arguments)
+    assert "\n" not in str(refused.value) and not (tmp_path / "run").exists()
+
+
+def test_an_encoder_that_does_not_fit_b_is_refused_naming_both(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = SimpleNamespace(name="sface", latent_size=128)
+    monkeypatch.setattr(command.Encoder, "load", lambda encoder: other)
+    options: Any = SimpleNamespace(encoder="sface")
+    with pytest.raises(UserError, match=r"sface gives latents of 128 numbers, B takes 512"):
+        command.BlenderStudio().check(options)
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0 and "--latents held-out --count 200" in text
+    assert "--chunks" not in text and COMMANDS["measure"] == "batch.measure"
+
+
+def test_examples_are_the_ends_and_the_middle_of_the_usable() -> None:
+    degrees = np.array([50.0, 10, 20, 90, 40, 30, 60, 70, 80, 5])
+    usable = degrees != 5
+    chosen = examples(degrees, usable)
+    assert chosen == {"best": [1, 2, 5], "median": [4, 0, 6], "worst": [3, 8, 7]}
+    assert examples(degrees[:1], usable[:1]) == {"best": [0], "median": [0], "worst": [0]}
+    assert examples(degrees[9:], usable[9:])["best"] == []
+
+
+def test_a_strip_shows_each_head_before_and_after() -> None:
+    pictures = [[np.full((96, 96, 3), 50 * i + j, np.uint8) for j in (1, 2)] for i in (2, 3, 4)]
+    strip = draw_strip([7, 8, 9], pictures, [[40.0, 30.0]] * 3)
+    for i in (2, 3, 4):
+        for j in (1, 2):
+            assert (strip == 50 * i + j).all(axis=2).sum() >= 96 * 96
+    assert strip.shape[1] > 6 * 96 and strip[-20:].max() > 150  # something is written below
+
+
+def test_a_chunk_is_a_unit_of_work(tmp_path: Path) -> None:
+    rows = np.eye(512, dtype=np.float32)[:COUNT]
+    work = Work.begin(tmp_path / "run", {"seed": 0}, rows, False)
+    assert len(work) == 3 and [len(work.part(i)) for i in range(3)] == [CHUNK, CHUNK, 3]
+    assert work.pending() == [0, 1, 2]
+    np.testing.assert_array_equal(Work.open(tmp_path / "run").latents, rows)
