@@ -379,6 +379,7 @@ def _lists_table(
                 f"{100 * spread.share:.0f} %",
                 f"{spread.dimensions[1]:.1f} of {spread.dimensions[0]:.1f}",
                 _with_interval(check) if check else "–",
+                f"{100 * check.predicted.share:.0f} %" if check else "–",
                 f"{check.medians[1]:.3f} of {check.medians[0]:.3f}" if check else "–",
                 "{1:.1f} of {0:.1f}".format(*check.rendered.dimensions) if check else "–",
             )
@@ -388,7 +389,8 @@ def _lists_table(
         (
             "list", "sliders", "explained (surrogates)", "spread (surrogates)",
             "effective dimensions (surrogates)", "spread (renders)",
-            "median pairwise distance (renders)", "effective dimensions (renders)",
+            "spread of the same heads (surrogates)", "median pairwise distance (renders)",
+            "effective dimensions (renders)",
         ),
         tuple(rows),
         "Explained: the closed index, what the list determines whatever the others do. Spread:"
