@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`generate`: heads of which no two are nearer than a distance, with a report on them."""
 
+import hashlib
+import os
 import shlex
 import sys
 import time
@@ -10,18 +12,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from batch.figures import HeadSet
 from batch.interruption import interruptible
 from batch.options import GenerateOptions, parse_options
 from batch.output import output_folder
 from batch.progress import ProgressBar
-from batch.reference import load_reference
+from batch.reference import Reference, load_reference
 from batch.report import RunRecord
 from batch.results import describe_versions, write_results
 from facegen_addon.durations import format_seconds
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.latent.coverage import coverage_curve
+from facegen_addon.mapping.gaps import read_achieved, run_file
 
 if TYPE_CHECKING:
     from facegen_addon.scene.variety import VarietyResult
@@ -40,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     model = load_head_model(options.model)
     # A file's head goes by its own name from here on: results must not depend on where it lies.
     options = replace(options, model=model.name)
+    earlier = [read_achieved(run, model.name) for run in options.fill_gaps]
     reference = load_reference(options.real_latents, options.count)
     provenance = _provenance()
     print(f"{options.engine} on {provenance['device']}")
@@ -47,11 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with interruptible(), output_folder(options.output) as folder:
             result = _run_operator(options, bar)
+            if earlier:
+                heads = _head_set(result).achieved
+                provenance["gaps"] = _gaps(options, np.concatenate(earlier), heads, reference)
             record = RunRecord(
                 request=_request(options),
                 command=f"batch/run.py generate {shlex.join(arguments)}",
                 run=_head_set(result),
-                comparison=_comparison(options, model, bar) if options.comparison else {},
+                comparison=_uncorrected(result)
+                | (_comparison(options, model, bar) if options.comparison else {}),
                 rendered=result.rendered,
                 prior=model.sample_prior(_generator(options, "plausibility"), PRIOR_DRAWS),
                 seconds=result.seconds,
@@ -97,9 +107,9 @@ def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult"
 
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
     names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
-    return {name: getattr(options, name) for name in (*names, "budget", "grade", "light")} | {
-        "place": False
-    }
+    return {
+        name: getattr(options, name) for name in (*names, "budget", "grade", "light", "corrections")
+    } | {"place": False, "fill_gaps": os.pathsep.join(map(str, options.fill_gaps))}
 
 
 def _head_set(result: "VarietyResult") -> HeadSet:
@@ -109,6 +119,43 @@ def _head_set(result: "VarietyResult") -> HeadSet:
         achieved=np.stack([head.achieved for head in result.heads]),
         requested=np.stack(requested) if requested else None,
     )
+
+
+def _uncorrected(result: "VarietyResult") -> dict[str, HeadSet]:
+    """The same heads as they were before corrections, if there were any."""
+    first = [head.uncorrected for head in result.heads if head.uncorrected is not None]
+    if not first:
+        return {}
+    return {
+        "uncorrected": HeadSet(
+            parameters=np.stack([head.parameters for head in first]),
+            achieved=np.stack([head.achieved for head in first]),
+            requested=_head_set(result).requested,
+        )
+    }
+
+
+def _gaps(
+    options: GenerateOptions,
+    earlier: NDArray[np.floating],
+    heads: NDArray[np.floating],
+    reference: Reference,
+) -> dict[str, Any]:
+    """Which runs were complemented, and how near the reference's faces have a head by it."""
+    curve = coverage_curve(
+        reference.latents,
+        np.concatenate([earlier, heads]),
+        [len(earlier), len(earlier) + len(heads)],
+    )
+    before, after = (round(float(mean), 4) for mean in curve.mean)
+    return {
+        "heads of earlier runs": len(earlier),
+        "sha256 of their files": [
+            hashlib.sha256(run_file(run).read_bytes()).hexdigest() for run in options.fill_gaps
+        ],
+        "distance of reference faces to their nearest head before": before,
+        "and with the new heads": after,
+    }
 
 
 def _comparison(options: GenerateOptions, model: HeadModel, bar: ProgressBar) -> dict[str, HeadSet]:
@@ -141,7 +188,7 @@ def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
 def _request(options: GenerateOptions) -> dict[str, Any]:
     """The options that decide what is made, as plain data; where it is put is not among them."""
     values = asdict(options)
-    for name in ("output", "replace", "real_latents"):
+    for name in ("output", "replace", "real_latents", "fill_gaps"):
         del values[name]
     return values
 

@@ -3,24 +3,32 @@
 
 import argparse
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from batch.command_line import OneLineParser, check_range
 from batch.output import check_output
-from facegen_addon.choices import DISTRIBUTIONS, ENGINES, RENDERS_PER_HEAD
+from facegen_addon.choices import (
+    DISTRIBUTIONS,
+    ENGINES,
+    MAXIMUM_CORRECTIONS,
+    RENDERS_PER_HEAD,
+)
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
 from facegen_addon.mapping.backward import GRADES
 from facegen_addon.mapping.encoder import same_face_threshold
+from facegen_addon.mapping.gaps import run_file
 
 MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
 
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """A checked request. distance: cosine distance in (0, 2); size: pixels; budget: renders."""
+    """A checked request. distance: cosine distance in (0, 2); size: pixels; budget: renders;
+    fill_gaps: earlier runs; corrections: renders by which each head is corrected."""
 
     model: str
     count: int
@@ -37,6 +45,8 @@ class GenerateOptions:
     output: Path
     replace: bool
     real_latents: Path | None
+    fill_gaps: tuple[Path, ...]
+    corrections: int
 
 
 def parse_options(arguments: Sequence[str]) -> GenerateOptions:
@@ -50,9 +60,13 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     check_range("--samples", values.samples, 1, 4096)
     check_range("--size", values.size, 64, 2048)
     check_range("--seed", values.seed, 0, 2**31 - 1)
+    check_range("--corrections", values.corrections, 0, MAXIMUM_CORRECTIONS)
+    each = 1 + values.corrections
     if values.budget is None:
-        values.budget = RENDERS_PER_HEAD * values.count
-    check_range("--budget", values.budget, values.count, 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT)
+        values.budget = RENDERS_PER_HEAD * values.count * each
+    most = 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT * each
+    check_range("--budget", values.budget, values.count * each, most)
+    _check_needs_latents(values)
     if values.distance is None:
         values.distance = same_face_threshold()
     if not (math.isfinite(values.distance) and 0.0 < values.distance < 2.0):
@@ -63,7 +77,26 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     if values.real_latents is not None and not values.real_latents.is_file():
         raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
     check_output(values.output, values.replace)
+    values.fill_gaps = tuple(values.fill_gaps)
     return GenerateOptions(**vars(values))
+
+
+def _check_needs_latents(values: argparse.Namespace) -> None:
+    """UserError for options that mean nothing where heads are asked for by no latent."""
+    for option, wanted in (
+        ("--fill-gaps", values.fill_gaps),
+        ("--corrections", values.corrections),
+    ):
+        if wanted and values.distribution != "latent":
+            raise UserError(
+                f"{option} needs latents that heads are asked for; --distribution"
+                f" {values.distribution} has none: give --distribution latent"
+            )
+    for run in values.fill_gaps:
+        if os.pathsep in str(run):
+            raise UserError(f"--fill-gaps {run} has {os.pathsep!r} in its name; rename the folder")
+        if not run_file(run).is_file():
+            raise UserError(f"--fill-gaps {run} is not there; name the folder of an earlier run")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +119,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--samples", type=int, default=16, help="samples a pixel")
     add("--size", type=int, default=256, help="image side in pixels, 64 to 2048")
     add("--seed", type=int, default=0, help="same seed, same heads")
-    add("--budget", type=int, help=f"renders at most; default: {RENDERS_PER_HEAD} a head")
+    add(
+        "--budget",
+        type=int,
+        help=f"renders at most; default: {RENDERS_PER_HEAD} a head, each with its corrections",
+    )
     add("--grade", default="refined", help=f"backward mapping: {', '.join(GRADES)}")
     add("--light", default="studio", help="light preset")
     add(
@@ -97,6 +134,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--output", type=Path, default=Path("out/heads"), help="folder to make")
     add("--replace", action="store_true", help="replace an earlier run in that folder")
+    add(
+        "--fill-gaps",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="RUN",
+        help="folders of earlier generate or measure runs, whose heads the new ones complement",
+    )
+    add(
+        "--corrections",
+        type=int,
+        default=0,
+        metavar="K",
+        help="renders that bring each head nearer to the latent it was asked for, 0 to"
+        f" {MAXIMUM_CORRECTIONS}; the nearest is kept",
+    )
     add("--real-latents", type=Path, help=".npz of real faces' latents for the reference")
     return parser
 

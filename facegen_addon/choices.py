@@ -6,3 +6,5 @@ ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
 DISTRIBUTIONS = ("latent", "prior", "uniform")
 RENDERS_PER_HEAD = 10
 """Renders that a run may spend on each head demanded, unless told otherwise."""
+MAXIMUM_CORRECTIONS = 8
+"""Renders that may be spent on bringing one head nearer to the latent it was asked for."""

@@ -10,11 +10,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..choices import DISTRIBUTIONS, RENDERS_PER_HEAD
+from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
 from ..errors import NotReached, RejectedSample, UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.head_model import HeadModel
@@ -26,21 +27,29 @@ from ..latent.selection import (
     checked_distance,
     largest_distance,
 )
-from ..latent.sphere import cosine_distance_matrix
-from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
+from ..latent.sphere import cosine_distance, cosine_distance_matrix, geodesic
+from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress, invert
+from ..mapping.correction import compensated
 from ..mapping.encoder import Encoder, same_face_threshold
-from ..mapping.screening import propose_variety
+from ..mapping.gaps import propose_gap_fillers, read_achieved
+from ..mapping.screening import VarietyProposal, propose_variety
 from .render import HeadRenderer, RenderedHead, RenderSettings
 from .thinking import think
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
+_PROPOSED_FOR_GAPS = 128  # at most together: they are weighed against thousands of others
+# Of the way to what compensates for a head's whole shift: all of it overshoots (on Anny a render
+# comes 0.37 near its request, 0.38 after a whole step, 0.35 after half of one).
+_CORRECTION_STEP = 0.5
 _SEARCH_EVERY = 8  # renders between two searches for a larger set
 
 
 @dataclass(frozen=True)
 class VarietyRequest:
     """What is wanted. ``distance``: cosine distance, by default the encoder's same-face threshold;
-    ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head.
+    ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head and as many again for each of its
+    ``corrections``: renders by which a head is brought nearer to the latent it was asked for, the
+    nearest being kept. ``fill_gaps``: folders of earlier runs, whose heads the new ones complement.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
@@ -57,6 +66,8 @@ class VarietyRequest:
     grade: Grade = "refined"
     light: str = "studio"
     device: str = "auto"
+    fill_gaps: tuple[str, ...] = ()
+    corrections: int = 0
 
     def __post_init__(self) -> None:
         checked_count(self.count)
@@ -67,6 +78,16 @@ class VarietyRequest:
         ):
             if value not in choices:
                 raise UserError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+        if not 0 <= self.corrections <= MAXIMUM_CORRECTIONS:
+            raise UserError(
+                f"corrections {self.corrections} is out of range; give 0 to {MAXIMUM_CORRECTIONS}"
+            )
+        for name in ("fill_gaps", "corrections"):
+            if getattr(self, name) and self.distribution != "latent":
+                raise UserError(
+                    f"{name} needs latents that heads are asked for; with distribution"
+                    f" {self.distribution!r} there are none: choose latent"
+                )
         if self.budget and self.budget < self.count:
             raise UserError(
                 f"budget {self.budget} is below the {self.count} heads wanted; give at least that"
@@ -75,7 +96,7 @@ class VarietyRequest:
     @property
     def renders(self) -> int:
         """How many renders are allowed."""
-        return self.budget or RENDERS_PER_HEAD * self.count
+        return self.budget or RENDERS_PER_HEAD * self.count * (1 + self.corrections)
 
     def render_settings(self) -> RenderSettings:
         """How its heads are rendered."""
@@ -90,7 +111,8 @@ class GeneratedHead:
 
     ``index``: its number among all candidates of ``seed``; parameters (P,); requested (512,), the
     latent that was asked for, None where heads were drawn without one; achieved (512,), the
-    render's latent; image (S, S, 3) uint8; points (5, 2) and box (4,) of the face, pixels.
+    render's latent; image (S, S, 3) uint8; points (5, 2) and box (4,) of the face, pixels;
+    uncorrected: the head as it was before corrections, None where none was asked for.
     """
 
     index: int
@@ -101,12 +123,21 @@ class GeneratedHead:
     image: NDArray[np.uint8]
     points: NDArray[np.float64]
     box: tuple[float, float, float, float]
+    uncorrected: Uncorrected | None = None
+
+
+@dataclass(frozen=True)
+class Uncorrected:
+    """A head as B gave it at first: parameters (P,) and the render's latent (512,)."""
+
+    parameters: FloatArray
+    achieved: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class VarietyResult:
-    """heads: as many as demanded; rendered (M, 512): latents of all candidates that were rendered;
-    seconds: time spent in each stage (sample, mesh, render, embed)."""
+    """heads: as many as demanded; rendered (M, 512): latents of all that was rendered; time
+    spent in each stage (sample, mesh, render, embed)."""
 
     model: str
     heads: list[GeneratedHead]
@@ -158,6 +189,45 @@ class _Candidate:
     requested: NDArray[np.float32] | None
 
 
+@dataclass(frozen=True)
+class _Shot:
+    """A rendered head: parameters (P,), what was seen, and its latent (512,)."""
+
+    parameters: FloatArray
+    seen: RenderedHead
+    latent: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A candidate with the render of its first parameters and the one that is kept."""
+
+    candidate: _Candidate
+    first: _Shot
+    best: _Shot
+
+
+class _Camera:
+    """Renders and embeds heads, as many as are allowed; remembers all latents."""
+
+    def __init__(
+        self, renderer: HeadRenderer, encoder: Encoder, watch: _Stopwatch, allowed: int
+    ) -> None:
+        self._renderer, self._encoder, self._watch = renderer, encoder, watch
+        self.left = allowed
+        self.latents: list[NDArray[np.float32]] = []
+
+    def shoot(self, parameters: FloatArray) -> _Shot:
+        """Render a head (P,); RejectedSample where no face is to be seen."""
+        self.left -= 1
+        with self._watch.stage("render"):
+            seen = self._renderer.render(parameters)
+        with self._watch.stage("embed"):
+            latent = self._encoder.embed(seen.crop()[None])[0]
+        self.latents.append(latent)
+        return _Shot(parameters, seen, latent)
+
+
 def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     """Generate; yields progress and at last the result.
 
@@ -169,36 +239,33 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     encoder = Encoder.load()
     watch = _Stopwatch()
     selector = VarietySelector(request.distance)
-    kept: list[tuple[_Candidate, RenderedHead]] = []
+    kept: list[_Kept] = []
     chosen = np.zeros(0, int)
     source = _Candidates(request, model, watch)
     yield from source.think()
     with HeadRenderer(model, request.render_settings()) as renderer:
-        for _ in range(request.renders):
+        camera = _Camera(renderer, encoder, watch, request.renders)
+        while camera.left > 0:
             yield from source.think()
             candidate = source.take()
             try:
-                with watch.stage("render"):
-                    rendered = renderer.render(candidate.parameters)
-                with watch.stage("embed"):
-                    latent = encoder.embed(rendered.crop()[None])[0]
+                first = camera.shoot(candidate.parameters)
             except RejectedSample:
                 continue
-            kept.append((candidate, rendered))
-            chosen = _offer(selector, latent, request, chosen)
+            best = source.corrected(candidate, first, camera)
+            kept.append(_Kept(candidate, first, best))
+            chosen = _offer(selector, best.latent, request, chosen)
             yield VarietyEvent("render", min(len(chosen), request.count), request.count)
             if len(chosen) >= request.count:
                 break
         watch.seconds["mesh"] += renderer.mesh_seconds
         watch.seconds["render"] -= renderer.mesh_seconds
-    latents = selector.offered.astype(np.float32)
+    latents = np.array(camera.latents, np.float32)
     if len(chosen) < request.count:
         chosen = max(chosen, selector.improved(request.count), key=len)
     if len(chosen) < request.count:
-        raise _not_reached(request, latents, len(chosen))
-    heads = [
-        _generated(index, request, kept[index], latents[index]) for index in chosen[: request.count]
-    ]
+        raise _not_reached(request, selector.offered, len(latents), len(chosen))
+    heads = [_generated(index, request, kept[index]) for index in chosen[: request.count]]
     result = VarietyResult(request.model, heads, latents, dict(watch.seconds))
     yield VarietyEvent("render", request.count, request.count, result)
 
@@ -217,32 +284,29 @@ def _offer(
     return best
 
 
-def _generated(
-    index: int,
-    request: VarietyRequest,
-    kept: tuple[_Candidate, RenderedHead],
-    latent: NDArray[np.float32],
-) -> GeneratedHead:
-    candidate, rendered = kept
+def _generated(index: int, request: VarietyRequest, kept: _Kept) -> GeneratedHead:
+    first, best = kept.first, kept.best
     return GeneratedHead(
         int(index),
         request.seed,
-        candidate.parameters,
-        candidate.requested,
-        latent,
-        rendered.image,
-        rendered.points,
-        rendered.box,
+        best.parameters,
+        kept.candidate.requested,
+        best.latent,
+        best.seen.image,
+        best.seen.points,
+        best.seen.box,
+        Uncorrected(first.parameters, first.latent) if request.corrections else None,
     )
 
 
-def _not_reached(request: VarietyRequest, latents: NDArray[np.float32], found: int) -> NotReached:
+def _not_reached(
+    request: VarietyRequest, offered: NDArray[np.float64], renders: int, found: int
+) -> NotReached:
     message = (
-        f"{found} of {request.count} heads at distance {request.distance:g} after"
-        f" {len(latents)} renders"
+        f"{found} of {request.count} heads at distance {request.distance:g} after {renders} renders"
     )
-    if len(latents) >= request.count:
-        reached = largest_distance(latents, request.count).distance
+    if len(offered) >= request.count:
+        reached = largest_distance(offered, request.count).distance
         message += f"; {request.count} heads reach {reached:.3f}"
     return NotReached(f"{message}; ask for fewer, a smaller distance or a larger budget")
 
@@ -255,6 +319,8 @@ class _Candidates:
         self._ready: deque[_Candidate] = deque()
         self._numbers = itertools.count()
         self._mapping: tuple[BackwardMapping, NaturalFaces] | None = None
+        # Heads that are there, or soon will be: gaps lie elsewhere.
+        self._there = [read_achieved(Path(run), model.name) for run in request.fill_gaps]
 
     def think(self) -> Iterator[VarietyEvent]:
         """Have at least one candidate ready."""
@@ -288,15 +354,68 @@ class _Candidates:
             )
             return [_Candidate(draw(rng, 1)[0], None)]
 
+    def corrected(self, candidate: _Candidate, first: _Shot, camera: _Camera) -> _Shot:
+        """The nearest to its request among `first` and further renders.
+
+        Each asks B for more in the direction in which the best one fell short; a step that brings
+        nothing is taken again from there, half as long.
+        """
+        requested = candidate.requested
+        if requested is None:
+            return first
+        best, asked, step = first, requested[None], _CORRECTION_STEP
+        for _ in range(min(self._request.corrections, camera.left)):
+            goal = compensated(requested, best.latent, asked)
+            further = geodesic(asked, goal, step).astype(np.float32)
+            with self._watch.stage("sample"):
+                parameters = self._asked_from(best, further)
+            try:
+                shot = camera.shoot(parameters)
+            except RejectedSample:
+                step /= 2
+                continue
+            if cosine_distance(requested, shot.latent) < cosine_distance(requested, best.latent):
+                best, asked = shot, further
+            else:
+                step /= 2
+        return best
+
+    def _asked_from(self, shot: _Shot, latent: NDArray[np.float32]) -> FloatArray:
+        """Parameters (P,) of B's answer to a latent (1, 512), sought from a head on."""
+        assert self._mapping is not None, "a corrected head was guided"
+        backward, _ = self._mapping
+        if self._request.grade == "direct":
+            return backward.parameters(latent, "direct")[0]
+        start = backward.table.standardise(shot.parameters)
+        z = invert(backward.ensemble, latent, start, backward.region, backward.settings)
+        return backward.table.from_standardised(z)[0]
+
     def _guided(self, rng: np.random.Generator, tell: Progress) -> list[_Candidate]:
         request, model = self._request, self._model
         if self._mapping is None:
             self._mapping = BackwardMapping.load(model.name, model.table), NaturalFaces.load()
         batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
-        proposal = propose_variety(
-            *self._mapping, rng, batch, request.distance, request.grade, tell
-        )
+        proposal = self._proposal(batch, rng, tell)
         return [
             _Candidate(parameters, requested)
             for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True)
         ]
+
+    def _proposal(self, batch: int, rng: np.random.Generator, tell: Progress) -> VarietyProposal:
+        request = self._request
+        assert self._mapping is not None, "heads are proposed once it is loaded"
+        if not self._there:
+            return propose_variety(
+                *self._mapping, rng, batch, request.distance, request.grade, tell
+            )
+        proposal = propose_gap_fillers(
+            *self._mapping,
+            rng,
+            min(batch, _PROPOSED_FOR_GAPS),
+            np.concatenate(self._there),
+            request.distance,
+            request.grade,
+            tell,
+        )
+        self._there.append(proposal.predicted)
+        return proposal

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
@@ -18,7 +19,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..choices import DISTRIBUTIONS, ENGINES
+from ..choices import DISTRIBUTIONS, ENGINES, MAXIMUM_CORRECTIONS
 from ..errors import NotReached, UserError
 from ..mapping.backward import GRADES
 from ..mapping.encoder import same_face_threshold
@@ -97,6 +98,18 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
     budget: IntProperty(  # type: ignore[valid-type]
         name="Renders at Most", default=0, min=0, description="0: ten for each head"
     )
+    fill_gaps: StringProperty(  # type: ignore[valid-type]
+        name="Fill Gaps of",
+        description="Folders of earlier runs, whose heads the new ones complement; several are"
+        " separated as in PATH",
+    )
+    corrections: IntProperty(  # type: ignore[valid-type]
+        name="Corrections",
+        default=0,
+        min=0,
+        max=MAXIMUM_CORRECTIONS,
+        description="Renders that bring each head nearer to the face it was asked for",
+    )
     light: EnumProperty(name="Light", items=_choices(LIGHTS))  # type: ignore[valid-type]
     place: BoolProperty(  # type: ignore[valid-type]
         name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
@@ -125,6 +138,7 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
         values = {name: getattr(self, name) for name in names}
         if not self.distance:
             del values["distance"]
+        values["fill_gaps"] = tuple(filter(None, self.fill_gaps.split(os.pathsep)))
         return VarietyRequest(**values, device=preferences.of(context).device)
 
 

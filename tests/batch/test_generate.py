@@ -108,3 +108,58 @@ def test_a_damaged_artifact_is_one_line_and_status_2(
     assert "Traceback" not in done.stderr
     assert name in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_gaps_of_an_earlier_run_are_filled(
+    project: Path, two_runs: list[Path], tmp_path: Path
+) -> None:
+    done = _generate(
+        project, *SMALL, "--no-comparison", "--grade", "direct", "--fill-gaps",
+        *map(str, two_runs), "--output", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    gaps = report["provenance"]["gaps"]
+    assert gaps["heads of earlier runs"] == 6
+    assert [len(digest) for digest in gaps["sha256 of their files"]] == [64, 64]
+    before, after = list(gaps.values())[-2:]
+    assert 0 < after < before < 2
+    assert report["variety"]["reached_distance"] >= 0.3
+    # Where the earlier runs lay says nothing of the heads.
+    assert str(two_runs[0]) not in json.dumps(report["request"])
+    folders = tmp_path / "out", two_runs[0]
+    new, old = (np.load(folder / "heads.npz")["parameters"] for folder in folders)
+    assert new.tobytes() != old.tobytes()
+
+
+@pytest.mark.parametrize("damage", ["other model", "truncated"])
+def test_a_wrong_earlier_run_is_one_line_and_status_2(
+    project: Path, two_runs: list[Path], tmp_path: Path, damage: str
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    path = run / "heads.npz"
+    if damage == "truncated":
+        path.write_bytes((two_runs[0] / "heads.npz").read_bytes()[:500])
+    else:
+        np.savez(path, achieved=np.eye(2, 512), model=np.array("somebody"))
+    done = _generate(project, *SMALL, "--fill-gaps", str(run), "--output", str(tmp_path / "out"))
+    assert done.returncode == 2, done.stderr
+    assert "heads.npz" in done.stderr and "Traceback" not in done.stderr
+    assert damage != "other model" or "'somebody'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_corrected_heads_stand_beside_what_they_were(project: Path, tmp_path: Path) -> None:
+    done = _generate(
+        project, "--count", "2", "--distance", "0.3", "--samples", "2", "--size", "96", "--grade",
+        "direct", "--corrections", "2", "--no-comparison", "--output", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    sets = report["sets"]
+    assert list(sets) == ["run", "uncorrected", "real"]
+    assert sets["run"]["roundtrip"]["median"] <= sets["uncorrected"]["roundtrip"]["median"]
+    assert report["variety"]["renders_spent"] >= 6
+    assert report["request"]["corrections"] == 2
+    assert "uncorrected" in (tmp_path / "out/report.html").read_text()

@@ -35,6 +35,16 @@ def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (["--seed", "-1"], ["--seed -1"]),
         (["--budget", "3"], ["--budget 3", "16"]),
         (["--real-latents", "nowhere.npz"], ["nowhere.npz"]),
+        (["--corrections", "-1"], ["--corrections -1", "0 to 8"]),
+        (["--corrections", "9"], ["--corrections 9", "0 to 8"]),
+        (["--corrections", "two"], ["two"]),
+        (["--corrections", "2", "--distribution", "prior"], ["--corrections", "prior", "latent"]),
+        (["--corrections", "2", "--budget", "47"], ["--budget 47", "48"]),
+        (["--fill-gaps", "nowhere"], ["--fill-gaps nowhere", "earlier run"]),
+        (["--fill-gaps", "facegen_addon"], ["facegen_addon", "heads.npz", "roundtrip.npz"]),
+        (["--fill-gaps", "a:b"], ["a:b", "':'"]),
+        (["--fill-gaps"], ["--fill-gaps"]),
+        (["--fill-gaps", "x", "--distribution", "uniform"], ["--fill-gaps", "uniform", "latent"]),
         (["--colour", "red"], ["--colour"]),
     ],
 )
@@ -73,3 +83,18 @@ def test_an_unknown_command_names_those_there_are(project: Path) -> None:
 def test_help_is_no_error(project: Path) -> None:
     assert _generate(project, "--help").returncode == 0
     assert "--distance" in _generate(project, "generate", "--help").stdout
+
+
+def test_corrections_are_in_the_default_budget(tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "run"), "--count", "4"]
+    assert parse_options(output).budget == 40
+    assert parse_options([*output, "--corrections", "2"]).budget == 120
+
+
+def test_several_earlier_runs_can_be_given(tmp_path: Path) -> None:
+    runs = [tmp_path / name for name in ("a", "b")]
+    for run in runs:
+        run.mkdir()
+        (run / "heads.npz").touch()
+    options = parse_options(["--fill-gaps", *map(str, runs), "--output", str(tmp_path / "run")])
+    assert options.fill_gaps == tuple(runs)

@@ -118,7 +118,12 @@ def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"model": "nobody"}, "nobody"), ({"count": 9, "budget": 3}, "budget 3")],
+    [
+        ({"model": "nobody"}, "nobody"),
+        ({"count": 9, "budget": 3}, "budget 3"),
+        ({"corrections": 1}, "choose latent"),
+        ({"fill_gaps": "nowhere", "distribution": "latent"}, "nowhere is missing"),
+    ],
 )
 def test_wrong_values_are_one_line(change: dict, message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
