@@ -19,7 +19,7 @@ roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
 
 import base64
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -264,6 +264,12 @@ def _gain(gain: Mapping[str, Any]) -> str:
     )
 
 
+def _titles(sets: Iterable[str]) -> list[str]:
+    """Names of sets for people: after nothing, `after` is simply the heads."""
+    names = list(sets)
+    return names if "before" in names else ["heads" if n == "after" else n for n in names]
+
+
 def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     sets: Mapping[str, Any] = report["sets"]
     rows = [
@@ -284,7 +290,7 @@ def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     ]
     yield Table(
         "From what was asked for to what came back",
-        ("", *sets),
+        ("", *_titles(sets)),
         tuple(rows),
         "In brackets 95 % bootstrap intervals over identities. The shift is F(B(s)) - s; its common"
         " share is |mean|² / mean ||², which one rotation or translation of all could remove.",
@@ -321,7 +327,7 @@ def _head_table(report: Mapping[str, Any]) -> Table:
     nearest = report["nearest_real_identity"]
     return Table(
         "How varied, natural and plausible the heads are",
-        ("", *columns),
+        ("", *_titles(columns)),
         tuple(
             (title, *(_cell(figures.get(key), part) for figures in columns.values()))
             for title, key, part in rows
@@ -344,7 +350,8 @@ def _bounds(figure: Mapping[str, float], digits: int) -> str:
 
 
 def _histogram(record: MeasureRecord) -> str:
-    series = {name: trip.degrees for name, trip in record.sets.items()}
+    sets = record.sets
+    series = dict(zip(_titles(sets), (trip.degrees for trip in sets.values()), strict=True))
     # The plot is that of the pairs' distances, but here each head has one value.
     svg = plots.histogram(series, "angle from requested to achieved, degrees", {})
     return svg.replace("share of pairs", "share of heads")

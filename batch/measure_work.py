@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ CHUNK = 8
 so results do not depend on who measures it."""
 
 _FOLDER, _SETTINGS, _LATENTS = "work", "settings.json", "latents.npz"
+_WANTED = "wanted"
+"""Array of a chunk: the latents that it is of."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Work:
 
     def write(self, chunk: int, iterated: Iterated, before: Iterated | None) -> None:
         """Keep what was measured of a chunk, at once or not at all."""
-        arrays = dict(vars(iterated))
+        # What was measured is normalised once more, which can change a last bit.
+        arrays = {**vars(iterated), _WANTED: self.part(chunk)}
         if before is not None:
             arrays |= {
                 "before_achieved": before.final.achieved,
@@ -119,8 +122,8 @@ class Work:
             )
             for key in chunks[0]
         }
-        own = {key: array for key, array in joined.items() if not key.startswith("before_")}
-        iterated, usable = Iterated(**own), own["usable"]
+        iterated = Iterated(**{field.name: joined[field.name] for field in fields(Iterated)})
+        usable = iterated.usable
         if "before_usable" in joined:
             usable = usable & joined["before_usable"]
             before = Roundtrip(
@@ -135,7 +138,7 @@ class Work:
             stored = read_npz(self._path(chunk))
         except UserError:
             return False
-        return np.array_equal(stored.get("requested", []), self.part(chunk))
+        return np.array_equal(stored.get(_WANTED, []), self.part(chunk))
 
     def _path(self, chunk: int) -> Path:
         return self.folder / f"chunk_{chunk:05d}.npz"

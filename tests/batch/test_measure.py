@@ -23,6 +23,7 @@ from facegen_addon.latent.metrics import bootstrap_interval
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping import roundtrip
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.roundtrip import Iterated
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.recipes.synthetic import SyntheticHead, synthetic_table
 
@@ -262,7 +263,7 @@ def test_other_latents_or_another_version_of_b_are_refused(
     assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
     with monkeypatch.context() as patch:
         patch.setattr(command, "artifact", lambda name: SimpleNamespace(sha256="newer"))
-        with pytest.raises(UserError, match="version of backward_synthetic hash .* -> newer"):
+        with pytest.raises(UserError, match=r"version of backward_synthetic hash .* -> newer"):
             run()
     np.savez(latents, latents=np.roll(np.load(latents)["latents"], 1, axis=0))
     with pytest.raises(UserError, match="content of the latents"):
@@ -586,6 +587,17 @@ def test_a_strip_shows_each_head_before_and_after() -> None:
         for j in (1, 2):
             assert (strip == 50 * i + j).all(axis=2).sum() >= 96 * 96
     assert strip.shape[1] > 6 * 96 and strip[-20:].max() > 150  # something is written below
+
+
+def test_a_chunk_is_done_though_its_latents_changed_a_last_bit(tmp_path: Path) -> None:
+    """What is measured is normalised once more."""
+    rows = normalise(np.random.default_rng(2).normal(size=(CHUNK, 512))).astype(np.float32)
+    work = Work.begin(tmp_path / "run", {"seed": 0}, rows, False)
+    other = np.nextafter(rows, np.float32(2))
+    steps = Iterated(other, other[None], other[None], np.zeros((1, CHUNK, 4)), np.ones(CHUNK, bool))
+    work.write(0, steps, None)
+    assert work.pending() == []
+    np.testing.assert_array_equal(work.collect().after.achieved, other)
 
 
 def test_a_chunk_is_a_unit_of_work(tmp_path: Path) -> None:
