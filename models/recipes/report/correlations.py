@@ -162,7 +162,8 @@ def _introduction(study: Study, size: int) -> str:
         f" {2 * size} {people} as B (refined) sees them, and among {size} heads of each way of"
         " sampling. Nothing is rendered here: these are sliders. Real people's sliders are B's"
         " reading of their photos, so what B or its bounds bring in is on both sides of every"
-        " comparison with `latent`, not of those with `uniform` and `prior`."
+        " comparison with `latent`, not of those with `uniform` and `prior`. What a face's crop does"
+        " not show, such as the length of hair, B reads off what goes with it, or not at all."
     )
 
 
