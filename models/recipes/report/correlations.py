@@ -30,6 +30,7 @@ CORRECTIONS = ("learned",)
 """Render-free corrections whose heads are looked at, where they were fitted."""
 
 _STRONGEST, _LISTED = 12, 6  # pairs named: natural ones; added or lost ones of each set
+_COUNTED = 300  # heads from which on single pairs can be told strong or weak
 _STRONG, _WEAK = 0.25, 0.1  # correlations that count as there, and as not there
 # Colours of a heat map, and the correlation at which they are full.
 _POSITIVE, _NEGATIVE, _FULL = np.array([194, 86, 45]), np.array([74, 98, 196]), 0.5
@@ -162,8 +163,8 @@ def _introduction(study: Study, size: int) -> str:
         f" {2 * size} {people} as B (refined) sees them, and among {size} heads of each way of"
         " sampling. Nothing is rendered here: these are sliders. Real people's sliders are B's"
         " reading of their photos, so what B or its bounds bring in is on both sides of every"
-        " comparison with `latent`, not of those with `uniform` and `prior`. What a face's crop does"
-        " not show, such as the length of hair, B reads off what goes with it, or not at all."
+        " comparison with `latent`, not of those with `uniform` and `prior`. What a face's crop"
+        " does not show, such as the length of hair, B reads off what goes with it, or not at all."
     )
 
 
@@ -189,7 +190,7 @@ def _summary_table(
             f"{beyond_noise(found.mean('difference'), floor.difference):.3f}",
             f"{found.mean('likeness'):.2f}",
             f"{found.mean('strength'):.3f}",
-            *map(str, lost_and_spurious(found.matrix, real)),
+            *(map(str, lost_and_spurious(found.matrix, real)) if size >= _COUNTED else "––"),
         )
         for name, found in sets.items()
     ]
