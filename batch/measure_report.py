@@ -292,8 +292,8 @@ def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
         "From what was asked for to what came back",
         ("", *_titles(sets)),
         tuple(rows),
-        "In brackets 95 % bootstrap intervals over identities. The shift is F(B(s)) - s; its common"
-        " share is |mean|² / mean ||², which one rotation or translation of all could remove.",
+        "In brackets 95 % bootstrap intervals over identities. The shift of a latent s is"
+        " ρ = F(B(s)) - s; all have the share |mean of ρ|² / mean of |ρ|² of it in common.",
     )
     if len(report["steps"]) > 1:
         steps = {str(step["renders"]): step for step in report["steps"]}
