@@ -3,7 +3,8 @@
 
 Two kinds. *Feedback* looks at a render and asks B again: as the talk writes it, or with the sign
 that compensates. *Render-free* corrections were fitted beforehand and move a latent before B sees
-it: one rotation of the whole sphere, or a network that gives each latent its own tangent vector.
+it: one rotation of the whole sphere, a transport into the plane that renders span, or a network
+that gives each latent its own tangent vector.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from .surrogate import FloatArray
 Correct = Callable[[FloatArray], FloatArray]
 """C: latents (N, 512) -> what to ask B for instead, (N, 512); all of unit norm."""
 
-RENDER_FREE = ("none", "mean_rotation", "procrustes", "from_renders", "through_surrogates")
+RENDER_FREE = ("none", "mean_rotation", "procrustes", "plane", "learned")
 
 
 def compensated(
@@ -94,6 +95,33 @@ class Rotation:
 
 
 @dataclass(frozen=True)
+class PlaneTransport:
+    """From around the mean of photos into the plane of the renders' leading principal axes.
+
+    What photos have and no render has is left out; what both have is kept as it deviates from
+    each side's own mean.
+
+    Attributes:
+        means: (2, 512) of photos and of renders; axes: (K, 512), orthonormal.
+    """
+
+    means: FloatArray
+    axes: FloatArray
+
+    @classmethod
+    def between(cls, photos: np.ndarray, renders: np.ndarray, size: int) -> PlaneTransport:
+        """From photos (N, 512) into the plane of `size` axes of renders (M, 512)."""
+        means = np.stack([photos.mean(axis=0), renders.mean(axis=0)]).astype(np.float32)
+        axes = np.linalg.svd(renders - means[1], full_matrices=False)[2][:size]
+        return cls(means, axes.astype(np.float32))
+
+    def __call__(self, latents: FloatArray) -> FloatArray:
+        """Move latents (N, 512)."""
+        moved = self.means[1] + (latents - self.means[0]) @ self.axes.T @ self.axes
+        return normalise(moved).astype(np.float32)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
 class TangentNetwork:
     """A network that gives each latent a vector of its tangent space, along which it moves."""
 
@@ -132,7 +160,8 @@ def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Cor
     """All render-free corrections that `arrays` hold for one B.
 
     Keys are BASE/NAME/ARRAY: `rotation` (512, 512), or `ends` (2, 512), two directions of which
-    the first is turned onto the second, or the layers of a tangent network.
+    the first is turned onto the second, or `means` and `axes` of a plane, or the layers of a
+    tangent network.
     """
     found: dict[str, Correct] = {}
     for name in RENDER_FREE[1:]:
@@ -142,6 +171,10 @@ def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Cor
         elif f"{prefix}ends" in arrays:
             first, second = normalise(arrays[f"{prefix}ends"])
             found[name] = Rotation(rotation_between(first, second).astype(np.float32))
+        elif f"{prefix}axes" in arrays:
+            found[name] = PlaneTransport(
+                *(np.asarray(arrays[f"{prefix}{part}"], np.float32) for part in ("means", "axes"))
+            )
         elif any(key.startswith(prefix) for key in arrays):
             found[name] = TangentNetwork(Perceptron.from_arrays(arrays, prefix))
     return found

@@ -3,7 +3,7 @@
 
     fit_corrections.py talk      the talk's network B, on random pairs alone            (torch)
     fit_corrections.py render    roundtrips of people who may be learned from, each B   (bpy)
-    fit_corrections.py fit       rotations and tangent networks, for each B             (torch)
+    fit_corrections.py fit       rotations, planes and networks, for each B             (torch)
 
 `make corrections` runs the three. Rendering is resumable: heads rendered before are kept.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 # Inversion runs its own threads, one a block of heads.
@@ -29,9 +29,14 @@ from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.natural import NaturalFaces
-from facegen_addon.latent.sphere import log_map, normalise, procrustes_rotation
+from facegen_addon.latent.sphere import (
+    cosine_distance,
+    log_map,
+    normalise,
+    procrustes_rotation,
+)
 from facegen_addon.mapping.backward import BackwardMapping
-from facegen_addon.mapping.correction import Rotation, compensated
+from facegen_addon.mapping.correction import PlaneTransport, Rotation
 from facegen_addon.mapping.perceptron import Perceptron
 from models.recipes import pairs, real_latents
 from models.recipes.lfw import load_photos, one_photo_each, split_identities
@@ -41,6 +46,8 @@ from models.recipes.talk_mapping import TALK_NETWORK, TalkMapping, load_bases
 
 _FOLDS = 5
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_PLANE_SIZES = (8, 16, 32, 64)
+_TRIED = 200
 _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
 
@@ -61,6 +68,7 @@ class Workplace:
         self.folder = models_folder(self.name) / "built" / f"corrections_{self.name}"
         self.backward = BackwardMapping.load(self.name, self.table)
         self.random_pairs = pairs.load_random_pairs(self.name, self.table)
+        self.all_pairs = pairs.load_pairs(self.name, self.table, from_table=True)
 
     @property
     def talk_path(self) -> Path:
@@ -112,10 +120,9 @@ def fit(options: argparse.Namespace) -> None:
         requested, heads = place.roundtrips(base)
         facts[base] = len(heads)
         arrays |= _rotations(base, requested, heads.latents)
-        for name, network in _tangent_networks(
-            place, base, backward, requested, heads, latents, bar
-        ):
-            arrays |= network.arrays(f"{base}/{name}/")
+        arrays |= _plane(place, base, backward, latents)
+        network = _learned(place, base, backward, requested, heads, latents, bar)
+        arrays |= network.arrays(f"{base}/learned/")
     path = models_folder(place.name) / f"corrections_{place.name}.npz"
     pairs.save_npz(path, **arrays)
     register(
@@ -156,7 +163,30 @@ def _procrustes(a: np.ndarray, b: np.ndarray, penalty: float) -> np.ndarray:
     return rotation.astype(np.float32)
 
 
-def _tangent_networks(
+def _plane(
+    place: Workplace, base: str, backward: TalkMapping, latents: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The transport from photos into the plane of the renders that this B learnt from.
+
+    How many axes the plane has is what the surrogates like best: they see heads, not photos.
+    """
+    photos = real_latents.fit_latents()
+    learnt = place.random_pairs if base.startswith("talk") else place.all_pairs
+    tried = latents[:_TRIED]
+
+    def missed(transport: PlaneTransport) -> float:
+        predicted = place.backward.predicted(backward(transport(tried)))
+        return float(cosine_distance(tried, predicted).mean())
+
+    planes = [PlaneTransport.between(photos, learnt.latents, size) for size in _PLANE_SIZES]
+    best = min(planes, key=missed)
+    return {
+        f"{base}/plane/means": best.means.astype(np.float16),
+        f"{base}/plane/axes": best.axes.astype(np.float16),
+    }
+
+
+def _learned(
     place: Workplace,
     base: str,
     backward: TalkMapping,
@@ -164,40 +194,38 @@ def _tangent_networks(
     heads: pairs.Pairs,
     latents: np.ndarray,
     bar: ProgressBar,
-) -> Iterator[tuple[str, Perceptron]]:
-    """The networks of one B: what renders show of its shift, and what the surrogates know."""
+) -> Perceptron:
+    """The tangent network of one B.
+
+    It is trained through the surrogates, which stand in for F. The refined grade descends on these
+    itself, so there is nothing left to be learned from them: its network learns by how much
+    renders miss what they predict, and asks for as much less.
+    """
     from models.recipes.fit_tangent_networks import fit_regression, fit_through, of_base
 
-    ensemble, seed = place.backward.ensemble, place.options.seed
-    miss = _RenderMiss.fit(requested, ensemble.predict(heads.z)[0], heads.latents)
-    expected = miss.expected(latents, ensemble.predict(backward(latents))[0])
-    steps = log_map(latents, compensated(latents, expected))
-    yield (
-        "from_renders",
-        fit_regression(
-            latents, steps.astype(np.float32), seed,
-            lambda done, total: bar.update(f"{base}: from renders", done, total),
-        ),
-    )  # fmt: skip
-    module = of_base(base, place)
+    module, seed = of_base(base, place), place.options.seed
+
+    def report(done: int, total: int) -> None:
+        bar.update(f"learned: {base}", done, total)
+
     if module is not None:
-        yield (
-            "through_surrogates",
-            fit_through(
-                module, latents, place.backward, seed,
-                lambda done, total: bar.update(f"{base}: through surrogates", done, total),
-            ),
-        )  # fmt: skip
+        return fit_through(module, latents, place.backward, seed, report)
+    predicted = place.backward.predicted(heads.z)
+    miss = RenderMiss.fit(requested, predicted, heads.latents)
+    at_latents = place.backward.predicted(backward(latents))
+    missed = miss.expected(latents, at_latents) - at_latents
+    steps = log_map(latents, normalise(latents - missed))
+    return fit_regression(latents, steps.astype(np.float32), seed, report)
 
 
-class _RenderMiss:
+class RenderMiss:
     """By how much renders miss what surrogates predict: a ridge regression, in latent space."""
 
     def __init__(self, weights: np.ndarray, offset: np.ndarray) -> None:
         self.weights, self.offset = weights, offset
 
     @classmethod
-    def fit(cls, requested: np.ndarray, predicted: np.ndarray, rendered: np.ndarray) -> _RenderMiss:
+    def fit(cls, requested: np.ndarray, predicted: np.ndarray, rendered: np.ndarray) -> RenderMiss:
         """Fit to roundtrips (N, 512) each; the penalty is what left-out ones like best."""
         inputs, target = np.hstack([requested, predicted]), rendered - predicted
 
@@ -226,13 +254,13 @@ class _RenderMiss:
         return result
 
 
-def _best_penalty(count: int, error: object) -> float:
+def _best_penalty(count: int, error: Callable[[np.ndarray, np.ndarray, float], float]) -> float:
     """The penalty with the least error(fit rows, test rows, penalty), summed over the folds."""
     fold = np.arange(count) % _FOLDS
 
     def total(penalty: float) -> float:
         return sum(
-            error(np.flatnonzero(fold != k), np.flatnonzero(fold == k), penalty)  # type: ignore[operator]
+            error(np.flatnonzero(fold != k), np.flatnonzero(fold == k), penalty)
             for k in range(_FOLDS)
         )
 
@@ -259,12 +287,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one step; 2 after an error that the user can put right."""
+def main(arguments: list[str] | None = None, forward: Forward | None = None) -> int:
+    """Run one step; 2 after an error that the user can put right. `forward` replaces rendering."""
     try:
         options = make_parser().parse_args(arguments)
         options.model = pairs.model_name(options.model)
-        options.run(options)
+        options.run(options, *([forward] if options.run is render else []))
     except UserError as error:
         print(f"fit_corrections: {error}", file=sys.stderr)
         return 2

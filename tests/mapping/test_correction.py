@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Latents asked for anew, compensated for the shift of a first render."""
+"""Latents asked for anew: by what a render shows, or by what was fitted beforehand."""
 
 import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import angle, exp_map, normalise
-from facegen_addon.mapping.correction import compensated
+from facegen_addon.mapping import correction
+from facegen_addon.mapping.correction import (
+    FEEDBACK,
+    PlaneTransport,
+    Rotation,
+    TangentNetwork,
+    as_written,
+    compensated,
+    corrections_of,
+    load_correction,
+)
+from facegen_addon.mapping.perceptron import Perceptron
 
 
 @pytest.fixture
@@ -72,3 +83,140 @@ def test_latents_off_the_sphere_are_normalised_with_a_notice(
 def test_bad_latents_are_refused(requested: np.ndarray, achieved: np.ndarray, message: str) -> None:
     with pytest.raises(UserError, match=message):
         compensated(requested, achieved)
+
+
+def test_as_written_the_talk_s_formula_asks_for_what_came_back(latents: np.ndarray) -> None:
+    achieved = np.roll(latents, 1, axis=0)
+    np.testing.assert_allclose(as_written(latents, achieved), achieved, atol=1e-6)
+    assert set(FEEDBACK) == {"compensated", "as_written"}
+
+
+def test_steps_add_up(latents: np.ndarray) -> None:
+    """A second step starts from what was asked for, not from the latent itself."""
+    achieved = np.roll(latents, 1, axis=0)
+    asked = compensated(latents, achieved)
+    again = compensated(latents, achieved, asked)
+    np.testing.assert_allclose(again, normalise(asked + latents - achieved), atol=1e-6)
+    assert np.abs(again - asked).max() > 0.01
+
+
+def test_a_step_that_cancels_what_is_asked_for_keeps_it() -> None:
+    s, f = np.eye(512)[0], normalise(np.eye(512)[0] + np.eye(512)[1])
+    asked = normalise(f - s)
+    # asked + s - f points nowhere where its length is that of s - f.
+    short = compensated(s, normalise(s + asked), asked)
+    assert np.isfinite(short).all()
+    np.testing.assert_allclose(np.linalg.norm(short), 1, atol=1e-6)
+
+
+def test_a_rotation_of_means_takes_one_mean_direction_to_the_other(latents: np.ndarray) -> None:
+    other = normalise(latents + 0.3)
+    turn = Rotation.of_means(latents, other)
+    moved = turn(normalise(latents.mean(axis=0))[None].astype(np.float32))
+    np.testing.assert_allclose(moved[0], normalise(other.mean(axis=0)), atol=1e-5)
+    np.testing.assert_allclose(turn.matrix @ turn.matrix.T, np.eye(512), atol=1e-5)
+
+
+def test_a_transport_ends_in_the_plane_of_renders_and_keeps_what_both_have(
+    rng: np.random.Generator,
+) -> None:
+    axes = np.linalg.qr(rng.standard_normal((512, 6)))[0].T
+    common, photos_only, renders_mean = axes[:3], axes[3:5], axes[5]
+    weights = 0.1 * rng.standard_normal((50, 5))
+    photos = weights @ np.concatenate([common, photos_only]) + 0.3 * axes[3]
+    renders = renders_mean + 0.2 * rng.standard_normal((80, 3)) @ common
+    moved = PlaneTransport.between(photos, renders, 3)(photos.astype(np.float32))
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
+    # Nothing of what only photos have remains; shares of what both have are as they were.
+    assert np.abs(moved @ photos_only.T).max() < 1e-5
+    centred = weights[:, :3] - weights[:, :3].mean(axis=0) + (renders.mean(axis=0) @ common.T)
+    length = np.linalg.norm(moved @ np.stack([*common, renders_mean]).T, axis=1)
+    shares = moved @ common.T / (moved @ renders_mean)[:, None]
+    np.testing.assert_allclose(length, 1, atol=1e-5)
+    np.testing.assert_allclose(shares, centred, atol=1e-5)
+
+
+def small_network(rng: np.random.Generator) -> Perceptron:
+    sizes = ((512, 16), (16, 512))
+    return Perceptron(
+        tuple(rng.normal(0, 0.02, size).astype(np.float32) for size in sizes),
+        tuple(rng.normal(0, 0.01, size[1]).astype(np.float32) for size in sizes),
+    )
+
+
+def test_a_tangent_network_moves_by_the_angle_it_says(
+    latents: np.ndarray, rng: np.random.Generator
+) -> None:
+    network = small_network(rng)
+    moved = TangentNetwork(network)(latents)
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), 1, atol=1e-5)
+    step = network.predict(latents)
+    step -= np.sum(step * latents, axis=1, keepdims=True) * latents
+    np.testing.assert_allclose(angle(latents, moved), np.linalg.norm(step, axis=1), atol=1e-4)
+
+
+def test_a_perceptron_is_layers_with_silu_between(
+    latents: np.ndarray, rng: np.random.Generator
+) -> None:
+    network = small_network(rng)
+    hidden = latents * np.sqrt(512) @ network.weights[0] + network.biases[0]
+    expected = hidden / (1 + np.exp(-hidden)) @ network.weights[1] + network.biases[1]
+    np.testing.assert_allclose(network.predict(latents), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_stored_is_what_comes_back(latents: np.ndarray, rng: np.random.Generator) -> None:
+    network, turn = small_network(rng), Rotation.of_means(latents, -latents[::-1] + 0.1)
+    ends = np.stack([latents[0], latents[1]])
+    arrays = {
+        **network.arrays("refined/learned/"),
+        "refined/procrustes/rotation": turn.matrix.astype(np.float16),
+        "refined/mean_rotation/ends": ends,
+        "refined/plane/means": np.roll(ends, 1, axis=1),
+        "refined/plane/axes": np.eye(512)[:4],
+        "direct/mean_rotation/ends": ends[::-1],
+    }
+    found = corrections_of(arrays, "refined")
+    assert list(found) == ["mean_rotation", "procrustes", "plane", "learned"]
+    np.testing.assert_allclose(found["mean_rotation"](ends[:1])[0], ends[1], atol=1e-5)
+    np.testing.assert_allclose(found["procrustes"](latents), turn(latents), atol=2e-3)
+    expected = TangentNetwork(network)(latents)
+    np.testing.assert_allclose(found["learned"](latents), expected, atol=2e-3)
+    assert list(corrections_of(arrays, "direct")) == ["mean_rotation"]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "grade", "message"),
+    [
+        ("magic", "anny", "refined", "unknown correction 'magic': choose one of none, mean_rota"),
+        ("procrustes", "anny", "talk", "no correction 'procrustes' was fitted for grade 'talk'"),
+        ("procrustes", "nobody", "refined", "correction 'procrustes' of 'nobody': .* or choose no"),
+    ],
+)
+def test_corrections_that_are_not_there_are_one_line(
+    name: str, model: str, grade: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = {"refined/mean_rotation/ends": np.eye(512)[:2]}
+
+    def load(artifact: str) -> dict[str, np.ndarray]:
+        if artifact != "corrections_anny":
+            raise UserError("unknown artifact")
+        return arrays
+
+    monkeypatch.setattr(correction, "load_npz", load)
+    with pytest.raises(UserError, match=message):
+        load_correction(name, model, grade)
+
+
+def test_no_correction_needs_no_file_and_changes_nothing(latents: np.ndarray) -> None:
+    assert load_correction("none", "nobody")(latents) is latents
+
+
+@pytest.mark.parametrize("damage", ["lacks", "chain"])
+def test_a_damaged_network_is_one_line(rng: np.random.Generator, damage: str) -> None:
+    arrays = small_network(rng).arrays("n/")
+    if damage == "lacks":
+        del arrays["n/bias_1"]
+    else:
+        arrays["n/weight_1"] = arrays["n/weight_1"][:3]
+    with pytest.raises(UserError, match=damage):
+        Perceptron.from_arrays(arrays, "n/")

@@ -20,16 +20,18 @@ from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.recipes.conftest import SyntheticNature
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead
 
-Report = dict[str, dict[str, dict[str, object]]]
+FED = (
+    "compensated, 1 render",
+    "compensated, 2 renders",
+    "compensated, 4 renders, few people",
+    "compensated, 8 renders, few people",
+)
 
 
 def network(rng: np.random.Generator, outputs: int) -> Perceptron:
     sizes = (512, 8, outputs)
     return Perceptron(
-        tuple(
-            rng.normal(0, 0.01, (a, b)).astype(np.float32)
-            for a, b in pairwise(sizes)
-        ),
+        tuple(rng.normal(0, 0.01, (a, b)).astype(np.float32) for a, b in pairwise(sizes)),
         tuple(np.zeros(size, np.float32) for size in sizes[1:]),
     )
 
@@ -66,7 +68,9 @@ def arguments(
     for base in BASES:
         arrays[f"{base}/mean_rotation/ends"] = rng.normal(size=(2, 512))
         arrays[f"{base}/procrustes/rotation"] = procrustes_rotation(*rng.normal(size=(2, 9, 512)))
-        arrays |= network(rng, 512).arrays(f"{base}/from_renders/")
+        arrays[f"{base}/plane/means"] = rng.normal(size=(2, 512))
+        arrays[f"{base}/plane/axes"] = np.eye(512)[:5]
+        arrays |= network(rng, 512).arrays(f"{base}/learned/")
     path = models / "corrections_synthetic.npz"
     pairs.save_npz(path, **arrays)
     register("corrections_synthetic", path, licence="none", source="test", recipe="test")
@@ -86,16 +90,16 @@ def test_every_base_has_every_correction(
     assert make_report.main(arguments, forward) == 0
     rows = rows_of(models)
     for base in BASES:
-        free = ["none", "mean_rotation", "procrustes", "from_renders"]
-        wanted = [*free, "as_written", "1 renders", "2 renders", "4 few", "8 few"]
+        free = ["none", "mean_rotation", "procrustes", "plane", "learned"]
+        wanted = [*free, "as_written", *FED]
         assert {name for of, name in rows if of == base} >= set(wanted)
         none = rows[base, "none"]
         assert none["share_of_none"] == 1 and none["renders"] == 0
         for name in free:
             assert rows[base, name]["renders"] == 0
-        assert rows[base, "4 few"]["renders"] == 4
+        assert rows[base, FED[2]]["renders"] == 4
         # Choosing among renders that hold the first one can only help.
-        assert rows[base, "nearest of 3 renders"]["share_of_none"] <= 1
+        assert rows[base, "compensated, nearest of 3"]["share_of_none"] <= 1
     # A kernel ridge knows the synthetic F: random turns of what it is asked for do harm.
     ridge = [rows["talk_kernel_ridge", name]["distance_mean"] for name in ("none", "procrustes")]
     assert ridge[0] < ridge[1]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -46,8 +47,8 @@ LABELS = {
     "as_written": "as written, B(s - rho)",
     "mean_rotation": "mean rotation",
     "procrustes": "Procrustes rotation",
-    "from_renders": "learned from renders",
-    "through_surrogates": "learned through surrogates",
+    "plane": "into the renders' plane",
+    "learned": "learned network",
 }
 PEOPLE, FEW = (60, 5), (20, 4)
 """Held-out people, and those of them for whom feedback goes on to eight renders; full and quick."""
@@ -91,9 +92,7 @@ class Trips:
         asked = ask()
         z = pairs.quantised(self._backward(asked))
         thinking = 1000 * (time.perf_counter() - start) / len(z)
-        # No label may hold what a folder's name cannot.
-        folder = f"{self.base}_{name}".replace(" ", "_").replace(",", "").replace("(", "")
-        rendered = self.study.render(folder.replace(")", ""), z)
+        rendered = self.study.render(re.sub(r"\W+", "_", f"{self.base}_{name}"), z)
         people = self.people[:count]
         return Trip(self.base, name, people, asked, z, rendered, renders, thinking)
 
@@ -107,33 +106,44 @@ class Trips:
         """The talk's formula."""
         return self.trip("as_written", lambda: as_written(self.people, first.rendered.latents), 1)
 
-    def fed_back(self, first: Trip, label: str, renders: int, count: int) -> Iterator[Trip]:
+    def fed_back(self, first: Trip, renders: int, count: int) -> Iterator[Trip]:
         """The compensating steps that follow `first`, for the first `count` people."""
         last = _head(first, count)
+        few = ", few people" if count < len(self.people) else ""
         for number in range(first.renders + 1, renders + 1):
             here = last
             last = self.trip(
-                f"{label}{number} renders" if count == len(self.people) else f"{label}{number} few",
+                f"compensated, {_renders(number)}{few}",
                 lambda here=here: compensated(here.requested, here.rendered.latents, here.asked),  # type: ignore[misc]
                 number,
                 count,
             )
             yield last
 
-    def miss_compensated(self, first: Trip, renders: int) -> Iterator[Trip]:
-        """Only what the surrogates had wrong is compensated, not what the model cannot reach."""
+    def miss_compensated(self, first: Trip, correct: Correct, renders: int) -> Iterator[Trip]:
+        """Only what the surrogates had wrong is compensated, not what no head can reach."""
         last = first
         for number in range(1, renders + 1):
             here = last
             predicted = self.study.backward.predicted(here.z)
             last = self.trip(
-                f"surrogates' miss, {number} renders",
-                lambda here=here, predicted=predicted: compensated(  # type: ignore[misc]
-                    predicted, here.rendered.latents, here.requested
+                f"{_miss_of(first)}, {_renders(number)}",
+                lambda here=here, predicted=predicted: correct(  # type: ignore[misc]
+                    compensated(predicted, here.rendered.latents, here.requested)
                 ),
                 number,
             )
             yield last
+
+
+def _miss_of(first: Trip) -> str:
+    """What compensating the surrogates' miss is called, after the correction that `first` had."""
+    before = "" if first.correction == "none" else f"{LABELS[first.correction]}, "
+    return f"{before}surrogates' miss"
+
+
+def _renders(number: int) -> str:
+    return f"{number} render{'s' if number > 1 else ''}"
 
 
 def _head(trip: Trip, count: int) -> Trip:
@@ -145,8 +155,8 @@ def _head(trip: Trip, count: int) -> Trip:
     )  # fmt: skip
 
 
-def nearest_of(trips: list[Trip], label: str) -> Trip:
-    """Of several renders of each person, the one nearest to what was asked for."""
+def nearest_of(trips: list[Trip], way: str) -> Trip:
+    """Of several renders of each person, the one nearest to what was asked for; `way` they came."""
     distances = np.stack([np.where(trip.rendered.usable, trip.distances, np.inf) for trip in trips])
     best, rows = distances.argmin(axis=0), np.arange(distances.shape[1])
 
@@ -160,8 +170,8 @@ def nearest_of(trips: list[Trip], label: str) -> Trip:
         chosen([trip.rendered.usable for trip in trips]),
     )
     return Trip(
-        last.base, label, last.requested, chosen([trip.asked for trip in trips]),
-        chosen([trip.z for trip in trips]), rendered, len(trips) - 1,
+        last.base, f"{way}, nearest of {len(trips)}", last.requested,
+        chosen([trip.asked for trip in trips]), chosen([trip.z for trip in trips]), rendered, len(trips) - 1,
         sum(trip.thinking for trip in trips),
     )  # fmt: skip
 
@@ -180,24 +190,15 @@ def all_trips(study: Study, people: np.ndarray, few: int) -> list[Trip]:
 
 def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Trip]:
     free = list(trips.free(corrections))
-    first, count = free[0], len(trips.people)
-    fed = list(trips.fed_back(first, "", 2, count))
+    first, best = free[0], best_free(free)
+    fed = list(trips.fed_back(first, 2, len(trips.people)))
+    long = list(trips.fed_back(_head(fed[-1], few), max(_LONG), few))
+    missed = list(trips.miss_compensated(best, corrections.get(best.correction, lambda s: s), 2))
     found = [*free, trips.as_written(first), *fed]
-    found += [nearest_of([first, *fed[:k]], f"nearest of {k + 1} renders") for k in (1, 2)]
-    if trips.base in ("direct", "refined"):
-        missed = list(trips.miss_compensated(first, 2))
-        found += missed
-        found.append(nearest_of([first, *missed], "nearest of 3 renders, surrogates' miss"))
-    best = best_free(free)
-    if best is not first:
-        label = f"{LABELS[best.correction]}, then "
-        after = list(trips.fed_back(best, label, 2, count))
-        found += after
-        found.append(nearest_of([best, *after], f"{label}nearest of 3 renders"))
-    long = list(trips.fed_back(_head(fed[-1], few), "", max(_LONG), few))
     found += [trip for trip in long if trip.renders in _LONG]
-    found.append(nearest_of([_head(first, few), *(_head(t, few) for t in fed), *long],
-                            f"nearest of {max(_LONG) + 1} renders"))  # fmt: skip
+    found += [nearest_of([first, *fed[:k]], "compensated") for k in (1, 2)]
+    found += missed
+    found += [nearest_of([best, *missed[:k]], _miss_of(best)) for k in (1, 2)]
     return found
 
 
