@@ -36,7 +36,7 @@ _EXAMPLES = """examples:
       the roundtrip of 200 real people whom nothing was fitted to
   measure --latents held-out --renders 2 --output out/feedback
       the same, each head corrected twice by looking at its render
-  measure --latents natural --correction through_surrogates --output out/corrected
+  measure --latents natural --correction learned --output out/corrected
       a learned correction that needs no render, beside the uncorrected heads
   measure --latents mine.npz --model anny --workers 8 --output out/mine
       your own latents: an array `latents` (N, 512) in an .npz, or an .npy

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -89,6 +91,8 @@ class RenderPool:
 def _begin(model: str, samples: int, threads: int, view: View) -> None:
     """In a worker process: load all that renders. Ctrl-C is the parent's to hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Blender prints two lines a render.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     loaded = load_head_model(model)
     _worker.append((loaded.table, load_forward(loaded, samples, threads, view)))
 

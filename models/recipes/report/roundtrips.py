@@ -23,6 +23,7 @@ from facegen_addon.latent.metrics import (
 )
 from facegen_addon.latent.selection import capacity_curve
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
+from facegen_addon.mapping.approach import Answer, Approach, answer_from_heads
 from facegen_addon.mapping.correction import (
     Correct,
     Rotation,
@@ -92,7 +93,7 @@ class Trips:
         asked = ask()
         z = pairs.quantised(self._backward(asked))
         thinking = 1000 * (time.perf_counter() - start) / len(z)
-        rendered = self.study.render(re.sub(r"\W+", "_", f"{self.base}_{name}"), z)
+        rendered = self._rendered(name, z)
         people = self.people[:count]
         return Trip(self.base, name, people, asked, z, rendered, renders, thinking)
 
@@ -120,26 +121,34 @@ class Trips:
             )
             yield last
 
-    def miss_compensated(self, first: Trip, correct: Correct, renders: int) -> Iterator[Trip]:
-        """Only what the surrogates had wrong is compensated, not what no head can reach."""
-        last = first
+    def approached(self, first: Trip, correct: Correct, renders: int) -> Iterator[Trip]:
+        """Half steps from the nearest head so far, after the correction that `first` had."""
+        label = "" if first.correction == "none" else f"{LABELS[first.correction]}, "
+        way = Approach(
+            self._answer(correct), first.requested, first.z, first.rendered.latents,
+            first.rendered.usable,
+        )  # fmt: skip
         for number in range(1, renders + 1):
-            here = last
-            predicted = self.study.backward.predicted(here.z)
-            last = self.trip(
-                f"{_miss_of(first)}, {_renders(number)}",
-                lambda here=here, predicted=predicted: correct(  # type: ignore[misc]
-                    compensated(predicted, here.rendered.latents, here.requested)
-                ),
-                number,
-            )
-            yield last
+            name = f"{label}half steps, nearest of {number + 1}"
+            start = time.perf_counter()
+            z = pairs.quantised(way.proposed())
+            thinking = 1000 * (time.perf_counter() - start) / len(z)
+            rendered = self._rendered(name, z)
+            way.rendered(z, rendered.latents, rendered.usable)
+            nearest = Rendered(way.achieved.copy(), np.isfinite(way.distances))
+            yield Trip(
+                self.base, name, self.people, way.requested, way.z.copy(), nearest, number,
+                first.thinking + number * thinking,
+            )  # fmt: skip
 
+    def _answer(self, correct: Correct) -> Answer:
+        """The project's B starts from the head as it is; the talk's has only one answer."""
+        if self.base == "refined":
+            return answer_from_heads(self.study.backward)
+        return lambda asked, z: self._backward(correct(asked)).astype(np.float32)
 
-def _miss_of(first: Trip) -> str:
-    """What compensating the surrogates' miss is called, after the correction that `first` had."""
-    before = "" if first.correction == "none" else f"{LABELS[first.correction]}, "
-    return f"{before}surrogates' miss"
+    def _rendered(self, name: str, z: np.ndarray) -> Rendered:
+        return self.study.render(re.sub(r"\W+", "_", f"{self.base}_{name}"), z)
 
 
 def _renders(number: int) -> str:
@@ -171,7 +180,8 @@ def nearest_of(trips: list[Trip], way: str) -> Trip:
     )
     return Trip(
         last.base, f"{way}, nearest of {len(trips)}", last.requested,
-        chosen([trip.asked for trip in trips]), chosen([trip.z for trip in trips]), rendered, len(trips) - 1,
+        chosen([trip.asked for trip in trips]), chosen([trip.z for trip in trips]),
+        rendered, len(trips) - 1,
         sum(trip.thinking for trip in trips),
     )  # fmt: skip
 
@@ -193,12 +203,10 @@ def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Tri
     first, best = free[0], best_free(free)
     fed = list(trips.fed_back(first, 2, len(trips.people)))
     long = list(trips.fed_back(_head(fed[-1], few), max(_LONG), few))
-    missed = list(trips.miss_compensated(best, corrections.get(best.correction, lambda s: s), 2))
     found = [*free, trips.as_written(first), *fed]
     found += [trip for trip in long if trip.renders in _LONG]
     found += [nearest_of([first, *fed[:k]], "compensated") for k in (1, 2)]
-    found += missed
-    found += [nearest_of([best, *missed[:k]], _miss_of(best)) for k in (1, 2)]
+    found += trips.approached(best, corrections.get(best.correction, lambda s: s), 2)
     return found
 
 
