@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python tools/set_up.py runtime|test|sface|recipes ...`, started by set_up.sh with a fitting
+`python tools/set_up.py runtime|test|sface|report|recipes ...`, started by set_up.sh with a fitting
 interpreter.
 """
 
@@ -55,6 +55,7 @@ def main(parts: list[str]) -> int:
         "runtime": make_runtime,
         "test": make_test,
         "sface": make_sface,
+        "report": make_report,
         "recipes": make_recipes,
     }
     unknown = [part for part in parts if part not in makers]
@@ -79,14 +80,20 @@ def make_runtime() -> None:
 
 
 def make_test() -> None:
-    """pytest, hypothesis, ruff and mypy in the add-on's environment; the second encoder."""
+    """pytest, hypothesis, ruff and mypy in the add-on's environment; what the report needs."""
     _install(RUNTIME, "test.txt", *_KEEP_RUNTIME, megabytes=210)
-    make_sface()
+    make_report()
 
 
 def make_sface() -> None:
     """SFace's ONNX file, by the add-on's environment, which has to be there."""
     _build_encoder("sface")
+
+
+def make_report() -> None:
+    """What the report needs besides the add-on's environment: a search, the second encoder."""
+    _install(RUNTIME, "report.txt", *_KEEP_RUNTIME, megabytes=1)
+    make_sface()
 
 
 def make_recipes() -> None:

@@ -276,7 +276,7 @@ def make_parser() -> argparse.ArgumentParser:
     talk = commands.add_parser("talk", help="the talk's network B")
     talk.set_defaults(run=fit_talk_network)
     rendering = commands.add_parser("render", help="roundtrips to learn from")
-    rendering.add_argument("--count", type=pairs.positive, default=300, help="people, for each B")
+    rendering.add_argument("--count", type=pairs.positive, default=200, help="people, for each B")
     rendering.set_defaults(run=render)
     fitting = commands.add_parser("fit", help="rotations and networks")
     fitting.add_argument("--latents", type=pairs.positive, default=4000, help="to train on")

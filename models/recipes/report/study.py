@@ -83,7 +83,9 @@ class Study:
 
         `name` tells this set of heads from others; names are those of folders.
         """
-        folder = models_folder(self.model.name) / "built" / f"report_{self.model.name}" / name
+        # The quick form has its own: its sets are shorter, and none should cost the other renders.
+        work = f"report_{self.model.name}{'_quick' if self.quick else ''}"
+        folder = models_folder(self.model.name) / "built" / work / name
         self._pool.render(pairs.quantised(z), folder, view)
         heads, usable = pairs.read_batch(folder)
         return Rendered(heads.latents[: len(z)], usable[: len(z)])
