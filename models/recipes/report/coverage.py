@@ -227,7 +227,8 @@ def _curve_text(
         f" the gaps as `generate --fill-gaps` does. {reached} At {advantage['heads']} heads a"
         f" batch, steering brings people {advantage['mean']:.3f} nearer (95 % over people:"
         f" {low:.3f} to {high:.3f}; one batch of each, so the draw of heads is not in it). The"
-        " gaps were looked for with samples of the density of real faces, never with these people."
+        " gaps were looked for with samples of the density of real faces; how requests are made was"
+        " chosen by what surrogates predicted for these people, before any of these renders."
     )
 
 

@@ -51,6 +51,8 @@ class RenderPool:
             if not pairs.chunk_is_of(path, z[start : start + CHUNK]):
                 pending[path] = z[start : start + CHUNK]
         bar, done, total = ProgressBar(), 0, sum(len(part) for part in pending.values())
+        if pending:
+            bar.update(folder.name[:22], done, total)
         started = {self._start(part): path for path, part in pending.items()}
         try:
             for finished in as_completed(started):
