@@ -35,38 +35,58 @@ def answer_from_heads(backward: BackwardMapping, grade: Grade = "refined") -> An
 class Approach:
     """Each head takes half the compensating step; one that does not help is taken back and halved.
 
+    `proposed` and `rendered` by turns. A head that no render shows a face of is infinitely far
+    from its request, so that any that shows one is nearer.
+
     Attributes:
-        requested: (N, 512) what heads are asked for. z: (N, G) and achieved: (N, 512), the nearest
-            heads so far; infinitely far where `usable` (N,) said that a render shows no face.
+        requested: (N, 512) what heads are asked for. z: (N, G), achieved: (N, 512) and distances:
+            (N,), from requested to achieved, of the nearest heads so far. asked: (N, 512) what B
+            was asked for to get these; of the first heads, what is requested.
     """
 
     def __init__(
         self,
         answer: Answer,
         requested: FloatArray,
-        z: FloatArray,
+        z: np.ndarray,
         achieved: FloatArray,
         usable: NDArray[np.bool_] | None = None,
     ) -> None:
+        """Begin with heads z (N, G) that were rendered.
+
+        `usable` (N,) says which of these show a face: by default those that are finite.
+        """
         self._answer, self.requested = answer, requested
-        self.z, self.achieved = z.copy(), achieved.copy()
-        seen = np.ones(len(z), bool) if usable is None else usable
+        self.z, self.achieved = np.array(z, np.float32), achieved.copy()
+        seen = _usable(achieved, usable)
         # What is not a face says nothing about where to go: such a head stays as it is asked for.
         self.achieved[~seen] = requested[~seen]
         self.distances = np.where(seen, cosine_distance(requested, self.achieved), np.inf)
-        self._asked, self._next = requested.copy(), requested
+        self.asked, self._next = requested.copy(), requested
         self._step = np.full(len(z), STEP)
 
     def proposed(self) -> FloatArray:
         """z (N, G) of the heads to render next."""
-        goal = compensated(self.requested, self.achieved, self._asked)
-        self._next = geodesic(self._asked, goal, self._step).astype(np.float32)
+        goal = compensated(self.requested, self.achieved, self.asked)
+        self._next = geodesic(self.asked, goal, self._step).astype(np.float32)
         return self._answer(self._next, self.z)
 
-    def rendered(self, z: FloatArray, achieved: FloatArray, usable: NDArray[np.bool_]) -> None:
-        """Keep those of the heads `proposed` last, z and latents (N, 512), that are nearer."""
+    def rendered(
+        self, z: np.ndarray, achieved: FloatArray, usable: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.bool_]:
+        """Keep those of the heads `proposed` last, z and latents (N, 512), that are nearer.
+
+        `usable` as at the beginning. Returns which are nearer, (N,).
+        """
+        usable = _usable(achieved, usable)
         distances = np.where(usable, cosine_distance(self.requested, achieved), np.inf)
         nearer = distances < self.distances
+        # Without a face so far there was no step that could be too long.
+        self._step[~nearer & np.isfinite(self.distances)] /= 2
         self.z[nearer], self.achieved[nearer] = z[nearer], achieved[nearer]
-        self._asked[nearer], self.distances[nearer] = self._next[nearer], distances[nearer]
-        self._step[~nearer] /= 2
+        self.asked[nearer], self.distances[nearer] = self._next[nearer], distances[nearer]
+        return nearer
+
+
+def _usable(latents: FloatArray, said: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return np.isfinite(latents).all(axis=1) if said is None else said
