@@ -16,8 +16,8 @@ from ..errors import RejectedSample
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, ParameterTable
 from ..latent.sphere import cosine_distance
+from ..mapping.approach import Answer, Approach, answer_from_heads
 from ..mapping.backward import BackwardMapping
-from ..mapping.correction import compensated
 from ..mapping.encoder import Encoder, same_face_threshold
 from . import history, latents
 from .forward import ForwardMapping
@@ -35,9 +35,8 @@ _MOVING = ("expression", "pose")
 Forward = Callable[[FloatArray], Latent]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
 OpenForward = Callable[[HeadModel], AbstractContextManager[Forward]]
-Backward = Callable[[Latent, FloatArray, NDArray[np.bool_]], FloatArray]
-"""B of one model: latent (512,), the head's parameters (P,) and which of them stay (P,) ->
-parameters (P,)."""
+Backward = Callable[[NDArray[np.bool_], FloatArray], Answer]
+"""B of one model near a head: which guided parameters stay (G,), and the head's z (G,)."""
 LoadBackward = Callable[[HeadModel], Backward]
 
 
@@ -103,13 +102,10 @@ def rendered_forward(device: str = "auto") -> OpenForward:
 
 def loaded_backward(model: HeadModel) -> Backward:
     """B of a model as registered, refined: the free parameters make up for those that stay."""
-    table = model.table
-    mapping = BackwardMapping.load(model.name, table)
+    mapping = BackwardMapping.load(model.name, model.table)
 
-    def backward(latent: Latent, current: FloatArray, kept: NDArray[np.bool_]) -> FloatArray:
-        region = mapping.region.holding(kept[table.guided], table.standardise(current)[0])
-        found = table.from_standardised(mapping.standardised(latent, region=region))[0]
-        return np.where(kept, current, found)
+    def backward(held: NDArray[np.bool_], z: FloatArray) -> Answer:
+        return answer_from_heads(replace(mapping, region=mapping.region.holding(held, z)))
 
     return backward
 
@@ -131,8 +127,10 @@ def correct(
 ) -> Work:
     """Bring heads nearer to the latents they were asked for.
 
-    Each is asked for anew, compensated for its shift, and rendered; it moves only if that is
-    nearer, so no shift grows. Expression, pose and locked sliders stay as they are.
+    Each takes half the step that would compensate for its shift: B, starting from the head as it
+    is, is asked for more in the direction in which it fell short. The result is rendered, and the
+    head moves only if that is nearer, so no shift grows. Expression, pose and locked sliders stay
+    as they are.
     """
     mappings: dict[str, Backward] = {}
     found: list[_Found] = []
@@ -200,21 +198,26 @@ def _measured(head: HeadObject, forward: Forward, *, again: bool = True) -> _Fou
 
 
 def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Backward) -> _Found:
-    """The same head moved by one compensation, if that is nearer to what was asked for."""
+    """The same head moved by half a step, if that is nearer to what was asked for."""
     now = found.after
     assert now.requested is not None and now.achieved is not None, "measured by the caller"
     table = head.model.table
     kept = locked(head.mesh_object, table)
     kept[np.setdiff1d(np.arange(len(table)), table.guided)] = True
     found = replace(found, before=now)
-    wanted = compensated(now.requested, now.achieved)[0]
-    proposed = backward(wanted, found.parameters, kept)
+    start = table.standardise(found.parameters)
+    answer = backward(kept[table.guided], start[0])
+    way = Approach(answer, now.requested[None], start, now.achieved[None])
+    z = way.proposed()
+    proposed = np.where(kept, found.parameters, table.from_standardised(z)[0])
     try:
-        after = replace(now, achieved=forward(proposed), before=_first(now.before, now.achieved))
+        achieved = forward(proposed)
     except RejectedSample:
         return found
-    assert after.shift is not None and now.shift is not None, "both ends are known"
-    return replace(found, after=after, moved_to=proposed) if after.shift < now.shift else found
+    if not way.rendered(z, achieved[None])[0]:
+        return found
+    after = replace(now, achieved=achieved, before=_first(now.before, now.achieved))
+    return replace(found, after=after, moved_to=proposed)
 
 
 def _first(before: Latent | None, achieved: Latent) -> Latent:

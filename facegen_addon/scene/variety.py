@@ -27,9 +27,9 @@ from ..latent.selection import (
     checked_distance,
     largest_distance,
 )
-from ..latent.sphere import cosine_distance, cosine_distance_matrix, geodesic
-from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress, invert
-from ..mapping.correction import compensated
+from ..latent.sphere import cosine_distance_matrix
+from ..mapping.approach import Approach, answer_from_heads
+from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ..mapping.encoder import Encoder, same_face_threshold
 from ..mapping.gaps import propose_gap_fillers, read_achieved
 from ..mapping.screening import VarietyProposal, propose_variety
@@ -38,9 +38,6 @@ from .thinking import think
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
 _PROPOSED_FOR_GAPS = 128  # at most together: they are weighed against thousands of others
-# Of the way to what compensates for a head's whole shift: all of it overshoots (on Anny a render
-# comes 0.37 near its request, 0.38 after a whole step, 0.35 after half of one).
-_CORRECTION_STEP = 0.5
 _SEARCH_EVERY = 8  # renders between two searches for a larger set
 
 
@@ -228,6 +225,13 @@ class _Camera:
         return _Shot(parameters, seen, latent)
 
 
+def _shot_if_face(camera: _Camera, parameters: FloatArray) -> _Shot | None:
+    try:
+        return camera.shoot(parameters)
+    except RejectedSample:
+        return None
+
+
 def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     """Generate; yields progress and at last the result.
 
@@ -355,40 +359,27 @@ class _Candidates:
             return [_Candidate(draw(rng, 1)[0], None)]
 
     def corrected(self, candidate: _Candidate, first: _Shot, camera: _Camera) -> _Shot:
-        """The nearest to its request among `first` and further renders.
-
-        Each asks B for more in the direction in which the best one fell short; a step that brings
-        nothing is taken again from there, half as long.
-        """
-        requested = candidate.requested
-        if requested is None:
+        """The nearest to its request among `first` and further renders, see Approach."""
+        requested, renders = candidate.requested, min(self._request.corrections, camera.left)
+        if requested is None or not renders:
             return first
-        best, asked, step = first, requested[None], _CORRECTION_STEP
-        for _ in range(min(self._request.corrections, camera.left)):
-            goal = compensated(requested, best.latent, asked)
-            further = geodesic(asked, goal, step).astype(np.float32)
+        assert self._mapping is not None, "a head with a request was guided"
+        backward, table = self._mapping[0], self._model.table
+        way = Approach(
+            answer_from_heads(backward, self._request.grade),
+            requested[None],
+            table.standardise(first.parameters),
+            first.latent[None],
+        )
+        best = first
+        for _ in range(renders):
             with self._watch.stage("sample"):
-                parameters = self._asked_from(best, further)
-            try:
-                shot = camera.shoot(parameters)
-            except RejectedSample:
-                step /= 2
-                continue
-            if cosine_distance(requested, shot.latent) < cosine_distance(requested, best.latent):
-                best, asked = shot, further
-            else:
-                step /= 2
+                z = way.proposed()
+            shot = _shot_if_face(camera, table.from_standardised(z)[0])
+            latent = np.full_like(requested, np.nan) if shot is None else shot.latent
+            if way.rendered(z, latent[None])[0] and shot is not None:
+                best = shot
         return best
-
-    def _asked_from(self, shot: _Shot, latent: NDArray[np.float32]) -> FloatArray:
-        """Parameters (P,) of B's answer to a latent (1, 512), sought from a head on."""
-        assert self._mapping is not None, "a corrected head was guided"
-        backward, _ = self._mapping
-        if self._request.grade == "direct":
-            return backward.parameters(latent, "direct")[0]
-        start = backward.table.standardise(shot.parameters)
-        z = invert(backward.ensemble, latent, start, backward.region, backward.settings)
-        return backward.table.from_standardised(z)[0]
 
     def _guided(self, rng: np.random.Generator, tell: Progress) -> list[_Candidate]:
         request, model = self._request, self._model

@@ -131,8 +131,8 @@ class FACEGEN_OT_measure_heads(_HeadsJob, bpy.types.Operator):
 
 
 class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
-    """Move heads nearer to the faces they were asked to be: ask for as much more as was missing,
-    render, and keep what is nearer. Expression, pose and locked sliders stay"""
+    """Move heads nearer to the faces they were asked to be: ask for half as much more as was
+    missing, render, and keep what is nearer. Expression, pose and locked sliders stay"""
 
     bl_idname = "facegen.correct_shift"
     bl_label = "Correct Shift"

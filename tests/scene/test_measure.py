@@ -11,7 +11,9 @@ import pytest
 
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.latent.sphere import cosine_distance, normalise
+from facegen_addon.latent.sphere import angle, cosine_distance, normalise
+from facegen_addon.mapping.approach import Answer
+from facegen_addon.mapping.correction import compensated
 from facegen_addon.mapping.encoder import Encoder, same_face_threshold
 from facegen_addon.scene import latents, locks, measure
 from facegen_addon.scene.head_object import HeadObject
@@ -49,9 +51,10 @@ def by_weight(parameters: np.ndarray) -> np.ndarray:
 
 def heavy(weight: float) -> measure.LoadBackward:
     """B that answers every latent with the mean head, but for one slider."""
-    answer = TABLE.default()
-    answer[WEIGHT] = weight
-    return lambda model: lambda latent, current, kept: np.where(kept, current, answer)
+    mean = TABLE.default()
+    mean[WEIGHT] = weight
+    answer = TABLE.standardise(mean)
+    return lambda model: lambda held, z: lambda asked, _: np.where(held, z, answer)
 
 
 def finish(work: Work) -> list[Outcome]:
@@ -225,18 +228,45 @@ def test_at_rest_is_neutral_in_expression_and_pose_only() -> None:
 
 def test_b_makes_up_for_what_is_locked(rng: np.random.Generator) -> None:
     backward = measure.loaded_backward(MODEL)
-    current = TABLE.default()
-    current[TABLE.index("jawOpen")] = 0.4
-    kept = np.ones(len(TABLE), bool)
-    kept[TABLE.guided] = False
-    latent = normalise(rng.standard_normal(512)).astype(np.float32)
-    free = backward(latent, current, kept)
-    kept[TABLE.columns("nose")] = True
-    bound = backward(latent, current, kept)
-    np.testing.assert_array_equal(bound[kept], current[kept])
-    assert free[TABLE.index("jawOpen")] == 0.4
-    assert np.abs(bound - free)[~kept].max() > 0.01
-    TABLE.validate(bound)
+    z = 0.3 * rng.standard_normal((1, len(TABLE.guided))).astype(np.float32)
+    held = np.zeros(len(TABLE.guided), bool)
+    latent = normalise(rng.standard_normal((1, 512))).astype(np.float32)
+    free = backward(held, z[0])(latent, z)
+    held[TABLE.guided_groups()["nose"]] = True
+    bound = backward(held, z[0])(latent, z)
+    np.testing.assert_array_equal(bound[:, held], z[:, held])
+    assert np.abs(free - z)[:, held].max() > 0.01
+    assert np.abs(bound - free)[:, ~held].max() > 0.01
+
+
+def test_half_a_step_is_asked_for_starting_from_the_head() -> None:
+    """B is told the head's own z, what stays, and half of what would compensate."""
+    head, told = add_head("A"), []
+
+    def load(model: object) -> measure.Backward:
+        def near(held: np.ndarray, z: np.ndarray) -> Answer:
+            def answer(asked: np.ndarray, start: np.ndarray) -> np.ndarray:
+                told.append((held, z, asked, start))
+                return start
+
+            return answer
+
+        return near
+
+    locks.set_locked(head.mesh_object, ["age"], True)
+    parameters = head.parameters
+    parameters[WEIGHT] = 0.6
+    head.set_parameters(parameters)
+    latents.store(head.mesh_object, Latents(requested=E[0]))
+    finish(measure.correct([head.head_id], fake(by_weight), load))
+    ((held, z, asked, start),) = told
+    own = TABLE.standardise(head.parameters)
+    np.testing.assert_allclose(start, own, atol=1e-5)
+    np.testing.assert_allclose(z, own[0])
+    assert [TABLE.names[i] for i in TABLE.guided[held]] == ["age"]
+    whole = compensated(E[0], by_weight(parameters))
+    np.testing.assert_allclose(angle(E[0], asked), angle(E[0], whole) / 2, atol=1e-4)
+    assert asked[0, 1] < 0 < by_weight(parameters)[1]
 
 
 def test_the_real_f_sees_the_same_head_as_the_same_and_cleans_up() -> None:

@@ -16,6 +16,7 @@ from facegen_addon.scene import variety
 from facegen_addon.scene.variety import VarietyRequest
 
 MODEL = VarietyRequest.model
+TABLE = load_head_model(MODEL).table
 
 
 def latents(count: int) -> np.ndarray:
@@ -37,14 +38,20 @@ class Camera:
 
 
 class Asked:
-    """Stands in for B: notes what it is asked for and answers with as many parameters."""
+    """Stands in for B: notes what it is asked for, and answers with as many in every column."""
 
     def __init__(self) -> None:
         self.latents: list[np.ndarray] = []
 
-    def parameters(self, asked: np.ndarray, grade: str) -> np.ndarray:
+    def standardised(self, asked: np.ndarray, grade: str) -> np.ndarray:
+        assert grade == "direct"
         self.latents.append(asked[0])
-        return np.full((1, 3), len(self.latents), float)
+        return np.full((1, len(TABLE.guided)), 0.1 * len(self.latents), np.float32)
+
+
+def number_of(shot: variety._Shot) -> int:
+    """The how manieth answer of B a shot is of, 0 for the first head."""
+    return round(10 * float(np.median(TABLE.standardise(shot.parameters))))
 
 
 def correct(seen: list[Any], corrections: int, left: int = 99) -> tuple[Any, Any, Asked]:
@@ -55,8 +62,8 @@ def correct(seen: list[Any], corrections: int, left: int = 99) -> tuple[Any, Any
     source._mapping = asked, None  # type: ignore[assignment]
     wanted, away = latents(2)
     along = [None if t is None else geodesic(wanted, away, t).astype(np.float32) for t in seen]
-    first = variety._Shot(np.zeros(3), SimpleNamespace(), along[0])  # type: ignore[arg-type]
-    candidate = variety._Candidate(np.zeros(3), wanted)
+    first = variety._Shot(TABLE.default(), SimpleNamespace(), along[0])  # type: ignore[arg-type]
+    candidate = variety._Candidate(TABLE.default(), wanted)
     camera = Camera(along[1:], left)
     return first, source.corrected(candidate, first, camera), asked  # type: ignore[arg-type]
 
@@ -73,7 +80,7 @@ def correct(seen: list[Any], corrections: int, left: int = 99) -> tuple[Any, Any
 )
 def test_the_nearest_render_is_kept(seen: list[float | None], kept: int) -> None:
     first, best, asked = correct(seen, 2)
-    assert best.parameters.tolist() == [kept] * 3
+    assert number_of(best) == kept
     assert len(asked.latents) == 2
     wanted = latents(2)[0]
     assert cosine_distance(wanted, best.latent) <= cosine_distance(wanted, first.latent)

@@ -10,6 +10,7 @@ import pytest
 
 from facegen_addon.errors import RejectedSample
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.mapping.approach import Answer
 from facegen_addon.mapping.encoder import same_face_threshold
 from facegen_addon.scene import latents, measure
 from facegen_addon.scene.head_object import HeadObject
@@ -56,10 +57,10 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
         yield embed
 
-    def backward(latent: np.ndarray, current: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        answer = current.copy()
-        answer[WEIGHT] = 0.1
-        return answer
+    def backward(held: np.ndarray, z: np.ndarray) -> Answer:
+        parameters = MODEL.table.from_standardised(z)
+        parameters[:, WEIGHT] = 0.1
+        return lambda asked, _: MODEL.table.standardise(parameters)
 
     monkeypatch.setattr(measure, "rendered_forward", lambda device: open_forward)
     monkeypatch.setattr(measure, "loaded_backward", lambda model: backward)
