@@ -10,8 +10,9 @@ from pathlib import Path
 from .errors import UserError
 from .user_folder import user_folder
 
-CACHES = ("flame", "dressing", "thumbnails")
-"""Folders of the user's folder that hold copies: loaded FLAME files, their dressing, pictures.
+CACHES = ("flame", "dressing", "thumbnails", "ranking")
+"""Folders of the user's folder that hold copies: loaded FLAME files, their dressing, pictures; and
+what is computed in a minute: rankings of sliders.
 
 All others hold work: presets, trained models, measured influence, FaceNet.
 """

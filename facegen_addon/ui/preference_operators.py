@@ -99,7 +99,8 @@ class FACEGEN_OT_remove_flame_file(_ListOperator, bpy.types.Operator):
 
 
 class FACEGEN_OT_clear_caches(ReportingOperator, bpy.types.Operator):
-    """Delete copies of loaded FLAME files and thumbnails, which are made again when needed"""
+    """Delete copies of loaded FLAME files, thumbnails and rankings of sliders, which are made again
+    when needed"""
 
     bl_idname = "facegen.clear_caches"
     bl_label = "Clear Cache"

@@ -14,7 +14,9 @@ bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make te
 from facegen_addon import artifacts
 from facegen_addon.caches import CACHES, clear_caches, folder_size
 from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping import facenet_file
+from facegen_addon.mapping.ranking import cached_path, stored_ranking
 from facegen_addon.ui import file_states, preferences
 from facegen_addon.user_folder import user_folder
 
@@ -209,6 +211,16 @@ def test_clearing_the_cache_keeps_what_is_work() -> None:
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
     assert clear_caches() == 0
+
+
+def test_computed_rankings_are_a_cache(rng: np.random.Generator) -> None:
+    """They are computed again within a minute; those that come with a model stay."""
+    own = cached_path("mine")
+    own.parent.mkdir(parents=True)
+    own.write_bytes(bytes(2000))
+    assert folder_size().caches == 2000
+    assert clear_caches() == 2000 and not own.exists()
+    assert stored_ranking(load_head_model("anny")) is not None
 
 
 def test_a_cache_that_cannot_be_deleted_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
