@@ -18,6 +18,15 @@ class OneLineParser(argparse.ArgumentParser):
         raise UserError(f"{message}; see {self.prog} --help")
 
 
+class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that tells the default of an option, where it has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # Not `in`: 0 equals False, and is a default.
+        nothing = action.default is None or action.default is False or action.default in ("", ())
+        return action.help if nothing else super()._get_help_string(action)
+
+
 def check_range(option: str, value: int, low: int, high: int) -> None:
     """UserError if a whole number is not between `low` and `high`, both included."""
     if not low <= value <= high:

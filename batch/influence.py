@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from batch.command_line import OneLineParser, check_output_file, check_range
+from batch.command_line import DefaultsFormatter, OneLineParser, check_output_file, check_range
 from batch.influence_sheet import draw_pages, markdown_table
 from batch.interruption import interruptible
 from batch.png import encode_png
 from batch.progress import ProgressBar
-from batch.workers import report, reports, start_worker
+from batch.workers import report, reports, start_worker, worker_command
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
@@ -25,7 +25,6 @@ from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
 
 ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
 
-_RUN = Path(__file__).with_name("run.py")
 _TOP = 20  # rows of the table that is printed
 
 
@@ -180,17 +179,14 @@ def _measure_all(
 def _command(
     options: InfluenceOptions, names: Sequence[str], index: int, workers: int
 ) -> list[str]:
-    """The command line of one worker, in the interpreter or Blender that runs this."""
-    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
-    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
-    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
+    """The command line of one worker."""
     settings = options.settings
-    return [
-        *start, "influence", "--model", options.model, "--parameters", ",".join(names),
+    return worker_command([
+        "influence", "--model", options.model, "--parameters", ",".join(names),
         "--heads", str(settings.heads), "--samples", str(settings.samples),
         "--seed", str(settings.seed), "--encoder", str(options.encoder.path),
         "--share", str(index), str(workers),
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def _render_probe(
@@ -252,7 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="influence",
         description="Measure what every slider of a model does: cosine distance, millimetres,"
         " pictures. A killed run goes on where it stopped.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument

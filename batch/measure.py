@@ -25,7 +25,7 @@ from batch.measure_work import Work
 from batch.output import output_folder
 from batch.progress import ProgressBar
 from batch.results import describe_versions
-from batch.workers import report, reports, start_worker
+from batch.workers import report, reports, start_worker, worker_command
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
@@ -35,9 +35,8 @@ from facegen_addon.mapping.backward import LATENT_SIZE, BackwardMapping
 from facegen_addon.mapping.correction import load_correction
 from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.mapping.influence import table_digest
-from facegen_addon.mapping.roundtrip import RenderAndEmbed, iterate, one_by_one
+from facegen_addon.mapping.roundtrip import HALF_STEPS, RenderAndEmbed, iterate, one_by_one
 
-_RUN = Path(__file__).with_name("run.py")
 _PORTRAIT_SIZE = 192  # pixels
 
 
@@ -198,11 +197,8 @@ def _measure_all(
 
 
 def _command(arguments: Sequence[str], chunks: Iterable[int]) -> list[str]:
-    """The command line of one worker, in the interpreter or Blender that runs this."""
-    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
-    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
-    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
-    return [*start, "measure", *arguments, "--chunks", ",".join(map(str, chunks))]
+    """The command line of one worker."""
+    return worker_command(["measure", *arguments, "--chunks", ",".join(map(str, chunks))])
 
 
 def _measure_chunks(
@@ -220,7 +216,7 @@ def _measure_chunks(
         latents = work.part(chunk)
         iterated = iterate(
             latents, backward, embed, options.grade,
-            correct=correct, feedback=options.feedback or "compensated", renders=options.renders,
+            correct=correct, feedback=options.feedback or HALF_STEPS, renders=options.renders,
         )  # fmt: skip
         uncorrected = options.renders_uncorrected
         before = iterate(latents, backward, embed, options.grade) if uncorrected else None

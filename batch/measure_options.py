@@ -18,9 +18,9 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_mode
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.mapping.backward import GRADES, LATENT_SIZE, Grade, checked_latents
-from facegen_addon.mapping.correction import FEEDBACK, RENDER_FREE
+from facegen_addon.mapping.correction import RENDER_FREE
 from facegen_addon.mapping.encoder import DEFAULT_ENCODER
-from facegen_addon.mapping.roundtrip import GALLERY
+from facegen_addon.mapping.roundtrip import FEEDBACKS, GALLERY, HALF_STEPS
 from models.recipes.lfw import lfw_directory
 
 logger = logging.getLogger("facegen_addon.batch")
@@ -35,7 +35,7 @@ _EXAMPLES = """examples:
   measure --latents held-out --count 200 --output out/measure
       the roundtrip of 200 real people whom nothing was fitted to
   measure --latents held-out --renders 2 --output out/feedback
-      the same, each head corrected twice by looking at its render
+      the same, each head brought nearer by looking at its render, twice
   measure --latents natural --correction learned --output out/corrected
       a learned correction that needs no render, beside the uncorrected heads
   measure --latents mine.npz --model anny --workers 8 --output out/mine
@@ -88,7 +88,7 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
     for option, choices in (
         ("grade", GRADES),
         ("correction", RENDER_FREE),
-        ("feedback", (None, *FEEDBACK)),
+        ("feedback", (None, *FEEDBACKS)),
     ):
         _check_choice(option, getattr(values, option), choices)
     if values.count is not None:
@@ -103,7 +103,7 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
             " --renders 1 or more"
         )
     if values.renders and not values.feedback:
-        values.feedback = next(iter(FEEDBACK))
+        values.feedback = HALF_STEPS
     if values.real_latents is not None and not values.real_latents.is_file():
         raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
     values.chunks = tuple(int(chunk) for chunk in values.chunks.split(",") if chunk)
@@ -147,7 +147,12 @@ def _parser() -> argparse.ArgumentParser:
         default="none",
         help=f"without renders: {', '.join(RENDER_FREE)}; default: %(default)s",
     )
-    add("--feedback", help=f"what renders are used for: {', '.join(FEEDBACK)}; default: the first")
+    add(
+        "--feedback",
+        help=f"how a render is used: {', '.join(FEEDBACKS)}; the first, the default, takes half the"
+        " compensating step from the nearest head so far and keeps what is nearer, the others ask"
+        " anew whatever came back",
+    )
     add("--renders", type=int, default=0, help="renders a head for the correction; default: 0")
     add(
         "--before",

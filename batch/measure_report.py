@@ -12,7 +12,8 @@ roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
     nearest_index, nearest_distance (N,)   of `achieved`: the nearest of the reference's real
                                            people, and the cosine distance to that one
     step_asked, step_achieved (K + 1, N, 512), step_parameters (K + 1, N, P),
-    step_angle, step_distance (K + 1, N)   every step; the last one is what is reported
+    step_angle, step_distance (K + 1, N)   every step, by half steps the nearest head so far; the
+                                           last one is what is reported
     before_achieved (N, 512), before_parameters (N, P), before_angle, before_distance (N,)
                                            heads without any correction, where there are such
 """
@@ -35,7 +36,9 @@ from batch.png import encode_png
 from batch.reference import Reference
 from batch.report import write_json
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.metrics import principal_plane
 from facegen_addon.mapping.roundtrip import (
+    HALF_STEPS,
     Roundtrip,
     improvement,
     mean_shift,
@@ -142,7 +145,16 @@ def build_report(record: MeasureRecord) -> dict[str, Any]:
     after = sets["after"]
     wanted = nearest_identity(after.requested, record.everybody)[0]
     found, distance = nearest_identity(after.achieved, record.everybody)
-    steps = [measured.iterated.step(k).rows(usable) for k in range(len(measured.iterated.achieved))]
+    trips = [measured.iterated.step(k).rows(usable) for k in range(len(measured.iterated.achieved))]
+    steps = [
+        {"renders": k, **shift_figures(trip, record.rng(f"step {k}"))}
+        for k, trip in enumerate(trips)
+    ]
+    nearest = (
+        {key: steps[-1][key] for key in ("degrees", "distance")}
+        if record.settings["feedback"] == HALF_STEPS
+        else shift_figures(measured.iterated.nearest.rows(usable), record.rng("nearest"))
+    )
     return {
         "request": dict(record.settings),
         "command": record.command,
@@ -152,13 +164,8 @@ def build_report(record: MeasureRecord) -> dict[str, Any]:
         "improvement": improvement(sets["before"], after, record.rng("improvement"))
         if "before" in sets
         else None,
-        "steps": [
-            {"renders": k, **shift_figures(trip, record.rng(f"step {k}"))}
-            for k, trip in enumerate(steps)
-        ],
-        "nearest_of_steps": shift_figures(
-            measured.iterated.nearest.rows(usable), record.rng("nearest")
-        ),
+        "steps": steps,
+        "nearest_of_steps": nearest,
         "nearest_real_identity": {
             "people": len(record.everybody),
             "median_distance": float(np.median(distance)),
@@ -297,12 +304,16 @@ def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
     )
     if len(report["steps"]) > 1:
         steps = {str(step["renders"]): step for step in report["steps"]}
-        steps["nearest of all these"] = report["nearest_of_steps"]
+        so_far = report["request"]["feedback"] == HALF_STEPS
+        if not so_far:
+            steps["nearest of all these"] = report["nearest_of_steps"]
         yield Table(
             "Step by step",
             ("Renders looked at", "angle, mean", "angle, 90 %", "distance, mean", "distance, 90 %"),
             tuple((title, *_step_cells(step)) for title, step in steps.items()),
-            "The last row keeps, of each latent, the head that came nearest.",
+            "Each row keeps, of each latent, the head that has come nearest so far."
+            if so_far
+            else "The last row keeps, of each latent, the head that came nearest.",
         )
 
 
@@ -352,9 +363,7 @@ def _bounds(figure: Mapping[str, float], digits: int) -> str:
 def _histogram(record: MeasureRecord) -> str:
     sets = record.sets
     series = dict(zip(_titles(sets), (trip.degrees for trip in sets.values()), strict=True))
-    # The plot is that of the pairs' distances, but here each head has one value.
-    svg = plots.histogram(series, "angle from requested to achieved, degrees", {})
-    return svg.replace("share of pairs", "share of heads")
+    return plots.histogram(series, "angle from requested to achieved, degrees", {}, of="heads")
 
 
 def _latent_maps(record: MeasureRecord) -> tuple[str, str]:
@@ -363,12 +372,9 @@ def _latent_maps(record: MeasureRecord) -> tuple[str, str]:
     clouds = {name: trip.achieved for name, trip in sets.items()}
     clouds["real"] = np.asarray(record.everybody[:200], np.float32)
     requested = sets["after"].requested
-    everything = np.concatenate([*clouds.values(), requested]).astype(np.float64)
-    mean = everything.mean(axis=0)
-    axes = np.linalg.svd(everything - mean, full_matrices=False)[2][:2]
-    flat = {name: (cloud - mean) @ axes.T for name, cloud in clouds.items()}
-    starts = (requested - mean) @ axes.T
-    maps = {name: plots.latent_map(flat, (starts, flat[name])) for name in sets}
+    plane = principal_plane(np.concatenate([*clouds.values(), requested]))
+    flat = {name: plane(cloud) for name, cloud in clouds.items()}
+    maps = {name: plots.latent_map(flat, (plane(requested), flat[name])) for name in sets}
     return maps.get("before", ""), maps["after"]
 
 

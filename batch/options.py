@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.command_line import OneLineParser, check_range
+from batch.command_line import DefaultsFormatter, OneLineParser, check_range
 from batch.output import check_output
 from facegen_addon.choices import (
     DISTRIBUTIONS,
@@ -103,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="generate",
         description="Generate heads of which no two are nearer than a cosine distance.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument

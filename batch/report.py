@@ -217,14 +217,12 @@ def _latent_map(record: RunRecord) -> tuple[str, str]:
     sets = {"run": record.run, **record.comparison}
     clouds = {name: heads.achieved for name, heads in sets.items()}
     clouds["real"] = record.reference.latents[:200]
-    everything = np.concatenate([np.asarray(cloud, np.float64) for cloud in clouds.values()])
-    mean = everything.mean(axis=0)
-    axes = np.linalg.svd(everything - mean, full_matrices=False)[2][:2]
-    flat = {name: (cloud - mean) @ axes.T for name, cloud in clouds.items()}
+    plane = metrics.principal_plane(np.concatenate(list(clouds.values())))
+    flat = {name: plane(cloud) for name, cloud in clouds.items()}
     note = "Achieved latents in the plane of their two largest principal directions."
     if record.run.requested is None:
         return plots.latent_map(flat, None), note
-    arrows = ((record.run.requested - mean) @ axes.T, flat["run"])
+    arrows = plane(record.run.requested), flat["run"]
     return plots.latent_map(flat, arrows), note + " Arrows run from each requested latent."
 
 

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
 from facegen_addon.errors import UserError
 
 _TICK = "rendered"
+_RUN = Path(__file__).with_name("run.py")
 
 
 def report(count: int) -> None:
@@ -25,6 +27,14 @@ def report(count: int) -> None:
         # Python would try, and fail, to write what is left at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def worker_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of batch/run.py with `arguments`, in the interpreter or Blender of this."""
+    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
+    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
+    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
+    return [*start, *arguments]
 
 
 def start_worker(command: Sequence[str]) -> subprocess.Popen[str]:

@@ -235,5 +235,17 @@ def plausibility(z: np.ndarray, groups: Mapping[str, np.ndarray]) -> Plausibilit
     )
 
 
+def principal_plane(latents: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The plane in which latents (N, D) spread most: rows (M, D) -> coordinates in it, (M, 2).
+
+    The mean of the latents is its origin, the first axis that of most spread. D is at least 2.
+    """
+    rows = np.asarray(latents, np.float64)
+    mean = rows.mean(axis=0)
+    # With fewer than two rows the full set of axes is needed, though none has any spread.
+    axes = np.linalg.svd(rows - mean, full_matrices=len(rows) < 2)[2][:2]
+    return lambda others: (np.asarray(others, np.float64) - mean) @ axes.T
+
+
 def _rms(values: np.ndarray) -> float:
     return float(np.sqrt(np.mean(values**2)))

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,12 +23,18 @@ from ..latent.metrics import (
     roundtrip_summary,
 )
 from ..latent.sphere import angle, cosine_distance, cosine_distance_matrix, normalise
+from .approach import Approach, answer_from_heads
 from .backward import LATENT_SIZE, BackwardMapping, Grade, checked_latents
 from .correction import FEEDBACK, Correct
 from .surrogate import FloatArray
 
 RenderAndEmbed = Callable[[NDArray[np.float64]], FloatArray]
 """F: parameters (N, P) -> latents (N, 512). Handed in, since rendering is another room's."""
+
+HALF_STEPS = "half_steps"
+FEEDBACKS = (HALF_STEPS, *FEEDBACK)
+"""What renders are used for, the best first: half steps from the nearest head so far (approach.py),
+or whole ones from the last head, each by a rule of correction.FEEDBACK."""
 
 GALLERY = 119
 """Other identities among which a head has to be nearest to its own."""
@@ -92,8 +99,9 @@ class Iterated:
     """Roundtrips that learn from their own renders; K + 1 steps, each rendered.
 
     requested (N, 512): s; asked, achieved (K + 1, N, 512): what B was asked for, and F of the head
-    that it gave; parameters (K + 1, N, P); usable (N,) bool: False where a head showed no face,
-    whose latents are then zero from that step on.
+    that it gave; parameters (K + 1, N, P). By half steps, each step has the nearest head so far.
+    usable (N,) bool: False where a head showed no face, whose latents are then zero from that step
+    on; by half steps, the first head alone, as later ones without a face are never the nearest.
     """
 
     requested: FloatArray
@@ -126,7 +134,7 @@ def iterate(
     grade: Grade = "refined",
     *,
     correct: Correct | None = None,
-    feedback: str = "compensated",
+    feedback: str = HALF_STEPS,
     renders: int = 0,
 ) -> Iterated:
     """Turn latents into heads, look at these `renders` times and ask B again each time.
@@ -135,33 +143,106 @@ def iterate(
         latents: (N, 512) s; normalised, with a notice, where their norm is not 1.
         render_and_embed: F; a row of NaN for a head that shows no face, see `one_by_one`.
         correct: a render-free correction that says what to ask for first; None asks for s.
-        feedback: a name of correction.FEEDBACK.
+        feedback: one of FEEDBACKS.
         renders: K, how many renders serve the correction; one more shows what came of it.
 
     UserError for latents of another width, NaN or zero, an unknown feedback or negative renders.
     """
-    if feedback not in FEEDBACK:
-        raise UserError(f"unknown feedback {feedback!r}: choose one of {', '.join(FEEDBACK)}")
+    if feedback not in FEEDBACKS:
+        raise UserError(f"unknown feedback {feedback!r}: choose one of {', '.join(FEEDBACKS)}")
     if renders < 0:
         raise UserError(f"{renders} renders cannot be looked at: give 0 or more")
     requested = checked_latents(latents)
-    asked = [requested if correct is None else correct(requested)]
-    heads, achieved = [], []
-    usable = np.ones(len(requested), bool)
-    for step in range(renders + 1):
-        heads.append(backward.parameters(asked[step], grade))
-        seen = np.array(render_and_embed(heads[step]), np.float32)
-        usable &= np.isfinite(seen).all(axis=1)
-        seen[~usable] = 0.0
-        achieved.append(seen)
-        if step < renders:
-            following = asked[step].copy()
-            if usable.any():
-                following[usable] = FEEDBACK[feedback](
-                    requested[usable], seen[usable], asked[step][usable]
-                )
-            asked.append(following)
-    return Iterated(requested, np.stack(asked), np.stack(achieved), np.stack(heads), usable)
+    correct = correct or _as_it_is
+    first = _rendered(backward, correct(requested), grade, render_and_embed)
+    if feedback == HALF_STEPS:
+        further = _half_steps(requested, first, backward, render_and_embed, grade, correct)
+    else:
+        further = _whole_steps(requested, first, backward, render_and_embed, grade, feedback)
+    steps = [first, *islice(further, renders)]
+    asked, achieved, heads = (
+        np.stack(arrays) for arrays in zip(*(step[:3] for step in steps), strict=True)
+    )
+    return Iterated(requested, asked, achieved, heads, steps[-1].usable)
+
+
+class _Step(NamedTuple):
+    """One step of an Iterated, latents of the unusable being zero."""
+
+    asked: FloatArray
+    achieved: FloatArray
+    parameters: NDArray[np.float64]
+    usable: NDArray[np.bool_]
+
+
+def _as_it_is(latents: FloatArray) -> FloatArray:
+    return latents
+
+
+def _rendered(
+    backward: BackwardMapping, asked: FloatArray, grade: Grade, render_and_embed: RenderAndEmbed
+) -> _Step:
+    heads = backward.parameters(asked, grade)
+    seen = np.array(render_and_embed(heads), np.float32)
+    usable = np.isfinite(seen).all(axis=1)
+    seen[~usable] = 0.0
+    return _Step(asked, seen, heads, usable)
+
+
+def _whole_steps(
+    requested: FloatArray,
+    step: _Step,
+    backward: BackwardMapping,
+    render_and_embed: RenderAndEmbed,
+    grade: Grade,
+    feedback: str,
+) -> Iterator[_Step]:
+    """Ask for what the last head's miss says, whatever comes of it."""
+    while True:
+        asked, usable = step.asked.copy(), step.usable
+        if usable.any():
+            asked[usable] = FEEDBACK[feedback](
+                requested[usable], step.achieved[usable], asked[usable]
+            )
+        step = _rendered(backward, asked, grade, render_and_embed)
+        step.achieved[~usable] = 0.0
+        step = step._replace(usable=usable & step.usable)
+        yield step
+
+
+def _half_steps(
+    requested: FloatArray,
+    step: _Step,
+    backward: BackwardMapping,
+    render_and_embed: RenderAndEmbed,
+    grade: Grade,
+    correct: Correct,
+) -> Iterator[_Step]:
+    """The nearest heads so far, which Approach brings nearer."""
+    # A correction leads to the first heads. B goes on from these, but its network always begins
+    # from nothing.
+    corrected = correct if grade == "direct" else _as_it_is
+    nearby = answer_from_heads(backward, grade)
+    table, usable = backward.table, step.usable
+    way = Approach(
+        lambda asked, z: nearby(corrected(asked), z),
+        requested,
+        table.standardise(step.parameters),
+        step.achieved,
+        usable,
+    )
+    while True:
+        z = way.proposed()
+        heads = table.from_standardised(z)
+        seen = np.asarray(render_and_embed(heads), np.float32)
+        nearer = (way.rendered(z, seen) & usable)[:, None]
+        step = _Step(
+            np.where(nearer, corrected(way.asked), step.asked),
+            np.where(nearer, seen, step.achieved),
+            np.where(nearer, heads, step.parameters),
+            usable,
+        )
+        yield step
 
 
 def one_by_one(

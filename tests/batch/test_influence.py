@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command `influence`: resumes, refuses stale results, draws."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from batch import influence as command
 from batch.influence_sheet import draw_pages, markdown_table
+from batch.workers import worker_command
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import InfluenceSettings, Probe
@@ -191,3 +194,18 @@ def test_workers_are_told_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     line = command._command(options, ["strong"], 0, 2)
     again = command.parse_options(line[line.index("influence") + 1 :])
     assert again.encoder == options.encoder
+
+
+def test_workers_run_where_their_parent_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Blender itself, where there is one; with the same interpreter everywhere else."""
+    monkeypatch.delitem(sys.modules, "bpy", raising=False)
+    start, script, *further = worker_command(["influence", "--heads", "3"])
+    assert (start, further) == (sys.executable, ["influence", "--heads", "3"])
+    assert Path(script).is_file() and Path(script).name == "run.py"
+    for path, expected in (
+        ("/opt/blender", ["/opt/blender", "-b", "-P", script, "--", "measure"]),
+        ("", [sys.executable, script, "measure"]),  # bpy is a module of the interpreter
+    ):
+        bpy = SimpleNamespace(app=SimpleNamespace(binary_path=path))
+        monkeypatch.setitem(sys.modules, "bpy", bpy)
+        assert worker_command(["measure"]) == expected

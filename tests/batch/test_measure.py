@@ -158,9 +158,29 @@ def test_the_page_needs_no_other_file(run: Run, tmp_path: Path) -> None:
         assert png.startswith(b"\x89PNG")
 
 
-def test_every_step_of_the_feedback_is_kept(run: Run, result: Any, mapping: Any) -> None:
+def test_half_steps_are_what_renders_are_for_unless_told_otherwise(
+    run: Run, result: Any, tmp_path: Path
+) -> None:
+    run("--renders", "2")
+    arrays, report = result()
+    assert report["request"]["feedback"] == "half_steps" and report["renders"] == 3 * COUNT
+    assert (np.diff(arrays["step_distance"], axis=0) <= 0).all()
+    assert arrays["distance"].mean() < 0.95 * arrays["before_distance"].mean()
+    last = {key: report["steps"][2][key] for key in ("degrees", "distance")}
+    assert report["nearest_of_steps"] == last
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert "nearest so far" in page and "nearest of all these" not in page
+    run("--renders", "2", "--feedback", "half_steps", output="named")
+    named = (tmp_path / "named" / "roundtrip.npz").read_bytes()
+    assert named == (tmp_path / "run" / "roundtrip.npz").read_bytes()
+
+
+def test_every_step_of_the_feedback_is_kept(
+    run: Run, result: Any, mapping: Any, tmp_path: Path
+) -> None:
     studio = Studio(mapping)
-    run("--renders", "2", studio=studio)
+    run("--renders", "2", "--feedback", "compensated", studio=studio)
+    assert "nearest of all these" in (tmp_path / "run" / "index.html").read_text()
     arrays, report = result()
     assert studio.heads == 3 * COUNT == report["renders"]
     assert arrays["step_achieved"].shape == (3, COUNT, 512)
@@ -240,7 +260,7 @@ def test_stopped_while_results_are_written_nothing_is_rendered_again(
         (["--seed", "1"], "seed 0 -> 1"),
         (["--samples", "16"], "samples 8 -> 16"),
         (["--grade", "refined"], "grade direct -> refined"),
-        (["--renders", "1"], "feedback None -> compensated, renders 0 -> 1"),
+        (["--renders", "1"], "feedback None -> half_steps, renders 0 -> 1"),
         (["--count", "5"], f"count {COUNT} -> 5"),
         (["--no-before"], "before True -> False"),
         (["--latents", "natural", "--count", str(COUNT)], "latents .* -> natural"),
@@ -568,6 +588,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         command.main(["--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--latents held-out --count 200" in text
+    assert "half_steps, compensated, as_written" in " ".join(text.split())
     assert "--chunks" not in text and COMMANDS["measure"] == "batch.measure"
 
 

@@ -82,7 +82,10 @@ def test_an_unknown_command_names_those_there_are(project: Path) -> None:
 
 def test_help_is_no_error(project: Path) -> None:
     assert _generate(project, "--help").returncode == 0
-    assert "--distance" in _generate(project, "generate", "--help").stdout
+    text = " ".join(_generate(project, "generate", "--help").stdout.split())
+    assert "--distance" in text and "(default: 16)" in text and "same heads (default: 0)" in text
+    for nothing in ("()", "None", "False"):
+        assert f"(default: {nothing})" not in text
 
 
 def test_corrections_are_in_the_default_budget(tmp_path: Path) -> None:

@@ -195,6 +195,22 @@ def test_bootstrap_draws_whole_rows():
     assert interval == pytest.approx((1.0, 1.0))
 
 
+@given(seeds)
+def test_the_principal_plane_holds_the_largest_spread(seed):
+    rows = cloud(seed, 30, 6)
+    flat = metrics.principal_plane(rows)(rows)
+    np.testing.assert_allclose(flat.mean(axis=0), 0.0, atol=1e-9)
+    largest = np.linalg.eigvalsh(np.cov(rows.T))[::-1][:2]
+    np.testing.assert_allclose(np.cov(flat.T), np.diag(largest), atol=1e-9)
+    other = cloud(seed + 1, 4, 6)
+    both = metrics.principal_plane(rows)(np.concatenate([rows, other]))
+    np.testing.assert_allclose(both[:30], flat)
+
+
+def test_the_principal_plane_of_a_single_latent_has_two_axes():
+    assert metrics.principal_plane(cloud(0, 1, 6))(cloud(1, 3, 6)).shape == (3, 2)
+
+
 def test_the_same_generator_state_gives_the_same_interval():
     values = np.arange(30.0)
     first, second = (

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Roundtrips that look at their own renders, and their figures, on F known exactly."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ from hypothesis import strategies as st
 
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.latent.sphere import normalise
+from facegen_addon.mapping.approach import Approach
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.mapping.correction import FEEDBACK
 from facegen_addon.mapping.roundtrip import (
+    FEEDBACKS,
+    HALF_STEPS,
     Roundtrip,
     improvement,
     iterate,
@@ -21,6 +26,8 @@ from facegen_addon.mapping.roundtrip import (
     one_by_one,
     shift_figures,
 )
+from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.recipes.synthetic import synthetic_table
 
 seeds = st.integers(0, 2**32 - 1)
 OFFSET = 0.3 * normalise(np.random.default_rng(99).standard_normal(512))
@@ -29,8 +36,13 @@ OFFSET = 0.3 * normalise(np.random.default_rng(99).standard_normal(512))
 class IdentityBackward:
     """A B whose parameters are the latent itself; remembers the grades that it was asked for."""
 
+    table = SimpleNamespace(standardise=np.array, from_standardised=np.array)
+
     def __init__(self) -> None:
         self.grades: list[str] = []
+
+    def standardised(self, latents: np.ndarray, grade: str) -> np.ndarray:
+        return self.parameters(latents, grade).astype(np.float32)
 
     def parameters(self, latents: np.ndarray, grade: str) -> np.ndarray:
         self.grades.append(grade)
@@ -46,9 +58,15 @@ def natural(seed: int, count: int) -> np.ndarray:
     return normalise(np.random.default_rng(seed).standard_normal((count, 512))).astype(np.float32)
 
 
-def run(latents: np.ndarray, forward: Any = offset_forward, **options: Any) -> Any:
+def run(
+    latents: np.ndarray,
+    forward: Any = offset_forward,
+    feedback: str = "compensated",
+    **options: Any,
+) -> Any:
+    """This B has a direct grade only: it starts from no head."""
     backward: Any = IdentityBackward()
-    return iterate(latents, backward, forward, **options)
+    return iterate(latents, backward, forward, "direct", feedback=feedback, **options)
 
 
 @settings(max_examples=20, deadline=None)
@@ -97,6 +115,75 @@ def test_the_nearest_of_all_steps_is_found_head_by_head() -> None:
         np.testing.assert_array_equal(trip.nearest.parameters[row], trip.parameters[k, row])
 
 
+def test_half_steps_are_those_of_an_approach() -> None:
+    s = natural(14, 4)
+    trip = run(s, feedback=HALF_STEPS, renders=3)
+    way = Approach(lambda asked, z: asked, trip.requested, s, offset_forward(s))
+    for k in range(1, 4):
+        way.rendered(way.proposed(), offset_forward(way.proposed()))
+        np.testing.assert_allclose(trip.asked[k], way.asked, atol=1e-6)
+        np.testing.assert_allclose(trip.achieved[k], way.achieved, atol=1e-6)
+        np.testing.assert_allclose(trip.parameters[k], trip.asked[k], atol=1e-6)
+    assert (trip.step(3).shift < 0.1 * trip.step(0).shift).all()
+    np.testing.assert_array_equal(trip.nearest.shift, trip.final.shift)
+
+
+def test_half_steps_keep_what_no_further_render_betters() -> None:
+    s, calls = natural(15, 3), []
+
+    def forward(parameters: np.ndarray) -> np.ndarray:
+        """The first render of the correction helps the first head only, and the second shows no
+        face of the second one."""
+        calls.append(parameters)
+        falls = [1.0] * 3 if len(calls) == 1 else [0.1, 3.0, 3.0]
+        seen = normalise(parameters + np.outer(falls, OFFSET)).astype(np.float32)
+        if len(calls) == 3:
+            seen[1] = np.nan
+        return seen
+
+    trip = run(s, forward, feedback=HALF_STEPS, renders=2)
+    assert len(calls) == 3 and trip.usable.all()
+    shifts = np.stack([trip.step(k).shift for k in range(3)])
+    assert shifts[1, 0] < 0.5 * shifts[0, 0]
+    np.testing.assert_array_equal(shifts[1:, 1:], shifts[[0, 0], 1:])
+    np.testing.assert_array_equal(trip.parameters[2, 1:], calls[0][1:])
+    np.testing.assert_array_equal(trip.asked[2, 1:], trip.asked[0, 1:])
+
+
+def test_half_steps_of_a_network_are_asked_for_through_the_correction() -> None:
+    """The refined B goes on from the heads instead, see test_approach."""
+
+    def correct(latents: np.ndarray) -> np.ndarray:
+        return normalise(latents - 0.5 * OFFSET).astype(np.float32)
+
+    s = natural(16, 4)
+    trip = run(s, feedback=HALF_STEPS, renders=2, correct=correct)
+    plain = run(s, feedback=HALF_STEPS, renders=2)
+    np.testing.assert_allclose(trip.asked[0], correct(s), atol=1e-6)
+    assert (trip.final.shift < trip.step(0).shift).all()
+    assert (trip.final.shift < plain.final.shift).all()
+    np.testing.assert_allclose(trip.parameters, trip.asked, atol=1e-6)
+
+
+def test_half_steps_of_a_refined_b_go_on_from_its_heads() -> None:
+    table = synthetic_table(16)
+    ensemble, options = small_ensemble(), InversionSettings.of(table)
+    region = TrustRegion.of(table, options, np.eye(16))
+    network: Any = LinearNetwork(ensemble)
+    backward = BackwardMapping.assemble(table, ensemble, region, options, network)
+
+    def forward(parameters: np.ndarray) -> np.ndarray:
+        return offset_forward(backward.predicted(table.standardise(parameters)))
+
+    truth = region.project(np.random.default_rng(17).normal(0, 0.6, (6, 16)))
+    s = offset_forward(backward.predicted(truth))
+    trip = iterate(s, backward, forward, renders=3)
+    assert trip.step(3).shift.mean() < 0.8 * trip.step(0).shift.mean()
+    for k in range(4):
+        np.testing.assert_allclose(trip.achieved[k], forward(trip.parameters[k]), atol=1e-5)
+    np.testing.assert_allclose(trip.parameters[0], backward.parameters(s), atol=1e-6)
+
+
 def test_a_correction_says_what_to_ask_for_first() -> None:
     s = natural(2, 3)
     trip = run(s, correct=lambda latents: normalise(latents - OFFSET).astype(np.float32))
@@ -110,7 +197,8 @@ def test_the_grade_reaches_b() -> None:
     assert backward.grades == ["direct"]
 
 
-def test_a_head_without_a_face_spoils_no_other() -> None:
+@pytest.mark.parametrize("feedback", FEEDBACKS)
+def test_a_head_without_a_face_spoils_no_other(feedback: str) -> None:
     s, calls = natural(4, 3), []
 
     def forward(parameters: np.ndarray) -> np.ndarray:
@@ -118,12 +206,14 @@ def test_a_head_without_a_face_spoils_no_other() -> None:
             raise RejectedSample("turned away")
         return offset_forward(parameters)
 
-    trip = run(s, one_by_one(forward, lambda: calls.append(1)), renders=2)
+    trip = run(s, one_by_one(forward, lambda: calls.append(1)), feedback, renders=2)
     assert trip.usable.tolist() == [True, False, True] and len(calls) == 9
     assert not trip.achieved[:, 1].any()
     np.testing.assert_array_equal(trip.asked[:, 1], np.stack([trip.requested[1]] * 3))
-    np.testing.assert_allclose(trip.achieved[:, 0], run(s[:1], renders=2).achieved[:, 0])
-    none_left = run(s[1:2], one_by_one(forward), renders=1)
+    np.testing.assert_allclose(
+        trip.achieved[:, 0], run(s[:1], feedback=feedback, renders=2).achieved[:, 0]
+    )
+    none_left = run(s[1:2], one_by_one(forward), feedback, renders=1)
     assert not none_left.usable.any()
 
 
@@ -227,7 +317,7 @@ def test_stand_ins_have_the_interface_of_b() -> None:
     """The backward mapping's own method takes what the stand-in takes."""
     from inspect import signature
 
-    from facegen_addon.mapping.backward import BackwardMapping
-
-    names = list(signature(BackwardMapping.parameters).parameters)
-    assert names[1:3] == list(signature(IdentityBackward.parameters).parameters)[1:]
+    for method in ("parameters", "standardised"):
+        names = list(signature(getattr(BackwardMapping, method)).parameters)
+        stand_in = list(signature(getattr(IdentityBackward, method)).parameters)
+        assert names[1:3] == stand_in[1:]
