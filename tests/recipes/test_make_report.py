@@ -2,6 +2,7 @@
 """The report on a synthetic forward mapping: every correction, the bound, resuming, the page."""
 
 import json
+import zlib
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facegen_addon.errors import RejectedSample
 from facegen_addon.latent.sphere import procrustes_rotation
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.mapping.perceptron import Perceptron
@@ -85,8 +87,10 @@ def rows_of(models: Path) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def test_every_base_has_every_correction(
-    arguments: list[str], models: Path, forward: SyntheticForward
+    arguments: list[str], models: Path, forward: SyntheticForward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(roundtrips, "PEOPLE", (60, 8))
+    monkeypatch.setattr(roundtrips, "FEW", (20, 5))
     assert make_report.main(arguments, forward) == 0
     rows = rows_of(models)
     for base in BASES:
@@ -98,11 +102,21 @@ def test_every_base_has_every_correction(
         for name in free:
             assert rows[base, name]["renders"] == 0
         assert rows[base, FED[2]]["renders"] == 4
+        # Thinking counts every answer of B on the way.
+        assert np.all(np.diff([rows[base, name]["thinking_ms"] for name in ("none", *FED)]) > 0)
+        assert rows[base, "as_written"]["thinking_ms"] > none["thinking_ms"]
+        # Frechet distances of fewer heads cannot be compared.
+        assert none["frechet"] is not None and rows[base, FED[3]]["frechet"] is None
         # Choosing among renders that hold the first one can only help.
         assert rows[base, "compensated, nearest of 3"]["share_of_none"] <= 1
     # A kernel ridge knows the synthetic F: random turns of what it is asked for do harm.
     ridge = [rows["talk_kernel_ridge", name]["distance_mean"] for name in ("none", "procrustes")]
     assert ridge[0] < ridge[1]
+    report = json.loads((models / "report" / "synthetic" / "report.json").read_text())
+    chosen = report["chapters"]["roundtrips"]["judged"]
+    assert [row["base"] for row in chosen] == list(BASES)
+    assert all(row["count"] == 4 for row in chosen)  # of eight people
+    assert chosen[0]["share_of_none"] == chosen[0]["share_of_talk"]
 
 
 def test_figures_are_of_what_came_back(
@@ -173,3 +187,57 @@ def test_damaged_corrections_are_one_line(
     assert make_report.main(arguments, forward) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "corrections_synthetic" in line and words in line
+
+
+class PartlyBlind:
+    """F that sees no face in some heads, always in the same ones."""
+
+    def __init__(self, forward: SyntheticForward) -> None:
+        self._forward = forward
+
+    def __call__(self, parameters: np.ndarray) -> np.ndarray:
+        if zlib.crc32(np.round(parameters[0], 3).tobytes()) % 5 == 0:
+            raise RejectedSample("no face")
+        return self._forward(parameters)
+
+
+def test_heads_without_a_face_do_not_end_the_report(
+    arguments: list[str], models: Path, forward: SyntheticForward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roundtrips, "PEOPLE", (60, 20))
+    monkeypatch.setattr(roundtrips, "FEW", (20, 12))
+    assert make_report.main(arguments, PartlyBlind(forward)) == 0
+    counts = [row["count"] for row in rows_of(models).values()]
+    assert 0 < min(counts) < 20
+
+
+def trip(distances: list[float], correction: str) -> roundtrips.Trip:
+    """Heads at these distances from what was requested, all apart from one another."""
+    s, count = np.eye(512)[0], len(distances)
+    cosine = 1 - np.array(distances)[:, None]
+    latents = cosine * s + np.sqrt(1 - cosine**2) * np.eye(512)[1 : 1 + count]
+    rendered = study.Rendered(latents, np.ones(count, bool))
+    requested = np.repeat(s[None], count, axis=0)
+    return roundtrips.Trip("direct", correction, requested, requested, latents, rendered, 0, 0.0)
+
+
+def test_who_chooses_does_not_judge() -> None:
+    none, lucky = trip([0.5, 0.5, 0.5, 0.5], "none"), trip([0.45, 0.6, 0.45, 0.6], "plane")
+    assert roundtrips.best_free([none, lucky]) is lucky
+    figures = roundtrips.judged(lucky, none, none)
+    assert figures["count"] == 2
+    assert figures["share_of_none"] == pytest.approx(1.2)
+
+
+def test_a_model_without_corrections_is_told_how_to_have_them(
+    arguments: list[str],
+    models: Path,
+    forward: SyntheticForward,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    index = json.loads((models / "index.json").read_text())
+    del index["corrections_synthetic"]
+    (models / "index.json").write_text(json.dumps(index))
+    assert make_report.main(arguments, forward) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "make corrections MODEL" in line and "--chapters" in line

@@ -13,6 +13,7 @@ import numpy as np
 
 from batch import plots
 from facegen_addon.artifacts import load_npz
+from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
     bootstrap_interval,
     frechet_distance,
@@ -61,7 +62,8 @@ _LONG = (4, 8)
 class Trip:
     """One row of the table, head by head: (N, 512) each, z (N, G), and what it cost.
 
-    thinking: milliseconds a head of C and B; renders: a head, before the one that is kept.
+    thinking: milliseconds a head of C and B, all their answers on the way there together;
+    renders: a head, before the one that is kept.
     """
 
     base: str
@@ -78,6 +80,14 @@ class Trip:
         """Cosine distance (N,) from requested to achieved."""
         return cosine_distance(self.requested, self.rendered.latents)
 
+    @property
+    def seen(self) -> np.ndarray:
+        """What feedback goes by, (N, 512): where no face was seen, what was requested.
+
+        What is not a face says nothing about where to go.
+        """
+        return np.where(self.rendered.usable[:, None], self.rendered.latents, self.requested)
+
 
 class Trips:
     """Makes and keeps the trips of one B."""
@@ -86,16 +96,21 @@ class Trips:
         self.study, self.base, self._backward, self.people = study, base, backward, people
 
     def trip(
-        self, name: str, ask: Callable[[], np.ndarray], renders: int, count: int | None = None
+        self,
+        name: str,
+        ask: Callable[[], np.ndarray],
+        renders: int,
+        count: int | None = None,
+        before: float = 0.0,
     ) -> Trip:
-        """Ask B for `ask()` and render; `name` says what for."""
+        """Ask B for `ask()` and render; `name` says what for, `before` what thinking led here."""
         start = time.perf_counter()
         asked = ask()
         z = pairs.quantised(self._backward(asked))
         thinking = 1000 * (time.perf_counter() - start) / len(z)
         rendered = self._rendered(name, z)
         people = self.people[:count]
-        return Trip(self.base, name, people, asked, z, rendered, renders, thinking)
+        return Trip(self.base, name, people, asked, z, rendered, renders, before + thinking)
 
     def free(self, corrections: dict[str, Correct]) -> Iterator[Trip]:
         """What needs no render: none, the rotations, the learned networks."""
@@ -105,7 +120,12 @@ class Trips:
 
     def as_written(self, first: Trip) -> Trip:
         """The talk's formula."""
-        return self.trip("as_written", lambda: as_written(self.people, first.rendered.latents), 1)
+        return self.trip(
+            "as_written",
+            lambda: as_written(self.people, first.seen),
+            1,
+            before=first.thinking,
+        )
 
     def fed_back(self, first: Trip, renders: int, count: int) -> Iterator[Trip]:
         """The compensating steps that follow `first`, for the first `count` people."""
@@ -115,9 +135,10 @@ class Trips:
             here = last
             last = self.trip(
                 f"compensated, {_renders(number)}{few}",
-                lambda here=here: compensated(here.requested, here.rendered.latents, here.asked),  # type: ignore[misc]
+                lambda here=here: compensated(here.requested, here.seen, here.asked),  # type: ignore[misc]
                 number,
                 count,
+                here.thinking,
             )
             yield last
 
@@ -128,17 +149,18 @@ class Trips:
             self._answer(correct), first.requested, first.z, first.rendered.latents,
             first.rendered.usable,
         )  # fmt: skip
+        thinking = first.thinking
         for number in range(1, renders + 1):
             name = f"{label}half steps, nearest of {number + 1}"
             start = time.perf_counter()
             z = pairs.quantised(way.proposed())
-            thinking = 1000 * (time.perf_counter() - start) / len(z)
+            thinking += 1000 * (time.perf_counter() - start) / len(z)
             rendered = self._rendered(name, z)
             way.rendered(z, rendered.latents, rendered.usable)
             nearest = Rendered(way.achieved.copy(), np.isfinite(way.distances))
             yield Trip(
                 self.base, name, self.people, way.requested, way.z.copy(), nearest, number,
-                first.thinking + number * thinking,
+                thinking,
             )  # fmt: skip
 
     def _answer(self, correct: Correct) -> Answer:
@@ -181,14 +203,25 @@ def nearest_of(trips: list[Trip], way: str) -> Trip:
     return Trip(
         last.base, f"{way}, nearest of {len(trips)}", last.requested,
         chosen([trip.asked for trip in trips]), chosen([trip.z for trip in trips]),
-        rendered, len(trips) - 1,
-        sum(trip.thinking for trip in trips),
+        rendered, len(trips) - 1, last.thinking,
     )  # fmt: skip
 
 
-def all_trips(study: Study, people: np.ndarray, few: int) -> list[Trip]:
-    """Every row of the table, B by B."""
-    arrays = load_npz(f"corrections_{study.model.name}")
+def _fitted(study: Study) -> dict[str, np.ndarray]:
+    """What was fitted for the model; UserError where nothing was."""
+    try:
+        return load_npz(f"corrections_{study.model.name}")
+    except UserError as error:
+        raise UserError(
+            f"{error} (`make corrections MODEL=...` fits what the chapter roundtrips judges;"
+            " --chapters does without it)"
+        ) from None
+
+
+def all_trips(
+    study: Study, people: np.ndarray, few: int, arrays: dict[str, np.ndarray]
+) -> list[Trip]:
+    """Every row of the table, B by B; `arrays` as `corrections_of` reads them."""
     network = Perceptron.from_arrays(arrays, TALK_NETWORK)
     random_pairs = pairs.load_random_pairs(study.model.name, study.table)
     found: list[Trip] = []
@@ -211,25 +244,65 @@ def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Tri
 
 
 def best_free(free: list[Trip]) -> Trip:
-    """The nearest of the render-free trips for every other person, so that the rest may judge it.
+    """The nearest of the render-free trips for every other person: `judged` asks the rest.
 
-    A correction that makes heads more alike than none does is not eligible.
+    A correction that makes heads more alike than none does, the first, is not eligible.
     """
-    spread = pairwise_distances(free[0].rendered.latents).median
-    eligible = [
-        trip for trip in free if pairwise_distances(trip.rendered.latents).median >= 0.99 * spread
-    ]
-    return min(eligible, key=lambda trip: float(trip.distances[::2].mean()))
+
+    def spread(trip: Trip) -> float:
+        return pairwise_distances(trip.rendered.latents[trip.rendered.usable]).median
+
+    least = 0.99 * spread(free[0])
+    # A head without a face counts as far away: its latent is zero, at distance 1.
+    return min(
+        (trip for trip in free if trip is free[0] or spread(trip) >= least),
+        key=lambda trip: float(trip.distances[::2].mean()),
+    )
+
+
+def judged(chosen: Trip, none: Trip, talk: Trip) -> dict[str, Any]:
+    """Plain figures of `best_free`'s choice on the people that it did not look at.
+
+    `none` is the same B and `talk` the talk's kernel ridge, both without a correction.
+    """
+    trips = (chosen, none, talk)
+    keep = np.logical_and.reduce([trip.rendered.usable for trip in trips])
+    keep[::2] = False
+    if not keep.any():
+        raise UserError(f"no head of {chosen.base} shows a face: nothing can be judged")
+    rows, rng = np.stack([trip.distances[keep] for trip in trips], axis=1), np.random.default_rng(0)
+    against = {"none": rows[:, [0, 1]], "talk": rows[:, [0, 2]]}
+    return {
+        "base": chosen.base,
+        "correction": chosen.correction,
+        "count": len(rows),
+        "distance_mean": float(rows[:, 0].mean()),
+        **{f"share_of_{name}": _ratio(both) for name, both in against.items()},
+        **{
+            f"share_of_{name}_interval": bootstrap_interval(both, _ratio, rng)
+            for name, both in against.items()
+        },
+    }
+
+
+def both_seen(trip: Trip, none: Trip) -> np.ndarray:
+    """Of which people (N,) both trips show a face; `none` may be of more people."""
+    seen: np.ndarray = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
+    return seen
 
 
 def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> dict[str, Any]:
-    """Plain figures of a row; `none` is the same B without a correction."""
-    keep = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
+    """Plain figures of a row; `none` is the same B without a correction.
+
+    Of people of whom `both_seen`, two at least.
+    """
+    keep = both_seen(trip, none)
     s, f = trip.requested[keep], trip.rendered.latents[keep]
     distances, rng = trip.distances[keep], np.random.default_rng(0)
     both = np.stack([distances, none.distances[: len(keep)][keep]], axis=1)
     degrees = np.degrees(angle(s, f))
-    enough = len(s) > 3
+    # Both depend on how many heads there are: none for the rows of few people.
+    enough = len(s) > 3 and len(trip.requested) == len(none.requested)
     return {
         "base": trip.base,
         "correction": trip.correction,
@@ -287,10 +360,19 @@ def chapter(study: Study) -> Section:
     """The table of corrections."""
     people = study.held_out(study.pick(*PEOPLE))
     reference = study.held_out(_REFERENCE)[len(people) :]
-    trips = all_trips(study, people, study.pick(*FEW))
+    arrays = _fitted(study)
+    trips = all_trips(study, people, study.pick(*FEW), arrays)
     none = {trip.base: trip for trip in trips if trip.correction == "none"}
-    rows = [figures_of(trip, none[trip.base], reference, study) for trip in trips]
-    arrays = load_npz(f"corrections_{study.model.name}")
+    rows = [
+        figures_of(trip, none[trip.base], reference, study)
+        for trip in trips
+        if both_seen(trip, none[trip.base]).sum() > 1
+    ]
+    chosen = [
+        judged(best_free([t for t in trips if (t.base, t.renders) == (base, 0)]), none[base], talk)
+        for talk in [none[BASES[0]]]
+        for base in BASES
+    ]
     fitted = {base: corrections_of(arrays, base) for base in BASES}
     who = "held-out people, one photo each" if study.has_real_faces else "samples of the density"
     return Section(
@@ -302,21 +384,26 @@ def chapter(study: Study) -> Section:
             " rendered head; in brackets 95 % by bootstrap over people.",
             "Renders: those a head costs before the one that is kept. Share: mean distance over"
             " that of the same B, for the same people, without a correction. Pairwise median and"
-            " heads apart show whether a correction brings heads nearer by making them alike.",
+            " heads apart show whether a correction brings heads nearer by making them alike;"
+            " Frechet distance and recall depend on how many heads there are and are left out where"
+            " there are fewer. Thinking: C and B together, the answers before the last included.",
         ),
         (
             *(_table(base, [row for row in rows if row["base"] == base]) for base in BASES),
+            _judged_table(chosen),
             shift_parts(none, fitted),
         ),
         (Figure("Angle from requested to achieved, uncorrected", _histogram(none)),),
-        {"people": len(people), "real": study.has_real_faces, "rows": rows},
+        {"people": len(people), "real": study.has_real_faces, "rows": rows, "judged": chosen},
     )
 
 
 def _histogram(none: dict[str, Trip]) -> str:
     return plots.histogram(
         {
-            LABELS[base]: np.degrees(angle(trip.requested, trip.rendered.latents))
+            LABELS[base]: np.degrees(angle(trip.requested, trip.rendered.latents))[
+                trip.rendered.usable
+            ]
             for base, trip in none.items()
         },
         "degrees",
@@ -337,9 +424,32 @@ def _table(base: str, rows: list[dict[str, Any]]) -> Table:
     )  # fmt: skip
 
 
+def _judged_table(chosen: list[dict[str, Any]]) -> Table:
+    return Table(
+        "The best render-free correction, chosen by every other person, judged by the rest",
+        ("B", "chosen", "people", "distance mean", "share", "share of the talk's kernel ridge"),
+        tuple(
+            (
+                LABELS[row["base"]],
+                LABELS[row["correction"]],
+                str(row["count"]),
+                f"{row['distance_mean']:.3f}",
+                _share(row["share_of_none"], row["share_of_none_interval"]),
+                _share(row["share_of_talk"], row["share_of_talk_interval"]),
+            )
+            for row in chosen
+        ),
+        "Those who choose among several corrections see the chance that made one of them look best;"
+        " these people did not choose. Half steps go on from the same choice, judged by all.",
+    )
+
+
+def _share(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     low, high = row["distance_interval"]
-    share_low, share_high = row["share_interval"]
     return (
         LABELS.get(row["correction"], row["correction"]),
         str(row["count"]),
@@ -348,7 +458,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['distance_mean']:.3f} [{low:.3f}, {high:.3f}]",
         f"{row['distance_90']:.3f}",
         f"{row['angle_mean']:.1f}° / {row['angle_90']:.1f}°",
-        f"{row['share_of_none']:.2f} [{share_low:.2f}, {share_high:.2f}]",
+        _share(row["share_of_none"], row["share_interval"]),
         *(f"{row[key]:.3f}" if row[key] is not None else "–" for key in ("frechet", "recall")),
         f"{row['own_identity']:.3f}",
         f"{row['pairwise']['median']:.3f}",
