@@ -38,6 +38,8 @@ _REMEDY = "name the folder of a finished `generate` or `measure` run"
 def read_achieved(run: Path, model: str) -> FloatArray:
     """Latents (N, 512) of the heads that an earlier run of head model `model` rendered.
 
+    Heads that showed no face are not among them.
+
     `run` is the folder of a `generate` or `measure` run, or the .npz file in it. UserError, naming
     it and the remedy, if it is neither, is damaged, or is of another head model.
     """
@@ -50,10 +52,15 @@ def read_achieved(run: Path, model: str) -> FloatArray:
             f"{path} has heads of model {str(arrays['model'])!r}, not {model!r}: {_REMEDY} of"
             f" {model!r}, or give --model {arrays['model']}"
         )
-    if not arrays["achieved"].size:
+    achieved = np.atleast_1d(arrays["achieved"])
+    # A head that showed no face has a zero latent there.
+    usable = arrays.get("usable", np.ones(len(achieved), np.bool_))
+    if usable.dtype != np.bool_ or usable.shape != achieved.shape[:1]:
+        raise UserError(f"{path} does not say of each head whether it showed a face: {_REMEDY}")
+    if not usable.any():
         raise UserError(f"{path} has no heads: {_REMEDY}")
     try:
-        return checked_latents(arrays["achieved"])
+        return checked_latents(achieved[usable])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 

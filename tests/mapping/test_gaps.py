@@ -141,6 +141,15 @@ def test_runs_are_read_by_folder_and_by_file(tmp_path: Path, name: str) -> None:
         ({"achieved": np.zeros((2, 512)), "model": "anny"}, ["norm 0"]),
         ({"achieved": np.full((2, 512), np.nan), "model": "anny"}, ["NaN"]),
         ({"achieved": np.array(["a", "b"]), "model": "anny"}, ["no numbers"]),
+        ({"achieved": np.array(0.5), "model": "anny"}, ["shape"]),
+        (
+            {"achieved": np.eye(2, 512), "model": "anny", "usable": np.zeros(2, bool)},
+            ["no heads"],
+        ),
+        (
+            {"achieved": np.eye(2, 512), "model": "anny", "usable": np.ones(3, bool)},
+            ["showed a face"],
+        ),
     ],
 )
 def test_a_wrong_run_is_one_line_that_names_it(
@@ -153,6 +162,14 @@ def test_a_wrong_run_is_one_line_that_names_it(
     assert "\n" not in message
     for part in ["heads.npz", *named]:
         assert part in message
+
+
+def test_heads_that_showed_no_face_cover_nobody(tmp_path: Path) -> None:
+    """`measure` keeps their rows, with latents of zero."""
+    achieved, usable = np.eye(3, 512, dtype=np.float32), np.array([True, False, True])
+    achieved[1] = 0
+    write(tmp_path / "roundtrip.npz", achieved=achieved, usable=usable, model="anny")
+    np.testing.assert_array_equal(read_achieved(tmp_path, "anny"), achieved[usable])
 
 
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
