@@ -68,6 +68,7 @@ def story() -> Steps:
     yield from head_by_mouse()
     yield from slider_by_mouse()
     yield from search_by_keyboard()
+    yield from short_list()
     yield from sampling()
     yield from presets()
     yield from other_panels()
@@ -155,6 +156,19 @@ def search_by_keyboard() -> Steps:
     photograph("search")
     settings.search = ""
     yield from point(NOWHERE)
+
+
+def short_list() -> Steps:
+    """The sliders that keep 90 % of the variety, then all of them again: the head stays."""
+    settings = bpy.context.window_manager.facegen
+    before = np.array(heads()[0]["facegen_parameters"])
+    settings.view = "90"
+    area().tag_redraw()
+    yield DRAWN
+    photograph("short_list")
+    settings.view = "ALL"
+    np.testing.assert_array_equal(np.array(heads()[0]["facegen_parameters"]), before)
+    yield DRAWN
 
 
 def sampling() -> Steps:

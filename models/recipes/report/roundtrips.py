@@ -150,8 +150,9 @@ class Trips:
             first.rendered.usable,
         )  # fmt: skip
         thinking = first.thinking
+        few = ", few people" if len(first.requested) < len(self.people) else ""
         for number in range(1, renders + 1):
-            name = f"{label}half steps, nearest of {number + 1}"
+            name = f"{label}half steps, nearest of {number + 1}{few}"
             start = time.perf_counter()
             z = pairs.quantised(way.proposed())
             thinking += 1000 * (time.perf_counter() - start) / len(z)
@@ -159,7 +160,7 @@ class Trips:
             way.rendered(z, rendered.latents, rendered.usable)
             nearest = Rendered(way.achieved.copy(), np.isfinite(way.distances))
             yield Trip(
-                self.base, name, self.people, way.requested, way.z.copy(), nearest, number,
+                self.base, name, first.requested, way.requested, way.z.copy(), nearest, number,
                 thinking,
             )  # fmt: skip
 
@@ -239,7 +240,11 @@ def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Tri
     found = [*free, trips.as_written(first), *fed]
     found += [trip for trip in long if trip.renders in _LONG]
     found += [nearest_of([first, *fed[:k]], "compensated") for k in (1, 2)]
-    found += trips.approached(best, corrections.get(best.correction, lambda s: s), 2)
+    correct = corrections.get(best.correction, lambda s: s)
+    found += trips.approached(best, correct, 2)
+    if trips.base == "refined":  # the default, for which a farm can ask for more
+        steps = trips.approached(_head(best, few), correct, max(_LONG))
+        found += [trip for trip in steps if trip.renders in _LONG]
     return found
 
 
