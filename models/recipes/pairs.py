@@ -99,6 +99,12 @@ def read_batch(folder: Path) -> tuple[Pairs, np.ndarray]:
     chunks = [read_npz(path) for path in sorted(folder.glob("chunk_*.npz"))]
     if not chunks:
         raise UserError(f"{folder} holds no rendered pairs: run models/recipes/render_pairs.py")
+    for chunk in chunks:
+        # A chunk without a face does not know how long latents are: that of any other does.
+        if not chunk["usable"].any():
+            seen = next((other for other in chunks if other["usable"].any()), chunk)
+            width = seen["latents"].shape[1]
+            chunk["latents"] = np.zeros((len(chunk["z"]), width), np.float16)
     joined = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
     return Pairs(joined["z"].astype(np.float32), _unit(joined["latents"])), joined["usable"]
 

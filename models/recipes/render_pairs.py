@@ -36,6 +36,9 @@ from facegen_addon.mapping.facenet_builder import LATENT_SIZE
 from models.recipes import pairs
 from models.recipes.register import register
 
+SAMPLES = 8
+"""Cycles samples a pixel, unless told otherwise."""
+
 Forward = Callable[[np.ndarray], np.ndarray]
 """Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
 
@@ -203,7 +206,9 @@ def add_render_options(parser: argparse.ArgumentParser) -> None:
     pairs.add_model_option(parser)
     parser.add_argument("--workers", type=pairs.positive, default=2, help="render processes")
     parser.add_argument("--threads", type=pairs.positive, default=1, help="threads of each process")
-    parser.add_argument("--samples", type=pairs.positive, default=8, help="Cycles samples a pixel")
+    parser.add_argument(
+        "--samples", type=pairs.positive, default=SAMPLES, help="Cycles samples a pixel"
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ from facegen_addon.latent.correlations import PairCorrelation
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping import gaps
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from models.recipes.render_pairs import View
 from models.recipes.report import correlations, coverage
 from models.recipes.report.study import Study
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
@@ -88,6 +89,50 @@ def test_coverage_speaks_of_renders(
     text = section.markdown()
     assert "Cluster 1" in text and "standard deviations" in text
     assert len(section.figures) == 2 and all("<svg" in f.html for f in section.figures)
+
+
+def test_heads_rendered_with_other_samples_are_others(
+    make_study: Callable[[Forward], Study], forward: SyntheticForward
+) -> None:
+    """Chunks of renders do not say how they were made."""
+    calls = []
+
+    def counted(parameters: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return forward(parameters)
+
+    study, z = make_study(counted), np.zeros((2, 24), np.float32)
+    for samples, renders in ((8, 2), (32, 4), (8, 4)):
+        study.options.samples = samples
+        study.render("some", z)
+        assert len(calls) == renders
+
+
+def test_a_chunk_without_a_face_joins_wider_latents(
+    make_study: Callable[[Forward], Study],
+) -> None:
+    """Two encoders give longer latents than one; where no face was seen, nothing says so."""
+
+    def blind_at_first(parameters: np.ndarray) -> np.ndarray:
+        if parameters[0, 0] < 0:
+            raise RejectedSample("no face")
+        return np.ones((1, 640), np.float32)
+
+    z = np.zeros((25, 24), np.float32)
+    z[:10, 0], z[10:, 0] = -1, 1
+    rendered = make_study(blind_at_first).render("two_encoders", z)
+    assert rendered.latents.shape == (25, 640)
+    assert rendered.usable.tolist() == [False] * 10 + [True] * 15
+
+
+def test_an_encoder_that_is_missing_is_named(
+    make_study: Callable[[Forward], Study], forward: SyntheticForward
+) -> None:
+    """Its process could only break: nobody would know why."""
+    study = make_study(forward)
+    study._pool._forward = None
+    with pytest.raises(UserError, match=r"nowhere\.onnx is missing"):
+        study.render("some", np.zeros((1, 24), np.float32), View(encoders=("nowhere.onnx",)))
 
 
 def test_no_more_than_24_quick_renders_and_none_twice(

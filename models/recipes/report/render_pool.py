@@ -18,6 +18,7 @@ from batch.progress import ProgressBar
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.mapping.encoder import find_encoder
 from models.recipes import pairs
 from models.recipes.render_pairs import Forward, View, load_forward, render_rows
 
@@ -80,6 +81,9 @@ class RenderPool:
             return here
         if self._processes is None:
             options = self._options
+            # A process that cannot begin could not say why.
+            for name in self._view.encoders:
+                find_encoder(name).read()
             self._processes = ProcessPoolExecutor(
                 options.workers,
                 # Blender has threads of its own, which a fork would leave behind.

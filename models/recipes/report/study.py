@@ -16,7 +16,7 @@ from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.mapping.backward import BackwardMapping
 from models.recipes import pairs, real_latents
 from models.recipes.lfw import lfw_directory
-from models.recipes.render_pairs import Forward, View
+from models.recipes.render_pairs import SAMPLES, Forward, View
 from models.recipes.report.render_pool import RenderPool
 
 _USUAL = View()
@@ -85,6 +85,9 @@ class Study:
         """
         # The quick form has its own: its sets are shorter, and none should cost the other renders.
         work = f"report_{self.model.name}{'_quick' if self.quick else ''}"
+        # Chunks know whose heads they are, not how they were rendered.
+        if self.options.samples != SAMPLES:
+            work += f"_{self.options.samples}_samples"
         folder = models_folder(self.model.name) / "built" / work / name
         self._pool.render(pairs.quantised(z), folder, view)
         heads, usable = pairs.read_batch(folder)
