@@ -15,13 +15,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 # Inversion runs its own threads, one a block of heads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
 
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -36,12 +40,17 @@ from models.recipes.report.section import Section
 from models.recipes.report.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]
+STAND_IN = (
+    "The research data of real faces is not here. Wherever this report speaks of held-out or real"
+    " people, samples of their density stand in for them, to which the project was fitted."
+)
 CHAPTERS = ("roundtrips", "bounds", "correlations", "coverage", "sliders", "second_encoder")
 
 
 def make(options: argparse.Namespace, forward: Forward | None = None) -> Path:
     """Run the chapters and write the report; its folder."""
     start = time.monotonic()
+    _check_docs(options)
     study = Study(options, forward)
     try:
         sections = [_chapter(name, study) for name in options.chapters]
@@ -49,10 +58,12 @@ def make(options: argparse.Namespace, forward: Forward | None = None) -> Path:
         study.close()
     folder: Path = options.output / study.model.name
     title = f"Roundtrip report: {study.model.name}{' (quick)' if options.quick else ''}"
+    note = "" if study.has_real_faces else STAND_IN
     files = {
-        folder / "index.html": page(title, sections),
-        folder / "report.md": markdown(title, sections),
-        folder / "report.json": json.dumps(_plain(study, sections), indent=1, default=float) + "\n",
+        folder / "index.html": page(title, sections, note),
+        folder / "report.md": markdown(title, sections, note),
+        folder / "report.json": json.dumps(_plain(study, sections), indent=1, allow_nan=False)
+        + "\n",
     }
     if options.docs:
         target = ROOT / "docs" / f"roundtrip_{study.model.name}"
@@ -71,13 +82,32 @@ def _chapter(name: str, study: Study) -> Section:
     return section
 
 
+def _check_docs(options: argparse.Namespace) -> None:
+    """UserError where the committed tables would be replaced by less than the whole report."""
+    whole = set(options.chapters) == set(CHAPTERS) and not options.quick
+    if options.docs and not whole:
+        raise UserError("--docs takes the whole report: leave out --quick and --chapters")
+
+
 def _plain(study: Study, sections: list[Section]) -> dict[str, object]:
     return {
         "model": study.model.name,
         "quick": study.quick,
         "samples": study.options.samples,
-        "chapters": {section.key: section.data for section in sections},
+        "real_faces": study.has_real_faces,
+        "chapters": {section.key: without_nan(section.data) for section in sections},
     }
+
+
+def without_nan(data: Any) -> Any:
+    """Plain data as JSON can hold it: numbers that are none become null."""
+    if isinstance(data, dict):
+        return {key: without_nan(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [without_nan(value) for value in data]
+    if isinstance(data, np.generic):
+        data = data.item()
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -87,7 +117,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
     parser.add_argument("--quick", action="store_true", help="few heads: figures that say little")
-    parser.add_argument("--docs", action="store_true", help="also write docs/roundtrip_MODEL.*")
+    parser.add_argument(
+        "--docs", action="store_true", help="also write docs/roundtrip_MODEL.*: whole reports"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "report", help="folder")
     add_render_options(parser)
     return parser
@@ -99,7 +131,7 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
         options = make_parser().parse_args(arguments)
         options.model = pairs.model_name(options.model)
         make(options, forward)
-    except UserError as error:
+    except (UserError, OSError) as error:
         print(f"make_report: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -241,3 +241,37 @@ def test_a_model_without_corrections_is_told_how_to_have_them(
     assert make_report.main(arguments, forward) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "make corrections MODEL" in line and "--chapters" in line
+
+
+def test_docs_are_of_whole_reports(
+    arguments: list[str], forward: SyntheticForward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make_report.main([*arguments, "--docs"], forward) == 2
+    assert "leave out --quick and --chapters" in capsys.readouterr().err
+
+
+def test_what_stands_in_for_people_is_said(
+    arguments: list[str], models: Path, forward: SyntheticForward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study.Study, "has_real_faces", False)
+    assert make_report.main([*arguments[:-1], "bounds"], forward) == 0
+    folder = models / "report" / "synthetic"
+    for name in ("index.html", "report.md"):
+        assert "samples of their density stand in" in (folder / name).read_text()
+    assert json.loads((folder / "report.json").read_text())["real_faces"] is False
+
+
+def test_figures_that_are_none_are_null() -> None:
+    data = {"a": (1, float("nan")), "b": [np.float32(0.5), np.inf], "c": {"d": np.int64(3)}}
+    assert make_report.without_nan(data) == {"a": [1, None], "b": [0.5, None], "c": {"d": 3}}
+
+
+def test_an_output_that_is_no_folder_is_one_line(
+    arguments: list[str],
+    models: Path,
+    forward: SyntheticForward,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (models / "report").write_text("a file")
+    assert make_report.main([*arguments[:-1], "bounds"], forward) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("make_report: ")

@@ -30,8 +30,8 @@ figure { margin: 18px 0 0; max-width: 760px; } figcaption { color: var(--soft); 
 <body>
 <main>
 <h1>$title</h1>
-<p class="lead">Every figure that speaks of heads is of rendered heads, unless its column says that
-it is the surrogates' opinion.</p>
+<p class="lead">Every figure that speaks of heads is of rendered heads, unless its chapter says that
+nothing is rendered there, or its column that it is the surrogates' opinion.$note</p>
 <nav>$contents</nav>
 $sections
 </main>
@@ -40,11 +40,12 @@ $sections
 """)
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
-    """The whole page."""
+def page(title: str, sections: Sequence[Section], note: str = "") -> str:
+    """The whole page; `note` is about all of its chapters."""
     return _PAGE.substitute(
         title=html.escape(title),
         style=_style(),
+        note=f" {html.escape(note)}" if note else "",
         contents="".join(
             f'<a href="#{section.key}">{html.escape(section.title)}</a>' for section in sections
         ),
@@ -52,9 +53,10 @@ def page(title: str, sections: Sequence[Section]) -> str:
     )
 
 
-def markdown(title: str, sections: Sequence[Section]) -> str:
+def markdown(title: str, sections: Sequence[Section], note: str = "") -> str:
     """The same without figures."""
-    return "\n".join([f"# {title}\n", *(section.markdown() for section in sections)])
+    notes = [f"{note}\n"] if note else []
+    return "\n".join([f"# {title}\n", *notes, *(section.markdown() for section in sections)])
 
 
 def _style() -> str:

@@ -317,8 +317,8 @@ def _method(ranked: Ranking) -> str:
     return (
         "The index of a slider is the share of the latent's variance that goes with it (Sobol's"
         " indices, summed over the latent's 512 components, by Jansen's estimators), seen through"
-        f" the surrogates on {ranked.heads} heads a slider. *First-order* is what it explains"
-        " alone; *total* is what is lost when it is held, with all that it does together with"
+        f" the surrogates on {ranked.heads} heads a slider. First-order is what it explains"
+        " alone; total is what is lost when it is held, with all that it does together with"
         " others. Each slider is drawn from its own values in the prior, independently of the"
         " others: the prior's correlations are not in the figures of single sliders. Groups and"
         " linked sliders are drawn together, with the correlations among them."
