@@ -81,10 +81,29 @@ class Workplace:
         return load_bases(self.backward, self.random_pairs, network)
 
     def roundtrips(self, base: str) -> tuple[np.ndarray, pairs.Pairs]:
-        """Latents asked for and the rendered heads of one B, row by row."""
+        """Latents asked for and the rendered heads of one B, row by row.
+
+        UserError unless all heads that `render` was to render are there: others stand in other
+        rows than the people they were made for.
+        """
+        remedy = f"run `fit_corrections.py render --model {self.name}`"
+        proposal = self.folder / base / pairs.PROPOSAL
+        if not proposal.exists():
+            raise UserError(f"no roundtrips of {base} were rendered: {remedy}")
+        z = read_npz(proposal)["z"]
+        parts = [z[start : start + pairs.CHUNK] for start in range(0, len(z), pairs.CHUNK)]
+        paths = [pairs.chunk_path(self.folder / base, index) for index in range(len(parts))]
+        done = sum(map(pairs.chunk_is_of, paths, parts))
+        if done < len(parts):
+            raise UserError(
+                f"{len(parts) - done} of {len(parts)} chunks of {base}'s roundtrips are not"
+                f" rendered yet: {remedy}"
+            )
+        # Chunks behind these are of an earlier, longer run.
         heads, usable = pairs.read_batch(self.folder / base)
-        requested = people_to_learn_from(len(heads))
-        return requested[usable], pairs.Pairs(heads.z[usable], heads.latents[usable])
+        usable = usable[: len(z)]
+        requested = people_to_learn_from(len(z))[usable]
+        return requested, pairs.Pairs(heads.z[: len(z)][usable], heads.latents[: len(z)][usable])
 
 
 def fit_talk_network(options: argparse.Namespace) -> None:
@@ -104,7 +123,10 @@ def render(options: argparse.Namespace, forward: Forward | None = None) -> None:
     place = Workplace(options)
     latents = people_to_learn_from(options.count)
     for name, backward in place.bases().items():
-        render_heads(pairs.quantised(backward(latents)), place.folder / name, options, forward)
+        z = pairs.quantised(backward(latents))
+        # Fitting can tell by it whether all of them came back.
+        pairs.save_npz(place.folder / name / pairs.PROPOSAL, z=z.astype(np.float16))
+        render_heads(z, place.folder / name, options, forward)
 
 
 def fit(options: argparse.Namespace) -> None:
@@ -288,7 +310,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None, forward: Forward | None = None) -> int:
-    """Run one step; 2 after an error that the user can put right. `forward` replaces rendering."""
+    """Run one step; 2 after an error that the user can put right, 130 after Ctrl-C.
+
+    `forward` replaces rendering.
+    """
     try:
         options = make_parser().parse_args(arguments)
         options.model = pairs.model_name(options.model)
@@ -296,6 +321,9 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
     except UserError as error:
         print(f"fit_corrections: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("fit_corrections: stopped; the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 

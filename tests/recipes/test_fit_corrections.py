@@ -15,7 +15,7 @@ import torch
 from facegen_addon.artifacts import load_npz, read_index
 from facegen_addon.latent.sphere import cosine_distance, normalise
 from facegen_addon.mapping.correction import corrections_of
-from models.recipes import fit_corrections, real_latents, render_pairs, train_backward
+from models.recipes import fit_corrections, pairs, real_latents, render_pairs, train_backward
 from models.recipes.talk_mapping import BASES
 from tests.recipes.conftest import SyntheticNature
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead
@@ -29,6 +29,7 @@ def test_corrections_bring_the_talks_mapping_nearer(
     forward: SyntheticForward,
     nature: SyntheticNature,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     torch.set_num_threads(1)
     people = nature.sample(np.random.default_rng(5), 300)
@@ -49,6 +50,7 @@ def test_corrections_bring_the_talks_mapping_nearer(
         assert step() == 0
     arrays = load_npz("corrections_synthetic")
     assert read_index()["corrections_synthetic"]["roundtrips"] == dict.fromkeys(BASES, 100)
+    check_half_done(models, forward, capsys)
     place = fit_corrections.Workplace(
         fit_corrections.make_parser().parse_args(["fit", "--model", "synthetic"])
     )
@@ -63,6 +65,30 @@ def test_corrections_bring_the_talks_mapping_nearer(
         )
         if base.startswith("talk"):
             assert after < 0.95 * before
+
+
+def check_half_done(
+    models: Path, forward: SyntheticForward, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Heads of other people than those in their row are not fitted to."""
+    folder = models / "built" / "corrections_synthetic" / "direct"
+    place = fit_corrections.Workplace(fit_corrections.make_parser().parse_args(["fit", *MODEL]))
+    _, heads = place.roundtrips("direct")
+    later = pairs.chunk_path(folder, 1)
+    # What an earlier, longer run left behind.
+    pairs.write_chunk(later, heads.z[:7], heads.latents[:7], np.ones(7, bool))
+    assert [len(part) for part in place.roundtrips("direct")] == [100, 100]
+    later.unlink()
+    # One of two processes was stopped before its first chunk was whole.
+    assert fit_corrections.main(["render", *MODEL, "--count", "130"], forward) == 0
+    assert [len(part) for part in place.roundtrips("direct")] == [130, 130]
+    pairs.chunk_path(folder, 0).unlink()
+    capsys.readouterr()
+    assert fit_corrections.main(["fit", *MODEL, "--latents", "400"]) == 2
+    assert "1 of 2 chunks of direct's roundtrips" in capsys.readouterr().err
+    (folder / pairs.PROPOSAL).unlink()
+    assert fit_corrections.main(["fit", *MODEL, "--latents", "400"]) == 2
+    assert "fit_corrections.py render --model synthetic" in capsys.readouterr().err
 
 
 def test_what_renders_miss_is_learned(rng: np.random.Generator) -> None:
