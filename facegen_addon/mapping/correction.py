@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..artifacts import load_npz
+from ..artifacts import artifact, load_npz
 from ..errors import UserError
 from ..latent.sphere import exp_map, normalise, rotation_between
 from .backward import checked_latents
@@ -137,7 +137,7 @@ class TangentNetwork:
 def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
     """A render-free correction, fitted for one grade of a model's B.
 
-    UserError for an unknown name, or where none was fitted.
+    UserError for an unknown name, or where none was fitted, or to another B than there is now.
     """
     if name not in RENDER_FREE:
         raise UserError(f"unknown correction {name!r}: choose one of {', '.join(RENDER_FREE)}")
@@ -145,6 +145,7 @@ def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
         return _unchanged
     try:
         arrays = load_npz(f"corrections_{model}")
+        _check_backward(model)
     except UserError as error:
         raise UserError(f"correction {name!r} of {model!r}: {error}; or choose none") from None
     fitted = corrections_of(arrays, grade)
@@ -154,6 +155,13 @@ def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
             f" {', '.join(['none', *fitted])}"
         )
     return fitted[name]
+
+
+def _check_backward(model: str) -> None:
+    """UserError where B was trained anew since the corrections were fitted to its roundtrips."""
+    fitted = artifact(f"corrections_{model}").facts.get("backward")
+    if fitted != artifact(f"backward_{model}").sha256:
+        raise UserError(f"fitted to an earlier B: run `make corrections MODEL={model}`")
 
 
 def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Correct]:

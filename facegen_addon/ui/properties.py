@@ -131,8 +131,9 @@ def _unless_damaged(load: Callable[[], _Found | None]) -> _Found | None:
 
 
 def keep_ranking(model_name: str, ranked: Ranking) -> None:
-    """Have the sliders of a model that are shown know a ranking that was made meanwhile."""
-    _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
+    """Have the sliders of a model know a ranking that was made meanwhile, if they are shown."""
+    if model_name in _sliders:
+        _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
 
 
 def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> NDArray[np.bool_]:

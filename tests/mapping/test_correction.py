@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents asked for anew: by what a render shows, or by what was fitted beforehand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import angle, exp_map, normalise
 from facegen_addon.mapping import correction
 from facegen_addon.mapping.correction import (
     FEEDBACK,
+    RENDER_FREE,
     PlaneTransport,
     Rotation,
     TangentNetwork,
@@ -205,6 +209,23 @@ def test_corrections_that_are_not_there_are_one_line(
     monkeypatch.setattr(correction, "load_npz", load)
     with pytest.raises(UserError, match=message):
         load_correction(name, model, grade)
+
+
+def test_corrections_of_an_earlier_backward_mapping_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They make heads worse, and no figure would tell."""
+    fitted = replace(artifact("corrections_anny"), facts={"backward": "another"})
+    found = {"corrections_anny": fitted, "backward_anny": artifact("backward_anny")}
+    monkeypatch.setattr(correction, "artifact", found.__getitem__)
+    with pytest.raises(UserError, match="earlier B: run `make corrections MODEL=anny`"):
+        load_correction("learned", "anny")
+
+
+@pytest.mark.parametrize("model", ["anny", "open_flame"])
+def test_committed_corrections_are_of_the_committed_backward_mapping(model: str) -> None:
+    for name in RENDER_FREE:
+        load_correction(name, model)
 
 
 def test_no_correction_needs_no_file_and_changes_nothing(latents: np.ndarray) -> None:

@@ -190,6 +190,12 @@ def test_a_model_without_surrogates_says_what_to_do(
         bpy.ops.facegen.rank_sliders()
 
 
+def test_a_ranking_of_sliders_that_are_not_shown_waits_for_them() -> None:
+    """It lies in the user's folder then, and is read when they are."""
+    properties.keep_ranking("user_of_another_file", made_up())
+    assert properties.model_sliders("user_of_another_file") is None
+
+
 def test_ranking_needs_a_head() -> None:
     assert not bpy.ops.facegen.rank_sliders.poll()
 
