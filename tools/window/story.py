@@ -162,7 +162,7 @@ def short_list() -> Steps:
     """The sliders that keep 90 % of the variety, then all of them again: the head stays."""
     settings = bpy.context.window_manager.facegen
     before = np.array(heads()[0]["facegen_parameters"])
-    settings.view = "90"
+    settings.view = "SHARE_90"
     area().tag_redraw()
     yield DRAWN
     photograph("short_list")
