@@ -16,6 +16,7 @@ import numpy as np
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import normalise
+from facegen_addon.mapping.backward import LATENT_SIZE, checked_latents
 
 HELD_OUT = 1000
 """Identities that no fit and no training sees."""
@@ -41,13 +42,25 @@ def lfw_directory() -> Path:
     return Path(os.environ.get("FACEGEN_SHARED", default)) / "data" / "lfw"
 
 
-def load_photos(path: Path | None = None) -> Photos:
-    """All photos' latents, from `latents_dev.npz`; UserError if the file cannot be used."""
+def load_photos(path: Path | None = None, size: int | None = LATENT_SIZE) -> Photos:
+    """All photos' latents, from `latents_dev.npz`; UserError if the file cannot be used.
+
+    size: numbers that a latent has to have, those of FaceNet's by default; None: any.
+    """
     path = path or lfw_directory() / "latents_dev.npz"
     arrays = read_npz(path)
     if not {"latents", "identity"} <= arrays.keys():
         raise UserError(f"{path} needs the arrays latents and identity: set FACEGEN_SHARED")
-    return Photos(normalise(arrays["latents"]).astype(np.float32), arrays["identity"])
+    latents, identity = arrays["latents"], arrays["identity"]
+    try:
+        checked_latents(latents, size)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    if identity.shape != latents.shape[:1]:
+        raise UserError(
+            f"{path}: identity of shape {identity.shape}, {len(latents)} latents: give each one"
+        )
+    return Photos(normalise(latents).astype(np.float32), identity)
 
 
 def split_identities(
