@@ -49,9 +49,9 @@ from tools.window.hands import (
 
 # Pixels of a display of 1280x800 in Blender 4.3's default theme.
 ADD_HEAD = (1123, 154)
-SEARCH = (1100, 388)
-SHAPE_GROUP = (1060, 414)
-SLIDER = (1080, 464)
+SEARCH = (1100, 414)
+SHAPE_GROUP = (1060, 440)
+SLIDER = (1080, 490)
 NOWHERE = (200, 600)
 # Headers of panels, as they lie once those above them are folded.
 HEAD, SAMPLE, VARIETY, HISTORY, PRESETS = ((1040, y) for y in (97, 125, 153, 181, 209))
