@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from batch.command_line import nearest_existing
@@ -15,11 +15,14 @@ from facegen_addon.errors import UserError
 _MARKER = "report.json"  # every complete run of generate has one
 
 
-def check_output(output: Path, replace: bool, marker: str = _MARKER) -> None:
+def check_output(
+    output: Path, replace: bool, marker: str = _MARKER, besides: Collection[str] = ()
+) -> None:
     """UserError if `output` cannot become a new folder of results.
 
-    It may be absent or empty; with `replace` it may also hold an earlier run (it has the file
-    `marker`), but never anything else, so that a mistyped path deletes nobody's files.
+    It may be absent or empty but for what is named in `besides`; with `replace` it may also hold
+    an earlier run (it has the file `marker`), but never anything else, so that a mistyped path
+    deletes nobody's files.
     """
     _look_at(output)
     if output.exists() and not output.is_dir():
@@ -29,7 +32,7 @@ def check_output(output: Path, replace: bool, marker: str = _MARKER) -> None:
         raise UserError(
             f"--output {output}: {parent} is not a folder you can write to; name another"
         )
-    if output.is_dir() and any(output.iterdir()):
+    if output.is_dir() and any(path.name not in besides for path in output.iterdir()):
         if not replace:
             raise UserError(
                 f"--output {output} is not empty; name a new folder, or add --replace to replace"
@@ -83,6 +86,13 @@ def _move(partial: Path, output: Path) -> None:
         partial.rename(output)
         return
     earlier = Path(tempfile.mkdtemp(prefix=".facegen-", dir=output.parent))
-    output.rename(earlier / output.name)
-    partial.rename(output)
+    try:
+        output.rename(earlier / output.name)
+        partial.rename(output)
+    except BaseException:  # Ctrl-C included
+        if not output.exists():
+            (earlier / output.name).rename(output)
+        with contextlib.suppress(OSError):
+            earlier.rmdir()  # and never what is still in it
+        raise
     shutil.rmtree(earlier)

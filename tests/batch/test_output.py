@@ -65,3 +65,23 @@ def test_a_name_too_long_for_the_disk_is_refused(tmp_path: Path) -> None:
         check_output(tmp_path / ("x" * 300), replace=False)
     with pytest.raises(UserError, match="name another folder"):
         check_output(tmp_path / ("x" * 300) / "below", replace=True)
+
+
+def test_stopped_while_the_new_run_moves_in_the_earlier_one_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "run"
+    output.mkdir()
+    (output / "report.json").write_text("earlier")
+    rename = Path.rename
+
+    def stopped(path: Path, target: Path) -> Path:
+        if (path / "new").exists():
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt), output_folder(output) as folder:
+        (folder / "new").write_text("later")
+    assert (output / "report.json").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
