@@ -51,8 +51,10 @@ def reports(workers: Sequence[subprocess.Popen[str]]) -> Iterator[int]:
         yield from _merged_counts([worker.stdout for worker in workers if worker.stdout])
         failed = [worker.returncode for worker in workers if worker.wait() != 0]
     finally:
+        # All at once: a second Ctrl-C while one is waited for leaves none behind.
         for worker in workers:
             worker.terminate()
+        for worker in workers:
             worker.wait()
     if failed:
         raise UserError(f"a render worker ended with status {failed[0]}; run again to resume")
