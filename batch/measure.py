@@ -5,7 +5,7 @@ import hashlib
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,6 +38,8 @@ from facegen_addon.mapping.influence import table_digest
 from facegen_addon.mapping.roundtrip import HALF_STEPS, RenderAndEmbed, iterate, one_by_one
 
 _PORTRAIT_SIZE = 192  # pixels
+_DECISIVE = ("FaceGen", "Blender", "device")
+"""Versions whose renders may differ, so that none goes on with another's work."""
 
 
 class Studio(Protocol):
@@ -101,27 +103,30 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     reference, everybody = reference_for(options, wanted)
     load_correction(options.correction, model.name, options.grade)
     studio.check(options)
-    settings = _settings(options, model, wanted)
-    work = Work.begin(options.output, settings, wanted.latents, options.replace)
-    try:
-        with interruptible():
-            _measure_all(arguments, options, model, studio, work)
-            measured = work.collect()
-            if not measured.usable.any():
-                raise UserError("no head shows its face; try another --model or other --latents")
-            record = MeasureRecord(
-                measured, wanted.source, settings,
-                f"batch/run.py measure {shlex.join(arguments)}", model.name, model.table,
-                reference, everybody, len(wanted.latents) * options.renders_per_latent,
-                time.monotonic() - start, studio.versions(),
-            )  # fmt: skip
-            with output_folder(options.output) as folder:
-                figures = write_results(
-                    folder, record, lambda parameters: studio.portraits(model, parameters)
-                )
-    except KeyboardInterrupt:
-        print(_stopped(work), file=sys.stderr)
-        return 130
+    versions = studio.versions()
+    settings = _settings(options, model, wanted, versions)
+    with Work.begin(options.output, settings, wanted.latents, options.replace) as work:
+        try:
+            with interruptible():
+                _measure_all(arguments, options, model, studio, work)
+                measured = work.collect()
+                if not measured.usable.any():
+                    raise UserError(
+                        "no head shows its face; try another --model or other --latents"
+                    )
+                record = MeasureRecord(
+                    measured, wanted.source, settings,
+                    f"batch/run.py measure {shlex.join(arguments)}", model.name, model.table,
+                    reference, everybody, len(wanted.latents) * options.renders_per_latent,
+                    time.monotonic() - start, versions,
+                )  # fmt: skip
+                with output_folder(options.output) as folder:
+                    figures = write_results(
+                        folder, record, lambda parameters: studio.portraits(model, parameters)
+                    )
+        except KeyboardInterrupt:
+            print(_stopped(work), file=sys.stderr)
+            return 130
     _print_summary(figures, options.output)
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
     return 0
@@ -135,7 +140,9 @@ def _stopped(work: Work) -> str:
     )
 
 
-def _settings(options: MeasureOptions, model: HeadModel, wanted: Wanted) -> dict[str, Any]:
+def _settings(
+    options: MeasureOptions, model: HeadModel, wanted: Wanted, versions: Mapping[str, Any]
+) -> dict[str, Any]:
     """All that decides the results, as plain data."""
     settings = {
         "model": model.name,
@@ -149,14 +156,15 @@ def _settings(options: MeasureOptions, model: HeadModel, wanted: Wanted) -> dict
         "before": options.before,
         "samples": options.samples,
         "encoder": options.encoder,
+        **{name: versions[name] for name in _DECISIVE if name in versions},
     }
-    versions = {
+    digests = {
         "content of the latents": hashlib.sha256(wanted.latents.tobytes()).hexdigest(),
         "table of the model": table_digest(model.table),
         "version of the encoder": find_encoder(options.encoder).sha256,
         **{f"version of {name}": artifact(name).sha256 for name in _artifacts(options, model)},
     }
-    return settings | {name: digest[:12] for name, digest in versions.items()}
+    return settings | {name: digest[:12] for name, digest in digests.items()}
 
 
 def _artifacts(options: MeasureOptions, model: HeadModel) -> list[str]:

@@ -244,6 +244,8 @@ def read_latents(path: Path) -> NDArray[np.float32]:
                 " as numpy.savez(FILE, latents=...)"
             )
         rows = arrays["latents"]
+    if rows.dtype.kind not in "fiu":
+        raise UserError(f"{path}: latents of type {rows.dtype} are no numbers; save them as floats")
     if rows.size == 0:
         raise UserError(f"{path} holds no latents; give at least one row of {LATENT_SIZE} numbers")
     try:
@@ -266,7 +268,7 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
 
 def _on_sphere(rows: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
     """Rows scaled to unit norm, with a notice of how many; what has no direction is left as is."""
-    if rows.dtype.kind not in "fiu" or rows.ndim not in (1, 2):
+    if rows.ndim not in (1, 2):
         return rows
     scaled = np.atleast_2d(rows).astype(np.float64)
     norms = np.linalg.norm(scaled, axis=1)

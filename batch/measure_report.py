@@ -9,8 +9,8 @@ roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
     parameters (N, P)                      of the heads reported
     usable (N,)                            False where a head showed no face: `achieved` is zero
     angle, distance (N,)                   requested to achieved: degrees, cosine distance
-    nearest_index, nearest_distance (N,)   of `achieved`: the nearest of the reference's real
-                                           people, and the cosine distance to that one
+    nearest_index, nearest_distance (N,)   of `achieved`: the nearest of the reference's
+                                           identities, and the cosine distance to that one
     step_asked, step_achieved (K + 1, N, 512), step_parameters (K + 1, N, P),
     step_angle, step_distance (K + 1, N)   every step, by half steps the nearest head so far; the
                                            last one is what is reported
@@ -100,7 +100,8 @@ def write_results(folder: Path, record: MeasureRecord, portraits: Portraits) -> 
     strips = {name: encode_png(strip) for name, strip in _strips(record, portraits)}
     for name, png in strips.items():
         (folder / f"strip_{name}.png").write_bytes(png)
-    (folder / PAGE).write_text(page(_title(record), _sections(report, record, strips)), "utf-8")
+    text = page(_title(record), _sections(report, record, strips))
+    (folder / PAGE).write_text(text, "utf-8", errors="replace")  # names of files may be any bytes
     write_json(folder / REPORT, report)
     return report
 
@@ -200,7 +201,11 @@ def _strips(record: MeasureRecord, portraits: Portraits) -> Iterator[tuple[str, 
 
 
 def _title(record: MeasureRecord) -> str:
-    return f"The roundtrip of {len(record.measured.usable)} latents on {record.model}"
+    return f"The roundtrip of {_counted(len(record.measured.usable), 'latent')} on {record.model}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _sections(
@@ -252,10 +257,11 @@ def _strip_figure(name: str, png: bytes) -> Figure:
 def _summary(report: Mapping[str, Any]) -> str:
     latents, request = report["latents"], report["request"]
     parts = [
-        f"{latents['count']} latents, {latents['source']}: grade {request['grade']}, correction"
-        f" {request['correction']}, {request['renders']} renders a head for feedback"
-        f" ({request['feedback'] or 'none'}), encoder {request['encoder']}.",
-        f"{latents['count'] - latents['usable']} heads showed no face and are left out."
+        f"{_counted(latents['count'], 'latent')}, {latents['source']}: grade {request['grade']},"
+        f" correction {request['correction']}, {_counted(request['renders'], 'render')} a head for"
+        f" feedback ({request['feedback'] or 'none'}), encoder {request['encoder']}.",
+        f"{_counted(latents['count'] - latents['usable'], 'head')} showed no face and"
+        f" {'is' if latents['count'] - latents['usable'] == 1 else 'are'} left out."
         if latents["usable"] < latents["count"]
         else "",
         _gain(report["improvement"]) if report["improvement"] else "",
@@ -345,7 +351,7 @@ def _head_table(report: Mapping[str, Any]) -> Table:
         ),
         f"{report['reference']} Of the heads reported,"
         f" {100 * nearest['same_as_of_the_latent_asked_for']:.0f} % have the same nearest of"
-        f" {nearest['people']} real people as the latent asked for; the nearest is"
+        f" the reference's {nearest['people']} identities as the latent asked for; the nearest is"
         f" {nearest['median_distance']:.3f} away (median).",
     )
 
@@ -357,7 +363,8 @@ def _cell(figure: Any, part: str | None) -> str:
 
 def _bounds(figure: Mapping[str, float], digits: int) -> str:
     value, low, high = (f"{figure[key]:.{digits}f}" for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    # A single head is no sample: its interval of no width would look like certainty.
+    return value if figure["low"] == figure["high"] else f"{value} [{low}, {high}]"
 
 
 def _histogram(record: MeasureRecord) -> str:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The unfinished work of `measure`, chunk by chunk in its output folder, so that it can go on."""
 
+import contextlib
 import json
 import os
-import shutil
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.lock import only_one
 from batch.output import check_output
 from facegen_addon.artifacts import read_npz
 from facegen_addon.atomic_file import replacing
@@ -22,7 +24,10 @@ CHUNK = 8
 """Latents a file: what a killed run loses at most, by each worker. B is asked for a chunk at once,
 so results do not depend on who measures it."""
 
-_FOLDER, _SETTINGS, _LATENTS = "work", "settings.json", "latents.npz"
+_FOLDER, _SETTINGS, _LATENTS, _LOCK = "work", "settings.json", "latents.npz", "lock"
+_OURS = re.compile(r"settings\.json|latents\.npz|lock|chunk_\d+\.npz|\.facegen-.*")
+_FORMAT = {"format of the work": 1}
+"""Goes up with every change of what a chunk holds, or how it is measured."""
 _WANTED = "wanted"
 """Array of a chunk: the latents that it is of."""
 
@@ -53,33 +58,36 @@ class Work:
     latents: NDArray[np.float32]
 
     @classmethod
+    @contextlib.contextmanager
     def begin(
         cls,
         output: Path,
         settings: Mapping[str, Any],
         latents: NDArray[np.float32],
         replace: bool,
-    ) -> "Work":
-        """Begin in `output`, or go on with what lies there.
+    ) -> Iterator["Work"]:
+        """Begin in `output`, or go on with what lies there; no other process can meanwhile.
 
         settings: plain data that decides the results. UserError if `output` cannot become a folder
         of results, or work of other settings lies there and is not to be replaced.
         """
         folder = output / _FOLDER
         begun = os.path.isdir(folder)  # never raises, whatever the disk thinks of the path
-        if not begun or any(path.name != _FOLDER for path in output.iterdir()):
-            check_output(output, replace)
-        problem = _difference(folder, settings) if (folder / _SETTINGS).is_file() else ""
-        if problem and not replace:
-            raise UserError(f"{folder} holds work {problem}, or add --replace to start anew")
-        if problem:
-            shutil.rmtree(folder)
-        work = cls(folder, latents)
-        if not (folder / _SETTINGS).is_file():
-            _save(folder / _LATENTS, {"latents": latents})
-            with replacing(folder / _SETTINGS) as partial:
-                partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        return work
+        if begun and not _is_ours(folder):
+            raise UserError(f"{folder} holds what is not FaceGen's; name another --output")
+        check_output(output, replace, besides=[_FOLDER] if begun else [])
+        settings = {**settings, **_FORMAT}
+        with only_one(folder / _LOCK):
+            problem = _difference(folder, settings) if (folder / _SETTINGS).is_file() else ""
+            if problem and not replace:
+                raise UserError(f"{folder} holds work {problem}, or add --replace to start anew")
+            if problem:
+                _clear(folder)
+            if not (folder / _SETTINGS).is_file():
+                _save(folder / _LATENTS, {"latents": latents})
+                with replacing(folder / _SETTINGS) as partial:
+                    partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            yield cls(folder, latents)
 
     @classmethod
     def open(cls, output: Path) -> "Work":
@@ -144,12 +152,30 @@ class Work:
         return self.folder / f"chunk_{chunk:05d}.npz"
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder can only be one of Work, which writes its latents before all else."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:
+        return False
+    begun = names & {_SETTINGS} or any(name.startswith("chunk_") for name in names)
+    return all(map(_OURS.fullmatch, names)) and (_LATENTS in names or not begun)
+
+
+def _clear(folder: Path) -> None:
+    """Remove chunks, settings first: without these there is no work to go on with."""
+    (folder / _SETTINGS).unlink()
+    for path in folder.iterdir():
+        if path.name not in (_LOCK, _LATENTS):
+            path.unlink()
+
+
 def _difference(folder: Path, settings: Mapping[str, Any]) -> str:
     """In words what differs between the work in `folder` and `settings`; empty if nothing does."""
     try:
         former = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-        read_npz(folder / _LATENTS)
-    except (OSError, ValueError, UserError):
+        read_npz(folder / _LATENTS)["latents"]
+    except (OSError, ValueError, KeyError, UserError):
         return "that is damaged: remove it"
     if not isinstance(former, dict):
         return "that is damaged: remove it"

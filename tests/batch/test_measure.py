@@ -2,6 +2,8 @@
 """The command `measure` on a forward mapping in closed form: figures, resuming, refusals."""
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from batch import figures as batch_figures
 from batch import measure as command
+from batch import measure_work
 from batch.measure_options import read_latents
 from batch.measure_strips import draw_strip, examples
 from batch.measure_work import CHUNK, Work
@@ -402,11 +405,17 @@ def test_heads_without_a_face_are_left_out_and_counted(
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_few_latents_have_what_figures_they_can(run: Run, result: Any, count: int) -> None:
+def test_few_latents_have_what_figures_they_can(
+    run: Run, result: Any, tmp_path: Path, count: int
+) -> None:
     assert run("--count", str(count), "--renders", "1") == 0
     heads = result()[1]["sets"]["after"]["heads"]
     assert (heads["pairwise"] is None) == (count == 1)
     assert (heads["precision_recall"] is None) == (count < 4)
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert ("roundtrip of 1 latent on" in page) == (count == 1)
+    # A lone head says nothing of how far another's may lie.
+    assert (re.search(r"<td>[-0-9.]+ \[", page) is None) == (count == 1)
 
 
 def test_natural_latents_are_the_seeds(
@@ -613,7 +622,8 @@ def test_a_strip_shows_each_head_before_and_after() -> None:
 def test_a_chunk_is_done_though_its_latents_changed_a_last_bit(tmp_path: Path) -> None:
     """What is measured is normalised once more."""
     rows = normalise(np.random.default_rng(2).normal(size=(CHUNK, 512))).astype(np.float32)
-    work = Work.begin(tmp_path / "run", {"seed": 0}, rows, False)
+    with Work.begin(tmp_path / "run", {"seed": 0}, rows, False) as work:
+        pass
     other = np.nextafter(rows, np.float32(2))
     steps = Iterated(other, other[None], other[None], np.zeros((1, CHUNK, 4)), np.ones(CHUNK, bool))
     work.write(0, steps, None)
@@ -623,7 +633,99 @@ def test_a_chunk_is_done_though_its_latents_changed_a_last_bit(tmp_path: Path) -
 
 def test_a_chunk_is_a_unit_of_work(tmp_path: Path) -> None:
     rows = np.eye(512, dtype=np.float32)[:COUNT]
-    work = Work.begin(tmp_path / "run", {"seed": 0}, rows, False)
+    with Work.begin(tmp_path / "run", {"seed": 0}, rows, False) as work:
+        pass
     assert len(work) == 3 and [len(work.part(i)) for i in range(3)] == [CHUNK, CHUNK, 3]
     assert work.pending() == [0, 1, 2]
     np.testing.assert_array_equal(Work.open(tmp_path / "run").latents, rows)
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "settings.json"])
+@pytest.mark.parametrize("earlier", [False, True])
+def test_somebodys_folder_called_work_is_left_alone(
+    run: Run, tmp_path: Path, name: str, earlier: bool
+) -> None:
+    """An output folder is replaced as a whole: what lies in it must be known to be FaceGen's."""
+    mine = tmp_path / "run" / "work" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("years of work")
+    if earlier:
+        (tmp_path / "run" / "report.json").write_text("{}")
+    for further in ([], ["--replace"]):
+        with pytest.raises(UserError, match=r"not FaceGen's; name another --output"):
+            run(*further)
+    assert mine.read_text() == "years of work"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no lock there")
+def test_a_second_process_is_refused_until_the_first_is_gone(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = []
+
+    def second(*_: Any) -> None:
+        for further in ([], ["--replace"], ["--replace", "--seed", "1"]):
+            with pytest.raises(UserError, match="another process is at work") as refused:
+                run(*further)
+            messages.append(str(refused.value))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "write_results", second)
+        assert run() == 130
+    assert len(messages) == 3
+    studio = Studio(mapping)
+    assert run(studio=studio) == 0 and studio.heads == 0  # nothing was taken from the first
+
+
+@pytest.mark.parametrize("name", ["Blender", "FaceGen", "device"])
+def test_work_of_other_versions_is_refused(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(Studio, "versions", lambda self: {name: "former"})
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    monkeypatch.setattr(Studio, "versions", lambda self: {name: "newer", "NumPy": "whatever"})
+    with pytest.raises(UserError, match=rf"other settings \({name} former -> newer\)"):
+        run()
+
+
+def test_work_of_another_form_is_refused(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    monkeypatch.setattr(measure_work, "_FORMAT", {"format of the work": 2})
+    with pytest.raises(UserError, match=r"format of the work 1 -> 2"):
+        run()
+
+
+def test_a_folder_beside_which_nothing_can_be_written_is_refused_before_rendering(
+    run: Run, mapping: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(studio=Studio(mapping, stop_at=CHUNK + 1)) == 130
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    studio = Studio(mapping)
+    with pytest.raises(UserError, match="not a folder you can write to"):
+        run(studio=studio)
+    assert studio.heads == 0
+
+
+@pytest.mark.parametrize("kind", [bool, complex, str, "M8[s]", "V4"])
+def test_what_is_no_number_is_refused_by_its_type(tmp_path: Path, kind: Any) -> None:
+    path = tmp_path / "rows.npy"
+    np.save(path, np.ones((2, 512)).astype(kind))
+    with pytest.raises(UserError, match=r"of type .* are no numbers; save them as floats"):
+        read_latents(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_name_of_other_bytes_than_text_spoils_no_results(run: Run, latents: Path) -> None:
+    odd = latents.with_name(os.fsdecode(b"caf\xe9.npz"))
+    odd.write_bytes(latents.read_bytes())
+    assert run("--latents", str(odd)) == 0
+
+
+def test_identities_of_the_reference_are_not_called_people(run: Run, tmp_path: Path) -> None:
+    """Without a file of real latents the reference is samples of the density."""
+    run()
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert "samples of the fitted density" in page and " real people as" not in page
