@@ -70,6 +70,8 @@ class Artifact:
         recipe = self.facts["recipe"]
         if _is_built(self.facts):
             by = f"by models/recipes/{recipe}"
+            if "set_up" in self.facts:
+                return f"`{self.facts['set_up']}` builds it, {by}"
             return f"`make demo` builds it, {by}; in Blender, FaceGen's preferences do"
         if self.path.is_relative_to(user_models()):
             return f"remake it with `make models MODEL=FILE` ({recipe})"

@@ -164,12 +164,11 @@ def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int
 
 
 def _build_encoder(name: str) -> None:
-    """Build an encoder's file of models/index.json unless this very file has been built before."""
+    """Build an encoder's file of models/index.json unless this very file is there, undamaged."""
     index = json.loads((ROOT / "models" / "index.json").read_text(encoding="utf-8"))
     recipe = ROOT / "models" / "recipes" / index[name]["recipe"]
     built = ROOT / "models" / index[name]["file"]
-    stamp, key = built.with_suffix(".stamp"), index[name]["sha256"]
-    if stamp.exists() and stamp.read_text() == key and built.exists():
+    if built.is_file() and _hash(built) == index[name]["sha256"]:
         return
     python = RUNTIME / "bin" / "python"
     if not python.exists():
@@ -177,7 +176,6 @@ def _build_encoder(name: str) -> None:
     result = subprocess.run([python, str(recipe)], cwd=ROOT)
     if result.returncode:
         raise SetUpError(f"{name} was not built; try again by {RUNTIME.name}/bin/python {recipe}")
-    stamp.write_text(key)
 
 
 def _megabytes(folder: Path) -> float:

@@ -362,17 +362,18 @@ class BackwardMapping:
         return self.ensemble.predict(z)[0]
 
 
-def checked_latents(latents: ArrayLike) -> FloatArray:
-    """Latents from outside (512,) or (N, 512) -> (N, 512) of unit norm.
+def checked_latents(latents: ArrayLike, size: int | None = LATENT_SIZE) -> FloatArray:
+    """Latents from outside (size,) or (N, size) -> (N, size) of unit norm; size None: of any.
 
     Raises UserError for another width, what are no numbers, NaN, or a vector without direction.
     """
+    wanted = f"give rows of {size or LATENT_SIZE} numbers"
     try:
         rows = np.atleast_2d(np.asarray(latents, dtype=np.float32))
     except (TypeError, ValueError):  # text, or rows of several widths
-        raise UserError(f"latents are no numbers: give rows of {LATENT_SIZE}") from None
-    if rows.ndim != 2 or rows.shape[1] != LATENT_SIZE:
-        raise UserError(f"latents of shape {rows.shape}: give rows of {LATENT_SIZE} numbers")
+        raise UserError(f"latents are no numbers: {wanted}") from None
+    if rows.ndim != 2 or rows.shape[1] != (size or rows.shape[1]):
+        raise UserError(f"latents of shape {rows.shape}: {wanted}")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-6)
     if bad.any():

@@ -27,9 +27,12 @@ _ALIGNMENTS = ("box", "five_points")
 _CHANNELS = ("RGB", "BGR")
 
 
-def same_face_threshold() -> float:
-    """The cosine distance below which the default encoder reads two latents as one face."""
-    return float(artifact(DEFAULT_ENCODER).facts["threshold"])
+def same_face_threshold(encoder: Path | str | None = None) -> float:
+    """The cosine distance below which an encoder, by default FaceNet, reads latents as one face.
+
+    UserError if there is no such encoder, see `find_encoder`.
+    """
+    return find_encoder(encoder).threshold
 
 
 def encoder_names() -> list[str]:
@@ -85,6 +88,11 @@ class EncoderSource:
     registered: bool
 
     @property
+    def threshold(self) -> float:
+        """The cosine distance below which two of its latents read as one face."""
+        return float(self.facts["threshold"])
+
+    @property
     def key(self) -> str:
         """What results of this encoder are filed under: its name, unless another could share it."""
         return self.name if self.registered else f"{self.name}-{self.sha256[:12]}"
@@ -93,8 +101,6 @@ class EncoderSource:
         """The bytes; UserError if the file is missing, or not the one registered for its place."""
         if not self.registered or self.path != artifact(self.name).path:
             return read_file(self.path, _FILE_REMEDY)
-        if "set_up" in self.facts and not self.path.exists():
-            raise UserError(f"{self.path} is missing: `{self.facts['set_up']}` builds it")
         return artifact(self.name).read()
 
 
@@ -157,8 +163,7 @@ class Encoder:
             source.read(), source.path, threads=threads, providers=_providers(device)
         )
         image_size, latent_size = _interface(session, source.path)
-        threshold = float(source.facts["threshold"])
-        return cls(source.name, threshold, image_size, latent_size, session, intake)
+        return cls(source.name, source.threshold, image_size, latent_size, session, intake)
 
     def cut(self, image: NDArray[np.uint8], points: np.ndarray) -> NDArray[np.uint8]:
         """The face in `image` (H, W, 3) uint8 RGB as this encoder wants it, (S, S, 3) uint8.
@@ -209,7 +214,8 @@ def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:
     if encoder.latent_size != latent_size:
         raise UserError(
             f"encoder {encoder.name} gives latents of {encoder.latent_size} numbers, B takes"
-            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or do without B"
+            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or `generate --distribution"
+            " prior`, which does without B"
         )
 
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from facegen_addon.mapping.encoder import (
     check_encoder_fits,
     encoder_names,
     find_encoder,
+    same_face_threshold,
 )
 from facegen_addon.mapping.face_crop import ALIGNED_POINTS, align_face, crop_face, face_box
 
@@ -237,8 +239,20 @@ def test_a_missing_second_encoder_names_its_set_up(
     index = (artifacts.models_directory() / "index.json").read_bytes()
     (tmp_path / "index.json").write_bytes(index)
     monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
-    with pytest.raises(UserError, match=r"sface\.onnx is missing: `sh tools/set_up\.sh"):
+    remedy = "`sh tools/set_up.sh runtime sface` builds it, by models/recipes/export_sface.py"
+    with pytest.raises(UserError, match=f"sface\\.onnx is missing: {re.escape(remedy)}$"):
         Encoder.load("sface")
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / "sface.onnx").write_bytes(b"cut off")
+    with pytest.raises(UserError, match=f"truncated, 7 of .*{re.escape(remedy)}$"):
+        Encoder.load("sface")
+
+
+def test_each_encoder_has_its_own_threshold(tmp_path: Path) -> None:
+    assert same_face_threshold() == same_face_threshold("facenet") == 0.51
+    assert same_face_threshold("sface") == Encoder.load("sface", threads=1).threshold == 0.637
+    write_encoder(tmp_path / "tiny.onnx")
+    assert same_face_threshold(tmp_path / "tiny.onnx") == 0.51
 
 
 def test_a_registered_encoder_may_lie_elsewhere(
@@ -266,5 +280,6 @@ def test_results_of_files_with_one_name_are_kept_apart(tmp_path: Path) -> None:
 
 def test_an_encoder_that_does_not_fit_b_is_named_with_both_sizes(facenet: Encoder) -> None:
     check_encoder_fits(facenet, 512)
-    with pytest.raises(UserError, match=r"sface gives latents of 128 numbers, B takes 512"):
+    named = r"sface gives latents of 128 numbers, B takes 512.*--distribution prior"
+    with pytest.raises(UserError, match=named):
         check_encoder_fits(Encoder.load("sface", threads=1), 512)
