@@ -19,8 +19,8 @@ NEIGHBOURS = 3  # k of precision and recall
 class HeadSet:
     """Heads to be judged together.
 
-    parameters (N, P); achieved (N, 512) latents of the renders; requested (N, 512), or None where
-    the heads were not made from latents.
+    parameters (N, P); achieved (N, D) latents of the renders, D being 512 for FaceNet; requested
+    (N, 512), or None where the heads were not made from latents.
     """
 
     parameters: NDArray[np.float64]
@@ -28,8 +28,14 @@ class HeadSet:
     requested: NDArray[np.floating] | None = None
 
 
-def head_set_figures(heads: HeadSet, table: ParameterTable, reference: Reference) -> dict[str, Any]:
-    """All figures of one set as plain data; None where a set is too small or has no request."""
+def head_set_figures(
+    heads: HeadSet, table: ParameterTable, reference: Reference | None
+) -> dict[str, Any]:
+    """All figures of one set as plain data.
+
+    None where a set is too small or has no request, and where there is no reference to compare
+    with.
+    """
     z = table.standardise(heads.parameters)
     return {
         "count": len(heads.achieved),
@@ -40,16 +46,16 @@ def head_set_figures(heads: HeadSet, table: ParameterTable, reference: Reference
     }
 
 
-def latent_figures(latents: NDArray[np.floating], reference: Reference) -> dict[str, Any]:
-    """The figures that need latents (N, 512) only, so that real faces can stand beside heads."""
-    enough = len(latents) > NEIGHBOURS
+def latent_figures(latents: NDArray[np.floating], reference: Reference | None) -> dict[str, Any]:
+    """The figures that need latents (N, D) only, so that real faces can stand beside heads."""
+    several, enough = len(latents) > 1, len(latents) > NEIGHBOURS
     return {
-        "pairwise": asdict(metrics.pairwise_distances(latents)) if len(latents) > 1 else None,
+        "pairwise": asdict(metrics.pairwise_distances(latents)) if several else None,
         "frechet": metrics.frechet_distance(latents, reference.moments)
-        if len(latents) > 1
+        if several and reference
         else None,
         "precision_recall": asdict(metrics.precision_recall(reference.latents, latents, NEIGHBOURS))
-        if enough
+        if enough and reference
         else None,
     }
 
@@ -60,8 +66,8 @@ def _roundtrip(heads: HeadSet) -> dict[str, float] | None:
     return asdict(metrics.roundtrip_summary(heads.requested, heads.achieved))
 
 
-def _own_identity(heads: HeadSet, reference: Reference) -> dict[str, float] | None:
-    if heads.requested is None:
+def _own_identity(heads: HeadSet, reference: Reference | None) -> dict[str, float] | None:
+    if heads.requested is None or reference is None:
         return None
     return {
         name: metrics.own_identity_rate(

@@ -19,13 +19,15 @@ from batch.interruption import interruptible
 from batch.options import GenerateOptions, parse_options
 from batch.output import output_folder
 from batch.progress import ProgressBar
-from batch.reference import Reference, load_reference
+from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import describe_versions, write_results
 from facegen_addon.durations import format_seconds
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.coverage import coverage_curve
+from facegen_addon.mapping.backward import LATENT_SIZE
+from facegen_addon.mapping.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.mapping.gaps import read_achieved, run_file
 
 if TYPE_CHECKING:
@@ -45,23 +47,26 @@ def main(arguments: Sequence[str]) -> int:
     model = load_head_model(options.model)
     # A file's head goes by its own name from here on: results must not depend on where it lies.
     options = replace(options, model=model.name)
-    earlier = [read_achieved(run, model.name) for run in options.fill_gaps]
-    reference = load_reference(options.real_latents, options.count)
-    provenance = _provenance()
+    encoder, source = Encoder.load(options.encoder), find_encoder(options.encoder)
+    if options.distribution == "latent":
+        check_encoder_fits(encoder, LATENT_SIZE)
+    earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
+    reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
+    provenance = _provenance(source)
     print(f"{options.engine} on {provenance['device']}")
     bar = ProgressBar()
     try:
         with interruptible(), output_folder(options.output) as folder:
             result = _run_operator(options, bar)
-            if earlier:
+            if earlier and reference is not None:
                 heads = _head_set(result).achieved
                 provenance["gaps"] = _gaps(options, np.concatenate(earlier), heads, reference)
             record = RunRecord(
-                request=_request(options),
+                request=_request(options, source),
                 command=f"batch/run.py generate {shlex.join(arguments)}",
                 run=_head_set(result),
                 comparison=_uncorrected(result)
-                | (_comparison(options, model, bar) if options.comparison else {}),
+                | (_comparison(options, model, encoder, bar) if options.comparison else {}),
                 rendered=result.rendered,
                 prior=model.sample_prior(_generator(options, "plausibility"), PRIOR_DRAWS),
                 seconds=result.seconds,
@@ -108,7 +113,8 @@ def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult"
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
     names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
     return {
-        name: getattr(options, name) for name in (*names, "budget", "grade", "light", "corrections")
+        name: getattr(options, name)
+        for name in (*names, "budget", "grade", "light", "corrections", "encoder")
     } | {"place": False, "fill_gaps": os.pathsep.join(map(str, options.fill_gaps))}
 
 
@@ -158,9 +164,10 @@ def _gaps(
     }
 
 
-def _comparison(options: GenerateOptions, model: HeadModel, bar: ProgressBar) -> dict[str, HeadSet]:
+def _comparison(
+    options: GenerateOptions, model: HeadModel, encoder: Encoder, bar: ProgressBar
+) -> dict[str, HeadSet]:
     """As many heads drawn uniformly and from the prior, rendered alike but not selected."""
-    from facegen_addon.mapping.encoder import Encoder
     from facegen_addon.scene.forward import ForwardMapping
     from facegen_addon.scene.render import HeadRenderer, RenderSettings
 
@@ -173,7 +180,7 @@ def _comparison(options: GenerateOptions, model: HeadModel, bar: ProgressBar) ->
     )
     sets = {}
     with HeadRenderer(model, settings) as renderer:
-        forward = ForwardMapping(renderer, Encoder.load())
+        forward = ForwardMapping(renderer, encoder)
         for name, parameters in draws.items():
             latents = forward.embed_heads(parameters, partial(bar.update, f"compare {name}"))
             sets[name] = HeadSet(parameters, latents)
@@ -185,17 +192,19 @@ def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
     return np.random.default_rng([options.seed, *purpose.encode()])
 
 
-def _request(options: GenerateOptions) -> dict[str, Any]:
-    """The options that decide what is made, as plain data; where it is put is not among them."""
-    values = asdict(options)
+def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]:
+    """The options that decide what is made, as plain data; where files lie is not among them."""
+    values = asdict(options) | {"encoder": encoder.key}
     for name in ("output", "replace", "real_latents", "fill_gaps"):
         del values[name]
     return values
 
 
-def _provenance() -> dict[str, Any]:
+def _provenance(encoder: EncoderSource) -> dict[str, Any]:
     import bpy
 
     from facegen_addon.scene.render import compute_device
 
-    return describe_versions(bpy.app.version_string, compute_device())
+    return describe_versions(bpy.app.version_string, compute_device()) | {
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256}
+    }

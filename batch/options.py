@@ -19,7 +19,7 @@ from facegen_addon.choices import (
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
 from facegen_addon.mapping.backward import GRADES
-from facegen_addon.mapping.encoder import same_face_threshold
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER, same_face_threshold
 from facegen_addon.mapping.gaps import run_file
 
 MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
@@ -28,7 +28,8 @@ MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent sp
 @dataclass(frozen=True)
 class GenerateOptions:
     """A checked request. distance: cosine distance in (0, 2); size: pixels; budget: renders;
-    fill_gaps: earlier runs; corrections: renders by which each head is corrected."""
+    fill_gaps: earlier runs; corrections: renders by which each head is corrected; encoder: name
+    or file."""
 
     model: str
     count: int
@@ -47,6 +48,7 @@ class GenerateOptions:
     real_latents: Path | None
     fill_gaps: tuple[Path, ...]
     corrections: int
+    encoder: str
 
 
 def parse_options(arguments: Sequence[str]) -> GenerateOptions:
@@ -67,8 +69,9 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     most = 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT * each
     check_range("--budget", values.budget, values.count * each, most)
     _check_needs_latents(values)
+    threshold = same_face_threshold(values.encoder)
     if values.distance is None:
-        values.distance = same_face_threshold()
+        values.distance = threshold
     if not (math.isfinite(values.distance) and 0.0 < values.distance < 2.0):
         raise UserError(
             f"--distance {values.distance:g} is no demand on a cosine distance; give a number"
@@ -113,7 +116,11 @@ def _parser() -> argparse.ArgumentParser:
         help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file (.pkl, .npz)",
     )
     add("--count", type=int, default=16, help=f"heads, 1 to {MAXIMUM_COUNT}")
-    add("--distance", type=float, help="demand on every pair; default: the same-face threshold")
+    add(
+        "--distance",
+        type=float,
+        help="demand on every pair; default: the encoder's same-face threshold",
+    )
     add("--distribution", default="latent", help=f"heads from: {', '.join(DISTRIBUTIONS)}")
     add("--engine", default="CYCLES", help=f"renderer: {', '.join(ENGINES)}")
     add("--samples", type=int, default=16, help="samples a pixel")
@@ -149,6 +156,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="K",
         help="renders that bring each head nearer to the latent it was asked for, 0 to"
         f" {MAXIMUM_CORRECTIONS}; the nearest is kept",
+    )
+    add(
+        "--encoder",
+        default=DEFAULT_ENCODER,
+        metavar="NAME|FILE",
+        help="name of the encoder that tells heads apart, or path of its .onnx file; for one whose"
+        " latents are not of B's size, --distribution prior or uniform",
     )
     add("--real-latents", type=Path, help=".npz of real faces' latents for the reference")
     return parser

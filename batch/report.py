@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from batch import plots
 from batch.figures import HeadSet, head_set_figures, latent_figures
-from batch.reference import Reference
+from batch.reference import NO_REFERENCE, Reference
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
 from facegen_addon.latent.selection import capacity_curve
@@ -30,8 +30,9 @@ class RunRecord:
     """Everything that the report is made from.
 
     request: the options, plain data; run and comparison: the sets of rendered heads, by name;
-    rendered (M, 512): latents of all heads that the run rendered; prior (K, P): parameters drawn
-    from the prior; seconds: by stage; provenance: versions, device and hashes, plain data.
+    rendered (M, D): latents of all heads that the run rendered; prior (K, P): parameters drawn
+    from the prior; seconds: by stage; provenance: versions, device and hashes, plain data;
+    reference: None where there are no real faces for the run's encoder.
     """
 
     request: Mapping[str, Any]
@@ -43,7 +44,7 @@ class RunRecord:
     seconds: Mapping[str, float]
     provenance: Mapping[str, Any]
     table: ParameterTable
-    reference: Reference
+    reference: Reference | None
 
 
 def build_report(record: RunRecord) -> dict[str, Any]:
@@ -53,14 +54,8 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         name: head_set_figures(heads, record.table, record.reference)
         for name, heads in sets.items()
     }
-    yardstick = record.reference.yardstick
-    figures["real"] = {
-        "count": len(yardstick),
-        **latent_figures(yardstick, record.reference),
-        "roundtrip": None,
-        "own_identity_nearest": None,
-        "plausibility": None,
-    }
+    if record.reference is not None:
+        figures["real"] = _real_figures(record.reference)
     z = record.table.standardise(record.prior)
     pairwise = figures["run"]["pairwise"]
     return {
@@ -74,7 +69,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         },
         "sets": figures,
         "prior_plausibility": _plain(metrics.plausibility(z, record.table.guided_groups())),
-        "reference": record.reference.note,
+        "reference": record.reference.note if record.reference else NO_REFERENCE,
         "seconds": dict(record.seconds),
         "heads_per_second": {
             stage: len(record.rendered) / max(seconds, 1e-9)
@@ -84,10 +79,21 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def _real_figures(reference: Reference) -> dict[str, Any]:
+    """What real faces themselves would score."""
+    return {
+        "count": len(reference.yardstick),
+        **latent_figures(reference.yardstick, reference),
+        "roundtrip": None,
+        "own_identity_nearest": None,
+        "plausibility": None,
+    }
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write plain data; NaN would be no JSON and is refused by a ValueError."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    path.write_text(text + "\n", encoding="utf-8", errors="replace")  # names may be any bytes
 
 
 def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> str:
@@ -109,7 +115,8 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         title=html.escape(title),
         lead=html.escape(
             f"Made by FaceGen with {request['engine']}, seed {request['seed']}. Distances are"
-            " cosine distances between face latents of the renders, from 0 (same) to 2."
+            f" cosine distances between face latents of the renders, as {request['encoder']} reads"
+            " them, from 0 (same) to 2."
         ),
         tiles="".join(
             f'<div class="tile"><b>{v}</b><span>{k}</span></div>' for k, v in tiles.items()
@@ -213,10 +220,11 @@ def _capacity_plot(variety: Mapping[str, Any]) -> str:
 
 
 def _latent_map(record: RunRecord) -> tuple[str, str]:
-    """The plane that shows most of the real faces' and the heads' spread, and its caption."""
+    """The plane that shows most of the heads' and, if there are, real faces' spread; caption."""
     sets = {"run": record.run, **record.comparison}
     clouds = {name: heads.achieved for name, heads in sets.items()}
-    clouds["real"] = record.reference.latents[:200]
+    if record.reference is not None:
+        clouds["real"] = record.reference.latents[:200]
     plane = metrics.principal_plane(np.concatenate(list(clouds.values())))
     flat = {name: plane(cloud) for name, cloud in clouds.items()}
     note = "Achieved latents in the plane of their two largest principal directions."

@@ -21,7 +21,7 @@ HEADS_PER_SHARD = 1000
 class Sample:
     """One head of the data set.
 
-    image: PNG bytes; record: its label, plain data for JSON; latents: name -> (512,) float32.
+    image: PNG bytes; record: its label, plain data for JSON; latents: name -> (D,) float32.
     """
 
     key: str

@@ -35,17 +35,18 @@ def main() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     model = load_head_model(DEFAULT_MODEL)
     heads = model.sample_prior(np.random.default_rng(0), count)
+    encoder = Encoder.load()
     with HeadRenderer(model, RenderSettings(samples=8)) as renderer:
-        ours, bare, crops = _render(renderer, heads)
+        ours, bare, crops = _render(renderer, encoder, heads)
     print_ratio("render a new head", ours, "Cycles on an unchanged scene", bare)
     single, batch = _forward(model.forward, heads)
     print_ratio("vertices, one by one", single, "in one batch", batch)
-    embed, session = _embed(Encoder.load(), np.stack(crops))
+    embed, session = _embed(encoder, np.stack(crops))
     print_ratio("embed with our encoder", embed, "ONNX Runtime alone", session)
 
 
 def _render(
-    renderer: HeadRenderer, heads: np.ndarray
+    renderer: HeadRenderer, encoder: Encoder, heads: np.ndarray
 ) -> tuple[list[float], list[float], list[np.ndarray]]:
     """Seconds of our whole step and of a bare Cycles call on the scene it leaves, per head."""
     ours, bare, crops = [], [], []
@@ -53,7 +54,7 @@ def _render(
     for parameters in heads:
         seconds, rendered = timed(partial(renderer.render, parameters))
         ours.append(seconds)
-        crops.append(rendered.crop())
+        crops.append(rendered.crop_for(encoder))
         bare.append(timed(partial(bpy.ops.render.render, scene=renderer.scene_name))[0])
     return ours, bare, crops
 

@@ -23,11 +23,14 @@ from ..latent.metrics import nearest_neighbour_distances
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance_matrix
 from .backward import BackwardMapping, Grade, Progress, checked_latents
+from .encoder import DEFAULT_ENCODER
 from .screening import VarietyProposal, spread
 from .surrogate import FloatArray
 
 MEASURE_FILE = "roundtrip.npz"
 """The file of latents in the folder that `measure` makes."""
+ENCODER_ARRAY = "encoder"
+"""In the file of a run by another encoder than the default, that one's EncoderSource.key."""
 
 _ANCHORS = 1500  # natural samples that stand for all people
 _NEIGHBOURHOODS = (4, 12, 30)  # faces whose middle is asked for
@@ -35,13 +38,14 @@ _REFINED_PER_HEAD = 2  # of the heads refined, every second is proposed
 _REMEDY = "name the folder of a finished `generate` or `measure` run"
 
 
-def read_achieved(run: Path, model: str) -> FloatArray:
+def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> FloatArray:
     """Latents (N, 512) of the heads that an earlier run of head model `model` rendered.
 
     Heads that showed no face are not among them.
 
-    `run` is the folder of a `generate` or `measure` run, or the .npz file in it. UserError, naming
-    it and the remedy, if it is neither, is damaged, or is of another head model.
+    `run` is the folder of a `generate` or `measure` run, or the .npz file in it; `encoder` is the
+    EncoderSource.key of the one that has to have read the heads. UserError, naming `run` and the
+    remedy, if it is neither, is damaged, or is of another head model or encoder.
     """
     path = run_file(run)
     arrays = read_npz(path)
@@ -52,6 +56,9 @@ def read_achieved(run: Path, model: str) -> FloatArray:
             f"{path} has heads of model {str(arrays['model'])!r}, not {model!r}: {_REMEDY} of"
             f" {model!r}, or give --model {arrays['model']}"
         )
+    by = str(arrays.get(ENCODER_ARRAY, DEFAULT_ENCODER))
+    if by != encoder:
+        raise UserError(f"{path} has latents of encoder {by!r}, not {encoder!r}: {_REMEDY} of that")
     achieved = np.atleast_1d(arrays["achieved"])
     # A head that showed no face has a zero latent there.
     usable = arrays.get("usable", np.ones(len(achieved), np.bool_))

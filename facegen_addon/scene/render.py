@@ -20,7 +20,7 @@ from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
 from ..mapping.encoder import Encoder
-from ..mapping.face_crop import crop_face, face_box
+from ..mapping.face_crop import face_box
 from . import bust, look
 from .head_object import HeadObject, remove_with_data
 
@@ -70,10 +70,6 @@ class RenderedHead:
     points: NDArray[np.float64]
     box: tuple[float, float, float, float]
     vertices: NDArray[np.float32]
-
-    def crop(self) -> NDArray[np.uint8]:
-        """The face as the default encoder wants it, (160, 160, 3) uint8."""
-        return crop_face(self.image, np.array(self.box))
 
     def crop_for(self, encoder: Encoder) -> NDArray[np.uint8]:
         """The face as ``encoder`` wants it, (S, S, 3) uint8."""

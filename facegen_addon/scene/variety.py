@@ -29,8 +29,14 @@ from ..latent.selection import (
 )
 from ..latent.sphere import cosine_distance_matrix
 from ..mapping.approach import Approach, answer_from_heads
-from ..mapping.backward import GRADES, BackwardMapping, Grade, Progress
-from ..mapping.encoder import Encoder, same_face_threshold
+from ..mapping.backward import GRADES, LATENT_SIZE, BackwardMapping, Grade, Progress
+from ..mapping.encoder import (
+    DEFAULT_ENCODER,
+    Encoder,
+    check_encoder_fits,
+    find_encoder,
+    same_face_threshold,
+)
 from ..mapping.gaps import propose_gap_fillers, read_achieved
 from ..mapping.screening import VarietyProposal, propose_variety
 from .render import HeadRenderer, RenderedHead, RenderSettings
@@ -43,7 +49,8 @@ _SEARCH_EVERY = 8  # renders between two searches for a larger set
 
 @dataclass(frozen=True)
 class VarietyRequest:
-    """What is wanted. ``distance``: cosine distance, by default the encoder's same-face threshold;
+    """What is wanted. ``encoder``: the one that tells heads apart, its name or .onnx file;
+    ``distance``: cosine distance, 0 for that encoder's same-face threshold, which it then becomes;
     ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head and as many again for each of its
     ``corrections``: renders by which a head is brought nearer to the latent it was asked for, the
     nearest being kept. ``fill_gaps``: folders of earlier runs, whose heads the new ones complement.
@@ -53,7 +60,7 @@ class VarietyRequest:
 
     model: str = DEFAULT_MODEL
     count: int = 16
-    distance: float = field(default_factory=same_face_threshold)
+    distance: float = 0.0
     distribution: str = "latent"
     engine: str = "CYCLES"
     samples: int = 16
@@ -65,9 +72,13 @@ class VarietyRequest:
     device: str = "auto"
     fill_gaps: tuple[str, ...] = ()
     corrections: int = 0
+    encoder: str = DEFAULT_ENCODER
 
     def __post_init__(self) -> None:
         checked_count(self.count)
+        threshold = same_face_threshold(self.encoder)
+        if not self.distance:
+            object.__setattr__(self, "distance", threshold)  # frozen from here on
         checked_distance(self.distance)
         for name, value, choices in (
             ("distribution", self.distribution, DISTRIBUTIONS),
@@ -107,9 +118,9 @@ class GeneratedHead:
     """One accepted head.
 
     ``index``: its number among all candidates of ``seed``; parameters (P,); requested (512,), the
-    latent that was asked for, None where heads were drawn without one; achieved (512,), the
-    render's latent; image (S, S, 3) uint8; points (5, 2) and box (4,) of the face, pixels;
-    uncorrected: the head as it was before corrections, None where none was asked for.
+    latent that was asked for, None where heads were drawn without one; achieved (D,), the render's
+    latent, D being 512 for FaceNet; image (S, S, 3) uint8; points (5, 2) and box (4,) of the face,
+    pixels; uncorrected: the head as it was before corrections, None where none was asked for.
     """
 
     index: int
@@ -125,7 +136,7 @@ class GeneratedHead:
 
 @dataclass(frozen=True)
 class Uncorrected:
-    """A head as B gave it at first: parameters (P,) and the render's latent (512,)."""
+    """A head as B gave it at first: parameters (P,) and the render's latent (D,)."""
 
     parameters: FloatArray
     achieved: NDArray[np.float32]
@@ -133,10 +144,12 @@ class Uncorrected:
 
 @dataclass(frozen=True)
 class VarietyResult:
-    """heads: as many as demanded; rendered (M, 512): latents of all that was rendered; time
-    spent in each stage (sample, mesh, render, embed)."""
+    """heads: as many as demanded; rendered (M, D): latents of all that was rendered; time
+    spent in each stage (sample, mesh, render, embed); encoder: EncoderSource.key of the one that
+    read them."""
 
     model: str
+    encoder: str
     heads: list[GeneratedHead]
     rendered: NDArray[np.float32]
     seconds: dict[str, float]
@@ -188,7 +201,7 @@ class _Candidate:
 
 @dataclass(frozen=True)
 class _Shot:
-    """A rendered head: parameters (P,), what was seen, and its latent (512,)."""
+    """A rendered head: parameters (P,), what was seen, and its latent (D,)."""
 
     parameters: FloatArray
     seen: RenderedHead
@@ -220,7 +233,7 @@ class _Camera:
         with self._watch.stage("render"):
             seen = self._renderer.render(parameters)
         with self._watch.stage("embed"):
-            latent = self._encoder.embed(seen.crop()[None])[0]
+            latent = self._encoder.embed(seen.crop_for(self._encoder)[None])[0]
         self.latents.append(latent)
         return _Shot(parameters, seen, latent)
 
@@ -237,10 +250,13 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
 
     Candidates are rendered until ``count`` of them are mutually apart, measured between the
     latents of the renders. Raises NotReached, with the largest distance that was, if the budget
-    is spent before; UserError for what is missing or damaged.
+    is spent before; UserError for what is missing or damaged, and for an encoder whose latents
+    are not of B's size where heads are made by B.
     """
     model = load_head_model(request.model)
-    encoder = Encoder.load()
+    encoder = Encoder.load(request.encoder)
+    if request.distribution == "latent":
+        check_encoder_fits(encoder, LATENT_SIZE)
     watch = _Stopwatch()
     selector = VarietySelector(request.distance)
     kept: list[_Kept] = []
@@ -270,7 +286,8 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     if len(chosen) < request.count:
         raise _not_reached(request, selector.offered, len(latents), len(chosen))
     heads = [_generated(index, request, kept[index]) for index in chosen[: request.count]]
-    result = VarietyResult(request.model, heads, latents, dict(watch.seconds))
+    key = find_encoder(request.encoder).key
+    result = VarietyResult(request.model, key, heads, latents, dict(watch.seconds))
     yield VarietyEvent("render", request.count, request.count, result)
 
 
@@ -324,7 +341,8 @@ class _Candidates:
         self._numbers = itertools.count()
         self._mapping: tuple[BackwardMapping, NaturalFaces] | None = None
         # Heads that are there, or soon will be: gaps lie elsewhere.
-        self._there = [read_achieved(Path(run), model.name) for run in request.fill_gaps]
+        encoder = find_encoder(request.encoder).key
+        self._there = [read_achieved(Path(run), model.name, encoder) for run in request.fill_gaps]
 
     def think(self) -> Iterator[VarietyEvent]:
         """Have at least one candidate ready."""

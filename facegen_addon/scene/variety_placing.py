@@ -9,6 +9,7 @@ import bpy
 from mathutils import Vector
 
 from ..heads.catalogue import load_head_model
+from ..mapping.encoder import DEFAULT_ENCODER
 from . import history
 from .head_object import MODEL_KEY, HeadObject, remove_with_data, require_own
 from .latents import Latents, store, store_seed
@@ -42,7 +43,7 @@ def place_heads(
         for number, (place, head) in enumerate(zip(places, result.heads, strict=True), start=1):
             added = HeadObject.create(model, bpy.data.collections[name])
             placed.append(added.head_id)
-            _furnish(added, head, number)
+            _furnish(added, head, number, facenet=result.encoder == DEFAULT_ENCODER)
             added.mesh_object.location = place
             yield added
     except BaseException:
@@ -51,12 +52,15 @@ def place_heads(
         raise
 
 
-def _furnish(added: HeadObject, head: GeneratedHead, number: int) -> None:
-    """Give a new head all that is known of the one that was accepted."""
+def _furnish(added: HeadObject, head: GeneratedHead, number: int, *, facenet: bool) -> None:
+    """Give a new head all that is known of the one that was accepted.
+
+    The panel speaks of FaceNet's latents, so only those are kept.
+    """
     added.set_parameters(head.parameters)
     added.mesh_object.name = f"Head {number:02}"
     store_seed(added.mesh_object, head.seed)
-    store(added.mesh_object, Latents(head.requested, head.achieved))
+    store(added.mesh_object, Latents(head.requested, head.achieved if facenet else None))
     history.record(added, f"Variety {number:02}")
 
 

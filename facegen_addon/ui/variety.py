@@ -110,6 +110,11 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
         max=MAXIMUM_CORRECTIONS,
         description="Renders that bring each head nearer to the face it was asked for",
     )
+    encoder: StringProperty(  # type: ignore[valid-type]
+        name="Encoder",
+        description="Name of the encoder that tells heads apart, or path of its .onnx file",
+        default=VarietyRequest.encoder,
+    )
     light: EnumProperty(name="Light", items=_choices(LIGHTS))  # type: ignore[valid-type]
     place: BoolProperty(  # type: ignore[valid-type]
         name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
@@ -136,8 +141,6 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
     def _request(self, context: bpy.types.Context) -> VarietyRequest:
         names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
         values = {name: getattr(self, name) for name in names}
-        if not self.distance:
-            del values["distance"]
         values["fill_gaps"] = tuple(filter(None, self.fill_gaps.split(os.pathsep)))
         return VarietyRequest(**values, device=preferences.of(context).device)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main job for real: Blender, FaceNet and the committed backward mapping, by subprocess."""
 
+import io
 import json
 import os
 import shutil
@@ -8,13 +9,20 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from facegen_addon.heads.slider_file import read_slider_file
-
 pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
+
+from batch.generate import _generator
+from facegen_addon.artifacts import artifact
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.slider_file import read_slider_file
+from facegen_addon.mapping.encoder import Encoder
+from facegen_addon.scene.forward import ForwardMapping
+from facegen_addon.scene.render import HeadRenderer, RenderSettings
 
 SMALL = ("--count", "3", "--distance", "0.3", "--samples", "2", "--size", "96", "--seed", "5")
 
@@ -107,6 +115,88 @@ def test_a_damaged_artifact_is_one_line_and_status_2(
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert name in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def sface_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "sface"
+    done = _generate(
+        project, "--count", "2", "--samples", "2", "--size", "96", "--distribution", "prior",
+        "--distance", "0.2", "--encoder", "sface", "--output", str(folder),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_another_encoder_tells_the_heads_apart(sface_run: Path) -> None:
+    with np.load(sface_run / "heads.npz") as heads:
+        assert str(heads["encoder"]) == "sface"
+        a, b = heads["achieved"].astype(np.float64)
+    assert a.shape == (128,) and 1 - a @ b >= 0.2
+    report = json.loads((sface_run / "report.json").read_text())
+    assert report["request"]["encoder"] == report["provenance"]["encoder"]["name"] == "sface"
+    assert report["provenance"]["encoder"]["sha256"] == artifact("sface").sha256
+    assert report["variety"]["reached_distance"] == pytest.approx(1 - a @ b, abs=1e-6)
+    assert set(report["sets"]) == {"run", "uniform", "prior"}
+    assert report["sets"]["run"]["frechet"] is None
+    with tarfile.open(sface_run / "heads-000000.tar") as archive:
+        label = json.load(archive.extractfile("000000.json"))
+        assert label["provenance"]["encoder"] == report["provenance"]["encoder"]
+        latent = np.load(io.BytesIO(archive.extractfile("000000.achieved.npy").read()))
+    np.testing.assert_array_equal(latent, a.astype(np.float32))
+
+
+def test_comparison_heads_are_read_by_the_same_encoder(sface_run: Path) -> None:
+    """SFace's distances between heads of the prior: another crop or encoder gives others."""
+    report = json.loads((sface_run / "report.json").read_text())
+    model = load_head_model(report["request"]["model"])
+    options = SimpleNamespace(seed=report["request"]["seed"])
+    drawn = model.sample_prior(_generator(options, "prior"), 2)  # type: ignore[arg-type]
+    with HeadRenderer(model, RenderSettings(samples=2, size=96)) as renderer:
+        a, b = ForwardMapping(renderer, Encoder.load("sface")).embed_heads(drawn)
+    assert report["sets"]["prior"]["pairwise"]["minimum"] == pytest.approx(1 - a @ b, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), ["sface", "128", "512", "--distribution prior"]),
+        (("--corrections", "1"), ["sface", "128", "512", "--distribution prior"]),
+        (("--fill-gaps", "RUN"), ["sface", "128", "512", "--distribution prior"]),
+        (("--distribution", "prior", "--real-latents", "FILE"), ["(3, 512)", "128"]),
+        (("--distribution", "prior", "--encoder", "FILE"), ["real.npz", "ONNX"]),
+    ],
+)
+def test_what_does_not_fit_the_encoder_is_refused_before_rendering(
+    project: Path, sface_run: Path, tmp_path: Path, arguments: tuple[str, ...], named: list[str]
+) -> None:
+    file = tmp_path / "real.npz"
+    np.savez(file, latents=np.eye(3, 512, dtype=np.float32), identity=np.arange(3))
+    places = {"RUN": str(sface_run), "FILE": str(file)}
+    given = [places.get(word, word) for word in arguments]
+    done = _generate(project, "--encoder", "sface", *given, "--output", str(tmp_path / "out"))
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    for part in named:
+        assert part in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_second_encoder_names_the_command_that_builds_it(
+    project: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for file in (project / "models").iterdir():
+        if file.is_file():
+            (models / file.name).symlink_to(file)
+    done = _generate(
+        project, "--encoder", "sface", "--distribution", "prior", "--output",
+        str(tmp_path / "out"), FACEGEN_MODELS=str(models),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "sface.onnx is missing: `sh tools/set_up.sh runtime sface` builds it" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -46,6 +46,9 @@ def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (["--fill-gaps"], ["--fill-gaps"]),
         (["--fill-gaps", "x", "--distribution", "uniform"], ["--fill-gaps", "uniform", "latent"]),
         (["--colour", "red"], ["--colour"]),
+        (["--encoder", "sfaze"], ["'sfaze'", "facenet, sface", ".onnx"]),
+        (["--encoder", "nowhere.onnx", "--distribution", "prior"], ["nowhere.onnx is missing"]),
+        (["--encoder", ""], ["cannot be read"]),
     ],
 )
 def test_a_wrong_value_is_one_line(tmp_path: Path, arguments: list[str], named: list[str]) -> None:
@@ -92,6 +95,14 @@ def test_corrections_are_in_the_default_budget(tmp_path: Path) -> None:
     output = ["--output", str(tmp_path / "run"), "--count", "4"]
     assert parse_options(output).budget == 40
     assert parse_options([*output, "--corrections", "2"]).budget == 120
+
+
+def test_the_default_distance_is_the_encoders(tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "run")]
+    assert parse_options(output).distance == 0.51
+    other = parse_options([*output, "--encoder", "sface"])
+    assert (other.encoder, other.distance) == ("sface", 0.637)
+    assert parse_options([*output, "--encoder", "sface", "--distance", "0.4"]).distance == 0.4
 
 
 def test_several_earlier_runs_can_be_given(tmp_path: Path) -> None:

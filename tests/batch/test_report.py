@@ -31,8 +31,8 @@ class FakeHead:
     box: tuple[float, float, float, float]
 
 
-def _unit(rng: np.random.Generator, count: int) -> np.ndarray:
-    rows = rng.normal(size=(count, 512))
+def _unit(rng: np.random.Generator, count: int, size: int = 512) -> np.ndarray:
+    rows = rng.normal(size=(count, size))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -62,6 +62,7 @@ def _record(rng: np.random.Generator, count: int, from_latents: bool = True) -> 
             "distribution": "latent",
             "engine": "CYCLES",
             "seed": 0,
+            "encoder": "facenet",
         },
         command="batch/run.py generate --seed 0",
         run=run,
@@ -150,6 +151,52 @@ def test_a_run_without_latents_has_no_roundtrip(tmp_path: Path, rng: np.random.G
     assert 'class="arrow"' not in page
     with tarfile.open(tmp_path / "heads-000000.tar") as archive:
         assert not [name for name in archive.getnames() if "requested" in name]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("compared", [True, False])
+def test_without_real_faces_of_the_encoder_only_their_figures_are_left_out(
+    tmp_path: Path, rng: np.random.Generator, count: int, compared: bool
+) -> None:
+    record = _record(rng, count, from_latents=False)
+    run = replace(record.run, achieved=_unit(rng, count, 128))
+    others = {name: replace(s, achieved=_unit(rng, count, 128)) for name, s in
+              record.comparison.items()}  # fmt: skip
+    record = replace(
+        record,
+        request={**record.request, "encoder": "sface"},
+        run=run,
+        comparison=others if compared else {},
+        rendered=run.achieved,
+        reference=None,
+    )
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["reference"].startswith("Reference: none.")
+    assert set(report["sets"]) == ({"run", "uniform", "prior"} if compared else {"run"})
+    figures = report["sets"]["run"]
+    for name in ("frechet", "precision_recall", "own_identity_nearest"):
+        assert figures[name] is None
+    assert (figures["pairwise"] is None) == (count == 1)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "as sface reads them" in page and '<td class="run">–</td>' in page
+    for plot in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        assert "nan" not in plot
+        ElementTree.fromstring(plot)
+
+
+def test_the_file_of_a_run_names_another_encoder_than_the_default(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    record = _record(rng, 2)
+    for encoder in ("facenet", "tiny-0123"):
+        (tmp_path / encoder).mkdir()
+        named = replace(record, request={**record.request, "encoder": encoder})
+        write_results(tmp_path / encoder, _heads(named, rng), named, _quiet)
+    with np.load(tmp_path / "tiny-0123" / "heads.npz") as heads:
+        assert str(heads["encoder"]) == "tiny-0123"
+    with np.load(tmp_path / "facenet" / "heads.npz") as heads:
+        assert "encoder" not in heads
 
 
 def test_same_heads_same_bytes(tmp_path: Path) -> None:

@@ -172,6 +172,18 @@ def test_heads_that_showed_no_face_cover_nobody(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_achieved(tmp_path, "anny"), achieved[usable])
 
 
+def test_a_run_by_another_encoder_is_no_map_of_this_ones_heads(tmp_path: Path) -> None:
+    """Of the same width, its latents would be taken for this one's."""
+    latents = np.eye(2, 512, dtype=np.float32)
+    write(tmp_path / "heads.npz", achieved=latents, model="anny", encoder="tiny-0123")
+    np.testing.assert_array_equal(read_achieved(tmp_path, "anny", "tiny-0123"), latents)
+    with pytest.raises(UserError, match=r"heads\.npz has latents of encoder 'tiny-0123', not 'fac"):
+        read_achieved(tmp_path, "anny")
+    write(tmp_path / "heads.npz", achieved=latents, model="anny")
+    with pytest.raises(UserError, match=r"encoder 'facenet', not 'tiny-0123'"):
+        read_achieved(tmp_path, "anny", "tiny-0123")
+
+
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"neither heads\.npz nor roundtrip\.npz"):
         read_achieved(tmp_path, "anny")

@@ -72,4 +72,3 @@ def test_facenets_crop_is_what_it_was(
     rendered = renderer.render(MODEL.table.default())
     expected = crop_face(rendered.image, np.array(rendered.box))
     np.testing.assert_array_equal(rendered.crop_for(encoders[0]), expected)
-    np.testing.assert_array_equal(rendered.crop(), expected)

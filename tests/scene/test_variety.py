@@ -112,6 +112,8 @@ def test_without_corrections_nothing_more_is_rendered() -> None:
         ({"corrections": -1}, "corrections -1"),
         ({"corrections": 1, "distribution": "prior"}, "choose latent"),
         ({"fill_gaps": ("run",), "distribution": "uniform"}, "choose latent"),
+        ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
+        ({"encoder": "nowhere.onnx", "distance": 0.3}, r"nowhere\.onnx is missing"),
     ],
 )
 def test_what_cannot_be_is_refused(change: dict[str, Any], named: str) -> None:
@@ -123,6 +125,25 @@ def test_corrections_have_renders_of_their_own() -> None:
     assert VarietyRequest(count=3).renders == 30
     assert VarietyRequest(count=3, corrections=2).renders == 90
     assert VarietyRequest(count=3, corrections=2, budget=40).renders == 40
+
+
+def test_the_default_distance_is_the_encoders() -> None:
+    assert VarietyRequest().distance == 0.51
+    assert VarietyRequest(encoder="sface").distance == 0.637
+    assert VarietyRequest(encoder="sface", distance=0.2).distance == 0.2
+
+
+def test_an_encoder_of_another_size_is_refused_before_anything_is_rendered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def rendered(*_: object) -> None:
+        raise AssertionError("a renderer was made")
+
+    monkeypatch.setattr(variety, "HeadRenderer", rendered)
+    for more in ({}, {"corrections": 2}, {"fill_gaps": ("nowhere",)}):
+        request = VarietyRequest(encoder="sface", **more)  # type: ignore[arg-type]
+        with pytest.raises(UserError, match=r"sface .* 128 .* B takes 512.*--distribution prior"):
+            list(variety.run_variety(request))
 
 
 def test_an_earlier_run_that_is_not_there_is_named() -> None:

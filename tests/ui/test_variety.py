@@ -122,6 +122,8 @@ def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch
         ({"model": "nobody"}, "nobody"),
         ({"count": 9, "budget": 3}, "budget 3"),
         ({"corrections": 1}, "choose latent"),
+        ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
+        ({"encoder": "sface", "distribution": "latent"}, "sface gives latents of 128"),
         ({"fill_gaps": "nowhere", "distribution": "latent"}, "nowhere is missing"),
     ],
 )
@@ -129,6 +131,21 @@ def test_wrong_values_are_one_line(change: dict, message: str) -> None:
     with pytest.raises(RuntimeError, match=message):
         bpy.ops.facegen.generate_variety(**SMALL | change)
     assert not _heads()
+
+
+def test_by_another_encoder_operator_and_function_make_the_same_heads() -> None:
+    """What the panel says of heads is of FaceNet's latents, so others are not kept with them."""
+    small = SMALL | {"encoder": "sface"}
+    *_, last = run_variety(VarietyRequest(**small))
+    assert bpy.ops.facegen.generate_variety(**small) == {"FINISHED"}
+    result = last_outcome()
+    assert result.encoder == last.result.encoder == "sface"
+    for mine, theirs in zip(last.result.heads, result.heads, strict=True):
+        assert theirs.achieved.shape == (128,)
+        assert mine.parameters.tobytes() == theirs.parameters.tobytes()
+        assert mine.achieved.tobytes() == theirs.achieved.tobytes()
+    assert result.smallest_distance >= SMALL["distance"]
+    assert [read(head).achieved for head in _heads()] == [None] * 3
 
 
 @pytest.mark.parametrize("name", ["distribution", "grade", "engine", "light"])
