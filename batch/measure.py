@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`measure`: latents -> B -> renders -> F, and how far they come back; a killed run goes on."""
 
+import contextlib
 import hashlib
+import os
 import shlex
 import sys
 import time
@@ -20,7 +22,7 @@ from batch.measure_options import (
     reference_for,
     wanted_latents,
 )
-from batch.measure_report import PAGE, MeasureRecord, write_results
+from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
 from batch.output import output_folder
 from batch.progress import ProgressBar
@@ -120,16 +122,40 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
                     reference, everybody, len(wanted.latents) * options.renders_per_latent,
                     time.monotonic() - start, versions,
                 )  # fmt: skip
-                with output_folder(options.output) as folder:
-                    figures = write_results(
-                        folder, record, lambda parameters: studio.portraits(model, parameters)
-                    )
+                with output_folder(options.output) as folder, _blender_silent():
+                    figures = write_results(folder, record, _pictured(model, studio))
         except KeyboardInterrupt:
             print(_stopped(work), file=sys.stderr)
             return 130
     _print_summary(figures, options.output)
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _blender_silent() -> Iterator[None]:
+    """Blender prints some fifty lines a picture, between which nobody finds the result."""
+    sys.stdout.flush()
+    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _pictured(model: HeadModel, studio: Studio) -> Portraits:
+    """The studio's portraits, with a bar."""
+
+    def portraits(parameters: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
+        bar = ProgressBar()
+        for done, picture in enumerate(studio.portraits(model, parameters), start=1):
+            bar.update("picture examples", done, len(parameters))
+            yield picture
+
+    return portraits
 
 
 def _stopped(work: Work) -> str:

@@ -251,7 +251,7 @@ def _sections(
 def _strip_figure(name: str, png: bytes) -> Figure:
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     title = _STRIP_TITLES[name]
-    return Figure(title, f'<img src="{source}" alt="{html.escape(title)}">')
+    return Figure(title, f'<img style="width: auto" src="{source}" alt="{html.escape(title)}">')
 
 
 def _summary(report: Mapping[str, Any]) -> str:
@@ -306,7 +306,8 @@ def _shift_tables(report: Mapping[str, Any]) -> Iterator[Table]:
         ("", *_titles(sets)),
         tuple(rows),
         "In brackets 95 % bootstrap intervals over identities. The shift of a latent s is"
-        " ρ = F(B(s)) - s; all have the share |mean of ρ|² / mean of |ρ|² of it in common.",
+        " ρ = F(B(s)) - s; all have the share |mean of ρ|² / mean of |ρ|² of it in common, which"
+        f" is about {1 / report['latents']['usable']:.2f} even where nothing is.",
     )
     if len(report["steps"]) > 1:
         steps = {str(step["renders"]): step for step in report["steps"]}
@@ -362,7 +363,10 @@ def _cell(figure: Any, part: str | None) -> str:
 
 
 def _bounds(figure: Mapping[str, float], digits: int) -> str:
-    value, low, high = (f"{figure[key]:.{digits}f}" for key in ("value", "low", "high"))
+    # Adding zero turns -0 into 0.
+    value, low, high = (
+        f"{round(figure[key], digits) + 0.0:.{digits}f}" for key in ("value", "low", "high")
+    )
     # A single head is no sample: its interval of no width would look like certainty.
     return value if figure["low"] == figure["high"] else f"{value} [{low}, {high}]"
 
@@ -381,7 +385,8 @@ def _latent_maps(record: MeasureRecord) -> tuple[str, str]:
     requested = sets["after"].requested
     plane = principal_plane(np.concatenate([*clouds.values(), requested]))
     flat = {name: plane(cloud) for name, cloud in clouds.items()}
-    maps = {name: plots.latent_map(flat, (plane(requested), flat[name])) for name in sets}
+    named = dict(zip(_titles(flat), flat.values(), strict=True))
+    maps = {name: plots.latent_map(named, (plane(requested), flat[name])) for name in sets}
     return maps.get("before", ""), maps["after"]
 
 

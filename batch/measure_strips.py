@@ -17,9 +17,14 @@ _GAP, _STRIP, _TEXT = 12, 26, 13  # pixels: around a cell, below pictures, of a 
 
 
 def examples(degrees: NDArray[np.float64], usable: NDArray[np.bool_]) -> dict[str, list[int]]:
-    """Numbers of the heads to show, by strip; degrees, usable (N,); none if no head is usable."""
+    """Numbers of the heads to show, by strip, none in two of them; degrees, usable (N,).
+
+    Too few for three strips are all in the middle one.
+    """
     order = [int(head) for head in np.argsort(degrees, kind="stable") if usable[head]]
-    each = min(_EXAMPLES, max(1, len(order) // len(STRIPS)))
+    if len(order) < len(STRIPS):
+        return {"median": order}
+    each = min(_EXAMPLES, len(order) // len(STRIPS))
     middle = (len(order) - each) // 2
     chosen = (order[:each], order[middle : middle + each], order[::-1][:each])
     return dict(zip(STRIPS, chosen, strict=True))

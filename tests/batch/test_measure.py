@@ -414,6 +414,8 @@ def test_few_latents_have_what_figures_they_can(
     assert (heads["precision_recall"] is None) == (count < 4)
     page = (tmp_path / "run" / "index.html").read_text()
     assert ("roundtrip of 1 latent on" in page) == (count == 1)
+    assert "</i>after</span>" in page  # beside those before
+    assert f"about {1 / count:.2f} even where nothing is" in page and "-0.0 " not in page
     # A lone head says nothing of how far another's may lie.
     assert (re.search(r"<td>[-0-9.]+ \[", page) is None) == (count == 1)
 
@@ -606,8 +608,9 @@ def test_examples_are_the_ends_and_the_middle_of_the_usable() -> None:
     usable = degrees != 5
     chosen = examples(degrees, usable)
     assert chosen == {"best": [1, 2, 5], "median": [4, 0, 6], "worst": [3, 8, 7]}
-    assert examples(degrees[:1], usable[:1]) == {"best": [0], "median": [0], "worst": [0]}
-    assert examples(degrees[9:], usable[9:])["best"] == []
+    assert examples(degrees[:3], usable[:3]) == {"best": [1], "median": [2], "worst": [0]}
+    assert examples(degrees[:2], usable[:2]) == {"median": [1, 0]}
+    assert examples(degrees[9:], usable[9:]) == {"median": []}
 
 
 def test_a_strip_shows_each_head_before_and_after() -> None:
@@ -728,4 +731,18 @@ def test_identities_of_the_reference_are_not_called_people(run: Run, tmp_path: P
     """Without a file of real latents the reference is samples of the density."""
     run()
     page = (tmp_path / "run" / "index.html").read_text()
+    assert "</i>heads</span>" in page and "</i>after</span>" not in page
     assert "samples of the fitted density" in page and " real people as" not in page
+
+
+def test_blender_s_chatter_is_not_among_the_results(
+    run: Run, mapping: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Chatting(Studio):
+        def portraits(self, model: Any, parameters: np.ndarray) -> Iterator[np.ndarray]:
+            os.write(1, b"Fra:1 Mem:17.59M\n")
+            yield from super().portraits(model, parameters)
+
+    assert run(studio=Chatting(mapping)) == 0
+    out, err = capfd.readouterr()
+    assert "Fra:1" not in out and f"{COUNT} latents" in out and "picture examples" in err
