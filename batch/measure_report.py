@@ -37,6 +37,8 @@ from batch.reference import Reference
 from batch.report import write_json
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.metrics import principal_plane
+from facegen_addon.mapping.encoder import find_encoder
+from facegen_addon.mapping.gaps import encoder_array
 from facegen_addon.mapping.roundtrip import (
     HALF_STEPS,
     Roundtrip,
@@ -113,6 +115,7 @@ def _arrays(record: MeasureRecord) -> dict[str, NDArray[Any]]:
     index, distance = nearest_identity(after.achieved, record.everybody)
     arrays: dict[str, NDArray[Any]] = {
         "model": np.array(record.model),
+        **encoder_array(find_encoder(record.settings["encoder"]).key),
         "names": np.array(record.table.names),
         "requested": after.requested,
         "asked": steps.asked[-1],

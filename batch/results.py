@@ -17,8 +17,7 @@ from batch.shards import Sample, write_shards
 from facegen_addon.artifacts import read_index
 from facegen_addon.heads.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
-from facegen_addon.mapping.gaps import ENCODER_ARRAY
+from facegen_addon.mapping.gaps import encoder_array
 
 Progress = Callable[[str, float, float], None]
 
@@ -60,7 +59,7 @@ def write_results(
         names=np.array(record.table.names),
         parameters=record.run.parameters,
         achieved=record.run.achieved.astype(np.float32),
-        **_unlike_default(record),
+        **encoder_array(record.request["encoder"]),
     )
     write_shards(
         folder,
@@ -76,12 +75,6 @@ def write_results(
     small = encode_png(contact_sheet(pixels, nearest, _PAGE_PIXELS))
     (folder / "report.html").write_text(render_page(report, record, small), encoding="utf-8")
     progress("write report", 1, 1)
-
-
-def _unlike_default(record: RunRecord) -> dict[str, NDArray[np.str_]]:
-    """Which encoder read the heads, where it is not the one that readers take for granted."""
-    encoder = record.request["encoder"]
-    return {} if encoder == DEFAULT_ENCODER else {ENCODER_ARRAY: np.array(encoder)}
 
 
 def _nearest(latents: NDArray[np.floating]) -> Sequence[float]:

@@ -72,6 +72,14 @@ def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> Floa
         raise UserError(f"{path}: {error}") from None
 
 
+def encoder_array(key: str) -> dict[str, NDArray[np.str_]]:
+    """What a run's arrays say of the encoder that read its heads (EncoderSource.key).
+
+    Nothing of the default one, which readers take for granted.
+    """
+    return {} if key == DEFAULT_ENCODER else {ENCODER_ARRAY: np.array(key)}
+
+
 def run_file(run: Path) -> Path:
     """The file of an earlier run in which its heads' latents lie; UserError if there is none."""
     run = Path(run)
