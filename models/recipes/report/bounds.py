@@ -64,8 +64,9 @@ def chapter(study: Study) -> Section:
         "The bound: a search by renders",
         (
             f"CMA-ES from the refined head on, {renders[-1]} renders a person, within the same"
-            " bounds of believability. What it still gains is what B leaves; what remains is the"
-            " head model's, its look's and its bounds' own limit, or needs a longer search.",
+            " bounds of believability. What it gains is what B leaves; what remains is an upper"
+            " bound of the head model's own limit, since a longer search may come nearer. A few"
+            " people, and the nearest of many noisy renders: a direction, no interval.",
         ),
         (
             Table(

@@ -237,7 +237,8 @@ def _natural_table(
         "Strongest natural correlations",
         ("sliders", "real people [95 %]", *sets),
         rows,
-        "Intervals by bootstrap over people.",
+        "Intervals by bootstrap over people; the pairs were chosen among all for being strongest,"
+        " so they are somewhat too strong.",
     )
 
 

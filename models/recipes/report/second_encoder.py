@@ -363,7 +363,7 @@ def _threshold_table(rows: list[Measured]) -> Table:
         (
             "encoder", "threshold", "same head, other noise", "same head, other light",
             "of these called same", "two heads", "of these called different", "area under curve",
-            "best threshold here", "its error",
+            "best threshold for these", "its error on these",
         ),
         tuple(
             (
