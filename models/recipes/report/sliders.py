@@ -335,7 +335,8 @@ def _verdict(check: RenderCheck, counts: dict[float, int], with_people: float, s
         f" {len(bottom)} {np.mean([s.rendered for s in bottom]):.4f}. Renders give the top"
         f" {ratio:.2f} times what the surrogates do on the same heads; rank correlation over both"
         f" ends, which were chosen for being far apart, {check.agreement:.2f}. On heads of the"
-        f" prior with its correlations the surrogates rank the sliders alike (rank correlation {with_people:.2f})."
+        " prior with its correlations the surrogates rank the sliders alike (rank correlation"
+        f" {with_people:.2f})."
     )
 
 
