@@ -286,13 +286,17 @@ def is_trained(name: str) -> bool:
 
 @dataclass(frozen=True)
 class BackwardMapping:
-    """Latents -> parameters of one head model; see the module's docstring for the grades."""
+    """Latents -> parameters of one head model; see the module's docstring for the grades.
+
+    `corrections` move latents (N, 512) of some grades before anything else (mapping.correction).
+    """
 
     table: ParameterTable
     ensemble: SurrogateEnsemble
     region: TrustRegion
     settings: InversionSettings
     network: onnxruntime.InferenceSession
+    corrections: Mapping[str, Callable[[FloatArray], FloatArray]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str, table: ParameterTable) -> BackwardMapping:
@@ -349,13 +353,18 @@ class BackwardMapping:
         """
         if grade not in GRADES:
             raise UserError(f"unknown grade {grade!r}: choose one of {', '.join(GRADES)}")
-        wanted = checked_latents(latents)
+        wanted = self.asked(checked_latents(latents), grade)
         port = self.network.get_inputs()[0].name
         region = region or self.region
         z = region.project(self.network.run(None, {port: wanted})[0])
         if grade == "direct":
             return z
         return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)
+
+    def asked(self, latents: FloatArray, grade: Grade) -> FloatArray:
+        """What is asked for instead of latents (N, 512) of unit norm: moved by the correction."""
+        correct = self.corrections.get(grade)
+        return latents if correct is None else correct(latents)
 
     def predicted(self, z: np.ndarray) -> FloatArray:
         """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""

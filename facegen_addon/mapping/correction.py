@@ -9,18 +9,22 @@ that gives each latent its own tangent vector.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..artifacts import artifact, load_npz
 from ..errors import UserError
+from ..heads.parameters import ParameterTable
 from ..latent.sphere import exp_map, normalise, rotation_between
-from .backward import checked_latents
+from .backward import GRADES, BackwardMapping, checked_latents
 from .perceptron import Perceptron
 from .surrogate import FloatArray
+
+logger = logging.getLogger(__name__)
 
 Correct = Callable[[FloatArray], FloatArray]
 """C: latents (N, 512) -> what to ask B for instead, (N, 512); all of unit norm."""
@@ -155,6 +159,39 @@ def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
             f" {', '.join(['none', *fitted])}"
         )
     return fitted[name]
+
+
+def default_correction(model: str, grade: str) -> str:
+    """Name of the correction that renders like best for one grade of a model's B.
+
+    "none" where that is none, or where none was fitted to the present B.
+    """
+    try:
+        facts = artifact(f"corrections_{model}").facts
+    except UserError:
+        return "none"
+    chosen: str = facts.get("default", {}).get(grade, "none")
+    try:
+        if chosen != "none":
+            _check_backward(model)
+    except UserError as error:
+        logger.warning("%s is sampled without its correction, which was %s", model, error)
+        return "none"
+    return chosen
+
+
+def load_sampler(model: str, table: ParameterTable) -> BackwardMapping:
+    """B as heads are sampled by it: each grade with its default correction.
+
+    UserError if B is missing, damaged or stale.
+    """
+    chosen = {str(grade): default_correction(model, grade) for grade in GRADES}
+    corrections = {
+        grade: load_correction(name, model, grade)
+        for grade, name in chosen.items()
+        if name != "none"
+    }
+    return replace(BackwardMapping.load(model, table), corrections=corrections)
 
 
 def _check_backward(model: str) -> None:

@@ -22,6 +22,7 @@ from ..heads.parameters import FloatArray
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
 from .backward import BackwardMapping, TrustRegion, checked_latents
+from .correction import load_sampler
 
 __all__ = ["AREAS", "HeadSampler", "Sampled"]
 
@@ -67,7 +68,7 @@ class HeadSampler:
             return known
         natural = NaturalFaces.load()
         try:
-            sampler = cls(model, BackwardMapping.load(model.name, model.table), natural)
+            sampler = cls(model, load_sampler(model.name, model.table), natural)
         except UserError as error:  # not kept: B may be trained while Blender runs
             return cls(model, None, natural, str(error))
         _samplers[model.name] = sampler

@@ -103,5 +103,6 @@ def spread(
             break
         push = np.maximum(lacking, 0) @ predicted
         wanted = normalise(wanted - _PUSH_STRENGTH * push).astype(np.float32)
-        z = invert(backward.ensemble, wanted, z, backward.region, settings)
+        asked = backward.asked(wanted, "refined")
+        z = invert(backward.ensemble, asked, z, backward.region, settings)
     return wanted, z

@@ -30,6 +30,7 @@ from ..latent.selection import (
 from ..latent.sphere import cosine_distance_matrix
 from ..mapping.approach import Approach, answer_from_heads
 from ..mapping.backward import GRADES, LATENT_SIZE, BackwardMapping, Grade, Progress
+from ..mapping.correction import load_sampler
 from ..mapping.encoder import (
     DEFAULT_ENCODER,
     Encoder,
@@ -402,7 +403,7 @@ class _Candidates:
     def _guided(self, rng: np.random.Generator, tell: Progress) -> list[_Candidate]:
         request, model = self._request, self._model
         if self._mapping is None:
-            self._mapping = BackwardMapping.load(model.name, model.table), NaturalFaces.load()
+            self._mapping = load_sampler(model.name, model.table), NaturalFaces.load()
         batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
         proposal = self._proposal(batch, rng, tell)
         return [

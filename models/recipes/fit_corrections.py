@@ -4,6 +4,7 @@
     fit_corrections.py talk      the talk's network B, on random pairs alone            (torch)
     fit_corrections.py render    roundtrips of people who may be learned from, each B   (bpy)
     fit_corrections.py fit       rotations, planes and networks, for each B             (torch)
+    fit_corrections.py settle learned      the default of the refined grade, as the report judges
 
 `make corrections` runs the three. Rendering is resumable: heads rendered before are kept.
 """
@@ -25,7 +26,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.progress import ProgressBar
-from facegen_addon.artifacts import artifact, models_folder, read_npz
+from facegen_addon.artifacts import (
+    artifact,
+    index_path,
+    models_folder,
+    read_index_file,
+    read_npz,
+)
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.natural import NaturalFaces
@@ -35,12 +42,17 @@ from facegen_addon.latent.sphere import (
     normalise,
     procrustes_rotation,
 )
-from facegen_addon.mapping.backward import BackwardMapping
-from facegen_addon.mapping.correction import PlaneTransport, Rotation
+from facegen_addon.mapping.backward import GRADES, BackwardMapping
+from facegen_addon.mapping.correction import (
+    RENDER_FREE,
+    PlaneTransport,
+    Rotation,
+    load_correction,
+)
 from facegen_addon.mapping.perceptron import Perceptron
 from models.recipes import pairs, real_latents
 from models.recipes.lfw import load_photos, one_photo_each, split_identities
-from models.recipes.register import register
+from models.recipes.register import register, write_index
 from models.recipes.render_pairs import Forward, add_render_options, render_heads
 from models.recipes.talk_mapping import TALK_NETWORK, TalkMapping, load_bases
 
@@ -153,6 +165,16 @@ def fit(options: argparse.Namespace) -> None:
         backward=artifact(f"backward_{place.name}").sha256,
     )  # fmt: skip
     print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Enter which correction heads are sampled with; nothing is fitted."""
+    name = f"corrections_{options.model}"
+    load_correction(options.correction, options.model, options.grade)
+    index = read_index_file(index_path(artifact(name).path))
+    index[name].setdefault("default", {})[options.grade] = options.correction
+    write_index(index, index_path(artifact(name).path))
+    print(f"{options.model}, {options.grade}: {options.correction}")
 
 
 def _rotations(base: str, requested: np.ndarray, achieved: np.ndarray) -> dict[str, np.ndarray]:
@@ -303,7 +325,11 @@ def make_parser() -> argparse.ArgumentParser:
     fitting = commands.add_parser("fit", help="rotations and networks")
     fitting.add_argument("--latents", type=pairs.positive, default=4000, help="to train on")
     fitting.set_defaults(run=fit)
-    for command in (talk, rendering, fitting):
+    settling = commands.add_parser("settle", help="choose the default that the report favours")
+    settling.add_argument("correction", choices=RENDER_FREE)
+    settling.add_argument("--grade", choices=GRADES, default="refined")
+    settling.set_defaults(run=settle)
+    for command in (talk, rendering, fitting, settling):
         add_render_options(command)
         command.add_argument("--seed", type=int, default=0)
     return parser

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents asked for anew: by what a render shows, or by what was fitted beforehand."""
 
+import hashlib
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import angle, exp_map, normalise
 from facegen_addon.mapping import correction
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.mapping.correction import (
     FEEDBACK,
     RENDER_FREE,
@@ -19,9 +23,13 @@ from facegen_addon.mapping.correction import (
     as_written,
     compensated,
     corrections_of,
+    default_correction,
     load_correction,
+    load_sampler,
 )
 from facegen_addon.mapping.perceptron import Perceptron
+from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.recipes.synthetic import synthetic_table
 
 
 @pytest.fixture
@@ -241,3 +249,47 @@ def test_a_damaged_network_is_one_line(rng: np.random.Generator, damage: str) ->
         arrays["n/weight_1"] = arrays["n/weight_1"][:3]
     with pytest.raises(UserError, match=damage):
         Perceptron.from_arrays(arrays, "n/")
+
+
+@pytest.fixture
+def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> Path:
+    """Corrections of two models in a folder of their own; those of "old" are of an earlier B."""
+    path = tmp_path / "corrections.npz"
+    np.savez(path, **small_network(rng).arrays("refined/learned/"))
+    entry = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    entry |= {"bytes": path.stat().st_size, "recipe": "test", "licence": "", "source": ""}
+    entry |= {"shapes": {}, "backward": "b", "default": {"refined": "learned"}}
+    index = {f"corrections_{name}": entry for name in ("new", "old")}
+    index |= {"backward_new": {**entry, "sha256": "b"}, "backward_old": {**entry, "sha256": "c"}}
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
+    return tmp_path
+
+
+def test_the_default_is_what_was_settled_and_fits_the_present_b(
+    registered: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert default_correction("new", "refined") == "learned"
+    assert default_correction("new", "direct") == "none"
+    assert default_correction("nobody", "refined") == "none"
+    assert not caplog.records
+    assert default_correction("old", "refined") == "none"
+    assert "old is sampled without its correction" in caplog.text
+
+
+def test_heads_are_sampled_with_the_default_correction(
+    registered: Path, latents: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble, table = small_ensemble(8), synthetic_table(8)
+    settings = InversionSettings.of(table, steps=3)
+    region = TrustRegion.of(table, settings, np.eye(8))
+    plain = BackwardMapping.assemble(table, ensemble, region, settings, LinearNetwork(ensemble))  # type: ignore[arg-type]
+    monkeypatch.setattr(BackwardMapping, "load", lambda name, table: plain)
+    sampler = load_sampler("new", table)
+    moved = load_correction("learned", "new")(latents)
+    np.testing.assert_array_equal(sampler.asked(latents, "refined"), moved)
+    np.testing.assert_allclose(sampler.standardised(latents), plain.standardised(moved), atol=1e-5)
+    np.testing.assert_array_equal(
+        sampler.standardised(latents, "direct"), plain.standardised(latents, "direct")
+    )
+    assert load_sampler("nobody", table).corrections == {}
