@@ -21,8 +21,11 @@ _PAGE = Template("""<!DOCTYPE html>
 <title>FaceGen: $title</title>
 <style>
 $style
-main { max-width: 1280px; } h3 { font-size: 15px; margin: 18px 0 4px; }
-table { font-size: 13.5px; } th, td { padding: 5px 8px; }
+main { max-width: 1560px; } h3 { font-size: 15px; margin: 18px 0 4px; }
+section > p, .note { max-width: 900px; }
+table { font-size: 13px; width: auto; } th, td { padding: 4px 7px; }
+thead th { white-space: normal; vertical-align: bottom; }
+tbody td:first-child { min-width: 230px; }
 nav a { color: var(--s2); margin-right: 16px; }
 figure { margin: 18px 0 0; max-width: 760px; } figcaption { color: var(--soft); font-size: 14px; }
 </style>
