@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pinhole camera in OpenCV's convention: x right, y down, z forward; the world is Z up.
+
+Pixel (i, j), row and column, covers [j, j + 1) x [i, i + 1): the image's corner is (0, 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .shot import SENSOR_WIDTH, View
+
+FloatArray = NDArray[np.float64]
+
+# The world as seen from the front: the face looks along -Y, at the camera.
+_FRONTAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Camera:
+    """intrinsics (3, 3) pixels; extrinsics (3, 4): world (metres) -> camera; size in pixels."""
+
+    intrinsics: FloatArray
+    extrinsics: FloatArray
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, view: View, middle: ArrayLike, width: int, height: int) -> Camera:
+        """The camera that sees the middle (3,) of a face, metres, as `view` says."""
+        focal = width * view.focal_length / SENSOR_WIDTH
+        intrinsics = np.array(
+            [[focal, 0.0, 0.5 * width], [0.0, focal, 0.5 * height], [0.0, 0.0, 1.0]]
+        )
+        rotation = _FRONTAL @ head_rotation(view)
+        seen_at = view.distance * np.array(
+            [view.shift_x * width / focal, view.shift_y * height / focal, 1.0]
+        )
+        shift = seen_at - rotation @ np.asarray(middle, np.float64)
+        return cls(intrinsics, np.column_stack([rotation, shift]), width, height)
+
+    @property
+    def rotation(self) -> FloatArray:
+        """World -> camera (3, 3)."""
+        return self.extrinsics[:, :3]
+
+    @property
+    def position(self) -> FloatArray:
+        """Where it stands in the world (3,), metres."""
+        position: FloatArray = -self.rotation.T @ self.extrinsics[:, 3]
+        return position
+
+    def seen(self, points: ArrayLike) -> FloatArray:
+        """World points (..., 3) -> camera coordinates (..., 3), metres; z is the depth."""
+        seen: FloatArray = np.asarray(points, np.float64) @ self.rotation.T + self.extrinsics[:, 3]
+        return seen
+
+    def project(self, points: ArrayLike) -> FloatArray:
+        """World points (..., 3) -> pixels (..., 2), x right and y down."""
+        rays = self.seen(points) @ self.intrinsics.T
+        pixels: FloatArray = rays[..., :2] / rays[..., 2:]
+        return pixels
+
+
+def head_rotation(view: View) -> FloatArray:
+    """The turn (3, 3) of a head that is seen so, in the world of a camera that stands still."""
+    return _about(2, view.yaw) @ _about(0, -view.pitch) @ _about(1, view.roll)
+
+
+def _about(axis: int, angle: float) -> FloatArray:
+    """Right-handed rotation (3, 3) about a coordinate axis, radians."""
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    rotation = np.eye(3)
+    rotation[first, first] = rotation[second, second] = np.cos(angle)
+    rotation[second, first] = np.sin(angle)
+    rotation[first, second] = -rotation[second, first]
+    return rotation

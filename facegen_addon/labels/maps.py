@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Label images as the renderer's passes give them, one value a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLASSES = (
+    "background",
+    "skin",
+    "lips",
+    "mouth",
+    "eyes",
+    "brows",
+    "ears",
+    "neck",
+    "hair",
+    "beard",
+    "clothes",
+)
+"""Names of the segmentation's values; "mouth" is its inside, "beard" every facial hair."""
+
+
+@dataclass(frozen=True)
+class LabelMaps:
+    """Labels of one image of H x W pixels, all from the very render that made the image.
+
+    segmentation (H, W) uint8: index into CLASSES, the class that covers most of the pixel;
+    depth (H, W) float32: metres along the optical axis, of the surface that the segmentation names,
+    0 where that is the background; normals (H, W, 3) float32: unit vectors in camera coordinates,
+    0 on hair and background; uv (H, W, 2) float32 in [0, 1], of the head's texture, with uv_valid
+    (H, W) bool: False off the head's surface and on seams.
+    """
+
+    segmentation: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    uv_valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class LandmarkLabels:
+    """N points: world (N, 3) metres, pixels (N, 2), depth (N,) metres along the optical axis, and
+    visibility (N,) uint8 as COCO has it: 0 outside the image, 1 hidden, 2 visible."""
+
+    world: NDArray[np.float64]
+    pixels: NDArray[np.float64]
+    depth: NDArray[np.float64]
+    visibility: NDArray[np.uint8]
