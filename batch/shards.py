@@ -4,15 +4,16 @@
 import hashlib
 import io
 import json
-import os
 import tarfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facegen_addon.atomic_file import replacing
 
 HEADS_PER_SHARD = 1000
 
@@ -56,31 +57,62 @@ def write_shards(
 
 def _write_shard(folder: Path, number: int, samples: list[Sample]) -> Path:
     path = folder / f"heads-{number:06d}.tar"
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for sample in samples:
-                for name, data in _members(sample):
-                    _add(archive, name, data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.rename(path)
+    write_tar(path, (tar_members(_members(sample)) for sample in samples))
     return path
 
 
-def _members(sample: Sample) -> Iterable[tuple[str, bytes]]:
+def _members(sample: Sample) -> Iterator[tuple[str, bytes]]:
     record = {**sample.record, "image_sha256": hashlib.sha256(sample.image).hexdigest()}
     yield f"{sample.key}.png", sample.image
-    yield f"{sample.key}.json", (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+    yield f"{sample.key}.json", encode_json(record)
     for name, latent in sample.latents.items():
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(latent, np.float32), allow_pickle=False)
-        yield f"{sample.key}.{name}.npy", buffer.getvalue()
+        yield f"{sample.key}.{name}.npy", encode_npy(latent)
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    """Add a member whose header depends on nothing but its name and size."""
+def encode_json(record: Mapping[str, Any]) -> bytes:
+    """Plain data as a member's bytes."""
+    return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def encode_npy(latent: NDArray[np.floating]) -> bytes:
+    """An array as a member's bytes, in single precision."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(latent, np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def tar_members(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Files (name, content) as a part of an archive: such parts, one after the other, make a tar.
+
+    The headers depend on nothing but names and sizes.
+    """
+    return b"".join(piece for name, data in members for piece in _member(name, data))
+
+
+def _member(name: str, data: bytes) -> Iterator[bytes]:
     header = tarfile.TarInfo(name)
     header.size = len(data)
     header.mode = 0o644
-    archive.addfile(header, io.BytesIO(data))
+    yield header.tobuf(tarfile.USTAR_FORMAT)
+    yield data
+    yield bytes(-len(data) % tarfile.BLOCKSIZE)
+
+
+def write_tar(path: Path, parts: Iterable[bytes], scratch: Path | None = None) -> str:
+    """Write an archive made of `tar_members`; sha256 of the file, which appears complete or not.
+
+    `scratch`: a folder of the same disk for the unfinished file, instead of the file's own.
+    UserError if the disk refuses.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    with replacing(path, durable=True, scratch=scratch) as partial, partial.open("wb") as stream:
+        for part in parts:
+            stream.write(part)
+            digest.update(part)
+            size += len(part)
+        end = bytes(2 * tarfile.BLOCKSIZE)
+        end += bytes(-(size + len(end)) % tarfile.RECORDSIZE)
+        stream.write(end)
+        digest.update(end)
+    return digest.hexdigest()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A file that appears complete, or not at all."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +11,18 @@ from .errors import UserError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = False, scratch: Path | None = None) -> Iterator[Path]:
     """A temporary file beside ``path``, with its suffix, moved into its place on success.
 
-    It is removed on every other exit, Ctrl-C included, and what was at ``path`` stays. UserError
-    if the disk refuses.
+    It is removed on every other exit, Ctrl-C included, and what was at ``path`` stays. ``durable``:
+    it is on the disk before it has its name, so that a power cut leaves it whole or absent, too.
+    ``scratch``: a folder of the same disk for the temporary file, instead of ``path``'s own.
+    UserError if the disk refuses.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            prefix=".facegen-", suffix=path.suffix, dir=path.parent, delete=False
+            prefix=".facegen-", suffix=path.suffix, dir=scratch or path.parent, delete=False
         ) as stream:
             partial = Path(stream.name)
     except OSError as error:
@@ -27,10 +30,25 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         partial.chmod(0o644)  # temporary files are private
+        if durable:
+            _flush(partial)
         partial.replace(path)
+        if durable:
+            _flush(path.parent)
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror}); make room or name another file"
         ) from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import errno
 import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 
 from batch import shards
 from batch.shards import Sample, write_shards
+from facegen_addon import atomic_file
+from facegen_addon.errors import UserError
 
 
 def _samples(count: int) -> list[Sample]:
@@ -60,7 +64,8 @@ def test_large_sets_are_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_nothing_half_written_appears_under_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards.os, "fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(atomic_file.os, "fsync", lambda _: (_ for _ in ()).throw(full))
+    with pytest.raises(UserError, match=r"heads-000000\.tar cannot be written \(No space left"):
         write_shards(tmp_path, _samples(1))
-    assert not list(tmp_path.glob("*.tar"))
+    assert not list(tmp_path.iterdir())
