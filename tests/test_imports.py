@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arrows between the rooms: ui -> scene -> mapping -> latent, heads."""
+"""The arrows between the rooms: ui -> scene -> mapping -> latent, heads; scene -> labels -> heads."""
 
 import ast
 import subprocess
@@ -12,9 +12,10 @@ import pytest
 ALLOWED = {
     "heads": set(),
     "latent": set(),
+    "labels": {"heads"},
     "mapping": {"heads", "latent"},
-    "scene": {"heads", "latent", "mapping"},
-    "ui": {"heads", "latent", "mapping", "scene"},
+    "scene": {"heads", "labels", "latent", "mapping"},
+    "ui": {"heads", "labels", "latent", "mapping", "scene"},
 }
 
 IMPORT_ALL = """
@@ -62,6 +63,7 @@ def test_the_arrow_check_sees_a_wrong_import(tmp_path: Path, source: str) -> Non
     [
         ("heads", "bpy,torch,onnxruntime"),
         ("latent", "bpy,torch,onnxruntime"),
+        ("labels", "bpy,torch,onnxruntime"),
         ("mapping", "bpy,torch"),
     ],
 )

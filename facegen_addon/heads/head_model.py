@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .appearance import Appearance
+from .correspondence import SurfacePoints
 from .parameters import FloatArray, ParameterTable
 from .rig import Rig
 from .strands import HairStyle, StrandSet
@@ -34,6 +35,11 @@ class HeadModel(Protocol):
         """Roots of hair, brows and beard."""
         ...
 
+    @property
+    def landmark_embedding(self) -> SurfacePoints:
+        """Where the 68 iBUG landmarks lie on the triangles, as `landmarks` orders them."""
+        ...
+
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         ...
@@ -47,7 +53,7 @@ class HeadModel(Protocol):
         ...
 
     def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Vertices (..., V, 3) -> the 68 iBUG landmarks, as `landmarks` orders them."""
+        """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
         ...
 
     def hair_style(self, parameters: FloatArray) -> HairStyle:

@@ -15,6 +15,7 @@ from ..appearance_parameters import (
     label_of,
     masculinity,
 )
+from ..correspondence import SurfacePoints
 from ..parameters import FloatArray, Parameter, ParameterTable
 from ..rig import Rig, at_rest
 from ..strands import HairStyle, StrandSet
@@ -61,6 +62,11 @@ class FlameHead:
     def strands(self) -> StrandSet:
         """Roots of hair, brows and beard."""
         return self._dressing.strands
+
+    @property
+    def landmark_embedding(self) -> SurfacePoints:
+        """Where the 68 landmarks lie on the triangles."""
+        return self._dressing.landmarks
 
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
@@ -112,7 +118,7 @@ class FlameHead:
 
     def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
-        return self._dressing.landmarks.points(vertices, self.surface.faces)
+        return self.landmark_embedding.points(vertices, self.surface.faces)
 
     def value(self, parameters: FloatArray, name: str) -> float:
         """The value of one parameter of one head (P,)."""

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One level of Catmull-Clark subdivision, as the renderer applies it to a head's triangles.
+
+The rules are those of Catmull and Clark, "Recursively generated B-spline surfaces on arbitrary
+topological meshes" (Computer-Aided Design 10, 1978), with open edges as cubic B-spline curves
+(Blender's boundary_smooth "ALL", OpenSubdiv's VTX_BOUNDARY_EDGE_ONLY): every new vertex is a fixed
+weighted sum of old ones, so that points of the rendered surface are read straight from the control
+mesh. Lengths are in whatever unit the vertices are, which is metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads.correspondence import SurfacePoints
+from ..heads.parameters import FloatArray, IntArray
+from ..heads.surface import sorted_edges
+
+
+@dataclass(frozen=True)
+class Stencils:
+    """N weighted sums of vertices, in OpenSubdiv's word.
+
+    Sum n has the vertices and weights from starts[n] up to starts[n + 1]: vertex (K,), weight (K,),
+    starts (N + 1,); none is empty.
+    """
+
+    vertex: IntArray
+    weight: FloatArray
+    starts: IntArray
+
+    @classmethod
+    def of(cls, row: IntArray, vertex: IntArray, weight: FloatArray, vertex_count: int) -> Stencils:
+        """Sums of terms (K,) each: which sum, which vertex, its weight; terms may repeat."""
+        key, place = np.unique(row * vertex_count + vertex, return_inverse=True)
+        rows = key // vertex_count
+        starts = np.searchsorted(rows, np.arange(int(rows[-1]) + 2))
+        return cls(key % vertex_count, np.bincount(place, weight), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def read(self, values: NDArray[np.floating]) -> FloatArray:
+        """Values at the vertices (..., V, D) -> the sums (..., N, D), float64."""
+        terms = values[..., self.vertex, :] * self.weight[:, None]
+        sums: FloatArray = np.add.reduceat(terms, self.starts[:-1], axis=-2)
+        return sums
+
+    def terms_of(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """The terms of some sums (M,): their place in ``rows``, vertex and weight, (K,) each."""
+        counts = self.starts[rows + 1] - self.starts[rows]
+        place = np.repeat(np.arange(len(rows)), counts)
+        first = np.repeat(self.starts[rows] - np.cumsum(counts) + counts, counts)
+        term = first + np.arange(len(place))
+        return place, self.vertex[term], self.weight[term]
+
+
+@dataclass(frozen=True)
+class Subdivision:
+    """The subdivided mesh of V vertices, E edges and T triangles: V' = V + E + T vertices.
+
+    In this order: a vertex for each old one, for each edge, for each triangle. stencils (V'): each
+    as a sum of old ones; quads (3 T, 4): three of each triangle, its first corner's first, each
+    from the corner over the edge that leaves it, the middle and the edge that comes to it.
+    """
+
+    stencils: Stencils
+    quads: IntArray
+    _corner_edges: IntArray
+    _faces: IntArray
+    _vertex_count: int
+
+    @classmethod
+    def of(cls, faces: NDArray[np.integer], vertex_count: int) -> Subdivision:
+        """The subdivision of triangles (T, 3) over ``vertex_count`` vertices."""
+        triangles = faces.astype(np.intp)
+        edges, edge_of = np.unique(sorted_edges(triangles), axis=0, return_inverse=True)
+        corner_edges = edge_of.reshape(3, -1).T  # the edge that leaves each corner
+        mesh = _Mesh(triangles, edges, corner_edges, vertex_count)
+        middle = vertex_count + len(edges) + np.arange(len(triangles))
+        leaves = vertex_count + corner_edges
+        quads = np.stack(
+            [triangles, leaves, np.repeat(middle[:, None], 3, 1), np.roll(leaves, 1, axis=1)], -1
+        )
+        return cls(mesh.stencils(), quads.reshape(-1, 4), corner_edges, triangles, vertex_count)
+
+    def apply(self, vertices: NDArray[np.floating]) -> FloatArray:
+        """Control vertices (..., V, 3) -> those of the subdivided mesh (..., V', 3)."""
+        return self.stencils.read(vertices)
+
+    def points(self, points: SurfacePoints) -> Stencils:
+        """Points (N) of the control triangles on the subdivided mesh.
+
+        A triangle's six parts, cut by its medians, become the halves of its quads, cut from corner
+        to middle: a point with barycentric coordinates u >= v >= w lies between the corner of u,
+        the middle of the edge of u and v, and the middle of the triangle, with the weights u - v,
+        2 (v - w) and 3 w.
+        """
+        order = np.argsort(-points.bary, axis=1, kind="stable")
+        u, v, w = np.take_along_axis(points.bary, order, axis=1).T
+        largest, second = order[:, 0], order[:, 1]
+        # The edge k runs from corner k to the next.
+        edge = np.where((largest + 1) % 3 == second, largest, second)
+        triangle = points.triangle
+        edges = int(self.stencils.starts.size - 1 - self._vertex_count - len(self._faces))
+        rows = np.stack(
+            [
+                self._faces[triangle, largest],
+                self._vertex_count + self._corner_edges[triangle, edge],
+                self._vertex_count + edges + triangle,
+            ],
+            axis=1,
+        )
+        shares = np.stack([u - v, 2.0 * (v - w), 3.0 * w], axis=1)
+        place, vertex, weight = self.stencils.terms_of(rows.ravel())
+        return Stencils.of(place // 3, vertex, weight * shares.ravel()[place], self._vertex_count)
+
+
+@dataclass(frozen=True)
+class _Mesh:
+    """Triangles (T, 3) with their edges (E, 2); corner_edges (T, 3): the edge after each corner."""
+
+    faces: IntArray
+    edges: IntArray
+    corner_edges: IntArray
+    vertex_count: int
+
+    def stencils(self) -> Stencils:
+        """Every new vertex as a sum of old ones."""
+        middle = self.vertex_count + len(self.edges) + np.arange(len(self.faces))
+        terms = [
+            *self._vertex_terms(),
+            *self._edge_terms(),
+            _terms(np.repeat(middle, 3), self.faces.ravel(), 1 / 3),
+        ]
+        row, vertex, weight = (np.concatenate(column) for column in zip(*terms, strict=True))
+        return Stencils.of(row, vertex, weight, self.vertex_count)
+
+    @property
+    def _is_open(self) -> NDArray[np.bool_]:
+        """Which edges (E,) belong to one triangle only."""
+        return np.bincount(self.corner_edges.ravel(), minlength=len(self.edges)) == 1
+
+    def _edge_terms(self) -> list[tuple[IntArray, IntArray, FloatArray]]:
+        """Inside: the mean of both ends and both triangles' middles; open: that of the ends."""
+        is_open = self._is_open
+        row = self.vertex_count + np.arange(len(self.edges))
+        ends = np.where(is_open, 1 / 2, 1 / 4)
+        beside = self.corner_edges.ravel()
+        third = np.where(is_open[beside], 0.0, 1 / 12)
+        corners = np.repeat(self.faces, 3, axis=0)
+        return [
+            _terms(np.repeat(row, 2), self.edges.ravel(), np.repeat(ends, 2)),
+            _terms(
+                np.repeat(self.vertex_count + beside, 3), corners.ravel(), np.repeat(third, 3)
+            ),
+        ]
+
+    def _vertex_terms(self) -> list[tuple[IntArray, IntArray, FloatArray]]:
+        """Inside: (F + 2 R + (n - 3) P) / n; open: 3/4 of itself, 1/8 of each open neighbour."""
+        is_open = self._is_open
+        on_border = np.zeros(self.vertex_count, bool)
+        on_border[self.edges[is_open]] = True
+        valence = np.maximum(np.bincount(self.edges.ravel(), minlength=self.vertex_count), 1)
+        own = np.where(on_border, 3 / 4, (valence - 3) / valence)
+        squared = np.where(on_border, 0.0, 1 / valence**2)
+        every = np.arange(self.vertex_count)
+        both = np.concatenate([self.edges, self.edges[:, ::-1]])
+        along = np.where(np.tile(is_open, 2) & on_border[both[:, 0]], 1 / 8, squared[both[:, 0]])
+        corner = self.faces.ravel()
+        return [
+            _terms(every, every, own),
+            _terms(both[:, 0], both[:, 1], along),
+            _terms(both[:, 0], both[:, 0], squared[both[:, 0]]),
+            _terms(
+                np.repeat(corner, 3),
+                np.repeat(self.faces, 3, axis=0).ravel(),
+                np.repeat(squared[corner] / 3, 3),
+            ),
+        ]
+
+
+def _terms(
+    row: IntArray, vertex: IntArray, weight: FloatArray | float
+) -> tuple[IntArray, IntArray, FloatArray]:
+    return row, vertex, np.broadcast_to(np.asarray(weight, np.float64), row.shape)
