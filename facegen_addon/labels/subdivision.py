@@ -154,9 +154,7 @@ class _Mesh:
         corners = np.repeat(self.faces, 3, axis=0)
         return [
             _terms(np.repeat(row, 2), self.edges.ravel(), np.repeat(ends, 2)),
-            _terms(
-                np.repeat(self.vertex_count + beside, 3), corners.ravel(), np.repeat(third, 3)
-            ),
+            _terms(np.repeat(self.vertex_count + beside, 3), corners.ravel(), np.repeat(third, 3)),
         ]
 
     def _vertex_terms(self) -> list[tuple[IntArray, IntArray, FloatArray]]:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which class of the segmentation each vertex of a head belongs to.
+
+Hair, brows and beard are strands and clothes are the collar: they are no vertices of the head.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads.appearance import smoothstep
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray
+from .maps import CLASSES
+
+_PARTS = {"eye_left": "eyes", "eye_right": "eyes", "tongue": "mouth"}
+_MASKS = ("mouth", "lips", "ears")  # each takes from what those before it leave
+
+_JAW = slice(3, 14)
+"""Landmarks of the jaw from one angle over the chin to the other; the ear bounds those above."""
+_INWARD_SLOPE = 1.0
+"""By which the border rises inwards from the jaw: what lies under the chin is neck, the dent above
+the chin is not."""
+_SOFTNESS = 0.006
+"""Metres to either side of the border: a triangle is about as large."""
+_NAPE = 0.008
+"""Metres to either side of the hairline that count as on it."""
+
+
+@lru_cache(maxsize=4)
+def vertex_classes(model: HeadModel) -> NDArray[np.float32]:
+    """How much each vertex belongs to each of CLASSES: (V, C), in [0, 1], rows sum to 1."""
+    surface = model.surface
+    weights = np.zeros((len(surface.part), len(CLASSES)))
+    left = np.ones(len(surface.part))
+    for part, name in _PARTS.items():
+        if part in surface.part_names:
+            rows = surface.part == surface.part_names.index(part)
+            weights[rows, CLASSES.index(name)] = 1.0
+            left[rows] = 0.0
+    for name in _MASKS:
+        taken = left * np.clip(surface.masks[name], 0.0, 1.0)
+        weights[:, CLASSES.index(name)] += taken
+        left -= taken
+    neck = smoothstep(-_SOFTNESS, _SOFTNESS, below_jaw(model))
+    weights[:, CLASSES.index("neck")] = left * neck
+    weights[:, CLASSES.index("skin")] = left * (1.0 - neck)
+    result = weights.astype(np.float32)
+    result.flags.writeable = False
+    return result
+
+
+def below_jaw(model: HeadModel) -> FloatArray:
+    """How far each vertex of the mean head lies below the border of the neck: (V,) metres.
+
+    The border follows the jaw's landmarks, goes on below the ear lobes and along the hairline of
+    the nape, as a height over the direction from an upright axis between the ears.
+    """
+    vertices = model.forward(model.table.default())[0].astype(np.float64)
+    ears = model.surface.masks["ears"] > 0.5
+    axis = float(vertices[ears, 1].mean())
+    jaw = model.landmarks(vertices.astype(np.float32)).astype(np.float64)[_JAW]
+    lobes = [_lowest(vertices[ears & side]) for side in (vertices[:, 0] < 0, vertices[:, 0] >= 0)]
+    nape = _nape(model, vertices, axis)
+    border = _cylindrical(np.vstack([jaw, *lobes]), axis)
+    back = _cylindrical(nape[None], axis)[0]
+    border = np.vstack([border, [-np.pi, *back[1:]], [np.pi, *back[1:]]])
+    border = border[border[:, 0].argsort(kind="stable")]
+    azimuth, radius, height = _cylindrical(vertices, axis).T
+    edge_radius, edge_height = (np.interp(azimuth, border[:, 0], border[:, k]) for k in (1, 2))
+    inward = np.maximum(edge_radius - radius, 0.0)
+    below: FloatArray = edge_height + _INWARD_SLOPE * inward - height
+    return below
+
+
+def _cylindrical(points: FloatArray, axis: float) -> FloatArray:
+    """Points (N, 3) -> azimuth (0 ahead, radians), distance from an upright axis, height."""
+    x, ahead, z = points[:, 0], axis - points[:, 1], points[:, 2]
+    return np.stack([np.arctan2(x, ahead), np.hypot(x, ahead), z], axis=1)
+
+
+def _lowest(points: FloatArray) -> FloatArray:
+    lowest: FloatArray = points[points[:, 2].argmin()]
+    return lowest
+
+
+def _nape(model: HeadModel, vertices: FloatArray, axis: float) -> FloatArray:
+    """The middle of the hairline (3,) on the back of the neck."""
+    surface = model.surface
+    skin = surface.part == surface.part_names.index("skin")
+    behind = vertices[:, 1] - axis > np.abs(vertices[:, 0])
+    on_line = np.abs(surface.fields["hairline"]) < _NAPE
+    middle: FloatArray = vertices[skin & behind & on_line].mean(0)
+    return middle
