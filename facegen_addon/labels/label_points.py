@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..heads.correspondence import SurfacePoints
 from ..heads.head_model import HeadModel
-from ..heads.landmarks import LANDMARK_COUNT
 from ..heads.parameters import FloatArray, IntArray
 from ..heads.strands import vertex_normals
 from .subdivision import Stencils, Subdivision

@@ -38,7 +38,7 @@ class Stencils:
         key, place = np.unique(row * vertex_count + vertex, return_inverse=True)
         rows = key // vertex_count
         starts = np.searchsorted(rows, np.arange(int(rows[-1]) + 2))
-        return cls(key % vertex_count, np.bincount(place, weight), starts)
+        return cls(key % vertex_count, np.bincount(place, weight).astype(np.float64), starts)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the labels of one image agree with each other, and where they do not.
+
+Landmarks come from the head's vertices and the camera, label images from the renderer: nothing but
+the truth makes them agree. Lengths are metres and image coordinates pixels, as in `camera`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..heads.landmarks import LANDMARK_COUNT
+from ..heads.parameters import FloatArray, IntArray
+from .camera import Camera
+from .maps import CLASSES, LabelMaps, LandmarkLabels
+
+OUTSIDE, HIDDEN, VISIBLE = range(3)
+"""Values of LandmarkLabels.visibility."""
+HEAD_CLASSES = ("skin", "lips", "mouth", "eyes", "ears", "neck")
+"""Classes of the head's own surface."""
+
+DEPTH_TOLERANCE = 1e-3
+"""Metres by which a landmark's depth may differ from that of the surface rendered there."""
+_RESOLVED = 5e-4
+"""Metres: a patch of 3 x 3 pixels whose depths leave their plane by more is an edge, or too curved
+for its pixels; on a sphere the plane is off by no more than the depths are off the plane."""
+_PROJECTION_TOLERANCE = 1e-3  # pixels
+_SEEN_TOLERANCE = 1e-5  # metres
+_NEAR_PIXELS, _NEAR_METRES = 1.5, 0.0025
+"""How far a landmark may lie from the class it belongs to, whichever is more."""
+_OPEN_EYE = 2.0
+"""Pixels between the lids from which on an eye must be seen between them."""
+_TURNED = 10.0
+"""Degrees, median over the points, by which normals may turn away from those of the depth."""
+_AWAY = 0.2
+"""Cosine between a normal and the ray that sees it: interpolated normals bend back at outlines."""
+_STRAY = 0.01
+"""Share of the head's pixels that may break a rule which holds but on outlines."""
+_SEAMS = 0.2
+"""Share of the head's pixels that may lie on seams of its texture."""
+_FEW = 5
+"""Points that a median needs."""
+
+_OFFSETS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(9, 2)
+_GROUPS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
+    ("jaw", tuple(range(17)), ("skin", "neck", "ears", "beard", "hair")),
+    ("brow", tuple(range(17, 27)), ("brows", "skin", "hair")),
+    ("nose", tuple(range(27, 36)), ("skin", "beard")),
+    ("eye's corner", (36, 39, 42, 45), ("eyes", "skin")),
+    ("lid", (37, 38, 40, 41, 43, 44, 46, 47), ("eyes", "skin")),
+    ("lips", tuple(range(48, 68)), ("lips", "mouth")),
+)
+"""Which classes the 68 landmarks may lie on."""
+
+
+@dataclass(frozen=True)
+class LabelCheck:
+    """What a check found: problems, one line each; the largest difference in depth, millimetres,
+    among the landmarks (and dense points) whose depth could be compared, and their number."""
+
+    problems: tuple[str, ...]
+    worst_depth_mm: float
+    landmarks_checked: int
+
+
+def check_labels(maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> LabelCheck:
+    """Compare label images, camera and landmarks (68 and more, the iBUG ones first)."""
+    problems = list(_shape_problems(maps, camera, landmarks))
+    if problems:
+        return LabelCheck(tuple(problems), 0.0, 0)
+    points = _Points(maps, camera, landmarks)
+    depths = _Depths.of(points)
+    problems = [
+        *_projection_problems(camera, landmarks),
+        *depths.problems(),
+        *_class_problems(points),
+        *_hole_problems(points),
+        *_pixel_problems(maps, camera),
+    ]
+    return LabelCheck(tuple(problems), depths.worst_mm, int(depths.resolved.sum()))
+
+
+def _shape_problems(maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> Iterator[str]:
+    """Arrays that do not fit together; nothing else can be checked then."""
+    size, count = (camera.height, camera.width), len(landmarks.world)
+    expected: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+        "segmentation": (maps.segmentation, size),
+        "depth": (maps.depth, size),
+        "normals": (maps.normals, (*size, 3)),
+        "uv": (maps.uv, (*size, 2)),
+        "uv_valid": (maps.uv_valid, size),
+        "world": (landmarks.world, (count, 3)),
+        "pixels": (landmarks.pixels, (count, 2)),
+        "landmarks' depth": (landmarks.depth, (count,)),
+        "visibility": (landmarks.visibility, (count,)),
+    }
+    for name, (array, shape) in expected.items():
+        if array.shape != shape:
+            yield f"{name} is of shape {array.shape}, {shape} expected"
+        elif not np.isfinite(array).all():
+            yield f"{name} has NaN or infinite values"
+    if count < LANDMARK_COUNT:
+        yield f"{count} landmarks, {LANDMARK_COUNT} or more expected"
+    if maps.segmentation.max(initial=0) >= len(CLASSES):
+        yield f"the segmentation has class {maps.segmentation.max()}, {len(CLASSES) - 1} at most"
+
+
+def _name(point: int) -> str:
+    return f"landmark {point}" if point < LANDMARK_COUNT else f"dense point {point}"
+
+
+class _Points:
+    """The visible points: rows (M,) of the landmarks, and the pixel (M, 2) row, column of each."""
+
+    def __init__(self, maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> None:
+        self.maps, self.camera, self.landmarks = maps, camera, landmarks
+        pixel = np.floor(landmarks.pixels[:, ::-1]).astype(np.intp)
+        inside = ((pixel >= 0) & (pixel < maps.depth.shape)).all(1)
+        self.rows = np.flatnonzero((landmarks.visibility == VISIBLE) & inside)
+        self.pixel = pixel[self.rows]
+
+    def place(self, point: int) -> str:
+        """A point and its pixel, in words."""
+        x, y = self.landmarks.pixels[point]
+        return f"{_name(point)} at pixel ({x:.1f}, {y:.1f})"
+
+    def patches(self, image: NDArray[Any], outside: float) -> NDArray[Any]:
+        """The 3 x 3 pixels (M, 9, ...) of an image around each; ``outside`` beyond its border."""
+        border = [(1, 1), (1, 1), *[(0, 0)] * (image.ndim - 2)]
+        padded = np.pad(image, border, constant_values=outside)
+        around = self.pixel[:, None] + 1 + _OFFSETS
+        found: NDArray[Any] = padded[around[..., 0], around[..., 1]]
+        return found
+
+
+@dataclass(frozen=True)
+class _Depths:
+    """The depth around points (K,) in the midst of 3 x 3 pixels of the head.
+
+    rows (K,) of the landmarks; normals (K, 3): of the map, mean of the patch; depth (K, 9); plane
+    (K, 3) of inverse depth, fitted to the nine: slopes along x and y in pixels, and the value at
+    the image's corner; resolved (K,): whether the nine lie on it.
+    """
+
+    points: _Points
+    rows: IntArray
+    normals: FloatArray
+    depth: FloatArray
+    plane: FloatArray
+    resolved: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, points: _Points) -> _Depths:
+        """Fit the planes.
+
+        A plane's inverse depth is linear in pixel coordinates: fitted to the nine by least squares
+        and read at the landmark, it is exact where a surface slopes, however much.
+        """
+        depth = points.patches(points.maps.depth.astype(np.float64), 0.0)
+        head = np.isin(points.patches(points.maps.segmentation, 0), _indices(HEAD_CLASSES))
+        whole = (head & (depth > 0)).all(1)
+        depth = depth[whole]
+        y, x = _OFFSETS.T
+        inverse = 1.0 / depth
+        slope_x, slope_y, middle = inverse @ x / 6, inverse @ y / 6, inverse.mean(1)
+        fitted = middle[:, None] + slope_x[:, None] * x + slope_y[:, None] * y
+        # A sign change of the plane is an edge, too.
+        off = np.abs(1.0 / np.maximum(fitted, 1e-9) - depth).max(1)
+        centre = points.pixel[whole, ::-1] + 0.5
+        corner = middle - slope_x * centre[:, 0] - slope_y * centre[:, 1]
+        plane = np.stack([slope_x, slope_y, corner], axis=1)
+        normals = points.patches(points.maps.normals, 0.0)[whole].astype(np.float64).mean(1)
+        return cls(points, points.rows[whole], normals, depth, plane, off < _RESOLVED)
+
+    @property
+    def found(self) -> FloatArray:
+        """Depth (K,) of the planes at the points; of unresolved patches, the value of the nine
+        that is nearest to what is expected, or what is expected where it lies among them."""
+        at = np.column_stack([self.points.landmarks.pixels[self.rows], np.ones(len(self.rows))])
+        inverse = np.where(self.resolved, (self.plane * at).sum(1), 1.0)
+        among = np.clip(self.expected, self.depth.min(1), self.depth.max(1))
+        return np.where(self.resolved, 1.0 / inverse, among)
+
+    @property
+    def expected(self) -> FloatArray:
+        """Depth (K,) of the points by their labels."""
+        return self.points.landmarks.depth[self.rows]
+
+    @property
+    def worst_mm(self) -> float:
+        """The largest difference where there is a plane, millimetres; 0 where there is none."""
+        error = np.abs(self.found - self.expected)[self.resolved]
+        return 1000.0 * float(error.max(initial=0.0))
+
+    def problems(self) -> Iterator[str]:
+        """Points whose depth is not that of the surface rendered at their pixel."""
+        found, expected = self.found, self.expected
+        for k in np.flatnonzero(np.abs(found - expected) > DEPTH_TOLERANCE):
+            yield (
+                f"{self.points.place(self.rows[k])}: the depth there is {found[k]:.4f} m,"
+                f" {expected[k]:.4f} m expected"
+            )
+        if self.resolved.sum() >= _FEW and self._turn() > _TURNED:
+            yield f"normals turn away from those of the depth by {self._turn():.0f} degrees"
+
+    def _turn(self) -> float:
+        """Degrees between the map's normals and those of the planes, median."""
+        # Where inverse depth is p . (u, v, 1), the plane is (K^T p) . X = 1: it points away.
+        planes = -self.plane[self.resolved] @ self.points.camera.intrinsics
+        normals = self.normals[self.resolved]
+        lengths = np.linalg.norm(planes, axis=1) * np.linalg.norm(normals, axis=1)
+        cosine = float(np.median((planes * normals).sum(1) / np.maximum(lengths, 1e-12)))
+        return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def _indices(names: tuple[str, ...]) -> list[int]:
+    return [CLASSES.index(name) for name in names]
+
+
+def _projection_problems(camera: Camera, landmarks: LandmarkLabels) -> Iterator[str]:
+    """Points that the camera sees elsewhere than their labels say."""
+    pixels, depth = camera.project(landmarks.world), camera.seen(landmarks.world)[:, 2]
+    off = np.abs(pixels - landmarks.pixels).max(1)
+    for point in np.flatnonzero(off > _PROJECTION_TOLERANCE):
+        (x, y), (right_x, right_y) = landmarks.pixels[point], pixels[point]
+        yield f"{_name(point)}: pixel ({x:.3f}, {y:.3f}), ({right_x:.3f}, {right_y:.3f}) expected"
+    for point in np.flatnonzero(np.abs(depth - landmarks.depth) > _SEEN_TOLERANCE):
+        yield (
+            f"{_name(point)}: depth {landmarks.depth[point]:.5f} m, {depth[point]:.5f} m expected"
+        )
+    inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1) & (depth > 0)
+    wrong = (landmarks.visibility != OUTSIDE) != inside
+    for point in np.flatnonzero(wrong | (landmarks.visibility > VISIBLE)):
+        x, y = pixels[point]
+        yield (
+            f"{_name(point)}: visibility {landmarks.visibility[point]} at pixel ({x:.1f}, {y:.1f})"
+            f" of {camera.width} x {camera.height}"
+        )
+
+
+def _class_problems(points: _Points) -> Iterator[str]:
+    """Landmarks with no class that they may lie on nearby."""
+    for group, members, names in _GROUPS:
+        for point in points.rows[np.isin(points.rows, members)]:
+            allowed = ("eyes",) if group == "lid" and _is_open(points.landmarks, point) else names
+            nearest, limit = _distance_to(points, point, allowed), _near(points, point)
+            if nearest > limit:
+                found = CLASSES[_class_at(points, point)]
+                yield (
+                    f"{points.place(point)} ({group}) lies on {found},"
+                    f" {' or '.join(allowed)} within {limit:.1f} pixels expected"
+                )
+
+
+def _is_open(landmarks: LandmarkLabels, point: int) -> bool:
+    """Whether the eye to which a lid's point belongs is so far open that it has to be seen."""
+    first = 37 if point < 42 else 43
+    upper, lower = landmarks.pixels[[first, first + 1]], landmarks.pixels[[first + 4, first + 3]]
+    return float(np.linalg.norm(upper - lower, axis=1).mean()) > _OPEN_EYE
+
+
+def _near(points: _Points, point: int) -> float:
+    """How far, in pixels, a class may lie from a landmark of it."""
+    focal = float(points.camera.intrinsics[0, 0])
+    return max(_NEAR_PIXELS, _NEAR_METRES * focal / float(points.landmarks.depth[point]))
+
+
+def _class_at(points: _Points, point: int) -> int:
+    x, y = np.floor(points.landmarks.pixels[point]).astype(int)
+    return int(points.maps.segmentation[y, x])
+
+
+def _distance_to(points: _Points, point: int, names: tuple[str, ...]) -> float:
+    """Pixels from a landmark to the nearest pixel of these classes; infinite beyond its limit."""
+    x, y = points.landmarks.pixels[point]
+    reach = int(np.ceil(_near(points, point)))
+    top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
+    window = points.maps.segmentation[top : int(y) + reach + 1, left : int(x) + reach + 1]
+    rows, columns = np.nonzero(np.isin(window, _indices(names)))
+    across = np.maximum(np.abs(columns + left + 0.5 - x) - 0.5, 0.0)
+    down = np.maximum(np.abs(rows + top + 0.5 - y) - 0.5, 0.0)
+    return float(np.hypot(across, down).min(initial=np.inf))
+
+
+def _hole_problems(points: _Points) -> Iterator[str]:
+    """Visible points on background that are not at the head's outline."""
+    background = points.patches(points.maps.segmentation, 0) == 0
+    others = background.sum(1) - 1
+    hole = background[:, 4] & ((others == 0) | (others == 8))
+    for point in points.rows[hole]:
+        yield f"{points.place(point)} lies on background, the head's surface expected"
+
+
+def _pixel_problems(maps: LabelMaps, camera: Camera) -> Iterator[str]:
+    """Pixels whose labels contradict each other."""
+    segmentation = maps.segmentation
+    background, head = segmentation == 0, np.isin(segmentation, _indices(HEAD_CLASSES))
+    length = np.linalg.norm(maps.normals, axis=2)
+    outside_uv = maps.uv_valid & ((maps.uv < 0) | (maps.uv > 1)).any(2)
+    for wrong, what in (
+        (background & (maps.depth != 0), "background that has a depth"),
+        (~background & ~(maps.depth > 0), "surfaces without a depth"),
+        (background & (length > 0), "background that has a normal"),
+        (head & (np.abs(length - 1.0) > 0.01), "the head without a unit normal"),
+        (maps.uv_valid & ~head, "texture coordinates off the head"),
+        (outside_uv, "texture coordinates out of range"),
+    ):
+        if wrong.any():
+            yield f"{_count(wrong)}: {what}"
+    yield from _share_problems(maps, camera, head)
+
+
+def _share_problems(maps: LabelMaps, camera: Camera, head: NDArray[np.bool_]) -> Iterator[str]:
+    """What holds for all of the head's pixels but those on outlines and seams."""
+    row, column = np.nonzero(head)
+    at = np.column_stack([column + 0.5, row + 0.5, np.ones(len(row))])
+    rays = at @ np.linalg.inv(camera.intrinsics).T
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    away = np.zeros_like(head)
+    away[row, column] = (maps.normals[row, column] * rays).sum(1) > _AWAY
+    for wrong, share, what in (
+        (away, _STRAY, "normals that face away from the camera"),
+        (head & ~maps.uv_valid, _SEAMS, "the head without texture coordinates"),
+    ):
+        if wrong.sum() > share * len(row):
+            yield f"{_count(wrong)} of {len(row)}: {what}"
+
+
+def _count(wrong: NDArray[np.bool_]) -> str:
+    """How many pixels, and where the first is."""
+    row, column = np.argwhere(wrong)[0]
+    return f"{int(wrong.sum())} pixels, first ({column}, {row})"
