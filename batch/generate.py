@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from batch.figures import HeadSet
 from batch.interruption import interruptible
-from batch.options import GenerateOptions, parse_options
+from batch.options import GenerateOptions, asks_for_dataset, parse_options
 from batch.output import output_folder
 from batch.progress import ProgressBar
 from batch.reference import Reference, reference_by
@@ -40,8 +40,12 @@ def main(arguments: Sequence[str]) -> int:
     """Run `generate` with its command line arguments; the exit status.
 
     UserError for a wrong value, NotReached if the variety was not, KeyboardInterrupt: in all
-    three cases the output folder stays as it was.
+    three cases the output folder stays as it was. With --recipe, a data set instead.
     """
+    if asks_for_dataset(arguments):
+        from batch.dataset import generate as dataset
+
+        return dataset.main(arguments)
     options = parse_options(arguments)
     start = time.monotonic()
     model = load_head_model(options.model)

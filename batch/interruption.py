@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ctrl-C, also inside Blender."""
+"""Ctrl-C and the schedulers' SIGTERM, also inside Blender."""
 
 import signal
 from collections.abc import Iterator
@@ -7,25 +7,32 @@ from contextlib import contextmanager
 from types import FrameType
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: what Ctrl-C is for people, it is for schedulers."""
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Ctrl-C raises KeyboardInterrupt, also inside Blender, which else only notes it.
 
-    An operator turns every exception into RuntimeError, so the signal is remembered as well.
+    So does SIGTERM, as Terminated. An operator turns every exception into RuntimeError, so the
+    signal is remembered as well.
     """
-    interrupted = False
+    interruption: KeyboardInterrupt | None = None
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
+        nonlocal interruption
+        interruption = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        raise interruption
 
-    previous = signal.signal(signal.SIGINT, interrupt)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(number, interrupt) for number in signals]
     try:
         yield
     except Exception:
-        if interrupted:
-            raise KeyboardInterrupt from None
+        if interruption is not None:
+            raise interruption from None
         raise
     finally:
-        signal.signal(signal.SIGINT, previous or signal.SIG_DFL)
+        for number, handler in zip(signals, previous, strict=True):
+            signal.signal(number, handler or signal.SIG_DFL)

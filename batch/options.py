@@ -22,6 +22,7 @@ from facegen_addon.mapping.backward import GRADES
 from facegen_addon.mapping.encoder import DEFAULT_ENCODER, same_face_threshold
 from facegen_addon.mapping.gaps import run_file
 
+_OF_DATASETS = ("--shard", "--shard-size", "--workers", "--resume", "--log-json", "--timeout")
 MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
 
 
@@ -84,6 +85,23 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     return GenerateOptions(**vars(values))
 
 
+def asks_for_dataset(arguments: Sequence[str]) -> bool:
+    """Whether a labelled data set is asked for, which has options of its own.
+
+    UserError for those options where it is not.
+    """
+    names = {argument.partition("=")[0] for argument in arguments}
+    if "--recipe" in names:
+        return True
+    for option in _OF_DATASETS:
+        if option in names:
+            raise UserError(
+                f"{option} is of labelled data sets: add --recipe, see"
+                " `generate --recipe photos --help`"
+            )
+    return False
+
+
 def _check_needs_latents(values: argparse.Namespace) -> None:
     """UserError for options that mean nothing where heads are asked for by no latent."""
     for option, wanted in (
@@ -105,7 +123,9 @@ def _check_needs_latents(values: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="generate",
-        description="Generate heads of which no two are nearer than a cosine distance.",
+        description="Generate heads of which no two are nearer than a cosine distance."
+        " With --recipe NAME|FILE: a labelled data set instead, of any size, on any number of"
+        " machines; see generate --recipe photos --help.",
         formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )

@@ -56,11 +56,16 @@ class ProgressBar:
 
 def _line(stage: str, done: float, total: float, elapsed: float) -> str:
     share = min(max(done / total, 0.0), 1.0) if total > 0 else 1.0
-    bar = "█" * round(share * _WIDTH) + "░" * (_WIDTH - round(share * _WIDTH))
     if share >= 1.0:
         timing = f"in {format_seconds(elapsed)}"
     elif share > 0.0:
         timing = f"ETA {format_seconds(elapsed * (1.0 - share) / share)}"
     else:
         timing = "ETA -"
-    return f"{stage:<22} {bar} {100 * share:3.0f} %  {timing}"
+    return f"{stage:<22} {draw_bar(share)}  {timing}"
+
+
+def draw_bar(share: float) -> str:
+    """A bar of characters for a share in [0, 1], and its percentage."""
+    filled = round(share * _WIDTH)
+    return f"{'█' * filled}{'░' * (_WIDTH - filled)} {100 * share:3.0f} %"

@@ -101,11 +101,16 @@ def _samples(heads: Sequence[Head], images: Sequence[bytes], record: RunRecord) 
         yield Sample(f"{number:06d}", image, label, latents)
 
 
+def facegen_version() -> str:
+    """The project's version, as its manifest has it."""
+    return str(tomllib.loads(_MANIFEST.read_text(encoding="utf-8"))["version"])
+
+
 def describe_versions(blender: str, device: str) -> dict[str, Any]:
     """Versions, device and the hashes of all artifacts, as plain data."""
     index: Mapping[str, Mapping[str, Any]] = read_index()
     return {
-        "FaceGen": tomllib.loads(_MANIFEST.read_text(encoding="utf-8"))["version"],
+        "FaceGen": facegen_version(),
         "Blender": blender,
         "Python": platform.python_version(),
         "NumPy": np.__version__,

@@ -5,7 +5,8 @@ python batch/run.py COMMAND ...              with the interpreter that has bpy (
 blender -b -P batch/run.py -- COMMAND ...    inside Blender
 
 Exit status: 0 done, 2 a wrong value (one line says which and what to do), 3 the demanded variety
-was not reached, 130 stopped by Ctrl-C. `COMMAND --help` lists the options.
+was not reached or samples failed, 130 stopped by Ctrl-C, 143 by SIGTERM. `COMMAND --help` lists
+the options.
 """
 
 import importlib
@@ -36,12 +37,19 @@ COMMANDS = {
     "export": "batch.export",
     "import-flame": "batch.import_flame",
     "export-flame": "batch.export_flame",
+    "merge": "batch.dataset.merge",
+    "verify": "batch.dataset.verify",
 }
+
+
+# Started by other commands, not by people.
+HIDDEN_COMMANDS = {"render-worker": "batch.dataset.render_worker"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command named first among `arguments`; the exit status."""
     try:
+        from batch.interruption import Terminated
         from facegen_addon.errors import NotReached, UserError
     except ModuleNotFoundError as error:
         return _fail(_missing(error), 2)
@@ -52,8 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         return _fail(str(error), 2)
     except NotReached as error:
         return _fail(str(error), 3)
-    except KeyboardInterrupt:
-        return _fail("stopped; nothing was written", 130)
+    except KeyboardInterrupt as stop:
+        return _fail("stopped; nothing was written", 143 if isinstance(stop, Terminated) else 130)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("batch", "facegen_addon"):
             raise
@@ -68,9 +76,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
         print(f"Commands: {', '.join(COMMANDS)}")
         return 0
     name, *rest = arguments
-    if name not in COMMANDS:
+    modules = {**COMMANDS, **HIDDEN_COMMANDS}
+    if name not in modules:
         raise UserError(f"unknown command {name!r}; choose from {', '.join(COMMANDS)}")
-    return importlib.import_module(COMMANDS[name]).main(rest)
+    return importlib.import_module(modules[name]).main(rest)
 
 
 def _show_notices() -> None:

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The farm of one machine: render processes, one encoder that batches, shards that lose nothing."""
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch.dataset.crew import Crew, Death
+from batch.dataset.messages import Done, Job
+from batch.dataset.plan import BLOCK, Plan, sample_seed
+from batch.dataset.run_folder import RunFolder, key_of
+from batch.dataset.shard_work import ShardWork
+from batch.dataset.status import Status
+from batch.shards import encode_json, encode_npy
+from facegen_addon.labels.shot import SENSOR_WIDTH, Shot
+from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.mapping.encoder import Encoder
+
+CRASHES = 2
+"""Times that a sample may take a render process with it before it is given up."""
+_MOST_AT_ONCE = 32  # images that the encoder is given together
+
+
+@dataclass
+class Farm:
+    """Makes shards of a run.
+
+    plan: what the samples are; encoder: F's last part; versions: facts for the records.
+    """
+
+    run: RunFolder
+    plan: Plan
+    encoder: Encoder
+    versions: Mapping[str, Any]
+    status: Status
+    _crashes: Counter[int] = field(default_factory=Counter)
+
+    def make(self, shards: Sequence[int], crew: Crew) -> None:
+        """Make these shards.
+
+        UserError for what the user has to put right; all that was finished stays.
+        """
+        pending = deque(shards)
+        open_shards: dict[int, ShardWork] = {}
+        with ThreadPoolExecutor(1) as thinker:
+            jobs = _Queue(self.plan, thinker)
+            try:
+                while pending or open_shards:
+                    self._refill(jobs, pending, open_shards, crew)
+                    self._hear(jobs, open_shards, crew)
+                    self._close(open_shards, crew)
+                    self.status.show(crew.states)
+            finally:
+                for work in open_shards.values():
+                    work.close()
+
+    def _refill(
+        self, jobs: "_Queue", pending: deque[int], open_shards: dict[int, ShardWork], crew: Crew
+    ) -> None:
+        """Give the crew all it can take, opening one shard after the other."""
+        wanted = crew.wants
+        while len(jobs) <= wanted and pending:
+            number = pending.popleft()
+            work = open_shards[number] = ShardWork(self.run, number)
+            missing = work.missing
+            self.status.found(len(self.run.indices(number)) - len(missing))
+            jobs.extend(missing)
+        for _ in range(wanted):
+            job = jobs.take()
+            if job is None:
+                return
+            crew.give(job)
+
+    def _hear(self, jobs: "_Queue", open_shards: dict[int, ShardWork], crew: Crew) -> None:
+        done: list[Done] = []
+        for message in crew.hear():
+            if isinstance(message, Done):
+                done.append(message)
+            elif isinstance(message, Death):
+                self._died(message, jobs, open_shards)
+            else:
+                jobs.again(message.index, message.attempt)
+        for start in range(0, len(done), _MOST_AT_ONCE):
+            self._finish(done[start : start + _MOST_AT_ONCE], jobs, open_shards)
+
+    def _died(self, death: Death, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
+        self.status.died(death.worker, death.reason)
+        if death.job is None:
+            return
+        index, attempt = death.job.index, death.job.attempt
+        self._crashes[index] += 1
+        if self._crashes[index] < CRASHES:
+            jobs.again(index, attempt)
+        else:
+            self._give_up(index, attempt, f"the render process: {death.reason}", open_shards, True)
+
+    def _give_up(
+        self,
+        index: int,
+        attempt: int,
+        reason: str,
+        open_shards: dict[int, ShardWork],
+        retry: bool,
+    ) -> None:
+        open_shards[self._shard(index)].failed[index] = {
+            "index": index,
+            "seed": sample_seed(self.plan.seed, index, attempt),
+            "reason": reason,
+            "retry": retry,
+        }
+        self.status.sample(index, "failed", attempt, reason)
+
+    def _finish(
+        self, done: Sequence[Done], jobs: "_Queue", open_shards: dict[int, ShardWork]
+    ) -> None:
+        """Embed samples together, and keep or reject each."""
+        faces = [one for one in done if one.shows_face]
+        latents: dict[int, np.ndarray] = {}
+        if faces:
+            crops = np.stack([self.encoder.cut(one.image, one.points) for one in faces])
+            rows = self.encoder.embed(crops)
+            latents = {one.index: row for one, row in zip(faces, rows, strict=True)}
+        for one in done:
+            achieved = latents.get(one.index)
+            distance = self._distance(one.index, achieved)
+            reason = self._problem(one, distance)
+            if reason:
+                self._reject(one, reason, jobs, open_shards)
+                continue
+            members = self._members(one, achieved, distance)
+            open_shards[self._shard(one.index)].add(one.index, members)
+            self.status.sample(one.index, "accepted", one.attempt)
+
+    def _distance(self, index: int, achieved: np.ndarray | None) -> float | None:
+        """Cosine distance from what the head was asked for."""
+        requested = self.plan.requested(index)
+        if requested is None or achieved is None:
+            return None
+        return float(cosine_distance(requested, achieved))
+
+    def _problem(self, one: Done, distance: float | None) -> str:
+        """Why a sample is not accepted; empty if it is."""
+        accept = self.plan.recipe.accept
+        if accept.face and not one.shows_face:
+            return "the face is turned away or outside the image"
+        if distance is not None and distance > accept.roundtrip:
+            return f"cosine distance {distance:.3f} from what was asked for"
+        if one.check is not None and one.check["problems"]:
+            return f"label check: {one.check['problems'][0]}"
+        return ""
+
+    def _reject(
+        self, one: Done, reason: str, jobs: "_Queue", open_shards: dict[int, ShardWork]
+    ) -> None:
+        if one.attempt + 1 < self.plan.recipe.accept.attempts:
+            self.status.sample(one.index, "rejected", one.attempt, reason)
+            jobs.again(one.index, one.attempt + 1)
+        else:
+            self._give_up(one.index, one.attempt, reason, open_shards, False)
+
+    def _members(
+        self, one: Done, achieved: np.ndarray | None, distance: float | None
+    ) -> list[tuple[str, bytes]]:
+        """A sample as it stands in its shard."""
+        suffix = "jpg" if self.plan.recipe.image.format == "jpeg" else "png"
+        requested = self.plan.requested(one.index)
+        latents = {"requested": requested, "achieved": achieved}
+        return [
+            (suffix, one.image_file),
+            ("json", encode_json(self._record(one, distance))),
+            *((f"{name}.npy", encode_npy(v)) for name, v in latents.items() if v is not None),
+            *one.labels,
+        ]
+
+    def _record(self, one: Done, distance: float | None) -> dict[str, Any]:
+        """All that made a sample, as plain data."""
+        plan, recipe = self.plan, self.plan.recipe
+        shot, table = plan.shot(one.index, one.attempt), plan.model.table
+        identity = plan.identity(one.index)
+        return {
+            "format": self.run.run["format"],
+            "key": key_of(one.index),
+            "index": one.index,
+            "seed": sample_seed(plan.seed, one.index, one.attempt),
+            "attempt": one.attempt,
+            "identity": identity,
+            "view_number": one.index - identity * recipe.heads.views,
+            "run": self.run.digest,
+            "model": plan.model.name,
+            "parameters": dict(zip(table.names, map(float, shot.parameters), strict=True)),
+            **_seen(one, shot),
+            "engine": recipe.image.engine,
+            "samples": recipe.image.samples,
+            "noise_seed": shot.seed,
+            "image": {
+                "format": recipe.image.format,
+                "sha256": hashlib.sha256(one.image_file).hexdigest(),
+            },
+            "five_points": one.points.tolist(),
+            "face_box": [float(edge) for edge in one.box],
+            "cosine_distance": distance,
+            "label_check": one.check,
+            "versions": self.versions,
+        }
+
+    def _close(self, open_shards: dict[int, ShardWork], crew: Crew) -> None:
+        for number in [n for n, work in open_shards.items() if not work.missing]:
+            work = open_shards.pop(number)
+            self.status.shard(work.finish(crew.device))
+
+    def _shard(self, index: int) -> int:
+        return index // int(self.run.request["shard_size"])
+
+
+def _seen(one: Done, shot: Shot) -> dict[str, Any]:
+    """Camera, pose, light, background of a record: degrees, metres, names without folders."""
+    view = shot.view
+    camera = {
+        "width": one.camera.width,
+        "height": one.camera.height,
+        "intrinsics": one.camera.intrinsics.tolist(),
+        "extrinsics": one.camera.extrinsics.tolist(),
+        "sensor_width_mm": SENSOR_WIDTH,
+        "focal_length_mm": view.focal_length,
+        "distance_m": view.distance,
+    }
+    light, background = asdict(shot.light), asdict(shot.background)
+    for name in ("azimuth", "elevation", "rotation"):
+        light[name] = float(np.degrees(light[name]))
+    return {
+        "camera": camera,
+        "pose": {n: float(np.degrees(getattr(view, n))) for n in ("yaw", "pitch", "roll")},
+        "shift": [view.shift_x, view.shift_y],
+        "light": light | {"hdri": Path(shot.light.hdri).name},
+        "background": background | {"picture": Path(shot.background.picture).name},
+    }
+
+
+class _Queue:
+    """Samples to render, in order, those to be tried again first; thought about ahead."""
+
+    def __init__(self, plan: Plan, thinker: ThreadPoolExecutor) -> None:
+        self._plan, self._thinker = plan, thinker
+        self._waiting: deque[tuple[int, int]] = deque()
+        self._thought: Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def extend(self, indices: Sequence[int]) -> None:
+        """Samples for the first time."""
+        self._waiting.extend((index, 0) for index in indices)
+
+    def again(self, index: int, attempt: int) -> None:
+        """A sample once more, before all others."""
+        self._waiting.appendleft((index, attempt))
+
+    def take(self) -> Job | None:
+        """The next job; None if there is none, or its head is still being thought about."""
+        if not self._waiting or not self._is_prepared(self._waiting[0][0]):
+            return None
+        index, attempt = self._waiting.popleft()
+        if self._waiting:
+            self._is_prepared(self._waiting[min(BLOCK, len(self._waiting)) - 1][0])
+        shot = self._plan.shot(index, attempt)
+        return Job(index, attempt, shot, self._plan.is_checked(index))
+
+    def _is_prepared(self, index: int) -> bool:
+        """Whether a sample can be had at once; if not, its head is thought about from now on."""
+        if self._thought is not None and self._thought.done():
+            self._thought.result()
+            self._thought = None
+        if self._plan.is_prepared(index):
+            return True
+        if self._thought is None:
+            self._thought = self._thinker.submit(self._plan.prepare, index)
+        return False

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from batch.dataset.crew import Crew
+from batch.dataset.farm import Farm
+from batch.dataset.merge import close_run, require_pyarrow
+from batch.dataset.messages import SetUp
+from batch.dataset.options import DatasetOptions, parse_options
+from batch.dataset.plan import Plan
+from batch.dataset.recipe import Recipe, describe
+from batch.dataset.run_folder import WORK_FOLDER, RunFolder
+from batch.dataset.status import EventLog, Status
+from batch.interruption import Terminated, interruptible
+from batch.progress import ProgressBar
+from batch.results import facegen_version
+from facegen_addon.artifacts import artifact, read_index
+from facegen_addon.errors import NotReached, UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.mapping.backward import LATENT_SIZE
+from facegen_addon.mapping.correction import default_correction
+from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
+from facegen_addon.mapping.influence import table_digest
+
+_QUIET = 2.0  # seconds: what takes less needs no bar
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make a data set; the exit status.
+
+    UserError for a wrong value, NotReached if samples had to be given up. Whatever ends it,
+    finished samples stay, and the same command with --resume goes on.
+    """
+    options = parse_options(arguments)
+    log = EventLog(options.log_json)
+    status = 1
+    try:
+        with interruptible():
+            status = _generate(options, log)
+    except UserError:
+        status = 2
+        raise
+    except NotReached:
+        status = 3
+        raise
+    except KeyboardInterrupt as stop:
+        status = 143 if isinstance(stop, Terminated) else 130
+        again = "" if options.resume else " with --resume"
+        print(f"facegen: stopped; the same command{again} goes on", file=sys.stderr)
+    finally:
+        log.write("end", status=status)
+    return status
+
+
+def _generate(options: DatasetOptions, log: EventLog) -> int:
+    recipe = Recipe.read(options.recipe)
+    model = load_head_model(options.model)
+    recipe.check_model(model)
+    encoder = Encoder.load(recipe.heads.encoder, threads=1)
+    if recipe.heads.is_guided:
+        check_encoder_fits(encoder, LATENT_SIZE)
+    if options.is_whole:
+        require_pyarrow()
+    run = _begin(options, recipe, model)
+    shards = _own_shards(run, options)
+    total = sum(len(run.indices(shard)) for shard in shards)
+    print(describe(recipe))
+    of_all = f"{len(shards)} of {run.shard_count} shards"
+    print(f"{total} samples of {model.name} in {of_all}: {run.path}")
+    log.write("start", run=run.digest, samples=total, shards=shards, workers=options.workers)
+    status = Status(total, log)
+    unfinished = _unfinished(run, shards, status)
+    if unfinished:
+        farm = Farm(
+            run, Plan(recipe, model, options.seed), encoder, run.request["versions"], status
+        )
+        logs = run.path / WORK_FOLDER / f"logs-{options.shard[0]}-of-{options.shard[1]}"
+        with Crew(options.workers, _set_up(options, recipe), logs, options.timeout) as crew:
+            farm.make(unfinished, crew)
+    status.show([], last=True)
+    return _close(run, shards, options)
+
+
+def _unfinished(run: RunFolder, shards: Sequence[int], status: Status) -> list[int]:
+    """Those of the shards in which something is to be done; the others are read and checked."""
+    bar, unfinished = ProgressBar(quiet=_QUIET), []
+    for done, shard in enumerate(shards, start=1):
+        if run.is_done(shard):
+            status.found(len(run.indices(shard)))
+        else:
+            unfinished.append(shard)
+        bar.update("check shards", done, len(shards))
+    return unfinished
+
+
+def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> int:
+    """Close the run where this process makes all of it; NotReached if samples are missing."""
+    run.remove_work()
+    failed = sum(run.failures(shard) for shard in shards)
+    if options.is_whole:
+        close_run(run)
+    if failed:
+        total = sum(len(run.indices(shard)) for shard in shards)
+        raise NotReached(
+            f"{failed} of {total} samples were given up, each with its reason in"
+            f" {run.path}/data-*.json: --resume tries again where a render process died; else"
+            " widen the recipe's [accept]"
+        )
+    return 0
+
+
+def _set_up(options: DatasetOptions, recipe: Recipe) -> SetUp:
+    """What the render processes are told."""
+    image = recipe.image
+    settings = {
+        "engine": image.engine,
+        "samples": image.samples,
+        "width": image.size[0],
+        "height": image.size[1],
+        "device": options.device,
+        "threads": options.threads,
+        "labels": recipe.labels.on,
+        "image_format": image.format.upper(),
+        "quality": image.quality,
+    }
+    return SetUp(options.model, settings, recipe.labels.dense)
+
+
+def _own_shards(run: RunFolder, options: DatasetOptions) -> list[int]:
+    """The shards that this process makes."""
+    first, step = options.shard
+    return list(range(first, run.shard_count, step))
+
+
+def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFolder:
+    """The run's folder; UserError where work lies in it that is not to be gone on with."""
+    request = {
+        "count": options.count,
+        "seed": options.seed,
+        "shard_size": options.shard_size,
+        "model": model.name,
+        "recipe": recipe.as_mapping(),
+        "versions": _versions(recipe, model),
+    }
+    table = [parameter.as_mapping() for parameter in model.table.parameters]
+    run = RunFolder.begin(options.output, request, table, recipe.to_toml(), replace=options.replace)
+    begun = any(run.has_begun(shard) for shard in _own_shards(run, options))
+    if begun and not options.resume:
+        raise UserError(
+            f"--output {options.output} has samples of this run: add --resume to go on, --replace"
+            " to start anew, or name another folder"
+        )
+    return run
+
+
+def _versions(recipe: Recipe, model: HeadModel) -> dict[str, Any]:
+    """All programs and artifacts that take part, by version or hash."""
+    source = find_encoder(recipe.heads.encoder)
+    names = [model.name] if model.name in read_index() else []
+    if recipe.heads.is_guided:
+        names += [f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces"]
+        if default_correction(model.name, recipe.heads.grade) != "none":
+            names.append(f"corrections_{model.name}")
+    return {
+        "FaceGen": facegen_version(),
+        "Blender": _blender_version(),
+        "NumPy": np.__version__,
+        "table of the model": table_digest(model.table),
+        "encoder": {"name": source.name, "sha256": source.sha256},
+        **{name: artifact(name).sha256 for name in names},
+    }
+
+
+def _blender_version() -> str:
+    """Of the Blender that the render processes run, without loading it into this one."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None:
+        return ".".join(map(str, bpy.app.version))
+    return importlib.metadata.version("bpy")

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each sample of a run is: a pure function of the run's seed and the sample's number."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.dataset.draw import draw_shot
+from batch.dataset.recipe import Recipe
+from batch.dataset.run_folder import RunFolder
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.labels.shot import Shot
+from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.correction import load_sampler
+
+BLOCK = 64
+"""Heads that B is asked for together, whatever the run's size: its last bits depend on it."""
+_MOST_BLOCKS = 8  # kept, so that one in flight does not push another out
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Heads:
+    """parameters (n, P); requested (n, D): the latents asked for, None where there are none."""
+
+    parameters: FloatArray
+    requested: NDArray[np.float32] | None
+
+
+class Plan:
+    """The samples of a run; any of them alone, in any order, on any machine."""
+
+    def __init__(self, recipe: Recipe, model: HeadModel, seed: int) -> None:
+        self.recipe, self.model, self.seed = recipe, model, seed
+        self._blocks: OrderedDict[int, _Heads] = OrderedDict()
+        self._source: FloatArray | None = None
+        self._guide: tuple[NaturalFaces, BackwardMapping] | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, model: str | None = None, recipe: Path | None = None) -> "Plan":
+        """The plan of a run that has begun.
+
+        model, recipe: the path of the FLAME file and of the recipe where the run's own names do
+        not lead to them, as on another machine. UserError if they are not those of the run.
+        """
+        request = RunFolder.open(folder).request
+        head_model = load_head_model(model or request["model"])
+        found = Recipe.from_mapping(request["recipe"], recipe)
+        return cls(found, head_model, int(request["seed"]))
+
+    def identity(self, index: int) -> int:
+        """Which head a sample shows."""
+        return index // self.recipe.heads.views
+
+    def shot(self, index: int, attempt: int) -> Shot:
+        """How a sample is rendered, the attempt-th time that it is drawn."""
+        heads, row = self._found(index)
+        rng = np.random.default_rng([*b"shot", self.seed, index, attempt])
+        return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
+
+    def requested(self, index: int) -> NDArray[np.float32] | None:
+        """The latent (D,) that the sample's head was asked for, if it was by one."""
+        heads, row = self._found(index)
+        return None if heads.requested is None else heads.requested[row]
+
+    def prepare(self, index: int) -> None:
+        """Have what a sample needs computed, which may take seconds; safe in another thread."""
+        self._found(index)
+
+    def is_prepared(self, index: int) -> bool:
+        """Whether a sample can be had at once."""
+        return self.identity(index) // BLOCK in self._blocks
+
+    def is_checked(self, index: int) -> bool:
+        """Whether a sample's labels are checked."""
+        labels = self.recipe.labels
+        rng = np.random.default_rng([*b"check", self.seed, index])
+        return bool(labels.on and rng.random() < labels.check)
+
+    def _found(self, index: int) -> tuple[_Heads, int]:
+        block, row = divmod(self.identity(index), BLOCK)
+        heads = self._blocks.get(block)
+        if heads is None:
+            with self._lock:
+                heads = self._block(range(block * BLOCK, (block + 1) * BLOCK))
+                self._blocks[block] = heads
+                while len(self._blocks) > _MOST_BLOCKS:
+                    self._blocks.popitem(last=False)
+        return heads, row
+
+    def _block(self, identities: range) -> _Heads:
+        heads, table = self.recipe.heads, self.model.table
+        if heads.source:
+            if self._source is None:
+                self._source = self.recipe.source_heads(table)
+            return _Heads(self._source[[i % len(self._source) for i in identities]], None)
+        streams = [np.random.default_rng([*b"head", self.seed, i]) for i in identities]
+        if heads.distribution == "latent":
+            return self._guided(streams)
+        draw = self.model.sample_prior if heads.distribution == "prior" else table.sample_uniform
+        return _Heads(np.concatenate([draw(rng, 1) for rng in streams]), None)
+
+    def _guided(self, streams: list[np.random.Generator]) -> _Heads:
+        if self._guide is None:
+            self._guide = NaturalFaces.load(), load_sampler(self.model.name, self.model.table)
+        natural, backward = self._guide
+        requested = np.concatenate([natural.sample(rng, 1) for rng in streams])
+        return _Heads(backward.parameters(requested, self.recipe.heads.grade), requested)
+
+
+def sample_seed(seed: int, index: int, attempt: int) -> list[int]:
+    """What a sample is made again from."""
+    return [seed, index, attempt]

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The folder of a data set: what run it is of, and its shards. Any number of machines fill one."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch.lock import only_one
+from batch.output import check_output
+from batch.shards import encode_json
+from facegen_addon.atomic_file import replacing
+from facegen_addon.errors import UserError
+
+logger = logging.getLogger("facegen_addon.dataset")
+
+FORMAT = 1
+"""Of run.json, sidecars and records; goes up with every change of what they hold."""
+RUN_FILE, RECIPE_FILE, WORK_FOLDER = "run.json", "recipe.toml", "work"
+_CLOSING = ("index.json", "table.parquet", "croissant.json", "README.md", "contact_sheet.png")
+_SHARD = re.compile(r"data-\d{6}\.(tar|json)")
+
+
+def digest_of(request: Mapping[str, Any]) -> str:
+    """sha256 of plain data, whatever the order of its keys."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key_of(index: int) -> str:
+    """The name of a sample in its shard."""
+    return f"{index:06d}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """path: where it lies; run: what run.json holds."""
+
+    path: Path
+    run: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The folder of a run that has begun; UserError if it is none, or is damaged."""
+        file = path / RUN_FILE
+        try:
+            run = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(
+                f"{path} holds no data set (no {RUN_FILE}): name the folder that"
+                " `generate --recipe` made"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{file} cannot be read ({error}): restore it") from None
+        if not isinstance(run, dict) or run.get("format") != FORMAT:
+            raise UserError(f"{file} is not of format {FORMAT}: use the FaceGen that made it")
+        if run.get("digest") != digest_of(run.get("request") or {}):
+            raise UserError(f"{file} was changed: it does not fit its own digest; restore it")
+        return cls(path, run)
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        request: Mapping[str, Any],
+        parameters: Sequence[Mapping[str, Any]],
+        recipe: str,
+        *,
+        replace: bool,
+    ) -> "RunFolder":
+        """Begin a run, or go on with this very run where it has begun.
+
+        request: plain data that decides every sample; parameters: the model's table; recipe: the
+        resolved recipe as TOML. UserError, naming what differs, if the folder is another run's and
+        is not to be replaced, or holds other things.
+        """
+        begun = (path / RUN_FILE).is_file()
+        if not begun:
+            check_output(path, replace=False, besides=[WORK_FOLDER])
+        elif replace:
+            _clear(path)
+        run = {
+            "format": FORMAT,
+            "digest": digest_of(request),
+            "request": request,
+            "parameters": list(parameters),
+        }
+        path.mkdir(parents=True, exist_ok=True)
+        _write_once(path / RUN_FILE, encode_json(run))
+        _write_once(path / RECIPE_FILE, recipe.encode())
+        folder = cls.open(path)
+        folder._require(request)
+        return folder
+
+    def _require(self, request: Mapping[str, Any]) -> None:
+        changes = list(_changes(self.request, json.loads(encode_json(request))))
+        if changes:
+            raise UserError(
+                f"{self.path} holds another run ({'; '.join(changes[:4])}): go on with its"
+                " settings, name another --output, or add --replace to start anew"
+            )
+
+    @property
+    def digest(self) -> str:
+        """What its shards refer to it by."""
+        return str(self.run["digest"])
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """All that decides the samples."""
+        request: Mapping[str, Any] = self.run["request"]
+        return request
+
+    @property
+    def shard_count(self) -> int:
+        """How many shards the whole run has."""
+        return -(-int(self.request["count"]) // int(self.request["shard_size"]))
+
+    def indices(self, shard: int) -> range:
+        """The samples of a shard."""
+        size, count = int(self.request["shard_size"]), int(self.request["count"])
+        return range(shard * size, min((shard + 1) * size, count))
+
+    def tar(self, shard: int) -> Path:
+        """Where a shard lies once it is complete."""
+        return self.path / f"data-{shard:06d}.tar"
+
+    def sidecar(self, shard: int) -> Path:
+        """Where stands what a shard holds."""
+        return self.tar(shard).with_suffix(".json")
+
+    def work(self, shard: int) -> Path:
+        """Where the samples of an unfinished shard lie."""
+        return self.path / WORK_FOLDER / self.tar(shard).stem
+
+    def read_sidecar(self, shard: int) -> dict[str, Any] | None:
+        """What stands beside a shard of this run; None if nothing usable does."""
+        try:
+            sidecar = json.loads(self.sidecar(shard).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        fits = isinstance(sidecar, dict) and sidecar.get("run") == self.digest
+        return sidecar if fits else None
+
+    def problem(self, shard: int) -> str:
+        """What is wrong with a shard that claims to be complete; empty if nothing is."""
+        sidecar, tar = self.read_sidecar(shard), self.tar(shard)
+        if sidecar is None:
+            return f"{self.sidecar(shard)} of this run is not there"
+        try:
+            with tar.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            return f"{tar} cannot be read ({error.strerror})"
+        return "" if digest == sidecar.get("sha256") else f"{tar} is damaged: its sha256 is another"
+
+    def is_done(self, shard: int) -> bool:
+        """Whether a shard is there, whole, and no further try could add a sample to it.
+
+        What a killed process left of its making is removed.
+        """
+        sidecar = self.read_sidecar(shard)
+        if sidecar is None or any(failure["retry"] for failure in sidecar["failed"]):
+            return False
+        problem = self.problem(shard)
+        if problem:
+            logger.warning("%s; it is made again", problem)
+            return False
+        if self.work(shard).is_dir():
+            with contextlib.suppress(UserError), only_one(self.work(shard) / "lock"):
+                shutil.rmtree(self.work(shard))
+        return True
+
+    def has_begun(self, shard: int) -> bool:
+        """Whether anything of a shard is there."""
+        return self.tar(shard).exists() or any(self.work(shard).glob("*.part"))
+
+    def failures(self, shard: int) -> int:
+        """How many samples of a complete shard had to be given up."""
+        sidecar = self.read_sidecar(shard)
+        return len(sidecar["failed"]) if sidecar else len(self.indices(shard))
+
+    def remove_work(self) -> None:
+        """Remove the folder of unfinished work where nothing unfinished is left in it."""
+        work = self.path / WORK_FOLDER
+        if not any(path.is_dir() for path in work.glob("data-*")):
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_once(path: Path, data: bytes) -> None:
+    """Write a file that another machine may be writing at this moment; the first one stays."""
+    if path.exists():
+        return
+    with replacing(path, durable=True) as partial:
+        partial.write_bytes(data)
+
+
+def _clear(path: Path) -> None:
+    """Remove a run, and nothing else that may lie in its folder."""
+    for file in path.iterdir():
+        if file.name in _CLOSING or _SHARD.fullmatch(file.name):
+            file.unlink()
+    shutil.rmtree(path / WORK_FOLDER, ignore_errors=True)
+    for name in (RECIPE_FILE, RUN_FILE):
+        (path / name).unlink(missing_ok=True)
+
+
+def _changes(former: Any, value: Any, name: str = "") -> Iterator[str]:
+    """What differs between two pieces of plain data, as "recipe.image.size 64 -> 128"."""
+    if isinstance(former, dict) and isinstance(value, dict):
+        for key in dict.fromkeys([*former, *value]):
+            yield from _changes(former.get(key), value.get(key), f"{name}.{key}".lstrip("."))
+    elif former != value:
+        yield f"{name} {_short(former)} -> {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:37]}..."

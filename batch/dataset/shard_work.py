@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One shard while it is being made: each finished sample is a file of its own until all are there.
+
+A killed run loses what was being rendered at that moment and nothing else: a sample's file appears
+complete, its name has the hash of its content, and the shard is their concatenation.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.lock import only_one
+from batch.shards import encode_json, tar_members, write_tar
+from facegen_addon.atomic_file import replacing
+
+logger = logging.getLogger("facegen_addon.dataset")
+
+_SUFFIX = ".part"
+_HASH_LENGTH = 16
+Failure = dict[str, Any]
+"""index, seed, reason, and `retry`: whether another run may fare better (a crash, a time-out)."""
+
+
+class ShardWork:
+    """The unfinished samples of one shard, for one process at a time; close it when done.
+
+    UserError if another process is at work on the shard, or the disk refuses.
+    """
+
+    def __init__(self, run: RunFolder, number: int) -> None:
+        self.run, self.number = run, number
+        self.failed: dict[int, Failure] = {}
+        self._folder = run.work(number)
+        self._parts: dict[int, Path] = {}
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(only_one(self._folder / "lock"))
+        self._take_up()
+
+    def close(self) -> None:
+        """Leave the shard to whoever wants it next."""
+        self._lock.close()
+
+    @property
+    def missing(self) -> list[int]:
+        """Samples that are neither there nor given up."""
+        return [
+            index
+            for index in self.run.indices(self.number)
+            if index not in self._parts and index not in self.failed
+        ]
+
+    def add(self, index: int, members: Sequence[tuple[str, bytes]]) -> None:
+        """Keep a finished sample, its members (suffix, content) in their order."""
+        key = key_of(index)
+        part = tar_members((f"{key}.{suffix}", data) for suffix, data in members)
+        self._keep(index, part)
+
+    def _keep(self, index: int, part: bytes) -> None:
+        name = f"{key_of(index)}-{_short_hash(part)}{_SUFFIX}"
+        with replacing(self._folder / name, durable=True) as partial:
+            partial.write_bytes(part)
+        self._parts[index] = self._folder / name
+
+    def finish(self, device: str) -> dict[str, Any]:
+        """Write the shard and its sidecar, remove the parts, and close; the sidecar."""
+        assert not self.missing, "a shard is written once all its samples are there or given up"
+        order = [i for i in self.run.indices(self.number) if i in self._parts]
+        tar = self.run.tar(self.number)
+        digest = write_tar(tar, (self._parts[i].read_bytes() for i in order), self._folder)
+        records = [_record(self._parts[i].read_bytes()) for i in order]
+        sidecar = {
+            "format": FORMAT,
+            "run": self.run.digest,
+            "shard": self.number,
+            "file": tar.name,
+            "bytes": tar.stat().st_size,
+            "sha256": digest,
+            "samples": [
+                {"key": key_of(i), "index": i, "attempt": record["attempt"]}
+                for i, record in zip(order, records, strict=True)
+            ],
+            "failed": [self.failed[i] for i in sorted(self.failed)],
+            "checked": _checked(records),
+            "device": device,
+        }
+        beside = self.run.sidecar(self.number)
+        with replacing(beside, durable=True, scratch=self._folder) as partial:
+            partial.write_bytes(encode_json(sidecar))
+        shutil.rmtree(self._folder)
+        self.close()
+        return sidecar
+
+    def _take_up(self) -> None:
+        """Find what an earlier process has left."""
+        for leftover in self._folder.glob(".facegen-*"):
+            leftover.unlink()
+        sidecar = self.run.read_sidecar(self.number)
+        if sidecar is not None and not self.run.problem(self.number):
+            self._unpack()
+            self.failed = {f["index"]: f for f in sidecar["failed"] if not f["retry"]}
+        indices = self.run.indices(self.number)
+        for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            key, _, digest = path.stem.partition("-")
+            if key.isdigit() and int(key) in indices and _short_hash(path.read_bytes()) == digest:
+                self._parts[int(key)] = path
+            else:
+                logger.warning("%s is damaged: its sample is made again", path.name)
+                path.unlink()
+
+    def _unpack(self) -> None:
+        """Take a complete shard apart again, since samples of it are to be tried once more."""
+        for index, part in split_tar(self.run.tar(self.number)):
+            self._keep(index, part)
+
+
+def split_tar(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The samples (index, `tar_members`) of a sound shard."""
+    with tarfile.open(path) as archive:
+        members = archive.getmembers()
+    starts: dict[str, int] = {}
+    for member in members:
+        starts.setdefault(member.name.partition(".")[0], member.offset)
+    last = members[-1] if members else None
+    end = 0 if last is None else last.offset_data + -(-last.size // 512) * 512
+    ends = [*list(starts.values())[1:], end]
+    with path.open("rb") as stream:
+        for (key, start), stop in zip(starts.items(), ends, strict=False):
+            stream.seek(start)
+            yield int(key), stream.read(stop - start)
+
+
+def _short_hash(part: bytes) -> str:
+    return hashlib.sha256(part).hexdigest()[:_HASH_LENGTH]
+
+
+def _record(part: bytes) -> dict[str, Any]:
+    """The record of a sample."""
+    with tarfile.open(fileobj=io.BytesIO(part + bytes(2 * tarfile.BLOCKSIZE))) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.name.endswith(".json") else None
+            if content is not None:
+                record: dict[str, Any] = json.load(content)
+                return record
+    raise ValueError("a sample without its record")
+
+
+def _checked(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the label check found, over the samples that it looked at."""
+    found = [record["label_check"] for record in records if record.get("label_check")]
+    worst = max((check["worst_depth_mm"] for check in found), default=None)
+    return {"samples": len(found), "worst_depth_mm": worst}

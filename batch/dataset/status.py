@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a farm tells what it is at: a line a render process and a total, and events for machines."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from batch.dataset.crew import WorkerState
+from batch.dataset.run_folder import key_of
+from batch.progress import draw_bar
+from facegen_addon.durations import format_seconds
+from facegen_addon.errors import UserError
+
+_REDRAWN = 0.2  # seconds between two drawings on a terminal
+_LOGGED = 10.0  # seconds between two lines where stderr is no terminal
+
+
+class EventLog:
+    """Events as JSON lines, in a file that grows or on stdout; none where `target` is None.
+
+    Each has "event" and "time" (seconds since 1970); see docs/farm.md for the rest.
+    UserError if the file cannot be written.
+    """
+
+    def __init__(self, target: Path | None) -> None:
+        self._stream: TextIO | None = None
+        if target == Path("-"):
+            self._stream = sys.stdout
+        elif target is not None:
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._stream = target.open("a", encoding="utf-8")
+            except OSError as error:
+                raise UserError(
+                    f"--log-json {target} cannot be written ({error.strerror}); name another file"
+                ) from None
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Add an event."""
+        if self._stream is not None:
+            line = {"event": event, "time": round(time.time(), 3), **facts}
+            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._stream.flush()
+
+
+class Status:
+    """What has become of the samples of one run so far.
+
+    total: samples asked for of this process.
+    """
+
+    def __init__(self, total: int, log: EventLog, stream: TextIO | None = None) -> None:
+        self.total, self._log = total, log
+        self.accepted = self.rejected = self.failed = self.found_before = 0
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._start = time.monotonic()
+        self._drawn = -_LOGGED
+        self._lines = 0
+
+    @property
+    def settled(self) -> int:
+        """Samples that are there, or given up."""
+        return self.found_before + self.accepted + self.failed
+
+    def found(self, count: int) -> None:
+        """Samples that an earlier process has left."""
+        self.found_before += count
+
+    def sample(self, index: int, outcome: str, attempt: int, reason: str = "") -> None:
+        """A sample was "accepted", "rejected" (and is drawn anew) or "failed"."""
+        setattr(self, outcome, getattr(self, outcome) + 1)
+        because = {"reason": reason} if reason else {}
+        self._log.write(
+            "sample", index=index, key=key_of(index), outcome=outcome, attempt=attempt, **because
+        )
+
+    def died(self, worker: int, reason: str) -> None:
+        """A render process had to be started again."""
+        self._log.write("worker", worker=worker, state="died", reason=reason)
+
+    def shard(self, sidecar: dict[str, Any]) -> None:
+        """A shard is complete."""
+        names = ("shard", "file", "bytes", "sha256")
+        self._log.write(
+            "shard",
+            **{name: sidecar[name] for name in names},
+            samples=len(sidecar["samples"]),
+            failed=len(sidecar["failed"]),
+        )
+
+    def show(self, workers: Sequence[WorkerState], last: bool = False) -> None:
+        """Draw, if it is time to."""
+        now = time.monotonic()
+        if not last and now - self._drawn < (_REDRAWN if self._terminal else _LOGGED):
+            return
+        self._drawn = now
+        lines = [*map(_worker_line, workers), self._total_line(now - self._start)]
+        self._draw(lines)
+        self._log.write(
+            "progress",
+            done=self.settled,
+            total=self.total,
+            accepted=self.accepted,
+            rejected=self.rejected,
+            failed=self.failed,
+            per_second=round(self._rate(now - self._start), 4),
+            eta_seconds=self._eta(now - self._start),
+        )
+
+    def _draw(self, lines: Sequence[str]) -> None:
+        if self._terminal:
+            up = f"\x1b[{self._lines}A" if self._lines else ""
+            self._stream.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
+            self._lines = len(lines)
+        else:
+            self._stream.write("".join(f"{line}\n" for line in lines))
+        self._stream.flush()
+
+    def _rate(self, seconds: float) -> float:
+        """Samples settled a second, by this process."""
+        return (self.accepted + self.failed) / max(seconds, 1e-9)
+
+    def _eta(self, seconds: float) -> float | None:
+        rate = self._rate(seconds)
+        return round((self.total - self.settled) / rate, 1) if rate > 0 else None
+
+    def _total_line(self, seconds: float) -> str:
+        share = self.settled / self.total if self.total else 1.0
+        eta = self._eta(seconds)
+        timing = f"in {format_seconds(seconds)}" if share >= 1.0 else "ETA -"
+        if eta:
+            timing = f"ETA {format_seconds(eta)}"
+        return (
+            f"{self.settled}/{self.total} {draw_bar(share)}  {timing}"
+            f"  {self._rate(seconds):.2f} heads/s  accepted {self.accepted}"
+            f"  rejected {self.rejected}  failed {self.failed}"
+        )
+
+
+def _worker_line(worker: WorkerState) -> str:
+    at = "idle" if worker.index is None else f"sample {key_of(worker.index)}"
+    if worker.state != "ready":
+        at = worker.state
+    return f"worker {worker.number}  {at:<16} {worker.done} rendered"

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.dataset.run_folder import RunFolder, digest_of
+from facegen_addon.errors import UserError
+
+REQUEST: dict[str, Any] = {
+    "count": 7,
+    "seed": 0,
+    "shard_size": 3,
+    "model": "toy",
+    "recipe": {"image": {"size": [64, 64]}},
+    "versions": {"Blender": "4.5.15"},
+}
+
+
+def begin(path: Path, replace: bool = False, **changes: Any) -> RunFolder:
+    request = REQUEST | changes
+    return RunFolder.begin(path, request, [], 'recipe = "toy"\n', replace=replace)
+
+
+def test_shards_share_out_all_samples(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run")
+    assert run.shard_count == 3
+    assert [list(run.indices(shard)) for shard in range(3)] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert run.tar(2).name == "data-000002.tar" and run.sidecar(2).name == "data-000002.json"
+
+
+def test_the_same_run_is_gone_on_with(tmp_path: Path) -> None:
+    first, second = begin(tmp_path / "run"), begin(tmp_path / "run")
+    assert first == second and first.digest == digest_of(REQUEST)
+    assert (tmp_path / "run" / "recipe.toml").read_text() == 'recipe = "toy"\n'
+
+
+def test_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:
+    begin(tmp_path / "run")
+    with pytest.raises(UserError, match=r"recipe.image.size \[64, 64\] -> \[128, 128\]"):
+        begin(tmp_path / "run", recipe={"image": {"size": [128, 128]}})
+    with pytest.raises(UserError, match=r"seed 0 -> 5; model \"toy\" -> \"anny\""):
+        begin(tmp_path / "run", seed=5, model="anny")
+
+
+def test_replace_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run")
+    run.tar(0).write_bytes(b"shard")
+    (run.path / "index.json").write_text("{}")
+    (run.path / "notes.txt").write_text("mine")
+    run.work(1).mkdir(parents=True)
+    again = begin(tmp_path / "run", replace=True, seed=5)
+    names = {path.name for path in again.path.iterdir()}
+    assert names == {"run.json", "recipe.toml", "notes.txt"} and again.request["seed"] == 5
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("all of it")
+    with pytest.raises(UserError, match="not empty"):
+        begin(tmp_path)
+    with pytest.raises(UserError, match="not empty"):
+        begin(tmp_path, replace=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "cannot be read"),
+        ("[]", "format"),
+        ('{"format": 99}', "format"),
+        (json.dumps({"format": 1, "digest": "0", "request": REQUEST}), "was changed"),
+        (json.dumps({"format": 1, "digest": "0", "request": None}), "was changed"),
+    ],
+)
+def test_a_damaged_run_file_is_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match=rf"run\.json.*{message}"):
+        RunFolder.open(tmp_path)
+
+
+def test_no_run_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no run\.json"):
+        RunFolder.open(tmp_path)

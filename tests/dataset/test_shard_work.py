@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batch.dataset.run_folder import RunFolder
+from batch.dataset.shard_work import ShardWork, split_tar
+from facegen_addon.errors import UserError
+from tests.dataset.test_run_folder import begin
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return begin(tmp_path / "run")
+
+
+def members(index: int) -> list[tuple[str, bytes]]:
+    record = {"attempt": index % 2, "label_check": {"problems": [], "worst_depth_mm": 0.1 * index}}
+    return [("png", b"image" * (index + 1)), ("json", json.dumps(record).encode())]
+
+
+def fill(work: ShardWork, but: tuple[int, ...] = ()) -> None:
+    for index in work.missing:
+        if index not in but:
+            work.add(index, members(index))
+
+
+def failure(index: int, retry: bool) -> dict[str, Any]:
+    return {"index": index, "seed": [0, index, 0], "reason": "it died of SIGSEGV", "retry": retry}
+
+
+def names(path: Path) -> list[str]:
+    with tarfile.open(path) as archive:
+        return archive.getnames()
+
+
+def test_a_shard_is_its_samples_in_order_whatever_order_they_came_in(run: RunFolder) -> None:
+    hashes = set()
+    for order in ([2, 0, 1], [0, 1, 2]):
+        work = ShardWork(run, 0)
+        for index in order:
+            work.add(index, members(index))
+        sidecar = work.finish("CPU")
+        assert names(run.tar(0)) == [f"00000{i}.{s}" for i in range(3) for s in ("png", "json")]
+        assert run.problem(0) == "" and not run.work(0).exists()
+        hashes.add(sidecar["sha256"])
+        run.sidecar(0).unlink()
+    assert len(hashes) == 1
+    assert [s["attempt"] for s in sidecar["samples"]] == [0, 1, 0]
+    assert sidecar["checked"] == {"samples": 3, "worst_depth_mm": 0.2}
+
+
+def test_what_was_finished_is_found_again(run: RunFolder) -> None:
+    first = ShardWork(run, 0)
+    fill(first, but=(1,))
+    first.close()
+    second = ShardWork(run, 0)
+    assert second.missing == [1]
+    fill(second)
+    second.finish("CPU")
+    assert run.is_done(0)
+
+
+def test_a_damaged_part_is_made_again(run: RunFolder) -> None:
+    first = ShardWork(run, 0)
+    fill(first)
+    first.close()
+    parts = sorted(run.work(0).glob("*.part"))
+    parts[0].write_bytes(parts[0].read_bytes()[:100])
+    parts[1].rename(parts[1].with_name("000009-0123456789abcdef.part"))
+    (run.work(0) / ".facegen-half").write_bytes(b"half a sample")
+    second = ShardWork(run, 0)
+    assert second.missing == [0, 1]
+    assert not list(run.work(0).glob(".facegen-*"))
+    second.close()
+
+
+def test_one_process_at_a_time(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    with pytest.raises(UserError, match="another process is at work"):
+        ShardWork(run, 0)
+    ShardWork(run, 1).close()
+    work.close()
+    ShardWork(run, 0).close()
+
+
+def test_a_corrupted_shard_is_noticed_and_made_again(
+    run: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    digest = work.finish("CPU")["sha256"]
+    data = bytearray(run.tar(0).read_bytes())
+    data[700] ^= 1
+    run.tar(0).write_bytes(data)
+    assert not run.is_done(0) and "damaged" in caplog.text
+    again = ShardWork(run, 0)
+    assert again.missing == [0, 1, 2]
+    fill(again)
+    assert again.finish("CPU")["sha256"] == digest
+
+
+def test_samples_of_crashes_are_tried_again_and_others_are_not(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    fill(work, but=(1, 2))
+    work.failed = {1: failure(1, retry=True), 2: failure(2, retry=False)}
+    sidecar = work.finish("CPU")
+    assert [one["index"] for one in sidecar["failed"]] == [1, 2] and run.failures(0) == 2
+    assert not run.is_done(0)
+    again = ShardWork(run, 0)
+    assert again.missing == [1]
+    fill(again)
+    again.finish("CPU")
+    assert run.is_done(0) and run.failures(0) == 1
+    assert names(run.tar(0))[::2] == ["000000.png", "000001.png"]
+
+
+def test_a_kill_between_shard_and_sidecar_loses_nothing(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    work.close()
+    run.tar(0).write_bytes(b"written, but nothing says so")
+    again = ShardWork(run, 0)
+    assert again.missing == []
+    again.finish("CPU")
+    assert run.is_done(0)
+
+
+def test_a_kill_while_parts_are_removed_leaves_none_for_ever(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    work.finish("CPU")
+    run.work(0).mkdir(parents=True)
+    (run.work(0) / "000001-0.part").write_bytes(b"rest")
+    assert run.is_done(0) and not run.work(0).exists()
+    run.remove_work()
+    assert not (run.path / "work").exists()
+
+
+def test_a_shard_of_failures_alone_is_a_shard(run: RunFolder) -> None:
+    work = ShardWork(run, 2)
+    work.failed = {6: failure(6, retry=False)}
+    work.finish("CPU")
+    assert run.is_done(2) and names(run.tar(2)) == []
+    assert list(split_tar(run.tar(2))) == []
+
+
+def test_parts_are_tars(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    part = next(run.work(0).glob("000002-*.part")).read_bytes()
+    work.finish("CPU")
+    assert dict(split_tar(run.tar(0)))[2] == part
+    with tarfile.open(fileobj=io.BytesIO(part + bytes(1024))) as archive:
+        assert archive.getnames() == ["000002.png", "000002.json"]
