@@ -25,14 +25,17 @@ _RINGS = np.array(
 )
 
 
+def quads() -> NDArray[np.intp]:
+    """The faces (Q, 4) of every bust."""
+    index = np.arange(len(_RINGS) * _SEGMENTS).reshape(len(_RINGS), _SEGMENTS)
+    right = np.roll(index, -1, axis=1)
+    return np.stack([index[1:], right[1:], right[:-1], index[:-1]], axis=2).reshape(-1, 4)
+
+
 def create(collection: bpy.types.Collection) -> bpy.types.Object:
     """Add the bust to ``collection``; ``fit`` gives it a shape."""
-    count = len(_RINGS) * _SEGMENTS
-    index = np.arange(count).reshape(len(_RINGS), _SEGMENTS)
-    right = np.roll(index, -1, axis=1)
-    quads = np.stack([index[1:], right[1:], right[:-1], index[:-1]], axis=2).reshape(-1, 4)
     mesh = bpy.data.meshes.new("Bust")
-    mesh.from_pydata([(0.0, 0.0, 0.0)] * count, [], quads.tolist())
+    mesh.from_pydata([(0.0, 0.0, 0.0)] * (len(_RINGS) * _SEGMENTS), [], quads().tolist())
     mesh.materials.append(look.cloth_material())
     mesh.shade_smooth()
     bust = bpy.data.objects.new("Bust", mesh)
@@ -41,8 +44,11 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     return bust
 
 
-def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
-    """Lay the collar round a neck that is cut off at these points (E, 3), metres."""
+def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lay the collar round a neck that is cut off at these points (E, 3), metres.
+
+    Returns the bust's vertices (B, 3).
+    """
     low, high = edge.min(0), edge.max(0)
     centre, half = 0.5 * (low + high), 0.5 * (high - low)
     angle = np.linspace(0.0, 2.0 * np.pi, _SEGMENTS, endpoint=False)
@@ -50,7 +56,7 @@ def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
     # The neck's edge slopes: the collar follows it at its top and is level at the shoulders.
     slope = np.interp(np.sin(angle), [-1.0, 1.0], [low[2], high[2]])
     level = np.clip(-height / 0.02, 0.0, 1.0)
-    points = np.stack(
+    rings = np.stack(
         [
             centre[0] + (half[0] * wide + add_width) * np.cos(angle),
             centre[1] + (half[1] * deep + add_depth) * np.sin(angle),
@@ -58,5 +64,7 @@ def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> None:
         ],
         axis=2,
     )
-    bust.data.attributes["position"].data.foreach_set("vector", points.astype(np.float32).ravel())
+    vertices = rings.reshape(-1, 3).astype(np.float32)
+    bust.data.attributes["position"].data.foreach_set("vector", vertices.ravel())
     bust.data.update()
+    return vertices

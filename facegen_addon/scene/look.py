@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Materials, light and backdrop: what makes a head look like a person."""
+"""Materials and light presets: what makes a head look like a person."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
-from mathutils import Vector
 
 from ..heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
 
@@ -226,50 +224,3 @@ LIGHTS: dict[str, LightPreset] = {
     "overcast": LightPreset(Lamp(0, 75, 1.2, 90), 0.75, (0.45, 0.47, 0.50)),
     "flash": LightPreset(Lamp(0, 12, 2.6, 8), 0.25, (0.06, 0.06, 0.06)),
 }
-
-
-def apply_light(
-    preset: LightPreset, scene: bpy.types.Scene, collection: bpy.types.Collection, target: Vector
-) -> None:
-    """Light ``scene`` for a head around ``target`` (metres) by a new lamp in ``collection``."""
-    collection.objects.link(_new_lamp(preset.lamp, target))
-    scene.world = bpy.data.worlds.new("FaceGen World")
-    scene.world.use_nodes = True
-    scene.world.cycles.sampling_method = "NONE"  # an even grey needs no sampling of its own
-    _build_world(scene.world.node_tree, preset)
-
-
-def _new_lamp(lamp: Lamp, target: Vector) -> bpy.types.Object:
-    distance = 2.0
-    azimuth, elevation = math.radians(lamp.azimuth), math.radians(lamp.elevation)
-    direction = Vector(
-        (
-            math.sin(azimuth) * math.cos(elevation),
-            -math.cos(azimuth) * math.cos(elevation),
-            math.sin(elevation),
-        )
-    )
-    data = bpy.data.lights.new("FaceGen Lamp", "AREA")
-    data.shape = "DISK"
-    data.size = 2.0 * distance * math.tan(math.radians(lamp.size) / 2)
-    data.energy = 4.0 * lamp.strength * distance**2
-    lamp_object = bpy.data.objects.new(data.name, data)
-    lamp_object.location = target + direction * distance
-    lamp_object.rotation_euler = (-direction).to_track_quat("-Z", "Y").to_euler()
-    return lamp_object
-
-
-def _build_world(tree: bpy.types.NodeTree, preset: LightPreset) -> None:
-    """Grey light from everywhere; the camera sees the backdrop's colour instead."""
-    tree.nodes.clear()
-    output = tree.nodes.new("ShaderNodeOutputWorld")
-    mix = tree.nodes.new("ShaderNodeMixShader")
-    ambient = tree.nodes.new("ShaderNodeBackground")
-    ambient.inputs["Color"].default_value = (preset.ambient,) * 3 + (1.0,)
-    backdrop = tree.nodes.new("ShaderNodeBackground")
-    backdrop.inputs["Color"].default_value = (*preset.backdrop, 1.0)
-    path = tree.nodes.new("ShaderNodeLightPath")
-    tree.links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
-    tree.links.new(ambient.outputs[0], mix.inputs[1])
-    tree.links.new(backdrop.outputs[0], mix.inputs[2])
-    tree.links.new(mix.outputs[0], output.inputs[0])

@@ -3,34 +3,27 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Protocol
 
 import bpy
 import numpy as np
-from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..choices import ENGINES
 from ..errors import RejectedSample, check_values
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
-from ..heads.surface import neck_edge
+from ..labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ..mapping.encoder import Encoder
 from ..mapping.face_crop import face_box
-from . import bust, look
-from .head_object import HeadObject, remove_with_data
+from . import look
+from .studio import Studio, middle_of_face, shows_face
 
-CAMERA_DISTANCE = 1.6
-"""Metres from the face, as for a portrait."""
-FRAME = 0.31
-"""Metres that the image spans at the face."""
 Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
-_SMALLEST_FACE = 8  # pixels; Blender refuses to render less than four
 
 
 @dataclass(frozen=True)
@@ -83,21 +76,14 @@ class HeadRenderer:
         self.model, self.settings = model, settings
         self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
-        self._scene = bpy.data.scenes.new("FaceGen Studio")
-        self._folder = tempfile.TemporaryDirectory(prefix="facegen-")
-        self._file = Path(self._folder.name) / "head.png"
-        self._image: bpy.types.Image | None = None
-        collection = self._scene.collection
-        self._head = HeadObject.create(model, collection)
-        self._bust = bust.create(collection)
-        vertices = model.forward(model.table.default())
-        self._neck_edge = neck_edge(model.surface.faces, vertices[0, :, 2])
-        points = model.five_points(vertices)[0]
-        self._camera = _new_camera(self._scene)
-        look.apply_light(
-            look.LIGHTS[settings.light], self._scene, collection, Vector(points.mean(0).tolist())
-        )
-        _configure(self._scene, settings)
+        self._studio = Studio(model)
+        self._studio.surroundings.show(Light(settings.light), Background())
+        self._studio.camera.data.lens = View().focal_length
+        self._studio.camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+        self._scene = self._studio.scene
+        self._file = self._studio.folder / "head.png"
+        configure(self._scene, settings, settings.size, settings.size)
+        _configure_variant(self._scene, settings)
         self._scene.render.filepath = str(self._file)
 
     def __enter__(self) -> HeadRenderer:
@@ -113,14 +99,7 @@ class HeadRenderer:
 
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
-        for owned in list(self._scene.collection.all_objects):
-            remove_with_data(owned)
-        world = self._scene.world
-        bpy.data.scenes.remove(self._scene)
-        bpy.data.worlds.remove(world)
-        if self._image is not None:
-            bpy.data.images.remove(self._image)
-        self._folder.cleanup()
+        self._studio.close()
 
     def reseed(self, seed: int, *, face_only: bool) -> None:
         """Render with other noise, all of the image or the face alone, from now on.
@@ -136,8 +115,7 @@ class HeadRenderer:
         RejectedSample where no more than the face is wanted and the head does not show it.
         """
         start = time.perf_counter()
-        vertices = self._head.set_parameters(parameters)
-        bust.fit(self._bust, vertices[self._neck_edge])
+        vertices, _ = self._studio.pose(parameters)
         self.mesh_seconds += time.perf_counter() - start
         landmarks = self.model.five_points(vertices)
         self._aim(landmarks)
@@ -145,58 +123,24 @@ class HeadRenderer:
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
         box = (x0, y0, x1, y1)
         if self.settings.face_only:
-            _require_face(points, box, self.settings.size)
+            if not shows_face(points, box, self.settings.size, self.settings.size):
+                raise RejectedSample("the head does not show its face")
             _set_border(self._scene.render, _union([extent(points) for extent in self.extents]))
         bpy.ops.render.render(write_still=True, scene=self._scene.name)
-        return RenderedHead(self._pixels(), points, box, vertices)
+        return RenderedHead(self._studio.read(self._file), points, box, vertices)
 
     def _aim(self, points: NDArray[np.float32]) -> None:
         """Look at the face straight from the front, its box a little above the middle."""
-        middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38
-        self._camera.location = (
-            float(middle[0]),
-            float(middle[1]) - CAMERA_DISTANCE,
-            float(middle[2]) + 0.006,
-        )
+        x, y, z = middle_of_face(points)
+        self._studio.camera.location = (x, y - PORTRAIT_DISTANCE, z)
 
     def _project(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
         """Points (..., 3) metres -> pixels (..., 2): a pinhole camera that looks along +Y."""
-        offset = points - np.array(self._camera.location)
-        scale = self.settings.size * CAMERA_DISTANCE / FRAME
+        offset = points - np.array(self._studio.camera.location)
+        scale = self.settings.size * PORTRAIT_DISTANCE / PORTRAIT_FRAME
         along = offset[..., 1]
         pixels = np.stack([offset[..., 0] / along, -offset[..., 2] / along], axis=-1) * scale
         return pixels + 0.5 * self.settings.size
-
-    def _pixels(self) -> NDArray[np.uint8]:
-        if self._image is None:
-            self._image = bpy.data.images.load(str(self._file))
-        else:
-            self._image.reload()
-        size = self.settings.size
-        values = np.empty(size * size * 4, np.float32)
-        self._image.pixels.foreach_get(values)
-        rgb = values.reshape(size, size, 4)[::-1, :, :3]
-        return np.ascontiguousarray(np.round(rgb * 255.0).astype(np.uint8))
-
-
-def _new_camera(scene: bpy.types.Scene) -> bpy.types.Object:
-    camera = bpy.data.cameras.new("FaceGen Camera")
-    camera.sensor_width = 36.0
-    camera.lens = 36.0 * CAMERA_DISTANCE / FRAME
-    camera_object = bpy.data.objects.new("FaceGen Camera", camera)
-    camera_object.rotation_euler = (np.pi / 2, 0.0, 0.0)
-    scene.collection.objects.link(camera_object)
-    scene.camera = camera_object
-    return camera_object
-
-
-def _require_face(
-    points: NDArray[np.float64], box: tuple[float, float, float, float], size: int
-) -> None:
-    """RejectedSample for a head turned away, or a face of which hardly a pixel is in the image."""
-    x0, y0, x1, y1 = np.clip(box, 0.0, size)
-    if points[0, 0] >= points[1, 0] or min(x1 - x0, y1 - y0) < _SMALLEST_FACE:
-        raise RejectedSample("the head does not show its face")
 
 
 def _union(boxes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -220,10 +164,30 @@ def engine_id(engine: str) -> str:
     return {"CYCLES": "CYCLES", "WORKBENCH": "BLENDER_WORKBENCH"}[engine]
 
 
-def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
+class EngineSettings(Protocol):
+    """What ``configure`` reads of a renderer's settings."""
+
+    @property
+    def engine(self) -> str:
+        """One of ENGINES."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Per pixel."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """ "auto" or "CPU"."""
+        ...
+
+
+def configure(scene: bpy.types.Scene, settings: EngineSettings, width: int, height: int) -> None:
+    """Have a scene rendered so, into an image of width x height pixels, a PNG without losses."""
     render = scene.render
     render.engine = engine_id(settings.engine)
-    render.resolution_x = render.resolution_y = settings.size
+    render.resolution_x, render.resolution_y = width, height
     render.resolution_percentage = 100
     render.use_persistent_data = True
     render.use_crop_to_border = False
@@ -231,24 +195,27 @@ def _configure(scene: bpy.types.Scene, settings: RenderSettings) -> None:
     render.image_settings.color_mode = "RGB"
     render.image_settings.compression = 0
     scene.view_settings.view_transform = "Standard"
-    _configure_variant(scene, settings)
     if settings.engine == "CYCLES":
-        cycles = scene.cycles
-        cycles.samples = settings.samples
-        cycles.use_denoising = False  # not every build of Blender has a denoiser
-        cycles.use_adaptive_sampling = False
-        cycles.use_light_tree = False  # a few lamps: trying each costs less than choosing
-        scene.cycles_curves.shape = "RIBBONS"
-        cycles.max_bounces = 3
-        cycles.diffuse_bounces = 2
-        cycles.glossy_bounces = 1
-        cycles.caustics_reflective = cycles.caustics_refractive = False
-        cycles.device = "GPU" if settings.device == "auto" and compute_device() != "CPU" else "CPU"
+        _configure_cycles(scene, settings)
     elif settings.engine == "EEVEE":
         scene.eevee.taa_render_samples = settings.samples
     else:
         scene.display.shading.light = "STUDIO"
         scene.display.shading.color_type = "VERTEX"
+
+
+def _configure_cycles(scene: bpy.types.Scene, settings: EngineSettings) -> None:
+    cycles = scene.cycles
+    cycles.samples = settings.samples
+    cycles.use_denoising = False  # not every build of Blender has a denoiser
+    cycles.use_adaptive_sampling = False
+    cycles.use_light_tree = False  # a few lamps: trying each costs less than choosing
+    scene.cycles_curves.shape = "RIBBONS"
+    cycles.max_bounces = 3
+    cycles.diffuse_bounces = 2
+    cycles.glossy_bounces = 1
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.device = "GPU" if settings.device == "auto" and compute_device() != "CPU" else "CPU"
 
 
 def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:

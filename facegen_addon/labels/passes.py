@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the renderer averages over the samples of each pixel -> label images.
+
+The renderer writes arbitrary output values (AOVs) of the surface that each camera ray hits first.
+Averages over a pixel's samples, by the filter that makes the image, they are sums of what the
+surfaces in the pixel have, each weighted by the share of the pixel that it covers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .exr import ExrImage
+from .maps import CLASSES, LabelMaps
+
+FloatImage = NDArray[np.float32]
+
+STRAND_CLASSES = ("brows", "hair", "beard")
+"""Classes of strands; all others but the background are those of meshes."""
+PER_PASS = 3
+CLASS_PASSES = tuple(f"facegen_classes_{k}" for k in range(-(-(len(CLASSES) - 1) // PER_PASS)))
+"""Coverage of CLASSES[1 + 3 k + c] in channel c of pass k."""
+DEPTH_PASS = "facegen_depth"
+"""Depth of meshes, depth of strands (metres, along the optical axis), coverage of meshes."""
+NORMAL_PASS = "facegen_normal"
+"""Normals of meshes, in world coordinates."""
+UV_PASS = "facegen_uv"
+"""u, v, u^2 + v^2 of the head's mesh."""
+PASSES = (*CLASS_PASSES, DEPTH_PASS, NORMAL_PASS, UV_PASS)
+"""Each has three channels."""
+
+_STRAND_WEIGHT = 2.0
+"""Strands that cover a third of a pixel, thin as they are, make it what an annotator would draw as
+brow, hair or beard."""
+_UV_SPREAD = 0.01
+"""Standard deviation of a pixel's texture coordinates up to which their mean stands for them."""
+_UV_COVERAGE = 0.5
+
+_STRANDS = [CLASSES.index(name) for name in STRAND_CLASSES]
+_CLOTHES = CLASSES.index("clothes")
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The averages of one image: coverage (H, W, C) of CLASSES, the background included; depth,
+    normals and uv (H, W, 3) as DEPTH_PASS, NORMAL_PASS and UV_PASS say."""
+
+    coverage: FloatImage
+    depth: FloatImage
+    normals: FloatImage
+    uv: FloatImage
+
+    @classmethod
+    def of(cls, image: ExrImage, layer: str) -> Passes:
+        """Those of a view layer in a file of its passes; KeyError where one is missing."""
+
+        def read(names: tuple[str, ...]) -> FloatImage:
+            return image.channels([f"{layer}.{name}.{c}" for name in names for c in "RGB"])
+
+        covered = read(CLASS_PASSES)[..., : len(CLASSES) - 1]
+        background = np.maximum(1.0 - covered.sum(-1, keepdims=True), 0.0)
+        coverage = np.concatenate([background, covered], axis=-1)
+        return cls(coverage, read((DEPTH_PASS,)), read((NORMAL_PASS,)), read((UV_PASS,)))
+
+    def strands(self, names: tuple[str, ...] = STRAND_CLASSES) -> FloatImage:
+        """The share of each pixel that strands of some classes cover, (H, W)."""
+        covered: FloatImage = self.coverage[..., [CLASSES.index(name) for name in names]].sum(-1)
+        return covered
+
+    def maps(self, rotation: NDArray[np.float64]) -> LabelMaps:
+        """The label images, seen by a camera that is turned so: world -> camera (3, 3)."""
+        segmentation = self._segmentation()
+        on_strands = np.isin(segmentation, _STRANDS)
+        on_mesh = (segmentation > 0) & ~on_strands
+        uv, uv_valid = self._uv(on_mesh & (segmentation != _CLOTHES))
+        return LabelMaps(
+            segmentation,
+            self._depth(on_mesh, on_strands),
+            self._normals(rotation, on_mesh),
+            uv,
+            uv_valid,
+        )
+
+    def _segmentation(self) -> NDArray[np.uint8]:
+        weight = np.ones(len(CLASSES), np.float32)
+        weight[_STRANDS] = _STRAND_WEIGHT
+        return (self.coverage * weight).argmax(-1).astype(np.uint8)
+
+    def _depth(self, on_mesh: NDArray[np.bool_], on_strands: NDArray[np.bool_]) -> FloatImage:
+        depth = np.zeros(on_mesh.shape, np.float32)
+        np.divide(self.depth[..., 0], self.depth[..., 2], out=depth, where=on_mesh)
+        np.divide(self.depth[..., 1], self.strands(), out=depth, where=on_strands)
+        return depth
+
+    def _normals(self, rotation: NDArray[np.float64], on_mesh: NDArray[np.bool_]) -> FloatImage:
+        normals = self.normals @ rotation.T.astype(np.float32)
+        length = np.linalg.norm(normals, axis=-1, keepdims=True)
+        known = on_mesh[..., None] & (length > 0)
+        return np.divide(normals, length, out=np.zeros_like(normals), where=known)
+
+    def _uv(self, on_head: NDArray[np.bool_]) -> tuple[FloatImage, NDArray[np.bool_]]:
+        """Texture coordinates (H, W, 2) and where they hold: at seams two islands are averaged."""
+        covered = self.depth[..., 2] - self.coverage[..., _CLOTHES]
+        on_head = on_head & (covered > _UV_COVERAGE)
+        mean = np.zeros_like(self.uv)
+        np.divide(self.uv, covered[..., None], out=mean, where=on_head[..., None])
+        uv = mean[..., :2]
+        variance = mean[..., 2] - (uv * uv).sum(-1)
+        valid = on_head & (variance < _UV_SPREAD**2)
+        return np.where(valid[..., None], uv, 0.0).astype(np.float32), valid

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lights a head and what is seen behind it: both keep their place before the camera."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+from numpy.typing import NDArray
+
+from ..errors import UserError, check_values
+from ..labels.shot import Background, Light
+from . import look
+
+_LAMP_DISTANCE = 2.0  # metres
+_MAXIMUM_LOADED = 4  # pictures at a time; a folder may hold thousands
+_IMPORTANCE_MAP = 256  # pixels; made anew for each turn of an HDRI
+_UPRIGHT = np.eye(3)
+
+
+class Surroundings:
+    """The lamp and the world of a scene, updated in place; close them when done."""
+
+    def __init__(self, scene: bpy.types.Scene, target: NDArray[np.floating]) -> None:
+        """A lamp that looks at ``target`` (3,), metres, and a world; ``show`` sets both."""
+        self._target = Vector(target.tolist())
+        self._lamp = bpy.data.objects.new(
+            "FaceGen Lamp", bpy.data.lights.new("FaceGen Lamp", "AREA")
+        )
+        self._lamp.data.shape = "DISK"
+        scene.collection.objects.link(self._lamp)
+        self._world = scene.world = bpy.data.worlds.new("FaceGen World")
+        self._world.use_nodes = True
+        self._nodes = _WorldNodes(self._world.node_tree)
+        self._pictures = _Pictures()
+
+    def close(self) -> None:
+        """Remove the world and the pictures; the lamp goes with the scene's other objects."""
+        bpy.data.worlds.remove(self._world)
+        self._pictures.close()
+
+    def show(
+        self,
+        light: Light,
+        background: Background,
+        *,
+        turn: NDArray[np.floating] = _UPRIGHT,
+        middle: NDArray[np.floating] | None = None,
+        aspect: float = 1.0,
+    ) -> None:
+        """Light the head and fill the frame behind it.
+
+        turn (3, 3): that of the head before a camera that stands still, about ``middle`` (3,),
+        metres; aspect: the frame's width over its height. A background picture fills the frame and
+        is cut where it is wider or higher. An HDRI's middle lies where the camera looks, and
+        rotation moves it to the viewer's right. UserError for a preset that is not there or a
+        picture that cannot be read.
+        """
+        checks = ((light.preset in look.LIGHTS, "light", light.preset, f"one of {_presets()}"),)
+        check_values(checks)
+        preset = look.LIGHTS[light.preset]
+        self._place_lamp(light, preset, _frame(turn, middle))
+        self._fill(light, preset, turn)
+        self._back(light, preset, background, aspect)
+
+    def _place_lamp(self, light: Light, preset: look.LightPreset, frame: Matrix) -> None:
+        lamp = replace(
+            preset.lamp,
+            azimuth=preset.lamp.azimuth + math.degrees(light.azimuth),
+            elevation=preset.lamp.elevation + math.degrees(light.elevation),
+        )
+        direction = _direction(lamp)
+        data = self._lamp.data
+        data.size = 2.0 * _LAMP_DISTANCE * math.tan(math.radians(lamp.size) / 2)
+        strength = 0.0 if light.hdri else lamp.strength * light.strength
+        data.energy = 4.0 * strength * _LAMP_DISTANCE**2
+        self._lamp.location = frame @ (self._target + direction * _LAMP_DISTANCE)
+        outward = frame.to_3x3() @ -direction
+        self._lamp.rotation_euler = outward.to_track_quat("-Z", "Y").to_euler()
+
+    def _fill(self, light: Light, preset: look.LightPreset, turn: NDArray[np.floating]) -> None:
+        """The light from everywhere."""
+        nodes = self._nodes
+        nodes.ambient.inputs["Strength"].default_value = light.strength
+        nodes.ambient.inputs["Color"].default_value = (preset.ambient,) * 3 + (1.0,)
+        nodes.feed(nodes.ambient, nodes.environment if light.hdri else None)
+        # An even grey needs no sampling of its own.
+        self._world.cycles.sampling_method = "MANUAL" if light.hdri else "NONE"
+        self._world.cycles.sample_map_resolution = _IMPORTANCE_MAP
+        if light.hdri:
+            nodes.environment.image = self._pictures.load(light.hdri)
+            around = Matrix.Rotation(light.rotation - math.pi / 2, 3, "Z") @ Matrix(turn.tolist())
+            nodes.orientation.inputs["Rotation"].default_value = around.to_euler()
+
+    def _back(
+        self, light: Light, preset: look.LightPreset, background: Background, aspect: float
+    ) -> None:
+        """What the camera sees behind the head."""
+        nodes = self._nodes
+        source, strength = None, 1.0
+        if background.picture:
+            source = nodes.picture
+            source.image = self._pictures.load(background.picture)
+            nodes.cut(*_cut(source.image, aspect))
+        elif light.hdri and background.colour is None:
+            source, strength = nodes.environment, light.strength
+        colour = preset.backdrop if background.colour is None else background.colour
+        nodes.backdrop.inputs["Color"].default_value = (*colour, 1.0)
+        nodes.backdrop.inputs["Strength"].default_value = strength
+        nodes.feed(nodes.backdrop, source)
+
+
+class _WorldNodes:
+    """ambient: the light from everywhere; backdrop: what the camera sees instead; either takes its
+    colour from itself, from ``environment`` or from ``picture``."""
+
+    def __init__(self, tree: bpy.types.NodeTree) -> None:
+        self._links = tree.links
+        tree.nodes.clear()
+        output = tree.nodes.new("ShaderNodeOutputWorld")
+        mix = tree.nodes.new("ShaderNodeMixShader")
+        self.ambient = tree.nodes.new("ShaderNodeBackground")
+        self.backdrop = tree.nodes.new("ShaderNodeBackground")
+        path = tree.nodes.new("ShaderNodeLightPath")
+        tree.links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
+        tree.links.new(self.ambient.outputs[0], mix.inputs[1])
+        tree.links.new(self.backdrop.outputs[0], mix.inputs[2])
+        tree.links.new(mix.outputs[0], output.inputs[0])
+        place = tree.nodes.new("ShaderNodeTexCoord")
+        self.orientation, self._window = (tree.nodes.new("ShaderNodeMapping") for _ in range(2))
+        self.environment = tree.nodes.new("ShaderNodeTexEnvironment")
+        self.picture = tree.nodes.new("ShaderNodeTexImage")
+        self.picture.extension = "EXTEND"
+        tree.links.new(place.outputs["Generated"], self.orientation.inputs["Vector"])
+        tree.links.new(self.orientation.outputs[0], self.environment.inputs["Vector"])
+        tree.links.new(place.outputs["Window"], self._window.inputs["Vector"])
+        tree.links.new(self._window.outputs[0], self.picture.inputs["Vector"])
+
+    def feed(self, node: bpy.types.Node, source: bpy.types.Node | None) -> None:
+        """Have a node's colour come from another, or be its own."""
+        socket = node.inputs["Color"]
+        for link in list(socket.links):
+            self._links.remove(link)
+        if source is not None:
+            self._links.new(source.outputs["Color"], socket)
+
+    def cut(self, wide: float, high: float) -> None:
+        """Show the middle of the picture: so much of its width and height."""
+        self._window.inputs["Scale"].default_value = (wide, high, 1.0)
+        self._window.inputs["Location"].default_value = (0.5 - 0.5 * wide, 0.5 - 0.5 * high, 0.0)
+
+
+class _Pictures:
+    """Pictures from files, the last few kept."""
+
+    def __init__(self) -> None:
+        self._loaded: OrderedDict[str, bpy.types.Image] = OrderedDict()
+
+    def load(self, path: str) -> bpy.types.Image:
+        """The picture in a file; UserError if it holds none."""
+        if path not in self._loaded:
+            while len(self._loaded) >= _MAXIMUM_LOADED:
+                bpy.data.images.remove(self._loaded.popitem(last=False)[1])
+            self._loaded[path] = _load(path)
+        self._loaded.move_to_end(path)
+        return self._loaded[path]
+
+    def close(self) -> None:
+        """Remove them all."""
+        for image in self._loaded.values():
+            bpy.data.images.remove(image)
+        self._loaded.clear()
+
+
+def _load(path: str) -> bpy.types.Image:
+    try:
+        image = bpy.data.images.load(str(Path(path).resolve()))
+    except RuntimeError:
+        raise UserError(
+            f"picture {path} is not there or cannot be opened; remove its name"
+        ) from None
+    if image.source != "FILE" or not min(image.size):
+        bpy.data.images.remove(image)
+        raise UserError(f"picture {path} cannot be read; give a picture that Blender opens")
+    image.buffers_free()  # Cycles reads the file itself
+    return image
+
+
+def _presets() -> str:
+    return ", ".join(look.LIGHTS)
+
+
+def _frame(turn: NDArray[np.floating], middle: NDArray[np.floating] | None) -> Matrix:
+    """Where things before the camera come to stand when it goes round a head that turns so."""
+    about = np.zeros(3) if middle is None else np.asarray(middle, np.float64)
+    frame = np.eye(4)
+    frame[:3, :3] = turn.T
+    frame[:3, 3] = about - turn.T @ about
+    return Matrix(frame.tolist())
+
+
+def _direction(lamp: look.Lamp) -> Vector:
+    """From the face to a lamp, before a camera that looks along +Y."""
+    azimuth, elevation = math.radians(lamp.azimuth), math.radians(lamp.elevation)
+    return Vector(
+        (
+            math.sin(azimuth) * math.cos(elevation),
+            -math.cos(azimuth) * math.cos(elevation),
+            math.sin(elevation),
+        )
+    )
+
+
+def _cut(image: bpy.types.Image, aspect: float) -> tuple[float, float]:
+    """How much of a picture's width and height a frame of some aspect ratio shows."""
+    width, height = image.size
+    ratio = aspect * height / width
+    return min(ratio, 1.0), min(1.0 / ratio, 1.0)
