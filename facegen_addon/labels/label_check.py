@@ -33,8 +33,8 @@ _PROJECTION_TOLERANCE = 1e-3  # pixels
 _SEEN_TOLERANCE = 1e-5  # metres
 _NEAR_PIXELS, _NEAR_METRES = 1.5, 0.0025
 """How far a landmark may lie from the class it belongs to, whichever is more."""
-_OPEN_EYE = 2.0
-"""Pixels between the lids from which on an eye must be seen between them."""
+_RESOLVABLE = 3.0
+"""Pixels between the corners and between the lids from which on an eye has a pixel of its own."""
 _TURNED = 10.0
 """Degrees, median over the points, by which normals may turn away from those of the depth."""
 _AWAY = 0.2
@@ -47,15 +47,31 @@ _FEW = 5
 """Points that a median needs."""
 
 _OFFSETS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(9, 2)
-_GROUPS: tuple[tuple[str, tuple[int, ...], tuple[str, ...]], ...] = (
-    ("jaw", tuple(range(17)), ("skin", "neck", "ears", "beard", "hair")),
-    ("brow", tuple(range(17, 27)), ("brows", "skin", "hair")),
-    ("nose", tuple(range(27, 36)), ("skin", "beard")),
-    ("eye's corner", (36, 39, 42, 45), ("eyes", "skin")),
-    ("lid", (37, 38, 40, 41, 43, 44, 46, 47), ("eyes", "skin")),
-    ("lips", tuple(range(48, 68)), ("lips", "mouth")),
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Landmarks that lie on or beside some classes.
+
+    Skin is one of them unless the image resolves what they surround: unless both of each of
+    ``pairs`` are visible, more than _RESOLVABLE pixels apart.
+    """
+
+    name: str
+    members: tuple[int, ...]
+    classes: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...] = ()
+
+
+_GROUPS = (
+    _Group("jaw", tuple(range(17)), ("skin", "neck", "ears", "beard", "hair")),
+    _Group("brow", tuple(range(17, 27)), ("brows", "skin", "hair")),
+    _Group("nose", tuple(range(27, 36)), ("skin", "beard")),
+    _Group("eye's corner", (36, 39, 42, 45), ("eyes", "skin")),
+    _Group("right lid", (37, 38, 40, 41), ("eyes",), ((36, 39), (37, 41), (38, 40))),
+    _Group("left lid", (43, 44, 46, 47), ("eyes",), ((42, 45), (43, 47), (44, 46))),
+    _Group("lips", tuple(range(48, 68)), ("lips", "mouth"), ((48, 54), (51, 57))),
 )
-"""Which classes the 68 landmarks may lie on."""
 
 
 @dataclass(frozen=True)
@@ -244,24 +260,32 @@ def _projection_problems(camera: Camera, landmarks: LandmarkLabels) -> Iterator[
 
 
 def _class_problems(points: _Points) -> Iterator[str]:
-    """Landmarks with no class that they may lie on nearby."""
-    for group, members, names in _GROUPS:
-        for point in points.rows[np.isin(points.rows, members)]:
-            allowed = ("eyes",) if group == "lid" and _is_open(points.landmarks, point) else names
-            nearest, limit = _distance_to(points, point, allowed), _near(points, point)
-            if nearest > limit:
-                found = CLASSES[_class_at(points, point)]
+    """Landmarks with no class that they may lie on nearby.
+
+    Those on background are left out: at an outline what they lie on may cover too little of any
+    pixel, and anywhere else they are holes.
+    """
+    background = CLASSES.index("background")
+    segmentation = points.maps.segmentation[tuple(points.pixel.T)]
+    rows = points.rows[segmentation != background]
+    for group in _GROUPS:
+        names = group.classes if _is_resolved(points, group) else (*group.classes, "skin")
+        for point in rows[np.isin(rows, group.members)]:
+            limit = _near(points, point)
+            if _distance_to(points, point, names) > limit:
                 yield (
-                    f"{points.place(point)} ({group}) lies on {found},"
-                    f" {' or '.join(allowed)} within {limit:.1f} pixels expected"
+                    f"{points.place(point)} ({group.name}) lies on"
+                    f" {CLASSES[_class_at(points, point)]}, {' or '.join(names)} within"
+                    f" {limit:.1f} pixels expected"
                 )
 
 
-def _is_open(landmarks: LandmarkLabels, point: int) -> bool:
-    """Whether the eye to which a lid's point belongs is so far open that it has to be seen."""
-    first = 37 if point < 42 else 43
-    upper, lower = landmarks.pixels[[first, first + 1]], landmarks.pixels[[first + 4, first + 3]]
-    return float(np.linalg.norm(upper - lower, axis=1).mean()) > _OPEN_EYE
+def _is_resolved(points: _Points, group: _Group) -> bool:
+    """Whether the image shows what a group surrounds, large enough."""
+    pairs = np.array(group.pairs, np.intp).reshape(-1, 2)
+    ends = points.landmarks.pixels[pairs]
+    large = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) > _RESOLVABLE
+    return bool(large.all() and np.isin(pairs, points.rows).all())
 
 
 def _near(points: _Points, point: int) -> float:
