@@ -18,12 +18,14 @@ def contact_sheet(
     images: Sequence[NDArray[np.uint8]],
     nearest: Sequence[float],
     maximum_pixels: int = 40_000_000,
+    numbers: Sequence[int] | None = None,
 ) -> NDArray[np.uint8]:
     """Tile N images (S, S, 3) uint8 into one (H, W, 3) uint8.
 
-    Below each image stand its number and `nearest`, the cosine distance (0 to 2) to the head most
-    like it (left out when it is not finite: a single head has no neighbour). Large sets are
-    shrunk by whole factors, so that the sheet has about `maximum_pixels` at most.
+    Below each image stand its number (its place, unless `numbers` says another) and `nearest`, the
+    cosine distance (0 to 2) to the head most like it (left out when it is not finite: a single head
+    has no neighbour). Large sets are shrunk by whole factors, so that the sheet has about
+    `maximum_pixels` at most.
     """
     size = images[0].shape[0]
     step = max(1, math.ceil(size * math.sqrt(1.3 * len(images) / maximum_pixels)))
@@ -34,11 +36,12 @@ def contact_sheet(
     rows = math.ceil(len(tiles) / columns)
     sheet = np.empty((gap + rows * (size + strip + gap), gap + columns * (size + gap), 3), np.uint8)
     sheet[:] = _BACKGROUND
-    for number, (tile, distance) in enumerate(zip(tiles, nearest, strict=True)):
-        row, column = divmod(number, columns)
+    captions = numbers or range(len(tiles))
+    for place, (tile, distance) in enumerate(zip(tiles, nearest, strict=True)):
+        row, column = divmod(place, columns)
         top, left = gap + row * (size + strip + gap), gap + column * (size + gap)
         sheet[top : top + size, left : left + size] = tile
-        _caption(sheet, number, distance, left, top + size, size, strip)
+        _caption(sheet, captions[place], distance, left, top + size, size, strip)
     return sheet
 
 

@@ -121,7 +121,7 @@ def _decode(data: bytes) -> Image:
     values = _unfiltered(rows[:, 1:].reshape(height, width, kind.pixel_bytes), kind.filter)
     dtype = np.dtype(np.uint8 if kind.bits == 8 else np.uint16)
     shape = (height, width, 3) if kind.channels == 3 else (height, width)
-    image: Image = values.view(dtype.newbyteorder(">")).astype(dtype).reshape(shape)
+    image: NDArray[Any] = values.view(dtype.newbyteorder(">")).astype(dtype).reshape(shape)
     return image
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python tools/set_up.py runtime|test|sface|report|recipes ...`, started by set_up.sh with a fitting
+`python tools/set_up.py runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a fitting
 interpreter.
 """
 
@@ -53,6 +53,7 @@ class SetUpError(Exception):
 def main(parts: list[str]) -> int:
     makers: dict[str, Callable[[], None]] = {
         "runtime": make_runtime,
+        "dataset": make_dataset,
         "test": make_test,
         "sface": make_sface,
         "report": make_report,
@@ -76,12 +77,19 @@ def make_runtime() -> None:
     """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet's ONNX file."""
     _install(RUNTIME, f"runtime-py{VERSION}.txt", megabytes=1500)
     _check_system_libraries(RUNTIME)
+    make_dataset()
     _build_encoder("facenet")
 
 
+def make_dataset() -> None:
+    """What closes a data set: Parquet. A tenth of the environment's size, part of `runtime`."""
+    _install(RUNTIME, "dataset.txt", *_KEEP_RUNTIME, megabytes=210)
+
+
 def make_test() -> None:
-    """pytest, hypothesis, ruff and mypy in the add-on's environment; what the report needs."""
+    """pytest, hypothesis, ruff, mypy, readers of data sets; what the report needs."""
     _install(RUNTIME, "test.txt", *_KEEP_RUNTIME, megabytes=210)
+    _install(RUNTIME, "test-dataset.txt", *_KEEP_RUNTIME, megabytes=330)
     make_report()
 
 

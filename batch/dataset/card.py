@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""README.md of a data set: a card in the form that Hugging Face reads, and people."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from batch.dataset.pictures import CLASS_COLOURS
+from batch.dataset.run_folder import RECIPE_FILE, RunFolder
+from batch.dataset.sample import StoredSample
+from facegen_addon.artifacts import USER_MODEL_PREFIX, read_index
+
+SHEET_FILE = "contact_sheet.png"
+_TEMPLATE = Path(__file__).with_name("card.md")
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+class Licence(NamedTuple):
+    """name: as Hugging Face lists it; url; words: what it is about."""
+
+    name: str
+    url: str
+    words: str
+
+
+def licence_of(model: str) -> Licence:
+    """Of the shapes of a head model; a FLAME file of the user's own has its own licence."""
+    if model.startswith(USER_MODEL_PREFIX):
+        return Licence(
+            "other",
+            "https://flame.is.tue.mpg.de/modellicense.html",
+            "The heads are of the FLAME file that was given: its licence governs what may be done"
+            " with renders and parameters, and FLAME's own ones exclude commercial use.",
+        )
+    entry = read_index().get(model) or read_index().get(f"{model}_head") or {}
+    words = str(entry.get("licence", "as the model that was given"))
+    if words.startswith("CC0-1.0"):
+        return Licence(
+            "cc0-1.0",
+            "https://creativecommons.org/publicdomain/zero/1.0/",
+            f"The heads are {words}: free for any use.",
+        )
+    return Licence("other", "https://spdx.org/licenses/", f"The heads are {words}.")
+
+
+def data_set_card(
+    run: RunFolder, facts: Mapping[str, Any], recipe: str, sample: StoredSample
+) -> str:
+    """The card. facts: what index.json holds; recipe: the resolved one; sample: one of them."""
+    licence = licence_of(run.request["model"])
+    statistics = facts["statistics"]
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+        licence=licence.name,
+        licence_words=licence.words,
+        size=next((name for most, name in _SIZES if facts["samples"] < most), "n>1M"),
+        name=f"FaceGen {run.request['model']} {run.digest[:12]}",
+        samples=facts["samples"],
+        identities=statistics["identities"],
+        model=run.request["model"],
+        parameters=len(run.run["parameters"]),
+        width=sample.camera.width,
+        height=sample.camera.height,
+        sheet=SHEET_FILE,
+        command=command_of(run),
+        recipe=recipe.strip(),
+        digest=run.digest,
+        counts=_counts(facts),
+        members=_members(sample),
+        labels=_label_words(sample),
+        versions=_versions(run),
+        failed=_failed(facts),
+    )
+
+
+def command_of(run: RunFolder) -> str:
+    """What makes this data set again, with its recipe."""
+    request = run.request
+    words = ["batch/run.py", "generate", "--recipe", RECIPE_FILE, "--model", request["model"]]
+    for option in ("count", "seed", "shard_size"):
+        words += [f"--{option.replace('_', '-')}", str(request[option])]
+    return shlex.join([*words, "--output", "data"])
+
+
+def _counts(facts: Mapping[str, Any]) -> str:
+    found = facts["statistics"]
+    check, trip = found["label_check"], found["requested_to_achieved"]
+    rows = {
+        "samples": facts["samples"],
+        "of which with labels": found["labelled"],
+        "bytes of the shards": f"{facts['bytes']:,}",
+        "shards": len(facts["shards"]),
+        "draws that were rejected": found["rejected"],
+        "samples given up": found["failed"],
+        "identities with a latent": found["identities"],
+        f"identities mutually apart (cosine distance {found['same_face_threshold']:g} and more)": (
+            found["mutually_apart"]
+        ),
+        "cosine distance of two identities, median": _number(
+            found["median_distance_of_identities"]
+        ),
+        "cosine distance requested to achieved, median": _number(trip and trip["median"]),
+        "samples that the label check looked at while they were made": check["samples"],
+        "largest difference of depth it found": _number(check["worst_depth_mm"], " mm"),
+    }
+    return _table(("what", "figure"), rows)
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return "–" if value is None else f"{value:.3f}{unit}"
+
+
+def _table(heading: tuple[str, str], rows: Mapping[str, Any]) -> str:
+    lines = [f"| {heading[0]} | {heading[1]} |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items())])
+
+
+def _members(sample: StoredSample) -> str:
+    """What a sample consists of, by the suffixes after its key."""
+    channels = {
+        f".{sample.suffix}": "the image, 8-bit sRGB",
+        ".json": "the record: seed, parameters, camera, pose, light, background, five points",
+        ".requested.npy": "the latent that the head was asked for, float32 of unit norm",
+        ".achieved.npy": "the latent of this very image, float32 of unit norm",
+    }
+    if sample.requested is None:
+        del channels[".requested.npy"]
+    if sample.labels:
+        channels |= {
+            ".landmarks.npz": "`world` (N, 3) metres, `pixels` (N, 2), `depth` (N,) metres,"
+            " `visibility` (N,): 0 outside the image, 1 hidden, 2 visible; 68 iBUG points, then"
+            " dense ones",
+            ".segmentation.png": "8-bit grey: the class of each pixel, see below",
+            ".depth.png": "16-bit grey: depth along the optical axis in 0.1 mm, 0 nothing",
+            ".normals.png": "16-bit RGB: (n + 1) / 2 · 65535 in camera coordinates, 0 nothing",
+            ".uv.png": "16-bit RGB: u and v · 65535; blue is 65535 where they are valid",
+        }
+    return _table(("member", "content"), {f"`KEY{name}`": what for name, what in channels.items()})
+
+
+def _label_words(sample: StoredSample) -> str:
+    if not sample.labels:
+        return "This data set has no label images."
+    rows = {
+        f"{value} {name}": f"#{red:02x}{green:02x}{blue:02x}"
+        for value, (name, (red, green, blue)) in enumerate(CLASS_COLOURS.items())
+    }
+    heading = ("class of the segmentation", f"colour in {SHEET_FILE}")
+    return f"{_table(heading, rows)}\n\nAll labels come from the render that made the image."
+
+
+def _versions(run: RunFolder) -> str:
+    rows: dict[str, Any] = {}
+    for name, value in run.request["versions"].items():
+        if isinstance(value, Mapping):
+            value = " ".join(map(str, value.values()))
+        rows[name] = f"`{value}`"
+    for name, digest in run.request.get("files", {}).items():
+        rows[name] = f"`{digest}`"
+    return _table(("what", "version or sha256"), rows)
+
+
+def _failed(facts: Mapping[str, Any]) -> str:
+    if not facts["failed"]:
+        return "None: every sample that was asked for is there."
+    some = facts["failed"][:20]
+    rows = {f"{one['index']} (seed {one['seed']})": one["reason"] for one in some}
+    more = len(facts["failed"]) - len(some)
+    rest = f"\n\nand {more} more, see index.json." if more else ""
+    return _table(("sample", "why"), rows) + rest

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A sample as it is found in a shard, checked to be one of its run."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.dataset.members import LABEL_SUFFIXES
+from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.dataset.shard_file import IMAGE_SUFFIXES, RECORD_SUFFIX
+from facegen_addon.artifacts import DAMAGED_ARCHIVE
+from facegen_addon.errors import UserError
+from facegen_addon.labels.camera import Camera
+
+_REMEDY = "make the shard again"
+_UNIT = 1e-3  # by which the norm of a latent may miss one
+_FORMATS = {"png": "png", "jpg": "jpeg"}
+_PLACES: Mapping[str, type | tuple[type, ...]] = {
+    "identity": int,
+    "view_number": int,
+    "model": str,
+    "camera.width": int,
+    "camera.height": int,
+    "camera.focal_length_mm": (int, float),
+    "camera.distance_m": (int, float),
+    "pose.yaw": (int, float),
+    "pose.pitch": (int, float),
+    "pose.roll": (int, float),
+    "light": dict,
+    "background": dict,
+    "engine": str,
+    "samples": int,
+    "noise_seed": int,
+    "image.format": str,
+    "versions": dict,
+}
+"""What a record holds, and of which type, besides what is checked one by one."""
+_ARRAYS: Mapping[str, tuple[int, ...]] = {
+    "camera.intrinsics": (3, 3),
+    "camera.extrinsics": (3, 4),
+    "shift": (2,),
+    "five_points": (5, 2),
+    "face_box": (4,),
+}
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """A sample of a shard.
+
+    record: plain data; image: the file's bytes, of `suffix` png or jpg; requested, achieved (D,)
+    float32 of unit norm, None where there are none; labels: suffix -> content, empty without
+    labels; parameters (P,) in the order of the run's table; camera: as the record has it.
+    """
+
+    key: str
+    record: Mapping[str, Any]
+    image: bytes
+    suffix: str
+    requested: NDArray[np.float32] | None
+    achieved: NDArray[np.float32] | None
+    labels: Mapping[str, bytes]
+    parameters: NDArray[np.float64]
+    camera: Camera
+
+    @property
+    def index(self) -> int:
+        """Its number in the run."""
+        return int(self.key)
+
+    def without_pictures(self) -> "StoredSample":
+        """The same with an empty image and no labels: what is large is forgotten."""
+        return replace(self, image=b"", labels={})
+
+
+def read_sample(run: RunFolder, key: str, members: Mapping[str, bytes], where: str) -> StoredSample:
+    """Check a sample as `read_shard` yields it; UserError that begins with `where`, its shard."""
+    name = f"{where}: sample {key}"
+    record = _record(members[RECORD_SUFFIX], name)
+    _check_belongs(run, key, record, name)
+    for place, expected in _PLACES.items():
+        value = at(record, place)
+        if not isinstance(value, expected) or isinstance(value, bool):
+            _fail(name, f"its record has {place} {value!r}")
+    arrays = {place: _array(record, place, shape, name) for place, shape in _ARRAYS.items()}
+    suffix = next(suffix for suffix in IMAGE_SUFFIXES if suffix in members)
+    _check_image(record, members[suffix], suffix, name)
+    return StoredSample(
+        key=key,
+        record=record,
+        image=members[suffix],
+        suffix=suffix,
+        requested=_latent(members, "requested.npy", name),
+        achieved=_latent(members, "achieved.npy", name),
+        labels={s: members[s] for s in LABEL_SUFFIXES if s in members},
+        parameters=_parameters(run, record, name),
+        camera=Camera(
+            arrays["camera.intrinsics"],
+            arrays["camera.extrinsics"],
+            record["camera"]["width"],
+            record["camera"]["height"],
+        ),
+    )
+
+
+def at(record: Mapping[str, Any], place: str) -> Any:
+    """What a record has at a dotted place; None where it has nothing there."""
+    value: Any = record
+    for name in place.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _record(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError as error:
+        _fail(name, f"its record is no JSON ({error})")
+    if not isinstance(record, dict):
+        _fail(name, "its record is no table")
+    return record
+
+
+def _check_belongs(run: RunFolder, key: str, record: Mapping[str, Any], name: str) -> None:
+    index, attempt = int(key), record.get("attempt")
+    if not isinstance(attempt, int) or attempt < 0:
+        _fail(name, f"its record has attempt {attempt!r}")
+    expected = {
+        "format": FORMAT,
+        "key": key_of(index),
+        "index": index,
+        "run": run.digest,
+        "seed": [run.request["seed"], index, attempt],
+        "model": run.request["model"],
+        "versions": run.request["versions"],
+    }
+    for place, value in expected.items():
+        if record.get(place) != value:
+            _fail(name, f"its record has {place} {record.get(place)!r}, not {value!r}")
+
+
+def _check_image(record: Mapping[str, Any], image: bytes, suffix: str, name: str) -> None:
+    if record["image"]["format"] != _FORMATS[suffix]:
+        _fail(name, f"its image is a {suffix}, its record has {record['image']['format']!r}")
+    if record["image"].get("sha256") != hashlib.sha256(image).hexdigest():
+        _fail(name, "its image is not the one of its record: the sha256 is another")
+
+
+def _parameters(run: RunFolder, record: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+    names = [parameter["name"] for parameter in run.run["parameters"]]
+    values = record.get("parameters")
+    if not isinstance(values, dict) or list(values) != names:
+        _fail(name, "its parameters are not those of the run's table")
+    return _array(record, "parameters", (len(names),), name, list(values.values()))
+
+
+def _array(
+    record: Mapping[str, Any],
+    place: str,
+    shape: tuple[int, ...],
+    name: str,
+    values: object = None,
+) -> NDArray[np.float64]:
+    """Finite numbers of a record."""
+    values = at(record, place) if values is None else values
+    try:
+        array = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        _fail(name, f"its {place} are no numbers")
+    if array.shape != shape or not np.isfinite(array).all():
+        _fail(name, f"its {place} are of shape {array.shape}, or not finite; {shape} expected")
+    return array
+
+
+def _latent(members: Mapping[str, bytes], suffix: str, name: str) -> NDArray[np.float32] | None:
+    if suffix not in members:
+        return None
+    try:
+        latent = np.load(io.BytesIO(members[suffix]), allow_pickle=False)
+    except DAMAGED_ARCHIVE:
+        latent = None
+    if not isinstance(latent, np.ndarray) or latent.ndim != 1 or latent.dtype != np.float32:
+        _fail(name, f"{suffix} is no row of single-precision numbers")
+    norm = float(np.linalg.norm(latent.astype(np.float64)))
+    if not abs(norm - 1.0) < _UNIT:
+        _fail(name, f"{suffix} is of norm {norm:g}, not 1")
+    return latent
+
+
+def _fail(name: str, what: str) -> NoReturn:
+    raise UserError(f"{name}: {what}: {_REMEDY}")

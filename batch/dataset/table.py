@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""table.parquet: one row a sample, all that is known of it but its pictures."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.dataset.run_folder import RunFolder
+from batch.dataset.sample import StoredSample, at
+from facegen_addon.errors import UserError
+from facegen_addon.mapping.backward import LATENT_SIZE
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_INTEGERS = (
+    "index",
+    "identity",
+    "view_number",
+    "attempt",
+    "camera.width",
+    "camera.height",
+    "samples",
+    "noise_seed",
+)
+_NUMBERS = (
+    "pose.yaw",
+    "pose.pitch",
+    "pose.roll",
+    "camera.focal_length_mm",
+    "camera.distance_m",
+    "light.azimuth",
+    "light.elevation",
+    "light.strength",
+    "light.rotation",
+    "cosine_distance",
+)
+_TEXTS = (
+    "key",
+    "engine",
+    "light.preset",
+    "light.hdri",
+    "background.picture",
+    "image.format",
+    "image.sha256",
+)
+_LISTS = {
+    "shift": 2,
+    "camera.intrinsics": 9,
+    "camera.extrinsics": 12,
+    "background.colour": 3,
+    "five_points": 10,
+    "face_box": 4,
+}
+LATENTS = ("requested", "achieved")
+APART = "apart"
+PARAMETER = "parameter."
+"""Before the name of each column of a parameter."""
+_ROWS_PER_GROUP = 4096
+
+
+def require_pyarrow() -> None:
+    """UserError if the package that writes the table is not there or not usable."""
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            f"table.parquet needs the Python module pyarrow ({error}): run `make demo` once and"
+            " then .venv/bin/python batch/run.py, or pip install -r requirements/dataset.txt"
+        ) from None
+
+
+class TableBuilder:
+    """Collects the rows of a run, shard after shard.
+
+    Columns are called by their places in the record, e.g. pose.yaw (degrees); `seed` is the run's;
+    matrices are row after row.
+    """
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self._tables: list[pyarrow.Table] = []
+        self._latents: dict[str, list[NDArray[np.float32] | None]] = {n: [] for n in LATENTS}
+        self._identities: list[int] = []
+
+    def add(self, shard: int, samples: Sequence[StoredSample]) -> None:
+        """The rows of one shard; UserError if a record has something else in a column's place."""
+        self._tables.append(_table(self._run, shard, samples))
+        self._identities += [sample.record["identity"] for sample in samples]
+        for name, rows in self._latents.items():
+            rows += [getattr(sample, name) for sample in samples]
+
+    def identity_latents(self) -> dict[int, NDArray[np.float32]]:
+        """Identity -> achieved latent (D,) of its first image that has one."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for identity, latent in zip(self._identities, self._latents["achieved"], strict=True):
+            if latent is not None:
+                found.setdefault(identity, latent)
+        return found
+
+    def finish(self, apart: Collection[int]) -> "pyarrow.Table":
+        """The whole table; apart: identities of the set whose members are mutually apart."""
+        import pyarrow as pa
+
+        table = pa.concat_tables(self._tables)
+        sizes = {len(row) for rows in self._latents.values() for row in rows if row is not None}
+        if len(sizes) > 1:
+            raise UserError(f"{self._run.path} has latents of {sorted(sizes)} numbers: of two runs")
+        kind = pa.list_(pa.float32(), sizes.pop() if sizes else LATENT_SIZE)
+        for name, rows in self._latents.items():
+            table = table.append_column(name, pa.array(rows, kind))
+        marks = [identity in apart for identity in self._identities]
+        return table.append_column(APART, pa.array(marks, pa.bool_()))
+
+
+def _table(run: RunFolder, shard: int, samples: Sequence[StoredSample]) -> "pyarrow.Table":
+    import pyarrow as pa
+
+    count = len(samples)
+    columns: dict[str, Any] = {
+        "shard": pa.array([shard] * count, pa.int64()),
+        "seed": pa.array([run.request["seed"]] * count, pa.int64()),
+    }
+    for names, kind in ((_TEXTS, pa.string()), (_INTEGERS, pa.int64()), (_NUMBERS, pa.float64())):
+        columns |= {name: _column(samples, name, kind) for name in names}
+    for name, length in _LISTS.items():
+        columns[name] = _column(samples, name, pa.list_(pa.float64(), length))
+    for number, parameter in enumerate(run.run["parameters"]):
+        values = [sample.parameters[number] for sample in samples]
+        columns[PARAMETER + parameter["name"]] = pa.array(values, pa.float64())
+    return pa.table(columns)
+
+
+def _column(samples: Sequence[StoredSample], place: str, kind: "pyarrow.DataType") -> Any:
+    import pyarrow as pa
+
+    values = [at(sample.record, place) for sample in samples]
+    if place in _LISTS:
+        values = [None if v is None else np.ravel(v).tolist() for v in values]
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UserError(f"a record of {samples[0].key}... has a wrong {place} ({error})") from None
+
+
+def write_table(table: "pyarrow.Table", path: Path) -> None:
+    """Write the rows as Parquet; equal rows, equal bytes."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, path, compression="zstd", row_group_size=_ROWS_PER_GROUP)
+
+
+def read_table(path: Path) -> "pyarrow.Table":
+    """The rows of a table; UserError if there is none, or it is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read ({reason}): run merge again") from None
