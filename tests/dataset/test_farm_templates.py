@@ -8,13 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from batch.dataset.run_folder import RunFolder
 
 HERE = Path(__file__).parent
 OPENJD = "batch/facegen.openjd.yaml"
@@ -366,6 +370,20 @@ def test_flamenco_refuses_a_job_without_a_recipe(checkout: Path) -> None:
 
 
 # --- FaceGen itself ---------------------------------------------------------------------------
+
+
+def test_tasks_that_start_together_share_a_folder(tmp_path: Path) -> None:
+    request = {"count": 4, "shard_size": 2}
+    together = threading.Barrier(6)
+
+    def begin(folder: Path) -> str:
+        together.wait(WAIT)
+        return RunFolder.begin(folder, request, [], "seed = 0\n", replace=False).digest
+
+    with ThreadPoolExecutor(6) as tasks:
+        for number in range(20):
+            begun = list(tasks.map(begin, [tmp_path / str(number)] * 6))
+            assert begun == [begun[0]] * 6
 
 
 @pytest.mark.slow
