@@ -55,7 +55,7 @@ def data_set_card(
         licence=licence.name,
         licence_words=licence.words,
         size=next((name for most, name in _SIZES if facts["samples"] < most), "n>1M"),
-        name=f"FaceGen {run.request['model']} {run.digest[:12]}",
+        name=title_of(run),
         samples=facts["samples"],
         identities=statistics["identities"],
         model=run.request["model"],
@@ -72,6 +72,11 @@ def data_set_card(
         versions=_versions(run),
         failed=_failed(facts),
     )
+
+
+def title_of(run: RunFolder) -> str:
+    """What the data set is called."""
+    return f"FaceGen {run.request['model']} {run.digest[:12]}"
 
 
 def command_of(run: RunFolder) -> str:

@@ -8,14 +8,14 @@ farm end with the same bytes, however often they are closed.
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from batch.dataset.card import SHEET_FILE, data_set_card, licence_of
+from batch.dataset.card import SHEET_FILE, data_set_card, licence_of, title_of
 from batch.dataset.croissant import Described, croissant
 from batch.dataset.diversity import Diversity, diversity, evenly
 from batch.dataset.pictures import sample_sheet
@@ -30,6 +30,9 @@ from facegen_addon.artifacts import read_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import NotReached
 from facegen_addon.latent.metrics import distance_summary
+
+if TYPE_CHECKING:
+    import pyarrow
 
 INDEX_FILE, TABLE_FILE = "index.json", "table.parquet"
 CROISSANT_FILE, CARD_FILE = "croissant.json", "README.md"
@@ -47,23 +50,99 @@ class Closing:
     bytes: int
 
 
-@dataclass
-class _Found:
-    """What a pass over all shards has brought together."""
+class Gathered:
+    """What a pass over the shards of a run brings together for the files that close it."""
 
-    sidecars: list[Sidecar]
-    table: TableBuilder
-    shown: list[StoredSample] = field(default_factory=list)
-    distances: list[float] = field(default_factory=list)
-    labelled: int = 0
+    def __init__(self, run: RunFolder, sidecars: Sequence[Sidecar]) -> None:
+        self.run, self.sidecars = run, sidecars
+        self.table = TableBuilder(run)
+        self.shown: list[StoredSample] = []
+        indices = [index for sidecar in sidecars for index in sidecar.attempts]
+        self._chosen = {indices[place] for place in evenly(len(indices), _SHOWN)}
+        self._distances: list[float] = []
+        self._labelled = 0
+
+    def add(self, sidecar: Sidecar, samples: Iterable[StoredSample]) -> None:
+        """Take in the samples of one shard; their pictures are not kept but for some to show."""
+        rows = []
+        for sample in samples:
+            if sample.index in self._chosen:
+                self.shown.append(sample)
+            self._labelled += bool(sample.labels)
+            distance = sample.record.get("cosine_distance")
+            if distance is not None:
+                self._distances.append(float(distance))
+            rows.append(sample.without_pictures())
+        self.table.add(sidecar.shard, rows)
 
     @property
     def samples(self) -> int:
+        """How many are there."""
         return sum(len(sidecar.attempts) for sidecar in self.sidecars)
 
     @property
+    def bytes(self) -> int:
+        """Of all shards."""
+        return sum(sidecar.bytes for sidecar in self.sidecars)
+
+    @property
     def failed(self) -> list[Mapping[str, Any]]:
+        """Those that had to be given up: index, seed, reason."""
         return [failure for sidecar in self.sidecars for failure in sidecar.failed]
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether any sample has."""
+        return self._labelled > 0
+
+    def diversity(self) -> Diversity:
+        """How much the people of the run differ."""
+        return diversity(self.table.identity_latents(), self.run.request["versions"]["encoder"])
+
+    def facts(self, spread: Diversity) -> dict[str, Any]:
+        """All of index.json but the hashes of the files beside it."""
+        return {
+            "format": FORMAT,
+            "run": self.run.digest,
+            "count": self.run.request["count"],
+            "samples": self.samples,
+            "bytes": self.bytes,
+            "shards": [_shard_facts(sidecar) for sidecar in self.sidecars],
+            "failed": self.failed,
+            "statistics": self._statistics(spread),
+        }
+
+    def _statistics(self, spread: Diversity) -> dict[str, Any]:
+        attempts = [n for sidecar in self.sidecars for n in sidecar.attempts.values()]
+        worst = [sidecar.checked["worst_depth_mm"] for sidecar in self.sidecars]
+        distances = distance_summary(np.array(self._distances)) if self._distances else None
+        return {
+            "accepted": self.samples,
+            "rejected": sum(attempts) + sum(failure["seed"][2] for failure in self.failed),
+            "failed": len(self.failed),
+            "labelled": self._labelled,
+            "identities": spread.identities,
+            "same_face_threshold": spread.threshold,
+            "mutually_apart": len(spread.apart),
+            "median_distance_of_identities": spread.median,
+            "requested_to_achieved": None if distances is None else vars(distances),
+            "label_check": {
+                "samples": sum(sidecar.checked["samples"] for sidecar in self.sidecars),
+                "worst_depth_mm": max((w for w in worst if w is not None), default=None),
+            },
+        }
+
+
+def _shard_facts(sidecar: Sidecar) -> dict[str, Any]:
+    return {
+        "shard": sidecar.shard,
+        "file": sidecar.file,
+        "bytes": sidecar.bytes,
+        "sha256": sidecar.sha256,
+        "samples": len(sidecar.attempts),
+        "failed": len(sidecar.failed),
+        "device": sidecar.device,
+    }
 
 
 def close_run(run: RunFolder, progress: Progress | None = None) -> Closing:
@@ -72,43 +151,28 @@ def close_run(run: RunFolder, progress: Progress | None = None) -> Closing:
     UserError if a shard is missing, damaged or another run's, NotReached if no sample is there at
     all; nothing is written then. UserError if the disk refuses, too.
     """
-    found = _collect(run, progress or (lambda stage, done, total: None))
-    if not found.samples:
+    gathered = _gather(run, progress or (lambda stage, done, total: None))
+    if not gathered.samples:
         raise NotReached(
-            f"all {len(found.failed)} samples of {run.path} had to be given up, see data-*.json in"
-            " it: change [accept] or the ranges of the recipe"
+            f"all {len(gathered.failed)} samples of {run.path} had to be given up, see data-*.json"
+            " in it: change [accept] or the ranges of the recipe"
         )
     with _scratch(run) as scratch:
-        _write(run, found, scratch)
-    return Closing(found.samples, len(found.failed), sum(s.bytes for s in found.sidecars))
+        _write(gathered, scratch)
+    return Closing(gathered.samples, len(gathered.failed), gathered.bytes)
 
 
-def _collect(run: RunFolder, progress: Progress) -> _Found:
-    numbers = range(run.shard_count)
-    found = _Found([Sidecar.read(run, number) for number in numbers], TableBuilder(run))
-    indices = [index for sidecar in found.sidecars for index in sidecar.attempts]
-    chosen = {indices[place] for place in evenly(len(indices), _SHOWN)}
+def _gather(run: RunFolder, progress: Progress) -> Gathered:
+    sidecars = [Sidecar.read(run, number) for number in range(run.shard_count)]
+    gathered = Gathered(run, sidecars)
     done = 0
-    for sidecar in found.sidecars:
-        progress("read shards", done, len(indices))
+    for sidecar in sidecars:
+        progress("read shards", done, gathered.samples)
         sidecar.check_file(run)
-        rows = []
-        for sample in sidecar.samples(run):
-            if sample.index in chosen:
-                found.shown.append(sample)
-            rows.append(sample.without_pictures())
-            _count(found, sample)
-            done += 1
-            progress("read shards", done, len(indices))
-        found.table.add(sidecar.shard, rows)
-    return found
-
-
-def _count(found: _Found, sample: StoredSample) -> None:
-    found.labelled += bool(sample.labels)
-    distance = sample.record.get("cosine_distance")
-    if distance is not None:
-        found.distances.append(float(distance))
+        gathered.add(sidecar, sidecar.samples(run))
+        done += len(sidecar.attempts)
+    progress("read shards", done, gathered.samples)
+    return gathered
 
 
 @contextlib.contextmanager
@@ -125,9 +189,9 @@ def _scratch(run: RunFolder) -> Iterator[Path]:
             run.remove_work()
 
 
-def _write(run: RunFolder, found: _Found, scratch: Path) -> None:
-    spread = diversity(found.table.identity_latents(), run.request["versions"]["encoder"])
-    table = found.table.finish(spread.apart)
+def _write(gathered: Gathered, scratch: Path) -> None:
+    run, spread = gathered.run, gathered.diversity()
+    table, facts = gathered.table.finish(spread.apart), gathered.facts(spread)
     written: dict[str, dict[str, Any]] = {}
 
     def write(name: str, fill: Callable[[Path], object]) -> None:
@@ -137,80 +201,32 @@ def _write(run: RunFolder, found: _Found, scratch: Path) -> None:
         written[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     write(TABLE_FILE, lambda path: write_table(table, path))
-    write(SHEET_FILE, lambda path: path.write_bytes(encode_png(sample_sheet(found.shown))))
-    facts = _facts(run, found, spread)
-    described = Described(
-        name=f"FaceGen {run.request['model']} {run.digest[:12]}",
-        description=_describe(run, found),
-        licence=licence_of(run.request["model"]).url,
-        version=str(run.request["versions"]["FaceGen"]),
-        shards=found.sidecars,
-        schema=table.schema,
-        suffix=found.shown[0].suffix,
-        labels=found.labelled > 0,
-        table_bytes=written[TABLE_FILE]["bytes"],
-        table_sha256=written[TABLE_FILE]["sha256"],
-    )
+    write(SHEET_FILE, lambda path: path.write_bytes(encode_png(sample_sheet(gathered.shown))))
+    described = _described(gathered, table.schema, written[TABLE_FILE])
     write(CROISSANT_FILE, lambda path: path.write_bytes(encode_json(croissant(described))))
     recipe = read_file(run.path / RECIPE_FILE, "restore it").decode(errors="replace")
-    card = data_set_card(run, facts, recipe, found.shown[0])
+    card = data_set_card(run, facts, recipe, gathered.shown[0])
     write(CARD_FILE, lambda path: path.write_text(card, encoding="utf-8"))
     # Last: who finds an index finds everything.
     index = encode_json(facts | {"files": dict(written)})
     write(INDEX_FILE, lambda path: path.write_bytes(index))
 
 
-def _facts(run: RunFolder, found: _Found, spread: Diversity) -> dict[str, Any]:
-    """All of index.json but the hashes of the files beside it."""
-    return {
-        "format": FORMAT,
-        "run": run.digest,
-        "count": run.request["count"],
-        "samples": found.samples,
-        "bytes": sum(sidecar.bytes for sidecar in found.sidecars),
-        "shards": [
-            {
-                "shard": sidecar.shard,
-                "file": sidecar.file,
-                "bytes": sidecar.bytes,
-                "sha256": sidecar.sha256,
-                "samples": len(sidecar.attempts),
-                "failed": len(sidecar.failed),
-                "device": sidecar.device,
-            }
-            for sidecar in found.sidecars
-        ],
-        "failed": found.failed,
-        "statistics": _statistics(found, spread),
-    }
-
-
-def _statistics(found: _Found, spread: Diversity) -> dict[str, Any]:
-    attempts = [n for sidecar in found.sidecars for n in sidecar.attempts.values()]
-    worst = [sidecar.checked["worst_depth_mm"] for sidecar in found.sidecars]
-    distances = distance_summary(np.array(found.distances)) if found.distances else None
-    return {
-        "accepted": found.samples,
-        "rejected": sum(attempts) + sum(failure["seed"][2] for failure in found.failed),
-        "failed": len(found.failed),
-        "labelled": found.labelled,
-        "identities": spread.identities,
-        "same_face_threshold": spread.threshold,
-        "mutually_apart": len(spread.apart),
-        "median_distance_of_identities": spread.median,
-        "requested_to_achieved": None if distances is None else vars(distances),
-        "label_check": {
-            "samples": sum(sidecar.checked["samples"] for sidecar in found.sidecars),
-            "worst_depth_mm": max((w for w in worst if w is not None), default=None),
-        },
-    }
-
-
-def _describe(run: RunFolder, found: _Found) -> str:
-    camera = found.shown[0].camera
+def _described(gathered: Gathered, schema: "pyarrow.Schema", table: Mapping[str, Any]) -> Described:
+    run, sample = gathered.run, gathered.shown[0]
     labels = ", with landmarks, segmentation, depth, normals and texture coordinates"
-    return (
-        f"{found.samples} rendered images of synthetic heads, {camera.width} x {camera.height}"
-        f" pixels, of the head model {run.request['model']}, with all parameters"
-        f"{labels if found.labelled else ''}; made by FaceGen. Nobody real is shown."
+    return Described(
+        name=title_of(run),
+        description=f"{gathered.samples} rendered images of synthetic heads, {sample.camera.width}"
+        f" x {sample.camera.height} pixels, of the head model {run.request['model']}, with all"
+        f" parameters{labels if gathered.has_labels else ''}; made by FaceGen. Nobody real is"
+        " shown.",
+        licence=licence_of(run.request["model"]).url,
+        version=str(run.request["versions"]["FaceGen"]),
+        shards=gathered.sidecars,
+        schema=schema,
+        suffix=sample.suffix,
+        labels=gathered.has_labels,
+        table_bytes=table["bytes"],
+        table_sha256=table["sha256"],
     )

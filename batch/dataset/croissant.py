@@ -28,6 +28,7 @@ _CONTEXT: dict[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -47,6 +48,7 @@ _CONTEXT: dict[str, Any] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -129,8 +131,8 @@ def _file_sets(described: Described) -> list[dict[str, Any]]:
     return [
         {
             "@type": "cr:FileSet",
-            "@id": name,
-            "name": name,
+            "@id": f"{name}-files",
+            "name": f"{name}-files",
             "description": what,
             "containedIn": tars if len(tars) > 1 else tars[0],
             "encodingFormat": kind.format(mime=mime),
@@ -156,7 +158,7 @@ def _samples(schema: "pyarrow.Schema") -> dict[str, Any]:
 def _column(field: "pyarrow.Field") -> dict[str, Any]:
     import pyarrow as pa
 
-    repeated = pa.types.is_fixed_size_list(field.type)
+    repeated = pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
     kind = field.type.value_type if repeated else field.type
     facts: dict[str, Any] = {
         "@type": "cr:Field",
@@ -180,7 +182,7 @@ def _data_type(kind: "pyarrow.DataType") -> str:
 
 def _images() -> dict[str, Any]:
     """One record an image, joined to the table by the key, which is the name of its file."""
-    images = {"fileSet": {"@id": "images"}}
+    images = {"fileSet": {"@id": "images-files"}}
     key = {
         "@type": "cr:Field",
         "@id": "images/key",
@@ -188,7 +190,7 @@ def _images() -> dict[str, Any]:
         "dataType": "sc:Text",
         "references": {"field": {"@id": "samples/key"}},
         "source": images
-        | {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(\d+)\."}},
+        | {"extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(\d+)"}},
     }
     image = {
         "@type": "cr:Field",

@@ -96,10 +96,10 @@ def _parsed(found: Mapping[str, Any], indices: range, path: Path) -> Sidecar:
             sha256=str(found["sha256"]),
             attempts={int(one["index"]): int(one["attempt"]) for one in found["samples"]},
             failed=[
-                {"index": int(one["index"]), "seed": list(one["seed"]), "reason": one["reason"]}
+                {"index": int(one["index"]), "seed": _seed(one), "reason": str(one["reason"])}
                 for one in found["failed"]
             ],
-            checked={name: found["checked"][name] for name in ("samples", "worst_depth_mm")},
+            checked=_checked(found["checked"]),
             device=str(found["device"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -111,6 +111,19 @@ def _parsed(found: Mapping[str, Any], indices: range, path: Path) -> Sidecar:
     if sorted(everyone) != list(indices):
         _fail(path, f"does not account for samples {indices.start} to {indices.stop - 1}")
     return sidecar
+
+
+def _seed(failure: Mapping[str, Any]) -> list[int]:
+    seed, index, attempt = map(int, failure["seed"])
+    return [seed, index, attempt]
+
+
+def _checked(found: Mapping[str, Any]) -> dict[str, Any]:
+    worst = found["worst_depth_mm"]
+    return {
+        "samples": int(found["samples"]),
+        "worst_depth_mm": None if worst is None else float(worst),
+    }
 
 
 def _fail(path: Path, what: str) -> NoReturn:

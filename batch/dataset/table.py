@@ -16,45 +16,44 @@ from facegen_addon.mapping.backward import LATENT_SIZE
 if TYPE_CHECKING:
     import pyarrow
 
-_INTEGERS = (
-    "index",
-    "identity",
-    "view_number",
-    "attempt",
-    "camera.width",
-    "camera.height",
-    "samples",
-    "noise_seed",
-)
-_NUMBERS = (
-    "pose.yaw",
-    "pose.pitch",
-    "pose.roll",
-    "camera.focal_length_mm",
-    "camera.distance_m",
-    "light.azimuth",
-    "light.elevation",
-    "light.strength",
-    "light.rotation",
-    "cosine_distance",
-)
-_TEXTS = (
-    "key",
-    "engine",
-    "light.preset",
-    "light.hdri",
-    "background.picture",
-    "image.format",
-    "image.sha256",
-)
+_FIRST = {
+    "key": "text",
+    "index": "integer",
+    "identity": "integer",
+    "view_number": "integer",
+    "attempt": "integer",
+}
+_COLUMNS = {
+    "pose.yaw": "number",
+    "pose.pitch": "number",
+    "pose.roll": "number",
+    "camera.width": "integer",
+    "camera.height": "integer",
+    "camera.focal_length_mm": "number",
+    "camera.distance_m": "number",
+    "light.preset": "text",
+    "light.azimuth": "number",
+    "light.elevation": "number",
+    "light.strength": "number",
+    "light.hdri": "text",
+    "light.rotation": "number",
+    "background.picture": "text",
+    "engine": "text",
+    "samples": "integer",
+    "noise_seed": "integer",
+    "image.format": "text",
+    "image.sha256": "text",
+    "cosine_distance": "number",
+}
+"""Place in a record -> kind of its column."""
 _LISTS = {
     "shift": 2,
     "camera.intrinsics": 9,
     "camera.extrinsics": 12,
-    "background.colour": 3,
     "five_points": 10,
     "face_box": 4,
 }
+_COLOUR = "background.colour"  # linear RGB, or nothing
 LATENTS = ("requested", "achieved")
 APART = "apart"
 PARAMETER = "parameter."
@@ -109,8 +108,11 @@ class TableBuilder:
         sizes = {len(row) for rows in self._latents.values() for row in rows if row is not None}
         if len(sizes) > 1:
             raise UserError(f"{self._run.path} has latents of {sorted(sizes)} numbers: of two runs")
-        kind = pa.list_(pa.float32(), sizes.pop() if sizes else LATENT_SIZE)
+        size = sizes.pop() if sizes else LATENT_SIZE
         for name, rows in self._latents.items():
+            # Parquet does not bring back lists of a fixed size of which some are not there.
+            there = all(row is not None for row in rows)
+            kind = pa.list_(pa.float32(), size if there else -1)
             table = table.append_column(name, pa.array(rows, kind))
         marks = [identity in apart for identity in self._identities]
         return table.append_column(APART, pa.array(marks, pa.bool_()))
@@ -120,14 +122,16 @@ def _table(run: RunFolder, shard: int, samples: Sequence[StoredSample]) -> "pyar
     import pyarrow as pa
 
     count = len(samples)
+    kinds = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
     columns: dict[str, Any] = {
-        "shard": pa.array([shard] * count, pa.int64()),
-        "seed": pa.array([run.request["seed"]] * count, pa.int64()),
+        name: _column(samples, name, kinds[kind]) for name, kind in _FIRST.items()
     }
-    for names, kind in ((_TEXTS, pa.string()), (_INTEGERS, pa.int64()), (_NUMBERS, pa.float64())):
-        columns |= {name: _column(samples, name, kind) for name in names}
+    columns["seed"] = pa.array([run.request["seed"]] * count, pa.int64())
+    columns["shard"] = pa.array([shard] * count, pa.int64())
+    columns |= {name: _column(samples, name, kinds[kind]) for name, kind in _COLUMNS.items()}
     for name, length in _LISTS.items():
         columns[name] = _column(samples, name, pa.list_(pa.float64(), length))
+    columns[_COLOUR] = _column(samples, _COLOUR, pa.list_(pa.float64()))
     for number, parameter in enumerate(run.run["parameters"]):
         values = [sample.parameters[number] for sample in samples]
         columns[PARAMETER + parameter["name"]] = pa.array(values, pa.float64())
@@ -139,7 +143,7 @@ def _column(samples: Sequence[StoredSample], place: str, kind: "pyarrow.DataType
 
     values = [at(sample.record, place) for sample in samples]
     if place in _LISTS:
-        values = [None if v is None else np.ravel(v).tolist() for v in values]
+        values = [np.ravel(value).tolist() for value in values]
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

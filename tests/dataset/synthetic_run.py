@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A small complete run without Blender: faces on a sphere, whose labels are right."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch.dataset.members import label_members
+from batch.dataset.record import describe_shot
+from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.png import encode_png
+from batch.shards import encode_json, encode_npy, tar_members, write_tar
+from facegen_addon.artifacts import artifact
+from facegen_addon.labels.camera import Camera
+from facegen_addon.labels.shot import Background, Light, Shot, View
+from facegen_addon.latent.sphere import cosine_distance, normalise
+from facegen_addon.mapping.influence import table_digest
+from tests.labels.sphere import sphere_scene
+from tests.toy_head import TABLE
+
+_DENSE = 5
+
+Members = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True)
+class SyntheticPlan:
+    """What the samples are, as batch.dataset.plan.Plan says it; guided: with requested latents."""
+
+    seed: int = 0
+    views: int = 2
+    guided: bool = True
+
+    def identity(self, index: int) -> int:
+        return index // self.views
+
+    def shot(self, index: int, attempt: int) -> Shot:
+        head = np.random.default_rng([*b"head", self.seed, self.identity(index)])
+        parameters = TABLE.sample_uniform(head, 1)[0]
+        rng = np.random.default_rng([*b"shot", self.seed, index, attempt])
+        view = View(yaw=rng.uniform(-0.5, 0.5), pitch=rng.uniform(-0.2, 0.2))
+        return Shot(
+            parameters,
+            view,
+            Light("studio", azimuth=rng.uniform(-0.3, 0.3), strength=1.2),
+            Background(colour=(0.1, 0.2, 0.3)) if index % 2 else Background(),
+            seed=int(rng.integers(2**31)),
+        )
+
+    def requested(self, index: int) -> np.ndarray | None:
+        rng = np.random.default_rng([*b"requested", self.seed, self.identity(index)])
+        return normalise(rng.standard_normal(512)).astype(np.float32) if self.guided else None
+
+    def achieved(self, index: int) -> np.ndarray:
+        rng = np.random.default_rng([*b"achieved", self.seed, index])
+        mean = np.random.default_rng([*b"requested", self.seed, self.identity(index)])
+        latent = normalise(mean.standard_normal(512)) + 0.02 * rng.standard_normal(512)
+        return normalise(latent).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SyntheticRun:
+    """How a run is made.
+
+    failed: samples that had to be given up; attempts: rejected draws before one; size: pixels.
+    """
+
+    count: int = 7
+    shard_size: int = 3
+    plan: SyntheticPlan = field(default_factory=SyntheticPlan)
+    labels: bool = True
+    failed: Collection[int] = ()
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    size: int = 64
+
+    def begin(self, folder: Path, **changes: Any) -> RunFolder:
+        """Its folder without a shard; changes: of the request."""
+        encoder = artifact("facenet")
+        request: dict[str, Any] = {
+            "count": self.count,
+            "seed": self.plan.seed,
+            "shard_size": self.shard_size,
+            "model": "open_flame",
+            "recipe": {"image": {"size": [self.size, self.size], "format": "png"}},
+            "versions": {
+                "FaceGen": "0.1.0",
+                "Blender": "4.5.15",
+                "table of the model": table_digest(TABLE),
+                "encoder": {"name": encoder.name, "sha256": encoder.sha256},
+            },
+        }
+        table = [parameter.as_mapping() for parameter in TABLE.parameters]
+        recipe = f"[image]\nsize = [{self.size}, {self.size}]\n"
+        return RunFolder.begin(folder, request | changes, table, recipe, replace=False)
+
+    def write(self, folder: Path, shards: Collection[int] | None = None) -> RunFolder:
+        """The run, or these shards of it."""
+        run = self.begin(folder)
+        for shard in range(run.shard_count) if shards is None else shards:
+            there = [i for i in run.indices(shard) if i not in self.failed]
+            self.write_shard(run, shard, {i: self.members(run, i) for i in there})
+        return run
+
+    def write_shard(self, run: RunFolder, shard: int, samples: Mapping[int, Members]) -> None:
+        """A tar of these samples, and what stands beside it."""
+        digest = write_tar(
+            run.tar(shard),
+            [
+                tar_members((f"{key_of(index)}.{suffix}", data) for suffix, data in members)
+                for index, members in samples.items()
+            ],
+        )
+        sidecar = {
+            "format": FORMAT,
+            "run": run.digest,
+            "shard": shard,
+            "file": run.tar(shard).name,
+            "bytes": run.tar(shard).stat().st_size,
+            "sha256": digest,
+            "samples": [
+                {"key": key_of(i), "index": i, "attempt": self.attempts.get(i, 0)} for i in samples
+            ],
+            "failed": [
+                {
+                    "index": i,
+                    "seed": [self.plan.seed, i, 7],
+                    "reason": "the face is turned away",
+                    "retry": False,
+                }
+                for i in run.indices(shard)
+                if i in self.failed
+            ],
+            "checked": {"samples": 1, "worst_depth_mm": 0.25 + 0.01 * shard},
+            "device": "CPU",
+        }
+        run.sidecar(shard).write_bytes(encode_json(sidecar))
+
+    def members(self, run: RunFolder, index: int) -> Members:
+        """A sample, its members in their order."""
+        attempt = self.attempts.get(index, 0)
+        shot = self.plan.shot(index, attempt)
+        image, labels, camera = _rendered(shot.view, self.size)
+        achieved, requested = self.plan.achieved(index), self.plan.requested(index)
+        distance = None if requested is None else float(cosine_distance(requested, achieved))
+        identity = self.plan.identity(index)
+        record = {
+            "format": FORMAT,
+            "key": key_of(index),
+            "index": index,
+            "seed": [self.plan.seed, index, attempt],
+            "attempt": attempt,
+            "identity": identity,
+            "view_number": index - identity * self.plan.views,
+            "run": run.digest,
+            "model": run.request["model"],
+            "parameters": dict(zip(TABLE.names, map(float, shot.parameters), strict=True)),
+            **describe_shot(shot, camera),
+            "engine": "CYCLES",
+            "samples": 8,
+            "noise_seed": shot.seed,
+            "image": {"format": "png", "sha256": hashlib.sha256(image).hexdigest()},
+            "five_points": [[20.0, 20.0], [40.0, 20.0], [30.0, 30.0], [22.0, 40.0], [38.0, 40.0]],
+            "face_box": [10.0, 8.0, 50.0, 56.5],
+            "cosine_distance": distance,
+            "label_check": None,
+            "versions": run.request["versions"],
+        }
+        latents = {"requested": requested, "achieved": achieved}
+        return [
+            ("png", image),
+            ("json", encode_json(record)),
+            *((f"{name}.npy", encode_npy(v)) for name, v in latents.items() if v is not None),
+            *(labels.items() if self.labels else ()),
+        ]
+
+
+@cache
+def _rendered(view: View, size: int) -> tuple[bytes, dict[str, bytes], Camera]:
+    """An image lit by its own normals, its labels and its camera."""
+    maps, camera, landmarks = sphere_scene(view, size, _DENSE)
+    shade = np.clip(-maps.normals[..., 2:], 0.0, 1.0) * (0.6, 0.45, 0.4)
+    tone = 0.3 + 0.7 * (maps.segmentation[..., None] % 4 != 2)
+    image = np.rint(255 * shade * tone).astype(np.uint8)
+    return encode_png(image), label_members(maps, landmarks), camera
