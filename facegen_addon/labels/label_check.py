@@ -26,9 +26,15 @@ HEAD_CLASSES = ("skin", "lips", "mouth", "eyes", "ears", "neck")
 
 DEPTH_TOLERANCE = 1e-3
 """Metres by which a landmark's depth may differ from that of the surface rendered there."""
-_RESOLVED = 5e-4
-"""Metres: a patch of 3 x 3 pixels whose depths leave their plane by more is an edge, or too curved
-for its pixels; on a sphere the plane is off by no more than the depths are off the plane."""
+_FLAT_DEPTH, _FLAT_NORMALS = 5e-4, np.cos(np.radians(10.0))
+"""A patch of 3 x 3 pixels resolves the surface if no depth leaves their common plane by more
+metres, and no normal their mean by more. Else it is an edge, a groove, or too curved for its
+pixels; on a sphere, the plane misses the middle by as much as the depths leave it."""
+_STEEPEST = 3e-3
+"""Metres of depth a pixel, at most: each depth is that of some place within its pixel, which few
+samples may put a tenth of a pixel off its middle."""
+_GROOVE = 1.5
+"""Pixels: how deep a groove may be that is too narrow for the image to show."""
 _PROJECTION_TOLERANCE = 1e-3  # pixels
 _SEEN_TOLERANCE = 1e-5  # metres
 _NEAR_PIXELS, _NEAR_METRES = 1.5, 0.0025
@@ -158,9 +164,9 @@ class _Points:
 class _Depths:
     """The depth around points (K,) in the midst of 3 x 3 pixels of the head.
 
-    rows (K,) of the landmarks; normals (K, 3): of the map, mean of the patch; depth (K, 9); plane
+    rows (K,) of the landmarks; normals (K, 3): of the map, mean of the nine; depth (K, 9); plane
     (K, 3) of inverse depth, fitted to the nine: slopes along x and y in pixels, and the value at
-    the image's corner; resolved (K,): whether the nine lie on it.
+    the image's corner; resolved (K,): whether the patch shows the surface as that plane.
     """
 
     points: _Points
@@ -180,18 +186,21 @@ class _Depths:
         depth = points.patches(points.maps.depth.astype(np.float64), 0.0)
         head = np.isin(points.patches(points.maps.segmentation, 0), _indices(HEAD_CLASSES))
         whole = (head & (depth > 0)).all(1)
-        depth = depth[whole]
+        depth, normals = depth[whole], points.patches(points.maps.normals, 0.0)[whole]
         y, x = _OFFSETS.T
         inverse = 1.0 / depth
         slope_x, slope_y, middle = inverse @ x / 6, inverse @ y / 6, inverse.mean(1)
         fitted = middle[:, None] + slope_x[:, None] * x + slope_y[:, None] * y
-        # A sign change of the plane is an edge, too.
+        # Where the plane's depth passes infinity, there is no plane.
         off = np.abs(1.0 / np.maximum(fitted, 1e-9) - depth).max(1)
+        mean = _unit(normals.mean(1))
+        spread = (normals * mean[:, None]).sum(2).min(1)
         centre = points.pixel[whole, ::-1] + 0.5
         corner = middle - slope_x * centre[:, 0] - slope_y * centre[:, 1]
         plane = np.stack([slope_x, slope_y, corner], axis=1)
-        normals = points.patches(points.maps.normals, 0.0)[whole].astype(np.float64).mean(1)
-        return cls(points, points.rows[whole], normals, depth, plane, off < _RESOLVED)
+        steepness = np.hypot(slope_x, slope_y) / middle**2
+        resolved = (off < _FLAT_DEPTH) & (spread > _FLAT_NORMALS) & (steepness < _STEEPEST)
+        return cls(points, points.rows[whole], mean, depth, plane, resolved)
 
     @property
     def found(self) -> FloatArray:
@@ -213,10 +222,16 @@ class _Depths:
         error = np.abs(self.found - self.expected)[self.resolved]
         return 1000.0 * float(error.max(initial=0.0))
 
+    @property
+    def limit(self) -> FloatArray:
+        """By how much depths (K,) may differ, metres."""
+        pixel = self.expected / self.points.camera.intrinsics[0, 0]
+        return DEPTH_TOLERANCE + np.where(self.resolved, 0.0, _GROOVE * pixel)
+
     def problems(self) -> Iterator[str]:
         """Points whose depth is not that of the surface rendered at their pixel."""
         found, expected = self.found, self.expected
-        for k in np.flatnonzero(np.abs(found - expected) > DEPTH_TOLERANCE):
+        for k in np.flatnonzero(np.abs(found - expected) > self.limit):
             yield (
                 f"{self.points.place(self.rows[k])}: the depth there is {found[k]:.4f} m,"
                 f" {expected[k]:.4f} m expected"
@@ -227,11 +242,14 @@ class _Depths:
     def _turn(self) -> float:
         """Degrees between the map's normals and those of the planes, median."""
         # Where inverse depth is p . (u, v, 1), the plane is (K^T p) . X = 1: it points away.
-        planes = -self.plane[self.resolved] @ self.points.camera.intrinsics
-        normals = self.normals[self.resolved]
-        lengths = np.linalg.norm(planes, axis=1) * np.linalg.norm(normals, axis=1)
-        cosine = float(np.median((planes * normals).sum(1) / np.maximum(lengths, 1e-12)))
+        planes = _unit(-self.plane[self.resolved] @ self.points.camera.intrinsics)
+        cosine = float(np.median((planes * self.normals[self.resolved]).sum(1)))
         return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    lengths: FloatArray = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(lengths, 1e-12)
 
 
 def _indices(names: tuple[str, ...]) -> list[int]:
@@ -344,9 +362,8 @@ def _share_problems(maps: LabelMaps, camera: Camera, head: NDArray[np.bool_]) ->
     row, column = np.nonzero(head)
     at = np.column_stack([column + 0.5, row + 0.5, np.ones(len(row))])
     rays = at @ np.linalg.inv(camera.intrinsics).T
-    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     away = np.zeros_like(head)
-    away[row, column] = (maps.normals[row, column] * rays).sum(1) > _AWAY
+    away[row, column] = (maps.normals[row, column] * _unit(rays)).sum(1) > _AWAY
     for wrong, share, what in (
         (away, _STRAY, "normals that face away from the camera"),
         (head & ~maps.uv_valid, _SEAMS, "the head without texture coordinates"),
