@@ -11,6 +11,7 @@ mesh. Lengths are in whatever unit the vertices are, which is metres.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 from ..heads.correspondence import SurfacePoints
 from ..heads.parameters import FloatArray, IntArray
 from ..heads.surface import sorted_edges
+
+_Terms = tuple[IntArray, IntArray, FloatArray]
+"""Of weighted sums of vertices: which sum, which vertex, its weight; (K,) each."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Stencils:
         sums: FloatArray = np.add.reduceat(terms, self.starts[:-1], axis=-2)
         return sums
 
-    def terms_of(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    def terms_of(self, rows: IntArray) -> _Terms:
         """The terms of some sums (M,): their place in ``rows``, vertex and weight, (K,) each."""
         counts = self.starts[rows + 1] - self.starts[rows]
         place = np.repeat(np.arange(len(rows)), counts)
@@ -69,9 +73,7 @@ class Subdivision:
 
     stencils: Stencils
     quads: IntArray
-    _corner_edges: IntArray
-    _faces: IntArray
-    _vertex_count: int
+    vertex_count: int
 
     @classmethod
     def of(cls, faces: NDArray[np.integer], vertex_count: int) -> Subdivision:
@@ -85,7 +87,7 @@ class Subdivision:
         quads = np.stack(
             [triangles, leaves, np.repeat(middle[:, None], 3, 1), np.roll(leaves, 1, axis=1)], -1
         )
-        return cls(mesh.stencils(), quads.reshape(-1, 4), corner_edges, triangles, vertex_count)
+        return cls(mesh.stencils(), quads.reshape(-1, 4), vertex_count)
 
     def apply(self, vertices: NDArray[np.floating]) -> FloatArray:
         """Control vertices (..., V, 3) -> those of the subdivided mesh (..., V', 3)."""
@@ -105,18 +107,17 @@ class Subdivision:
         # The edge k runs from corner k to the next.
         edge = np.where((largest + 1) % 3 == second, largest, second)
         triangle = points.triangle
-        edges = int(self.stencils.starts.size - 1 - self._vertex_count - len(self._faces))
         rows = np.stack(
             [
-                self._faces[triangle, largest],
-                self._vertex_count + self._corner_edges[triangle, edge],
-                self._vertex_count + edges + triangle,
+                self.quads[3 * triangle + largest, 0],
+                self.quads[3 * triangle + edge, 1],
+                self.quads[3 * triangle, 2],
             ],
             axis=1,
         )
         shares = np.stack([u - v, 2.0 * (v - w), 3.0 * w], axis=1)
         place, vertex, weight = self.stencils.terms_of(rows.ravel())
-        return Stencils.of(place // 3, vertex, weight * shares.ravel()[place], self._vertex_count)
+        return Stencils.of(place // 3, vertex, weight * shares.ravel()[place], self.vertex_count)
 
 
 @dataclass(frozen=True)
@@ -139,49 +140,61 @@ class _Mesh:
         row, vertex, weight = (np.concatenate(column) for column in zip(*terms, strict=True))
         return Stencils.of(row, vertex, weight, self.vertex_count)
 
-    @property
-    def _is_open(self) -> NDArray[np.bool_]:
-        """Which edges (E,) belong to one triangle only."""
-        return np.bincount(self.corner_edges.ravel(), minlength=len(self.edges)) == 1
+    @cached_property
+    def _uses(self) -> IntArray:
+        """How many triangles each edge (E,) has."""
+        return np.bincount(self.corner_edges.ravel(), minlength=len(self.edges))
 
-    def _edge_terms(self) -> list[tuple[IntArray, IntArray, FloatArray]]:
-        """Inside: the mean of both ends and both triangles' middles; open: that of the ends."""
-        is_open = self._is_open
+    @cached_property
+    def _is_inner(self) -> NDArray[np.bool_]:
+        """Which edges (E,) join two triangles that go round alike; all others are sharp."""
+        upwards = (self.faces < np.roll(self.faces, -1, axis=1)).ravel()
+        forth = np.bincount(self.corner_edges.ravel(), upwards, len(self.edges))
+        inner: NDArray[np.bool_] = (self._uses == 2) & (forth == 1)
+        return inner
+
+    def _sharp_at(self, which: NDArray[np.bool_]) -> IntArray:
+        """How many of some edges end at each vertex (V,)."""
+        return np.bincount(self.edges[which].ravel(), minlength=self.vertex_count)
+
+    def _edge_terms(self) -> list[_Terms]:
+        """Inside: the mean of both ends and both triangles' middles; sharp: that of the ends."""
         row = self.vertex_count + np.arange(len(self.edges))
-        ends = np.where(is_open, 1 / 2, 1 / 4)
+        ends = np.where(self._is_inner, 1 / 4, 1 / 2)
         beside = self.corner_edges.ravel()
-        third = np.where(is_open[beside], 0.0, 1 / 12)
+        third = np.where(self._is_inner[beside], 1 / 12, 0.0)
         corners = np.repeat(self.faces, 3, axis=0)
         return [
             _terms(np.repeat(row, 2), self.edges.ravel(), np.repeat(ends, 2)),
             _terms(np.repeat(self.vertex_count + beside, 3), corners.ravel(), np.repeat(third, 3)),
         ]
 
-    def _vertex_terms(self) -> list[tuple[IntArray, IntArray, FloatArray]]:
-        """Inside: (F + 2 R + (n - 3) P) / n; open: 3/4 of itself, 1/8 of each open neighbour."""
-        is_open = self._is_open
-        on_border = np.zeros(self.vertex_count, bool)
-        on_border[self.edges[is_open]] = True
-        valence = np.maximum(np.bincount(self.edges.ravel(), minlength=self.vertex_count), 1)
-        own = np.where(on_border, 3 / 4, (valence - 3) / valence)
-        squared = np.where(on_border, 0.0, 1 / valence**2)
+    def _vertex_terms(self) -> list[_Terms]:
+        """Inside: (F + 2 R + (n - 3) P) / n; on an open edge: 3/4 of itself, 1/8 of each open
+        neighbour; where the mesh is no surface, as it is."""
+        is_open = self._uses == 1
+        broken = self._sharp_at(~self._is_inner & ~is_open) + (self._sharp_at(is_open) > 2)
+        on_curve = (self._sharp_at(is_open) == 2) & (broken == 0)
+        valence = self._sharp_at(np.ones(len(self.edges), bool))
+        inside = (broken == 0) & ~on_curve & (valence > 0)
+        n = np.where(inside, valence, 1)
+        own = np.select([inside, on_curve], [(n - 3) / n, 3 / 4], 1.0)
+        share = np.where(inside, 1 / n**2, 0.0)
         every = np.arange(self.vertex_count)
-        both = np.concatenate([self.edges, self.edges[:, ::-1]])
-        along = np.where(np.tile(is_open, 2) & on_border[both[:, 0]], 1 / 8, squared[both[:, 0]])
+        start, end = np.concatenate([self.edges, self.edges[:, ::-1]]).T
+        along = np.where(np.tile(is_open, 2) & on_curve[start], 1 / 8, share[start])
         corner = self.faces.ravel()
         return [
             _terms(every, every, own),
-            _terms(both[:, 0], both[:, 1], along),
-            _terms(both[:, 0], both[:, 0], squared[both[:, 0]]),
+            _terms(start, end, along),
+            _terms(start, start, share[start]),
             _terms(
                 np.repeat(corner, 3),
                 np.repeat(self.faces, 3, axis=0).ravel(),
-                np.repeat(squared[corner] / 3, 3),
+                np.repeat(share[corner] / 3, 3),
             ),
         ]
 
 
-def _terms(
-    row: IntArray, vertex: IntArray, weight: FloatArray | float
-) -> tuple[IntArray, IntArray, FloatArray]:
+def _terms(row: IntArray, vertex: IntArray, weight: FloatArray | float) -> _Terms:
     return row, vertex, np.broadcast_to(np.asarray(weight, np.float64), row.shape)
