@@ -7,6 +7,7 @@ farm end with the same bytes, however often they are closed.
 
 import contextlib
 import hashlib
+import itertools
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,13 +166,16 @@ def close_run(run: RunFolder, progress: Progress | None = None) -> Closing:
 def _gather(run: RunFolder, progress: Progress) -> Gathered:
     sidecars = [Sidecar.read(run, number) for number in range(run.shard_count)]
     gathered = Gathered(run, sidecars)
-    done = 0
+    done = itertools.count(1)
+
+    def counted(samples: Iterable[StoredSample]) -> Iterator[StoredSample]:
+        for sample in samples:
+            progress("read shards", next(done), gathered.samples)
+            yield sample
+
     for sidecar in sidecars:
-        progress("read shards", done, gathered.samples)
         sidecar.check_file(run)
-        gathered.add(sidecar, sidecar.samples(run))
-        done += len(sidecar.attempts)
-    progress("read shards", done, gathered.samples)
+        gathered.add(sidecar, counted(sidecar.samples(run)))
     return gathered
 
 

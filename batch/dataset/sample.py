@@ -109,6 +109,11 @@ def read_sample(run: RunFolder, key: str, members: Mapping[str, bytes], where: s
     )
 
 
+def image_suffix(image_format: str) -> str:
+    """png or jpg, of "png" or "jpeg" as recipes and records have it."""
+    return next(suffix for suffix, known in _FORMATS.items() if known == image_format)
+
+
 def at(record: Mapping[str, Any], place: str) -> Any:
     """What a record has at a dotted place; None where it has nothing there."""
     value: Any = record

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `verify` looks at in a run, one check after the other."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.dataset.closing import CROISSANT_FILE, INDEX_FILE, TABLE_FILE, Gathered, Progress
+from batch.dataset.croissant import hashes
+from batch.dataset.diversity import evenly
+from batch.dataset.inspection import Check, Inspection, parameter_table
+from batch.dataset.record import describe_shot
+from batch.dataset.run_folder import RunFolder
+from batch.dataset.sample import StoredSample, read_sample
+from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
+from batch.dataset.sidecar import Sidecar
+from batch.dataset.table import read_table
+from facegen_addon.artifacts import read_file
+from facegen_addon.errors import UserError
+from facegen_addon.labels.camera import Camera
+from facegen_addon.labels.shot import Shot
+from facegen_addon.mapping.influence import table_digest
+
+_REMEDY = "run merge again"
+_SAME_CAMERA = 1e-9  # sines and cosines differ in their last bits from processor to processor
+
+
+class ShotSource(Protocol):
+    """What the samples of a run are, from its seed alone: batch.dataset.plan.Plan."""
+
+    def identity(self, index: int) -> int:
+        """Which head a sample shows."""
+
+    def shot(self, index: int, attempt: int) -> Shot:
+        """How it is rendered."""
+
+    def requested(self, index: int) -> NDArray[np.float32] | None:
+        """The latent (D,) that its head was asked for, if it was by one."""
+
+
+RenderAgain = Callable[[int, int], Mapping[str, bytes]]
+"""Index and attempt of a sample -> its image and labels anew, by suffix."""
+
+
+@dataclass(frozen=True)
+class ShardChecks:
+    """What one pass over all shards finds; gathered: None if one is not what it has to be."""
+
+    checks: Sequence[Check]
+    gathered: Gathered | None
+
+
+def check_run(run: RunFolder) -> Check:
+    """run.json: that the table of parameters is the one that the digest speaks of."""
+    check = Check("run", f"{run.digest[:12]}..., {run.request['count']} samples asked for")
+    with check.noting():
+        noted = run.request["versions"].get("table of the model")
+        if table_digest(parameter_table(run)) != noted:
+            raise UserError(f"{run.path}/run.json: its parameters are not those of its request")
+    return check
+
+
+def check_shards(run: RunFolder, share: float, progress: Progress) -> ShardChecks:
+    """Every shard, every sample, and closely a share of them."""
+    files, samples = Check("shards"), Check("samples")
+    sidecars: list[Sidecar] = []
+    for number in range(run.shard_count):
+        with files.noting():
+            sidecars.append(Sidecar.read(run, number))
+    inspection = Inspection(parameter_table(run), sidecars, share, progress)
+    gathered = Gathered(run, sidecars)
+    for sidecar in sidecars:
+        with files.noting():
+            sidecar.check_file(run)
+            with samples.noting():
+                gathered.add(sidecar, inspection.passing(sidecar.samples(run)))
+    size = f"{gathered.bytes / 1e6:,.1f} MB"
+    files.figures = f"{len(sidecars)} of {run.shard_count} by sha256, {size}"
+    samples.figures = (
+        f"{inspection.seen} of {run.request['count']}, {len(gathered.failed)} given up"
+    )
+    sound = not files.problems and not samples.problems
+    return ShardChecks([files, samples, *inspection.checks()], gathered if sound else None)
+
+
+def check_closing(gathered: Gathered) -> Iterator[Check]:
+    """index.json, table.parquet and croissant.json: that they are of these very shards."""
+    spread = gathered.diversity()
+    yield _check_index(gathered.run, gathered.facts(spread))
+    yield _check_table(gathered.run, gathered.table.finish(spread.apart))
+    yield _check_croissant(gathered)
+
+
+def _check_index(run: RunFolder, facts: Mapping[str, Any]) -> Check:
+    check = Check("index")
+    with check.noting():
+        index = _read_json(run, INDEX_FILE)
+        files = index.pop("files", None)
+        differing = [name for name in {**index, **facts} if index.get(name) != facts.get(name)]
+        if differing or not isinstance(files, dict):
+            what = ", ".join(differing) or "files"
+            raise UserError(f"{run.path}/{INDEX_FILE} is not of these shards ({what}): {_REMEDY}")
+        for name, noted in files.items():
+            data = read_file(run.path / name, _REMEDY)
+            found = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            if found != noted:
+                raise UserError(f"{run.path / name} is not the file of {INDEX_FILE}: {_REMEDY}")
+        check.figures = f"of these shards; {', '.join(files)} by sha256"
+    return check
+
+
+def _check_table(run: RunFolder, expected: Any) -> Check:
+    check = Check(
+        "table", f"{expected.num_rows} rows of {expected.num_columns} columns, as the tars"
+    )
+    with check.noting():
+        found = read_table(run.path / TABLE_FILE)
+        if not found.schema.equals(expected.schema):
+            raise UserError(f"{run.path / TABLE_FILE} has other columns than its run: {_REMEDY}")
+        for name in expected.column_names:
+            if not found[name].equals(expected[name]):
+                raise UserError(f"{run.path / TABLE_FILE}: {name} differs from the tars: {_REMEDY}")
+    return check
+
+
+def _check_croissant(gathered: Gathered) -> Check:
+    check, run = Check("croissant"), gathered.run
+    with check.noting():
+        try:
+            noted = hashes(_read_json(run, CROISSANT_FILE))
+        except (KeyError, TypeError):
+            raise UserError(f"{run.path / CROISSANT_FILE} is damaged: {_REMEDY}") from None
+        table = read_file(run.path / TABLE_FILE, _REMEDY)
+        found = {sidecar.file: sidecar.sha256 for sidecar in gathered.sidecars}
+        found[TABLE_FILE] = hashlib.sha256(table).hexdigest()
+        if noted != found:
+            raise UserError(f"{run.path / CROISSANT_FILE} has other hashes: {_REMEDY}")
+        check.figures = f"{len(found)} files by sha256"
+    return check
+
+
+def _read_json(run: RunFolder, name: str) -> dict[str, Any]:
+    path = run.path / name
+    try:
+        content = json.loads(read_file(path, _REMEDY))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}): {_REMEDY}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no table: {_REMEDY}")
+    return content
+
+
+def some_samples(run: RunFolder, sidecars: Sequence[Sidecar], count: int) -> Iterator[StoredSample]:
+    """`count` samples of a run at most, evenly spread, whole."""
+    indices = [index for sidecar in sidecars for index in sidecar.attempts]
+    chosen = {indices[place] for place in evenly(len(indices), count)}
+    for sidecar in sidecars:
+        if chosen.isdisjoint(sidecar.attempts):
+            continue
+        path = run.tar(sidecar.shard)
+        for key, members in read_shard(path):
+            if int(key) in chosen:
+                yield read_sample(run, key, members, str(path))
+
+
+def check_seeds(plan: ShotSource, samples: Sequence[StoredSample], progress: Progress) -> Check:
+    """That samples are what the run's seed and their number say, to the last bit."""
+    check = Check("seeds", f"{len(samples)} samples drawn again, equal to the last bit")
+    for done, sample in enumerate(samples):
+        progress("draw again", done, len(samples))
+        differing = list(_differences(plan, sample))
+        if differing:
+            check.problems.append(
+                f"sample {sample.key}: {', '.join(differing)} not what its seed gives here:"
+                " changed, or made by other versions or another kind of processor"
+            )
+    progress("draw again", len(samples), len(samples))
+    return check
+
+
+def _differences(plan: ShotSource, sample: StoredSample) -> Iterator[str]:
+    record, camera = sample.record, sample.camera
+    shot = plan.shot(sample.index, record["attempt"])
+    if not np.array_equal(sample.parameters, shot.parameters):
+        yield "parameters"
+    if _bytes(plan.requested(sample.index)) != _bytes(sample.requested):
+        yield "requested"
+    # Where the middle of the face lies, and so the camera, is known by the render alone.
+    seen = Camera.of(shot.view, np.zeros(3), camera.width, camera.height)
+    if not np.allclose(seen.intrinsics, camera.intrinsics, rtol=0, atol=_SAME_CAMERA):
+        yield "intrinsics"
+    if not np.allclose(seen.rotation, camera.rotation, rtol=0, atol=_SAME_CAMERA):
+        yield "extrinsics"
+    expected = describe_shot(shot, camera) | {
+        "identity": plan.identity(sample.index),
+        "noise_seed": shot.seed,
+    }
+    yield from (name for name, value in expected.items() if record.get(name) != value)
+
+
+def _bytes(latent: NDArray[np.float32] | None) -> bytes | None:
+    return None if latent is None else latent.astype(np.float32).tobytes()
+
+
+def check_renders(
+    render: RenderAgain, samples: Sequence[StoredSample], progress: Progress
+) -> Check:
+    """That rendering samples again gives the same images and labels, byte for byte."""
+    check = Check("renders", f"{len(samples)} samples rendered again, equal byte for byte")
+    for done, sample in enumerate(samples):
+        progress("render again", done, len(samples))
+        former = {sample.suffix: sample.image, **sample.labels}
+        again = render(sample.index, sample.record["attempt"])
+        differing = [name for name in {**former, **again} if former.get(name) != again.get(name)]
+        if differing:
+            device = "" if set(differing) - set(IMAGE_SUFFIXES) else ", the labels are the same"
+            check.problems.append(f"sample {sample.key}: {', '.join(differing)} differ{device}")
+    progress("render again", len(samples), len(samples))
+    return check
