@@ -21,8 +21,10 @@ def replacing(path: Path, *, durable: bool = False, scratch: Path | None = None)
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = scratch or path.parent
+        scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            prefix=".facegen-", suffix=path.suffix, dir=scratch or path.parent, delete=False
+            prefix=".facegen-", suffix=path.suffix, dir=scratch, delete=False
         ) as stream:
             partial = Path(stream.name)
     except OSError as error:

@@ -123,6 +123,11 @@ class Crew:
         ]
 
     @property
+    def pids(self) -> list[int]:
+        """The process ids, of those that are alive at the moment."""
+        return [worker.process.pid for worker in self._workers]
+
+    @property
     def wants(self) -> int:
         """How many jobs can be given now."""
         return sum(IN_FLIGHT - len(w.jobs) for w in self._workers if w.state == "ready")

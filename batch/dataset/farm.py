@@ -5,8 +5,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import numpy as np
 from batch.dataset.crew import Crew, Death
 from batch.dataset.messages import Done, Job
 from batch.dataset.plan import BLOCK, Plan, sample_seed
+from batch.dataset.record import describe_shot
 from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
 from batch.shards import encode_json, encode_npy
-from facegen_addon.labels.shot import SENSOR_WIDTH, Shot
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.encoder import Encoder
 
@@ -194,7 +193,7 @@ class Farm:
             "run": self.run.digest,
             "model": plan.model.name,
             "parameters": dict(zip(table.names, map(float, shot.parameters), strict=True)),
-            **_seen(one, shot),
+            **describe_shot(shot, one.camera),
             "engine": recipe.image.engine,
             "samples": recipe.image.samples,
             "noise_seed": shot.seed,
@@ -216,30 +215,6 @@ class Farm:
 
     def _shard(self, index: int) -> int:
         return index // int(self.run.request["shard_size"])
-
-
-def _seen(one: Done, shot: Shot) -> dict[str, Any]:
-    """Camera, pose, light, background of a record: degrees, metres, names without folders."""
-    view = shot.view
-    camera = {
-        "width": one.camera.width,
-        "height": one.camera.height,
-        "intrinsics": one.camera.intrinsics.tolist(),
-        "extrinsics": one.camera.extrinsics.tolist(),
-        "sensor_width_mm": SENSOR_WIDTH,
-        "focal_length_mm": view.focal_length,
-        "distance_m": view.distance,
-    }
-    light, background = asdict(shot.light), asdict(shot.background)
-    for name in ("azimuth", "elevation", "rotation"):
-        light[name] = float(np.degrees(light[name]))
-    return {
-        "camera": camera,
-        "pose": {n: float(np.degrees(getattr(view, n))) for n in ("yaw", "pitch", "roll")},
-        "shift": [view.shift_x, view.shift_y],
-        "light": light | {"hdri": Path(shot.light.hdri).name},
-        "background": background | {"picture": Path(shot.background.picture).name},
-    }
 
 
 class _Queue:

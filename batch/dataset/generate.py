@@ -2,21 +2,24 @@
 """`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
 
 import importlib.metadata
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from batch.dataset.closing import close_run
 from batch.dataset.crew import Crew
 from batch.dataset.farm import Farm
-from batch.dataset.merge import close_run, require_pyarrow
 from batch.dataset.messages import SetUp
 from batch.dataset.options import DatasetOptions, parse_options
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe, describe
 from batch.dataset.run_folder import WORK_FOLDER, RunFolder
 from batch.dataset.status import EventLog, Status
+from batch.dataset.table import require_pyarrow
 from batch.interruption import Terminated, interruptible
 from batch.progress import ProgressBar
 from batch.results import facegen_version
@@ -81,11 +84,17 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
         farm = Farm(
             run, Plan(recipe, model, options.seed), encoder, run.request["versions"], status
         )
-        logs = run.path / WORK_FOLDER / f"logs-{options.shard[0]}-of-{options.shard[1]}"
-        with Crew(options.workers, _set_up(options, recipe), logs, options.timeout) as crew:
+        settings = render_settings(recipe, options.device, options.threads)
+        set_up = SetUp(options.model, settings, recipe.labels.dense)
+        with Crew(options.workers, set_up, _logs(run, options), options.timeout) as crew:
             farm.make(unfinished, crew)
     status.show([], last=True)
     return _close(run, shards, options)
+
+
+def _logs(run: RunFolder, options: DatasetOptions) -> Path:
+    """What this task's render processes say on stderr is kept here until all is well."""
+    return run.path / WORK_FOLDER / f"logs-{options.shard[0]}-of-{options.shard[1]}"
 
 
 def _unfinished(run: RunFolder, shards: Sequence[int], status: Status) -> list[int]:
@@ -102,10 +111,12 @@ def _unfinished(run: RunFolder, shards: Sequence[int], status: Status) -> list[i
 
 def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> int:
     """Close the run where this process makes all of it; NotReached if samples are missing."""
-    run.remove_work()
     failed = sum(run.failures(shard) for shard in shards)
+    if not failed:
+        shutil.rmtree(_logs(run, options), ignore_errors=True)
     if options.is_whole:
-        close_run(run)
+        run.remove_work()
+        close_run(run, ProgressBar(quiet=_QUIET).update)
     if failed:
         total = sum(len(run.indices(shard)) for shard in shards)
         raise NotReached(
@@ -116,21 +127,20 @@ def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> in
     return 0
 
 
-def _set_up(options: DatasetOptions, recipe: Recipe) -> SetUp:
-    """What the render processes are told."""
+def render_settings(recipe: Recipe, device: str, threads: int) -> dict[str, Any]:
+    """What the render processes are told of the images: arguments of SampleSettings."""
     image = recipe.image
-    settings = {
+    return {
         "engine": image.engine,
         "samples": image.samples,
         "width": image.size[0],
         "height": image.size[1],
-        "device": options.device,
-        "threads": options.threads,
+        "device": device,
+        "threads": threads,
         "labels": recipe.labels.on,
         "image_format": image.format.upper(),
         "quality": image.quality,
     }
-    return SetUp(options.model, settings, recipe.labels.dense)
 
 
 def _own_shards(run: RunFolder, options: DatasetOptions) -> list[int]:

@@ -80,9 +80,9 @@ class RunFolder:
         resolved recipe as TOML. UserError, naming what differs, if the folder is another run's and
         is not to be replaced, or holds other things.
         """
-        begun = (path / RUN_FILE).is_file()
-        if not begun:
-            check_output(path, replace=False, besides=[WORK_FOLDER])
+        if not (path / RUN_FILE).is_file():
+            # Another task may begin the same run at this very moment.
+            check_output(path, replace=False, besides=[WORK_FOLDER, RUN_FILE, RECIPE_FILE])
         elif replace:
             _clear(path)
         run = {
@@ -91,7 +91,6 @@ class RunFolder:
             "request": request,
             "parameters": list(parameters),
         }
-        path.mkdir(parents=True, exist_ok=True)
         _write_once(path / RUN_FILE, encode_json(run))
         _write_once(path / RECIPE_FILE, recipe.encode())
         folder = cls.open(path)
@@ -187,17 +186,16 @@ class RunFolder:
         return len(sidecar["failed"]) if sidecar else len(self.indices(shard))
 
     def remove_work(self) -> None:
-        """Remove the folder of unfinished work where nothing unfinished is left in it."""
-        work = self.path / WORK_FOLDER
-        if not any(path.is_dir() for path in work.glob("data-*")):
-            shutil.rmtree(work, ignore_errors=True)
+        """Remove the folder of unfinished work if nothing is left in it."""
+        with contextlib.suppress(OSError):
+            (self.path / WORK_FOLDER).rmdir()
 
 
 def _write_once(path: Path, data: bytes) -> None:
-    """Write a file that another machine may be writing at this moment; the first one stays."""
+    """Write a file that another task may be writing at this moment, with the same content."""
     if path.exists():
         return
-    with replacing(path, durable=True) as partial:
+    with replacing(path, durable=True, scratch=path.parent / WORK_FOLDER) as partial:
         partial.write_bytes(data)
 
 

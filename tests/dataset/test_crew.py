@@ -77,7 +77,7 @@ def test_a_hanging_process_is_killed(tmp_path: Path) -> None:
 def test_an_idle_process_that_is_killed_blames_no_sample(tmp_path: Path) -> None:
     with crew(tmp_path, 1) as team:
         list(run(team, [job(0)]))
-        os.kill(team._workers[0].process.pid, signal.SIGKILL)
+        os.kill(team.pids[0], signal.SIGKILL)
         heard = list(run(team, [job(1)]))
     assert [m.job for m in heard if isinstance(m, Death)] in ([None], [])
     assert [m.index for m in heard if isinstance(m, Done)] == [1]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def test_replace_removes_the_run_and_nothing_else(tmp_path: Path) -> None:
     run.work(1).mkdir(parents=True)
     again = begin(tmp_path / "run", replace=True, seed=5)
     names = {path.name for path in again.path.iterdir()}
-    assert names == {"run.json", "recipe.toml", "notes.txt"} and again.request["seed"] == 5
+    assert names == {"run.json", "recipe.toml", "notes.txt", "work"} and again.request["seed"] == 5
+    assert not list((again.path / "work").iterdir())
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
@@ -83,3 +85,9 @@ def test_a_damaged_run_file_is_named(tmp_path: Path, content: str, message: str)
 def test_no_run_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no run\.json"):
         RunFolder.open(tmp_path)
+
+
+def test_tasks_that_begin_at_once_share_the_folder(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: begin(tmp_path / "run"), range(8)))
+    assert len({run.digest for run in runs}) == 1
