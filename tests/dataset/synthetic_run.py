@@ -104,6 +104,7 @@ class SyntheticRun:
         for shard in range(run.shard_count) if shards is None else shards:
             there = [i for i in run.indices(shard) if i not in self.failed]
             self.write_shard(run, shard, {i: self.members(run, i) for i in there})
+        run.remove_work()
         return run
 
     def write_shard(self, run: RunFolder, shard: int, samples: Mapping[int, Members]) -> None:
