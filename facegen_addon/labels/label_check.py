@@ -42,7 +42,8 @@ _NEAR_PIXELS, _NEAR_METRES = 1.5, 0.0025
 _RESOLVABLE = 3.0
 """Pixels between the corners and between the lids from which on an eye has a pixel of its own."""
 _TURNED = 10.0
-"""Degrees, median over the points, by which normals may turn away from those of the depth."""
+"""Degrees between the normals and those of the depth: more is a step within a pixel, or an error
+where it is the median."""
 _AWAY = 0.2
 """Cosine between a normal and the ray that sees it: interpolated normals bend back at outlines."""
 _STRAY = 0.01
@@ -164,17 +165,17 @@ class _Points:
 class _Depths:
     """The depth around points (K,) in the midst of 3 x 3 pixels of the head.
 
-    rows (K,) of the landmarks; normals (K, 3): of the map, mean of the nine; depth (K, 9); plane
-    (K, 3) of inverse depth, fitted to the nine: slopes along x and y in pixels, and the value at
-    the image's corner; resolved (K,): whether the patch shows the surface as that plane.
+    rows (K,) of the landmarks; depth (K, 9); plane (K, 3) of inverse depth, fitted to the nine:
+    slopes along x and y in pixels, and the value at the image's corner; flat (K,): whether both
+    depths and normals are those of a plane; turn (K,): degrees between these two planes.
     """
 
     points: _Points
     rows: IntArray
-    normals: FloatArray
     depth: FloatArray
     plane: FloatArray
-    resolved: NDArray[np.bool_]
+    flat: NDArray[np.bool_]
+    turn: FloatArray
 
     @classmethod
     def of(cls, points: _Points) -> _Depths:
@@ -199,8 +200,16 @@ class _Depths:
         corner = middle - slope_x * centre[:, 0] - slope_y * centre[:, 1]
         plane = np.stack([slope_x, slope_y, corner], axis=1)
         steepness = np.hypot(slope_x, slope_y) / middle**2
-        resolved = (off < _FLAT_DEPTH) & (spread > _FLAT_NORMALS) & (steepness < _STEEPEST)
-        return cls(points, points.rows[whole], mean, depth, plane, resolved)
+        flat = (off < _FLAT_DEPTH) & (spread > _FLAT_NORMALS) & (steepness < _STEEPEST)
+        # Where inverse depth is p . (u, v, 1), the plane is (K^T p) . X = 1: it points away.
+        facing = _unit(-plane @ points.camera.intrinsics)
+        turn = np.degrees(np.arccos(np.clip((facing * mean).sum(1), -1.0, 1.0)))
+        return cls(points, points.rows[whole], depth, plane, flat, turn)
+
+    @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """Where (K,) the patch shows the surface, and no step that looks like a slope."""
+        return self.flat & (self.turn < _TURNED)
 
     @property
     def found(self) -> FloatArray:
@@ -236,15 +245,9 @@ class _Depths:
                 f"{self.points.place(self.rows[k])}: the depth there is {found[k]:.4f} m,"
                 f" {expected[k]:.4f} m expected"
             )
-        if self.resolved.sum() >= _FEW and self._turn() > _TURNED:
-            yield f"normals turn away from those of the depth by {self._turn():.0f} degrees"
-
-    def _turn(self) -> float:
-        """Degrees between the map's normals and those of the planes, median."""
-        # Where inverse depth is p . (u, v, 1), the plane is (K^T p) . X = 1: it points away.
-        planes = _unit(-self.plane[self.resolved] @ self.points.camera.intrinsics)
-        cosine = float(np.median((planes * self.normals[self.resolved]).sum(1)))
-        return float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))
+        if self.flat.sum() >= _FEW and np.median(self.turn[self.flat]) > _TURNED:
+            turn = np.median(self.turn[self.flat])
+            yield f"normals turn away from those of the depth by {turn:.0f} degrees in the median"
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
