@@ -75,7 +75,7 @@ def test_a_link_or_folder_is_named(shard: Path) -> None:
         folder = tarfile.TarInfo("000001.png")
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)
-    with pytest.raises(UserError, match="'000001.png', which is no file"):
+    with pytest.raises(UserError, match=r"'000001\.png', which is no file"):
         list(read_shard(shard))
 
 
