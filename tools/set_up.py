@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python tools/set_up.py runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a fitting
-interpreter.
+`python tools/set_up.py runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a
+fitting interpreter.
 """
 
 import ctypes
