@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`measure`: latents -> B -> renders -> F, and how far they come back; a killed run goes on."""
 
-import contextlib
 import hashlib
-import os
 import shlex
 import sys
 import time
@@ -27,6 +25,7 @@ from batch.measure_work import Work
 from batch.output import output_folder
 from batch.progress import ProgressBar
 from batch.results import describe_versions
+from batch.silence import blender_silent
 from batch.workers import report, reports, start_worker, worker_command
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
@@ -122,7 +121,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
                     reference, everybody, len(wanted.latents) * options.renders_per_latent,
                     time.monotonic() - start, versions,
                 )  # fmt: skip
-                with output_folder(options.output) as folder, _blender_silent():
+                with output_folder(options.output) as folder, blender_silent():
                     figures = write_results(folder, record, _pictured(model, studio))
         except KeyboardInterrupt:
             print(_stopped(work), file=sys.stderr)
@@ -130,20 +129,6 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     _print_summary(figures, options.output)
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
     return 0
-
-
-@contextlib.contextmanager
-def _blender_silent() -> Iterator[None]:
-    """Blender prints some fifty lines a picture, between which nobody finds the result."""
-    sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)
 
 
 def _pictured(model: HeadModel, studio: Studio) -> Portraits:

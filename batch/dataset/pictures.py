@@ -11,6 +11,8 @@ from batch.contact_sheet import contact_sheet
 from batch.dataset.members import read_labels
 from batch.dataset.sample import StoredSample
 from batch.png import Image, decode_png
+from facegen_addon.heads.landmarks import LANDMARK_COUNT
+from facegen_addon.labels.label_check import VISIBLE
 from facegen_addon.labels.maps import LabelMaps, LandmarkLabels
 
 CLASS_COLOURS = {
@@ -80,8 +82,9 @@ def _squared(image: Picture, side: int) -> Picture:
 
 def _classes(maps: LabelMaps, landmarks: LandmarkLabels) -> Picture:
     picture = np.array(list(CLASS_COLOURS.values()), np.uint8)[maps.segmentation]
-    seen = landmarks.visibility == 2
-    column, row = np.floor(landmarks.pixels[seen]).astype(int).T
+    # The dense ones would hide what they lie on.
+    seen = landmarks.visibility[:LANDMARK_COUNT] == VISIBLE
+    column, row = np.floor(landmarks.pixels[:LANDMARK_COUNT][seen]).astype(int).T
     picture[row, column] = _POINT
     return picture
 

@@ -26,6 +26,7 @@ from batch.dataset.sample import image_suffix
 from batch.dataset.table import require_pyarrow
 from batch.interruption import interruptible
 from batch.progress import ProgressBar
+from batch.silence import blender_silent
 from facegen_addon.errors import NotReached, UserError
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def _remade(
     if options.render:
         samples = list(some_samples(run, gathered.sidecars, options.render))
         with remaking.open_renderer(run, plan) as render:
-            yield check_renders(render, samples, progress)
+            check = check_renders(render, samples, progress)
+        yield check
 
 
 def _lines(check: Check) -> str:
@@ -145,7 +147,8 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
 
     device = "CPU" if (run.read_sidecar(0) or {}).get("device") == "CPU" else "auto"
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))
-    with SampleRenderer(plan.model, settings, dense=plan.recipe.labels.dense) as renderer:
+    dense = plan.recipe.labels.dense
+    with blender_silent(), SampleRenderer(plan.model, settings, dense=dense) as renderer:
 
         def render(index: int, attempt: int) -> dict[str, bytes]:
             shot = plan.shot(index, attempt)
