@@ -18,15 +18,17 @@ _SLIDERS = (
 )
 """FLAME's and Anny's: of the left and the right eye, the turn downwards and to the left, radians
 of an axis-angle rotation."""
-_EYES = np.array([[0.0315, 0.010, 0.020], [-0.0315, 0.010, 0.020]])
+_EYES = np.array([[0.0315, 0.013, 0.022], [-0.0315, 0.013, 0.022]])
 """The left and the right eye's centre from the middle of the face, metres: half the mean distance
 between pupils of Dodgson, "Variation and extrema of human interpupillary distance" (2004), and as
 on the open head's mean."""
 LIDS = (("eyeBlinkLeft", "eyeBlinkRight"), ("eyeWideLeft", "eyeWideRight"))
 """What follows a gaze downwards, and upwards."""
-_LIDS_PER_RADIAN = np.array([0.75, 0.6])
-"""Upper lids follow the eye almost degree by degree (Becker and Fuchs, "Lid-eye coordination during
-vertical gaze changes in man and monkey", 1988); measured on the open head."""
+_LIDS_PER_RADIAN = np.array([1.0, 2.0])
+"""So that the upper lids move by as much as with ARKit's own eyeLookDown and eyeLookUp, which turn
+the eyes, too, but not by a stated angle. Without it the eye would hide behind its lids; in people
+they follow it almost degree by degree (Becker and Fuchs, "Lid-eye coordination during vertical gaze
+changes in man and monkey", Journal of Neurophysiology 60, 1988)."""
 
 
 def eye_columns(table: ParameterTable) -> IntArray | None:
