@@ -46,10 +46,9 @@ _TURNED = 10.0
 where it is the median."""
 _AWAY = 0.2
 """Cosine between a normal and the ray that sees it: interpolated normals bend back at outlines."""
-_STRAY = 0.01
-"""Share of the head's pixels that may break a rule which holds but on outlines."""
-_SEAMS = 0.2
-"""Share of the head's pixels that may lie on seams of its texture."""
+_STRAY, _SEAMS, _STRAY_PIXELS = 0.01, 0.2, 16
+"""Shares of the head's pixels that may break rules which hold but on outlines and on seams of its
+texture, and how many more, for heads of few pixels."""
 _FEW = 5
 """Points that a median needs."""
 
@@ -270,8 +269,9 @@ def _projection_problems(camera: Camera, landmarks: LandmarkLabels) -> Iterator[
         yield (
             f"{_name(point)}: depth {landmarks.depth[point]:.5f} m, {depth[point]:.5f} m expected"
         )
-    inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1) & (depth > 0)
-    wrong = (landmarks.visibility != OUTSIDE) != inside
+    inner = np.minimum(pixels, np.array([camera.width, camera.height]) - pixels).min(1)
+    inside = (inner >= 0) & (depth > 0)
+    wrong = ((landmarks.visibility != OUTSIDE) != inside) & (np.abs(inner) > _PROJECTION_TOLERANCE)
     for point in np.flatnonzero(wrong | (landmarks.visibility > VISIBLE)):
         x, y = pixels[point]
         yield (
@@ -345,13 +345,14 @@ def _pixel_problems(maps: LabelMaps, camera: Camera) -> Iterator[str]:
     """Pixels whose labels contradict each other."""
     segmentation = maps.segmentation
     background, head = segmentation == 0, np.isin(segmentation, _indices(HEAD_CLASSES))
+    mesh = head | (segmentation == CLASSES.index("clothes"))
     length = np.linalg.norm(maps.normals, axis=2)
     outside_uv = maps.uv_valid & ((maps.uv < 0) | (maps.uv > 1)).any(2)
     for wrong, what in (
         (background & (maps.depth != 0), "background that has a depth"),
         (~background & ~(maps.depth > 0), "surfaces without a depth"),
         (background & (length > 0), "background that has a normal"),
-        (head & (np.abs(length - 1.0) > 0.01), "the head without a unit normal"),
+        (mesh & (np.abs(length - 1.0) > 0.01), "head or clothes without a unit normal"),
         (maps.uv_valid & ~head, "texture coordinates off the head"),
         (outside_uv, "texture coordinates out of range"),
     ):
@@ -371,7 +372,7 @@ def _share_problems(maps: LabelMaps, camera: Camera, head: NDArray[np.bool_]) ->
         (away, _STRAY, "normals that face away from the camera"),
         (head & ~maps.uv_valid, _SEAMS, "the head without texture coordinates"),
     ):
-        if wrong.sum() > share * len(row):
+        if wrong.sum() > share * len(row) + _STRAY_PIXELS:
             yield f"{_count(wrong)} of {len(row)}: {what}"
 
 

@@ -26,21 +26,23 @@ _INWARD_SLOPE = 1.0
 the chin is not."""
 _SOFTNESS = 0.006
 """Metres to either side of the border: a triangle is about as large."""
-_NAPE = 0.008
-"""Metres to either side of the hairline that count as on it."""
+_ON_HAIRLINE = 16
+"""Vertices at the nape, those nearest to the hairline, that tell where it is."""
 
 
 @lru_cache(maxsize=4)
 def vertex_classes(model: HeadModel) -> NDArray[np.float32]:
-    """How much each vertex belongs to each of CLASSES: (V, C), in [0, 1], rows sum to 1."""
+    """How much each vertex belongs to each of CLASSES: (V, C), in [0, 1], rows sum to 1; read-only.
+
+    Interpolated over the surface, the class of most weight is the one that is seen.
+    """
     surface = model.surface
     weights = np.zeros((len(surface.part), len(CLASSES)))
     left = np.ones(len(surface.part))
     for part, name in _PARTS.items():
-        if part in surface.part_names:
-            rows = surface.part == surface.part_names.index(part)
-            weights[rows, CLASSES.index(name)] = 1.0
-            left[rows] = 0.0
+        rows = surface.part == surface.part_names.index(part)
+        weights[rows, CLASSES.index(name)] = 1.0
+        left[rows] = 0.0
     for name in _MASKS:
         taken = left * np.clip(surface.masks[name], 0.0, 1.0)
         weights[:, CLASSES.index(name)] += taken
@@ -57,23 +59,30 @@ def below_jaw(model: HeadModel) -> FloatArray:
     """How far each vertex of the mean head lies below the border of the neck: (V,) metres.
 
     The border follows the jaw's landmarks, goes on below the ear lobes and along the hairline of
-    the nape, as a height over the direction from an upright axis between the ears.
+    the nape; in cylindrical coordinates about an upright axis between the ears, it is a distance
+    and a height for each azimuth.
     """
     vertices = model.forward(model.table.default())[0].astype(np.float64)
-    ears = model.surface.masks["ears"] > 0.5
-    axis = float(vertices[ears, 1].mean())
-    jaw = model.landmarks(vertices.astype(np.float32)).astype(np.float64)[_JAW]
-    lobes = [_lowest(vertices[ears & side]) for side in (vertices[:, 0] < 0, vertices[:, 0] >= 0)]
-    nape = _nape(model, vertices, axis)
-    border = _cylindrical(np.vstack([jaw, *lobes]), axis)
-    back = _cylindrical(nape[None], axis)[0]
-    border = np.vstack([border, [-np.pi, *back[1:]], [np.pi, *back[1:]]])
-    border = border[border[:, 0].argsort(kind="stable")]
+    axis = float(vertices[model.surface.masks["ears"] > 0.5, 1].mean())
+    border = _border(model, vertices, axis)
     azimuth, radius, height = _cylindrical(vertices, axis).T
     edge_radius, edge_height = (np.interp(azimuth, border[:, 0], border[:, k]) for k in (1, 2))
     inward = np.maximum(edge_radius - radius, 0.0)
     below: FloatArray = edge_height + _INWARD_SLOPE * inward - height
     return below
+
+
+def _border(model: HeadModel, vertices: FloatArray, axis: float) -> FloatArray:
+    """Azimuth, distance and height of points (B, 3) on the border, all the way round."""
+    jaw = model.landmarks(vertices.astype(np.float32))[_JAW]
+    ears = model.surface.masks["ears"] > 0.5
+    lobes = [_lowest(vertices[ears & side]) for side in (vertices[:, 0] < 0, vertices[:, 0] >= 0)]
+    front = _cylindrical(np.vstack([jaw, *lobes]), axis)
+    ((_, radius, height),) = _cylindrical(_nape(model, vertices, axis)[None], axis)
+    back = np.array([(-np.pi, radius, height), (np.pi, radius, height)])
+    border = np.concatenate([front, back])
+    ordered: FloatArray = border[border[:, 0].argsort(kind="stable")]
+    return ordered
 
 
 def _cylindrical(points: FloatArray, axis: float) -> FloatArray:
@@ -91,7 +100,7 @@ def _nape(model: HeadModel, vertices: FloatArray, axis: float) -> FloatArray:
     """The middle of the hairline (3,) on the back of the neck."""
     surface = model.surface
     skin = surface.part == surface.part_names.index("skin")
-    behind = vertices[:, 1] - axis > np.abs(vertices[:, 0])
-    on_line = np.abs(surface.fields["hairline"]) < _NAPE
-    middle: FloatArray = vertices[skin & behind & on_line].mean(0)
+    behind = np.flatnonzero(skin & (vertices[:, 1] - axis > np.abs(vertices[:, 0])))
+    nearest = np.abs(surface.fields["hairline"][behind]).argsort(kind="stable")[:_ON_HAIRLINE]
+    middle: FloatArray = vertices[behind[nearest]].mean(0)
     return middle

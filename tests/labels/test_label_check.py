@@ -297,7 +297,7 @@ MUTATIONS = [
     (flip_normals, r"pixels, first \(\d+, \d+\) of \d+: normals that face away from the camera"),
     (mirror_normals, r"normals turn away from those of the depth by \d+ degrees"),
     (normals_of_the_world, "normals turn away"),
-    (shorten_normals, "the head without a unit normal"),
+    (shorten_normals, "head or clothes without a unit normal"),
     (normals_everywhere, r"1 pixels, first \(0, 0\): background that has a normal"),
     (depth_behind, r"first \(0, 0\): background that has a depth"),
     (no_depth, r"first \(0, 0\): surfaces without a depth"),
