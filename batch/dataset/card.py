@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """README.md of a data set: a card in the form that Hugging Face reads, and people."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
+from batch.dataset.command import generate_command
 from batch.dataset.pictures import CLASS_COLOURS
 from batch.dataset.run_folder import RECIPE_FILE, RunFolder
 from batch.dataset.sample import StoredSample
@@ -63,7 +63,7 @@ def data_set_card(
         width=sample.camera.width,
         height=sample.camera.height,
         sheet=SHEET_FILE,
-        command=command_of(run),
+        command=generate_command(run, RECIPE_FILE, "data"),
         recipe=recipe.strip(),
         digest=run.digest,
         counts=_counts(facts),
@@ -77,15 +77,6 @@ def data_set_card(
 def title_of(run: RunFolder) -> str:
     """What the data set is called."""
     return f"FaceGen {run.request['model']} {run.digest[:12]}"
-
-
-def command_of(run: RunFolder) -> str:
-    """What makes this data set again, with its recipe."""
-    request = run.request
-    words = ["batch/run.py", "generate", "--recipe", RECIPE_FILE, "--model", request["model"]]
-    for option in ("count", "seed", "shard_size"):
-        words += [f"--{option.replace('_', '-')}", str(request[option])]
-    return shlex.join([*words, "--output", "data"])
 
 
 def _counts(facts: Mapping[str, Any]) -> str:

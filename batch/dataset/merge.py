@@ -11,6 +11,7 @@ from pathlib import Path
 
 from batch.command_line import OneLineParser
 from batch.dataset.closing import INDEX_FILE, Progress, close_run
+from batch.dataset.command import generate_command
 from batch.dataset.run_folder import RECIPE_FILE, RUN_FILE, RunFolder
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import require_pyarrow
@@ -130,13 +131,10 @@ def _missing(run: RunFolder, missing: Sequence[int]) -> str:
     names = ", ".join(map(str, missing[:_NAMED])) + (", ..." if len(missing) > _NAMED else "")
     which = f"shard {names} is" if len(missing) == 1 else f"shards {names} are"
     each = "" if len(missing) == 1 else f", and so on for {names}"
-    request = run.request
-    return (
-        f"{which} missing, {len(missing)} of {run.shard_count}: make it by `batch/run.py generate"
-        f" --recipe {run.path / RECIPE_FILE} --model {request['model']} --count {request['count']}"
-        f" --seed {request['seed']} --shard-size {request['shard_size']} --output {run.path}"
-        f" --resume --shard {missing[0]}/{run.shard_count}`{each}"
-    )
+    place = f"{missing[0]}/{run.shard_count}"
+    recipe, output = str(run.path / RECIPE_FILE), str(run.path)
+    command = generate_command(run, recipe, output, "--resume", "--shard", place)
+    return f"{which} missing, {len(missing)} of {run.shard_count}: make it by `{command}`{each}"
 
 
 @contextlib.contextmanager

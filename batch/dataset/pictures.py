@@ -30,7 +30,7 @@ CLASS_COLOURS = {
 }
 """The segmentation's colours on the sheet, sRGB."""
 _PIXELS = 6_000_000
-_POINT = (255, 255, 255)
+_POINT = (0, 0, 0)
 
 Picture = NDArray[np.uint8]
 

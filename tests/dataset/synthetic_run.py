@@ -2,6 +2,7 @@
 """A small complete run without Blender: faces on a sphere, whose labels are right."""
 
 import hashlib
+import io
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from batch.dataset.members import label_members
 from batch.dataset.record import describe_shot
@@ -67,7 +69,8 @@ class SyntheticPlan:
 class SyntheticRun:
     """How a run is made.
 
-    failed: samples that had to be given up; attempts: rejected draws before one; size: pixels.
+    failed: samples that had to be given up; attempts: rejected draws before one; size: pixels;
+    image_format: png or jpeg.
     """
 
     count: int = 7
@@ -77,6 +80,7 @@ class SyntheticRun:
     failed: Collection[int] = ()
     attempts: Mapping[int, int] = field(default_factory=dict)
     size: int = 64
+    image_format: str = "png"
 
     def begin(self, folder: Path, **changes: Any) -> RunFolder:
         """Its folder without a shard; changes: of the request."""
@@ -86,7 +90,7 @@ class SyntheticRun:
             "seed": self.plan.seed,
             "shard_size": self.shard_size,
             "model": "open_flame",
-            "recipe": {"image": {"size": [self.size, self.size], "format": "png"}},
+            "recipe": {"image": {"size": [self.size, self.size], "format": self.image_format}},
             "versions": {
                 "FaceGen": "0.1.0",
                 "Blender": "4.5.15",
@@ -146,6 +150,8 @@ class SyntheticRun:
         attempt = self.attempts.get(index, 0)
         shot = self.plan.shot(index, attempt)
         image, labels, camera = _rendered(shot.view, self.size)
+        if self.image_format == "jpeg":
+            image = _as_jpeg(image)
         achieved, requested = self.plan.achieved(index), self.plan.requested(index)
         distance = None if requested is None else float(cosine_distance(requested, achieved))
         identity = self.plan.identity(index)
@@ -164,7 +170,7 @@ class SyntheticRun:
             "engine": "CYCLES",
             "samples": 8,
             "noise_seed": shot.seed,
-            "image": {"format": "png", "sha256": hashlib.sha256(image).hexdigest()},
+            "image": {"format": self.image_format, "sha256": hashlib.sha256(image).hexdigest()},
             "five_points": [[20.0, 20.0], [40.0, 20.0], [30.0, 30.0], [22.0, 40.0], [38.0, 40.0]],
             "face_box": [10.0, 8.0, 50.0, 56.5],
             "cosine_distance": distance,
@@ -173,11 +179,17 @@ class SyntheticRun:
         }
         latents = {"requested": requested, "achieved": achieved}
         return [
-            ("png", image),
+            ("jpg" if self.image_format == "jpeg" else "png", image),
             ("json", encode_json(record)),
             *((f"{name}.npy", encode_npy(v)) for name, v in latents.items() if v is not None),
             *(labels.items() if self.labels else ()),
         ]
+
+
+def _as_jpeg(png: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(buffer, "JPEG")
+    return buffer.getvalue()
 
 
 @cache

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from batch.dataset import diversity, merge
+from batch.dataset.command import generate_command
 from batch.dataset.diversity import mutually_apart
 from batch.run import main
 from batch.shards import encode_npy
@@ -398,3 +399,33 @@ def test_identities_apart_are_those_of_one_greedy_pass(
     within = distances[np.ix_(whole, whole)][np.triu_indices(len(whole), 1)]
     assert 3 < len(whole) < 90 and within.min() >= 0.3
     assert (distances[:, whole].min(1) < 0.3).all()
+
+
+def test_jpegs_are_shown_too(tmp_path: Path) -> None:
+    pytest.importorskip("bpy")  # which decodes them
+    runs = [
+        SyntheticRun(count=1, image_format=image_format).write(tmp_path / image_format)
+        for image_format in ("png", "jpeg")
+    ]
+    for run in runs:
+        assert main(["merge", str(run.path)]) == 0
+    png, jpeg = (np.array(Image.open(run.path / "contact_sheet.png")).astype(int) for run in runs)
+    assert png.shape == jpeg.shape and 0 < np.abs(png - jpeg).mean() < 3
+    card = (runs[1].path / "README.md").read_text()
+    assert "KEY.jpg" in card and "KEY.png" not in card
+    assert '"includes": "*[0-9].jpg"' in (runs[1].path / "croissant.json").read_text()
+
+
+def test_the_command_of_a_users_own_model_asks_for_its_file(tmp_path: Path) -> None:
+    kind = SyntheticRun()
+    run = kind.begin(tmp_path / "my run", model="flame_0123456789ab")
+    command = generate_command(run, "my recipe.toml", "data", "--shard", "1/3")
+    assert command == (
+        "batch/run.py generate --recipe 'my recipe.toml' --model FLAME_FILE --count 7 --seed 0"
+        " --shard-size 3 --output data --shard 1/3"
+    )
+    for shard in range(3):
+        kind.write_shard(run, shard, {i: kind.members(run, i) for i in run.indices(shard)})
+    assert main(["merge", str(run.path)]) == 0
+    card = (run.path / "README.md").read_text()
+    assert card.startswith("---\nlicense: other\n") and "its licence governs" in card

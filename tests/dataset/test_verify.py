@@ -95,8 +95,11 @@ def test_samples_given_up_are_no_fault(tmp_path: Path, look: Callable[..., Outco
     assert look(run).status == 0
 
 
-@pytest.mark.parametrize("kind", [{"labels": False}, {"plan": SyntheticPlan(guided=False)}])
-def test_runs_without_labels_or_requests_pass(
+@pytest.mark.parametrize(
+    "kind",
+    [{"labels": False}, {"plan": SyntheticPlan(guided=False)}, {"image_format": "jpeg"}],
+)
+def test_other_kinds_of_runs_pass(
     tmp_path: Path, look: Callable[..., Outcome], kind: dict[str, Any]
 ) -> None:
     run = SyntheticRun(**kind).write(tmp_path / "run")
