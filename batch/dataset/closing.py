@@ -184,6 +184,7 @@ def _scratch(run: RunFolder) -> Iterator[Path]:
     """A folder for unfinished files: what a killed process leaves there goes with the next."""
     folder = run.path / WORK_FOLDER / "closing"
     with only_one(folder / "lock"):
+        folder.mkdir(parents=True, exist_ok=True)  # where there are no locks, it is not there yet
         for leftover in folder.glob(".facegen-*"):
             leftover.unlink()
         try:
