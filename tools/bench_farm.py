@@ -156,7 +156,7 @@ def against_bare(folder: Path, recipe: Recipe, shards: int, cores: int, what: st
             ours.append(timed(partial(bench.make, shard))[0] / _BLOCK)
             bare += [timed(partial(loop.render, i))[0] for i in range(_BLOCK)]
             loop.close()
-    print_ratio(f"farm, {what}, a head", ours, "bare Cycles on the same scenes", [np.mean(bare)])
+    print_ratio(f"farm, {what}, a head", ours, "bare Cycles on the same scenes", bare)
     print(f"farm, {what}: {np.mean(bare) / np.mean(ours):.2f} of the bare loop's heads/s (ratio)")
 
 

@@ -66,7 +66,7 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     recipe = Recipe.read(options.recipe)
     model = load_head_model(options.model)
     recipe.check_model(model)
-    encoder = Encoder.load(recipe.heads.encoder, threads=1)
+    encoder = Encoder.load(recipe.heads.encoder, threads=1, device=options.encoder_device)
     if recipe.heads.is_guided:
         check_encoder_fits(encoder, LATENT_SIZE)
     if options.is_whole:
@@ -81,6 +81,7 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     status = Status(total, log)
     unfinished = _unfinished(run, shards, status)
     if unfinished:
+        status.take_notices()
         farm = Farm(
             run, Plan(recipe, model, options.seed), encoder, run.request["versions"], status
         )

@@ -26,8 +26,9 @@ _EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class DatasetOptions:
-    """A checked request. shard: (i, n), this process makes every n-th shard from the i-th on;
-    workers: render processes; threads: of each; timeout: seconds that one may be silent."""
+    """A checked request. shard: (i, n), this process makes every n-th shard from the i-th on, and
+    closes the run where is_whole; workers: render processes; threads: of each; timeout: seconds
+    that one may be silent; encoder_device: "cpu" or "cuda"."""
 
     recipe: str
     model: str
@@ -35,19 +36,16 @@ class DatasetOptions:
     seed: int
     output: Path
     shard: tuple[int, int]
+    is_whole: bool
     shard_size: int
     workers: int
     threads: int
     device: str
+    encoder_device: str
     timeout: float
     resume: bool
     replace: bool
     log_json: Path | None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether this process makes all shards."""
-        return self.shard[1] == 1
 
 
 def parse_options(arguments: Sequence[str]) -> DatasetOptions:
@@ -68,10 +66,11 @@ def parse_options(arguments: Sequence[str]) -> DatasetOptions:
         raise UserError(
             f"--timeout {values.timeout:g} is out of range; give seconds from 1 to 86400"
         )
-    values.shard = _read_shard(values.shard)
+    values.is_whole = values.shard is None
+    values.shard = _read_shard(values.shard or "0/1")
     if values.resume and values.replace:
         raise UserError("--resume goes on with a run and --replace removes it; give one of them")
-    if values.replace and values.shard[1] > 1:
+    if values.replace and not values.is_whole:
         raise UserError(
             "--replace would remove what the other machines make; remove the folder yourself, or"
             " leave out --shard"
@@ -123,14 +122,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, default=Path("out/data"), help="folder of the run")
     add(
         "--shard",
-        default="0/1",
         metavar="I/N",
-        help="make every N-th tar file from the I-th on, I from 0 to N-1, and no other",
+        help="make every N-th tar file from the I-th on, I from 0 to N-1, and leave closing the run"
+        " to `merge`; default: make and close all of it",
     )
     add("--shard-size", type=int, default=500, help="samples a tar file")
     add("--workers", type=int, help="render processes; default: one a core, 8 at most")
     add("--threads", type=int, help="threads of each; default: the cores shared out")
     add("--device", choices=("auto", "CPU"), default="auto", help="what Cycles renders on")
+    add(
+        "--encoder-device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="what the encoder runs on; cuda needs onnxruntime-gpu",
+    )
     add(
         "--timeout",
         type=float,

@@ -2,6 +2,7 @@
 """How a farm tells what it is at: a line a render process and a total, and events for machines."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -91,6 +92,23 @@ class Status:
             samples=len(sidecar["samples"]),
             failed=len(sidecar["failed"]),
         )
+
+    def take_notices(self) -> None:
+        """Have what the program logs from now on written through this, above the drawing."""
+        for handler in logging.getLogger("facegen_addon").handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+                handler.setStream(self)
+
+    def write(self, text: str) -> None:
+        """Write a line of text where the drawing is, which comes below it next time."""
+        if self._lines:
+            self._stream.write(f"\x1b[{self._lines}A\x1b[J")
+            self._lines = 0
+        self._stream.write(text)
+
+    def flush(self) -> None:
+        """Have it seen."""
+        self._stream.flush()
 
     def show(self, workers: Sequence[WorkerState], last: bool = False) -> None:
         """Draw, if it is time to."""

@@ -137,6 +137,25 @@ def test_ctrl_c_and_sigterm_end_cleanly_and_can_be_gone_on_with(
     assert sum(e["event"] == "sample" and e["outcome"] == "accepted" for e in events) >= 24
 
 
+def test_of_two_tasks_on_the_same_shards_one_refuses(
+    project: Path, recipe: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
+) -> None:
+    both = [
+        subprocess.Popen(
+            command(project, recipe, tmp_path / "data", "--resume"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [one.communicate()[1] for one in both]
+    assert sorted(one.returncode for one in both) == [0, 2]
+    refused = said[[one.returncode for one in both].index(2)]
+    assert "another process is at work in" in refused and "Traceback" not in refused
+    assert tars(tmp_path / "data") == undisturbed[0]
+
+
 def test_two_machines_make_what_one_makes(
     project: Path, recipe: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path
 ) -> None:
