@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
 
+import hashlib
 import importlib.metadata
 import shutil
 import sys
@@ -32,6 +33,7 @@ from facegen_addon.mapping.correction import default_correction
 from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.mapping.influence import table_digest
 
+_ROOT = Path(__file__).resolve().parents[2]
 _QUIET = 2.0  # seconds: what takes less needs no bar
 
 
@@ -181,12 +183,23 @@ def _versions(recipe: Recipe, model: HeadModel) -> dict[str, Any]:
             names.append(f"corrections_{model.name}")
     return {
         "FaceGen": facegen_version(),
+        "code": _code_digest(),
         "Blender": _blender_version(),
         "NumPy": np.__version__,
         "table of the model": table_digest(model.table),
         "encoder": {"name": source.name, "sha256": source.sha256},
         **{name: artifact(name).sha256 for name in names},
     }
+
+
+def _code_digest() -> str:
+    """sha256 of the code that draws, renders and labels: with other code, samples may differ."""
+    sources = [*_ROOT.glob("batch/dataset/*.py"), *_ROOT.glob("facegen_addon/**/*.py")]
+    decisive = [path for path in sources if "ui" not in path.relative_to(_ROOT).parts]
+    digest = hashlib.sha256()
+    for path in sorted(decisive):
+        digest.update(path.relative_to(_ROOT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _blender_version() -> str:
