@@ -25,6 +25,10 @@ class HeadModel(Protocol):
     name: str
     table: ParameterTable
 
+    def __hash__(self) -> int:
+        """What is computed once for a model is kept by it."""
+        ...
+
     @property
     def surface(self) -> Surface:
         """Faces, UVs, parts and regions."""

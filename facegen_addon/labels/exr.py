@@ -84,10 +84,10 @@ def _parse(content: bytes) -> ExrImage:
 def _chunks(content: bytes, position: int, height: int, width: int, channels: int) -> NDArray:
     """The scanlines (H,) behind the table of offsets, which must say that they lie side by side."""
     size = 4 * width * channels
-    chunk = np.dtype([*_CHUNK_HEADER.descr, ("values", "<f4", (channels, width))])
     first = position + 8 * height
-    if first + height * chunk.itemsize > len(content):
+    if first + height * (_CHUNK_HEADER.itemsize + size) > len(content):
         raise _Unreadable("it ends too early")
+    chunk = np.dtype([*_CHUNK_HEADER.descr, ("values", "<f4", (channels, width))])
     offsets = np.frombuffer(content, "<u8", height, position).astype(np.int64)
     if not np.array_equal(np.sort(offsets), first + chunk.itemsize * np.arange(height)):
         raise _Unreadable("its scanlines lie elsewhere than expected")

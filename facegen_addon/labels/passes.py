@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .camera import Camera
 from .exr import ExrImage
 from .maps import CLASSES, LabelMaps
 
@@ -24,22 +25,26 @@ PER_PASS = 3
 CLASS_PASSES = tuple(f"facegen_classes_{k}" for k in range(-(-(len(CLASSES) - 1) // PER_PASS)))
 """Coverage of CLASSES[1 + 3 k + c] in channel c of pass k."""
 DEPTH_PASS = "facegen_depth"
-"""Depth of meshes, depth of strands (metres, along the optical axis), coverage of meshes."""
+"""Depth of meshes, depth of strands, coverage of meshes; depths are along the optical axis, metres
+behind the world's origin."""
 NORMAL_PASS = "facegen_normal"
 """Normals of meshes, in world coordinates."""
 UV_PASS = "facegen_uv"
-"""u, v, u^2 + v^2 of the head's mesh."""
+"""u, v, u^2 + v^2 of the head's mesh, both less UV_CENTRE."""
+UV_CENTRE = 0.5
 PASSES = (*CLASS_PASSES, DEPTH_PASS, NORMAL_PASS, UV_PASS)
 """Each has three channels."""
 
-_STRAND_WEIGHT = 2.0
-"""Strands that cover a third of a pixel, thin as they are, make it what an annotator would draw as
-brow, hair or beard."""
-_UV_SPREAD = 0.01
+_STRAND_WEIGHT = 3.0
+"""Strands that cover a quarter of a pixel, thin as they are, make it brow, hair or beard."""
+_STRAND_GAP = 0.004
+"""Metres: skin between strands that is no wider belongs to what an annotator would outline."""
+_UV_SPREAD = 0.02
 """Standard deviation of a pixel's texture coordinates up to which their mean stands for them."""
 _UV_COVERAGE = 0.5
 
 _STRANDS = [CLASSES.index(name) for name in STRAND_CLASSES]
+_SKIN = [CLASSES.index(name) for name in ("skin", "neck")]
 _CLOTHES = CLASSES.index("clothes")
 
 
@@ -70,30 +75,49 @@ class Passes:
         covered: FloatImage = self.coverage[..., [CLASSES.index(name) for name in names]].sum(-1)
         return covered
 
-    def maps(self, rotation: NDArray[np.float64]) -> LabelMaps:
-        """The label images, seen by a camera that is turned so: world -> camera (3, 3)."""
-        segmentation = self._segmentation()
+    def maps(self, camera: Camera) -> LabelMaps:
+        """The label images, as ``camera`` sees them."""
+        origin = float(camera.extrinsics[2, 3])
+        segmentation = self._segmentation(float(camera.intrinsics[0, 0]), origin)
         on_strands = np.isin(segmentation, _STRANDS)
         on_mesh = (segmentation > 0) & ~on_strands
         uv, uv_valid = self._uv(on_mesh & (segmentation != _CLOTHES))
         return LabelMaps(
             segmentation,
-            self._depth(on_mesh, on_strands),
-            self._normals(rotation, on_mesh),
+            self._depth(origin, segmentation > 0, on_strands),
+            self._normals(camera.rotation, on_mesh),
             uv,
             uv_valid,
         )
 
-    def _segmentation(self) -> NDArray[np.uint8]:
+    def _segmentation(self, focal: float, origin: float) -> NDArray[np.uint8]:
+        """The class of most of each pixel, strands with what is between them.
+
+        focal: length in pixels; origin: depth of the world's origin, metres.
+        """
         weight = np.ones(len(CLASSES), np.float32)
         weight[_STRANDS] = _STRAND_WEIGHT
-        return (self.coverage * weight).argmax(-1).astype(np.uint8)
+        segmentation = (self.coverage * weight).argmax(-1).astype(np.uint8)
+        skin, nothing = np.isin(segmentation, _SKIN), segmentation == 0
+        for strands in _STRANDS:
+            mask = segmentation == strands
+            if mask.any():
+                distance = origin + float(self.depth[mask, 1].sum() / self.strands()[mask].sum())
+                reach = round(0.5 * _STRAND_GAP * focal / distance)
+                between = skin | (nothing & (self.coverage[..., strands] > 0))
+                segmentation[between & _closed(mask, reach)] = strands
+        return segmentation
 
-    def _depth(self, on_mesh: NDArray[np.bool_], on_strands: NDArray[np.bool_]) -> FloatImage:
-        depth = np.zeros(on_mesh.shape, np.float32)
-        np.divide(self.depth[..., 0], self.depth[..., 2], out=depth, where=on_mesh)
-        np.divide(self.depth[..., 1], self.strands(), out=depth, where=on_strands)
-        return depth
+    def _depth(
+        self, origin: float, on_any: NDArray[np.bool_], on_strands: NDArray[np.bool_]
+    ) -> FloatImage:
+        """That of strands where there are any in their class, else that of the mesh; origin: depth
+        of the world's origin."""
+        meshes, strands = self.depth[..., 2], self.strands()
+        offset = np.zeros(on_any.shape, np.float32)
+        np.divide(self.depth[..., 0], meshes, out=offset, where=on_any & (meshes > 0))
+        np.divide(self.depth[..., 1], strands, out=offset, where=on_strands & (strands > 0))
+        return np.where(on_any, offset + np.float32(origin), np.float32(0.0))
 
     def _normals(self, rotation: NDArray[np.float64], on_mesh: NDArray[np.bool_]) -> FloatImage:
         normals = self.normals @ rotation.T.astype(np.float32)
@@ -107,7 +131,23 @@ class Passes:
         on_head = on_head & (covered > _UV_COVERAGE)
         mean = np.zeros_like(self.uv)
         np.divide(self.uv, covered[..., None], out=mean, where=on_head[..., None])
-        uv = mean[..., :2]
-        variance = mean[..., 2] - (uv * uv).sum(-1)
+        centred = mean[..., :2]
+        variance = mean[..., 2] - (centred * centred).sum(-1)
         valid = on_head & (variance < _UV_SPREAD**2)
-        return np.where(valid[..., None], uv, 0.0).astype(np.float32), valid
+        uv = np.clip(centred + np.float32(UV_CENTRE), 0.0, 1.0)
+        return np.where(valid[..., None], uv, np.float32(0.0)), valid
+
+
+def _closed(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """A mask (H, W) with its gaps closed, up to 2 ``reach`` pixels wide: grown, then shrunk."""
+    grown = _any_near(np.pad(mask, 2 * reach), reach)
+    return ~_any_near(~grown, reach)
+
+
+def _any_near(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Whether any pixel no further than ``reach`` along rows and columns is set; the result is
+    smaller by ``reach`` on all sides."""
+    side = 2 * reach + 1
+    sums = np.pad(mask.astype(np.int32).cumsum(0).cumsum(1), [(1, 0), (1, 0)])
+    boxes = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return boxes > 0

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ..heads.parameters import FloatArray, IntArray
 
-TOLERANCE = 0.001
-"""Metres that a surface must lie before a point to hide it."""
+TOLERANCE = 0.0002
+"""Metres that a surface must lie before a point to hide it: lids and lips cover in thin folds."""
 _CELLS = 64
 """Triangles are looked up in a grid of so many cells a side, laid over the points."""
 

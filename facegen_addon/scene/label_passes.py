@@ -6,7 +6,7 @@ Materials are shared with heads of the artist's own file, so the outputs go into
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import bpy
 import numpy as np
@@ -22,6 +22,7 @@ from ..labels.passes import (
     NORMAL_PASS,
     PASSES,
     PER_PASS,
+    UV_CENTRE,
     UV_PASS,
     Passes,
 )
@@ -41,13 +42,13 @@ class LabelPasses:
         for name in PASSES:
             self._layer.aovs.add().name = name
         self._copies: list[bpy.types.Material] = []
-        skin, hair = studio.head.mesh_object.data, studio.head.hair_object.data
+        skin, hair = studio.head.mesh_object, studio.head.hair_object
+        assert hair is not None, "nobody has removed it from a studio"
         self._label(skin, "POINT", vertex_classes(model), _head_outputs)
         strands = np.stack([_one_class(_CLASS_OF_REGION[r]) for r in model.strands.region.tolist()])
         self._label(hair, "CURVE", strands, _strand_outputs)
-        collar = studio.bust.data
-        cloth = np.tile(_one_class("clothes"), (len(collar.vertices), 1))
-        self._label(collar, "POINT", cloth, _mesh_outputs)
+        cloth = np.tile(_one_class("clothes"), (len(studio.bust.data.vertices), 1))
+        self._label(studio.bust, "POINT", cloth, _mesh_outputs)
 
     def close(self) -> None:
         """Remove the copies of materials, when nothing has them any more."""
@@ -61,12 +62,13 @@ class LabelPasses:
 
     def _label(
         self,
-        data: bpy.types.ID,
+        owner: bpy.types.Object,
         domain: str,
         classes: NDArray[np.float32],
         add_outputs: Callable[[bpy.types.NodeTree], None],
     ) -> None:
         """Give a mesh or curves the classes (N, C) of its elements, and materials that put out."""
+        data = owner.data
         padded = np.zeros((len(classes), PER_PASS * len(CLASS_PASSES)), np.float32)
         padded[:, : len(CLASSES) - 1] = classes[:, 1:]
         for k, name in enumerate(CLASS_PASSES):
@@ -106,13 +108,26 @@ def _one_class(name: str) -> NDArray[np.float32]:
 def _head_outputs(tree: bpy.types.NodeTree) -> None:
     _mesh_outputs(tree)
     uv = tree.nodes.new("ShaderNodeUVMap").outputs[0]
-    squared = tree.nodes.new("ShaderNodeVectorMath")
-    squared.operation = "DOT_PRODUCT"  # the third coordinate is zero
-    tree.links.new(uv, squared.inputs[0])
-    tree.links.new(uv, squared.inputs[1])
-    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(uv, parts.inputs[0])
-    _put_out(tree, UV_PASS, _combined(tree, *parts.outputs[:2], squared.outputs["Value"]))
+    centred = _vector_math(tree, "SUBTRACT", uv, (UV_CENTRE, UV_CENTRE, 0.0)).outputs["Vector"]
+    squared = _vector_math(tree, "DOT_PRODUCT", centred, centred).outputs["Value"]
+    u, v, _ = _parts(tree, centred)
+    _put_out(tree, UV_PASS, _combined(tree, u, v, squared))
+
+
+def _vector_math(
+    tree: bpy.types.NodeTree,
+    operation: str,
+    first: bpy.types.NodeSocket,
+    second: bpy.types.NodeSocket | tuple[float, float, float],
+) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeVectorMath")
+    node.operation = operation
+    tree.links.new(first, node.inputs[0])
+    if isinstance(second, bpy.types.NodeSocket):
+        tree.links.new(second, node.inputs[1])
+    else:
+        node.inputs[1].default_value = second
+    return node
 
 
 def _mesh_outputs(tree: bpy.types.NodeTree) -> None:
@@ -135,8 +150,25 @@ def _class_outputs(tree: bpy.types.NodeTree) -> None:
 
 
 def _depth(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
-    """Along the optical axis."""
-    return tree.nodes.new("ShaderNodeCameraData").outputs["View Z Depth"]
+    """Along the optical axis, less the depth of the world's origin.
+
+    EEVEE keeps 16 bits of each output: a millimetre of a depth, 0.1 mm of a difference.
+    """
+    position = tree.nodes.new("ShaderNodeNewGeometry").outputs["Position"]
+    turned = tree.nodes.new("ShaderNodeVectorTransform")
+    turned.vector_type = "VECTOR"
+    turned.convert_from, turned.convert_to = "WORLD", "CAMERA"
+    tree.links.new(position, turned.inputs[0])
+    return _parts(tree, turned.outputs[0])[2]
+
+
+def _parts(
+    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket
+) -> Sequence[bpy.types.NodeSocket]:
+    """The three numbers of a vector."""
+    node = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(vector, node.inputs[0])
+    return node.outputs[:]
 
 
 def _combined(

@@ -116,6 +116,8 @@ class SampleRenderer:
             render.threads_mode, render.threads = "FIXED", settings.threads
         render.image_settings.quality = settings.quality
         _leave_unstamped(render)
+        if settings.engine == "EEVEE":
+            self.render(Shot(model.table.default()))  # its first image of a scene is like no other
 
     def __enter__(self) -> SampleRenderer:
         return self
@@ -137,8 +139,8 @@ class SampleRenderer:
     def render(self, shot: Shot) -> Rendered:
         """The sample of a shot.
 
-        UserError, before anything is rendered, for parameters out of range, a preset or a picture
-        that is not there, or a view from inside the head.
+        UserError, before anything is rendered, for parameters out of range and for a preset or a
+        picture that is not there.
         """
         check_values(((0 <= shot.seed <= _LAST_SEED, "seed", shot.seed, f"0 to {_LAST_SEED}"),))
         vertices, collar = self._studio.pose(shot.parameters)
@@ -152,7 +154,7 @@ class SampleRenderer:
         maps = landmarks = None
         if self._passes is not None:
             passes = self._passes.read()
-            maps = passes.maps(camera.rotation)
+            maps = passes.maps(camera)
             landmarks = self._landmarks(vertices, collar, camera, passes)
         shown = shows_face(points, box, camera.width, camera.height)
         return Rendered(image, encoded, camera, points, box, shown, landmarks, maps)
@@ -211,6 +213,6 @@ def _triangles(head: NDArray[np.intp], collar: NDArray[np.intp]) -> NDArray[np.i
 
 def _leave_unstamped(render: bpy.types.RenderSettings) -> None:
     """Keep date, host and render time out of the files, which would differ from run to run."""
-    for name in render.bl_rna.properties.keys():
-        if name.startswith("use_stamp"):
-            setattr(render, name, False)
+    for stamp in render.bl_rna.properties:
+        if stamp.identifier.startswith("use_stamp"):
+            setattr(render, stamp.identifier, False)
