@@ -11,8 +11,9 @@
 # Task i of an array 0-7 makes every 8th tar file, `--shard i/8`; what follows `generate` goes to
 # generate as it is, after one render process of one thread for each CPU of the task (name both
 # --workers and --threads to change that). The merge, with `verify` after it, starts once all tasks
-# have ended with 0. The #SBATCH lines are defaults: --time, --mem, --cpus-per-task, --gres=gpu:1,
-# --partition given to sbatch before the script's name win.
+# have ended with 0. What follows the folder goes to verify: --model and --recipe, where the model
+# is a file or the recipe names folders. The #SBATCH lines are defaults; --time, --mem,
+# --cpus-per-task, --gres=gpu:1, --partition given to sbatch before the script's name win.
 #
 # Nothing is lost: two minutes before a time limit a task gets SIGTERM, keeps what is rendered, and
 # puts itself back into the queue, where it goes on (20 times at most); `scancel` ends it for good.
@@ -24,15 +25,15 @@
 #   FACEGEN_COMMAND="blender -b -P batch/run.py --" sbatch ...
 #
 # Tried on Slurm 22.05.8 (Debian 12), one node, without accounting and without cgroups: a two-task
-# array and its merge, a time limit, scancel, scontrol requeue. Not tried: several nodes,
-# preemption, GPUs, confinement by cgroups.
+# array and its merge, a time limit, scancel, scontrol requeue; the data set was that of one local
+# run. Not tried: several nodes, preemption, GPUs, confinement by cgroups.
 #
 #SBATCH --job-name=facegen
 #SBATCH --output=%x-%j.log
 #SBATCH --open-mode=append
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task=2
-#SBATCH --mem=8G
+#SBATCH --mem=4G
 #SBATCH --time=1-00:00:00
 #SBATCH --requeue
 #SBATCH --signal=B:TERM@120
@@ -46,7 +47,7 @@ main() {
   fi
   case ${1:-} in
     generate) generate "${@:2}" ;;
-    merge) "${facegen[@]}" merge "${@:2}" && "${facegen[@]}" verify "$2" ;;
+    merge) "${facegen[@]}" merge "${2:-}" && "${facegen[@]}" verify "${@:2}" ;;
     *) fail "the first argument is '${1:-}'; it has to be generate or merge" ;;
   esac
 }
@@ -68,8 +69,8 @@ generate() {
 
 # How many tasks the array has; part of one does not tell.
 tasks_of_array() {
-  local count=${SLURM_ARRAY_TASK_COUNT:-1}
-  if [ "${SLURM_ARRAY_TASK_MIN:-0}" -ne 0 ] || [ "${SLURM_ARRAY_TASK_MAX:-0}" -ne $((count - 1)) ]; then
+  local count=${SLURM_ARRAY_TASK_COUNT:-1} least=${SLURM_ARRAY_TASK_MIN:-0}
+  if [ "$least" -ne 0 ] || [ "${SLURM_ARRAY_TASK_MAX:-0}" -ne $((count - 1)) ]; then
     fail "an array that is not 0 to n-1; set FACEGEN_SHARDS to the number of tasks that the run has"
   fi
   echo "$count"

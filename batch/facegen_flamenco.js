@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// A labelled data set as a job type of Flamenco 3.3 or later: one task for each part of the run, which makes
-// every n-th tar file, and one that merges and verifies once all of them are done.
+// A labelled data set as a job type of Flamenco 3.3 or later: one task for each part of the run,
+// which makes every n-th tar file, and one that merges and verifies once all of them are done.
 //
 // Copy this file into the folder `scripts` beside the flamenco-manager executable and submit jobs
 // of type "facegen-flamenco" (docs/farm.md has the call). Every worker has to see the checkout and
@@ -43,6 +43,13 @@ const JOB_TYPE = {
             description: "Name of a recipe, or the absolute path of a TOML file",
         },
         {
+            key: "model",
+            type: "string",
+            default: "open_flame",
+            visible: "submission",
+            description: "Head model: open_flame, anny, or the absolute path of a FLAME file",
+        },
+        {
             key: "count",
             type: "int32",
             default: 1000,
@@ -80,7 +87,7 @@ const JOB_TYPE = {
             default: 2,
             propargs: { min: 1, max: 256 },
             visible: "submission",
-            description: "Render processes of one task; each takes about 700 MB",
+            description: "Render processes of one task; each takes 0.4 to 1.2 GB, by image size",
         },
         {
             key: "program",
@@ -112,7 +119,8 @@ function compileJob(job) {
         mergeTask.addDependency(task);
     }
     mergeTask.addCommand(facegen(settings, ["merge", settings.output]));
-    mergeTask.addCommand(facegen(settings, ["verify", settings.output]));
+    const origin = ["--recipe", settings.recipe, "--model", settings.model];
+    mergeTask.addCommand(facegen(settings, ["verify", settings.output].concat(origin)));
     // Last: a job takes a task as it is at this moment.
     job.addTask(mergeTask);
 }
@@ -134,6 +142,7 @@ function generateArguments(settings, shard) {
     return [
         "generate",
         "--recipe", settings.recipe,
+        "--model", settings.model,
         "--count", String(settings.count),
         "--seed", String(settings.seed),
         "--shard-size", String(settings.shard_size),
@@ -148,7 +157,8 @@ function generateArguments(settings, shard) {
 function facegen(settings, args) {
     const run = `${settings.project}/batch/run.py`;
     if (settings.program === "blender") {
-        return author.Command("exec", { exe: "{blender}", args: ["-b", "-P", run, "--"].concat(args) });
+        const inBlender = ["-b", "-P", run, "--"].concat(args);
+        return author.Command("exec", { exe: "{blender}", args: inBlender });
     }
     return author.Command("exec", {
         exe: `${settings.project}/.venv/bin/python`,

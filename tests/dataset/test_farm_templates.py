@@ -116,6 +116,7 @@ def test_openjd_accepts_the_template(checkout: Path) -> None:
 def test_openjd_renders_each_part_and_then_closes_the_run(checkout: Path) -> None:
     parameters = {
         "Recipe": "some faces.toml",
+        "Model": "a head.pkl",
         "Count": 7,
         "Seed": 5,
         "ShardSize": 2,
@@ -130,14 +131,15 @@ def test_openjd_renders_each_part_and_then_closes_the_run(checkout: Path) -> Non
     assert "openjd_progress: 100" in done.stdout
     assert "openjd_status: 1 of 2 samples" in done.stdout
     output = str(checkout / "the data")
-    asked = ["--recipe", "some faces.toml", "--count", "7", "--seed", "5", "--shard-size", "2"]
+    origin = ["--recipe", "some faces.toml", "--model", "a head.pkl"]
+    asked = [*origin, "--count", "7", "--seed", "5", "--shard-size", "2"]
     asked += ["--workers", "3", "--output", output]
     further = ["--resume", "--log-json", "-", "--threads", "1", "--device", "CPU"]
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
         ("generate", [*asked, "--shard", "0/2", *further]),
         ("generate", [*asked, "--shard", "1/2", *further]),
         ("merge", [output]),
-        ("verify", [output]),
+        ("verify", [output, *origin]),
     ]
 
 
@@ -228,10 +230,11 @@ def test_part_of_a_slurm_array_needs_the_number_of_tasks(
 
 
 def test_the_slurm_merge_verifies_too(checkout: Path) -> None:
-    assert run(["bash", SLURM, "merge", "the data"], checkout, **ARRAY).returncode == 0
+    asked = ["bash", SLURM, "merge", "the data", "--model", "a head.pkl"]
+    assert run(asked, checkout, **ARRAY).returncode == 0
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
         ("merge", ["the data"]),
-        ("verify", ["the data"]),
+        ("verify", ["the data", "--model", "a head.pkl"]),
     ]
 
 
@@ -323,6 +326,7 @@ def test_flamenco_tasks_do_the_job(checkout: Path) -> None:
             "project": str(checkout),
             "output": output,
             "recipe": "photos",
+            "model": "anny",
             "count": 7,
             "seed": 5,
             "shard_size": 2,
@@ -340,13 +344,14 @@ def test_flamenco_tasks_do_the_job(checkout: Path) -> None:
             assert command["name"] == "exec"
             call = command["parameters"]
             assert run([call["exe"], *call["args"]], checkout).returncode == 0
-    asked = ["--recipe", "photos", "--count", "7", "--seed", "5", "--shard-size", "2"]
+    origin = ["--recipe", "photos", "--model", "anny"]
+    asked = [*origin, "--count", "7", "--seed", "5", "--shard-size", "2"]
     asked += ["--workers", "3", "--output", output]
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
         ("generate", [*asked, "--shard", "0/2", "--resume", "--threads", "1"]),
         ("generate", [*asked, "--shard", "1/2", "--resume", "--threads", "1"]),
         ("merge", [output]),
-        ("verify", [output]),
+        ("verify", [output, *origin]),
     ]
 
 
@@ -388,8 +393,10 @@ def test_tasks_that_start_together_share_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_openjd_job_makes_the_data_of_an_undisturbed_run(project: Path, tmp_path: Path) -> None:
+    """The job is canceled on the way and run again."""
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
+    farm, alone = tmp_path / "farm", tmp_path / "alone"
     parameters = {
         "Recipe": recipe,
         "Count": 4,
@@ -397,23 +404,43 @@ def test_an_openjd_job_makes_the_data_of_an_undisturbed_run(project: Path, tmp_p
         "ShardSize": 2,
         "Tasks": 2,
         "Workers": 1,
-        "OutputDir": tmp_path / "farm",
+        "OutputDir": farm,
         "Options": "--device CPU",
     }
-    job = run(openjd_command(project, parameters), project)
-    assert job.returncode == 0, job.stdout
-    assert "openjd_progress: 100" in job.stdout
-    alone = [sys.executable, "batch/run.py", "generate", "--recipe", recipe, "--count", "4"]
-    alone += ["--seed", "7", "--shard-size", "2", "--workers", "2", "--device", "CPU"]
-    done = run([*alone, "--output", tmp_path / "alone"], project)
+    job = openjd_command(project, parameters)
+    cancel_once_a_sample_is_there(job, project, farm)
+    assert not (farm / "index.json").exists()
+    again = run(job, project)
+    assert again.returncode == 0, again.stdout
+    assert "openjd_progress: 100" in again.stdout
+    local = [sys.executable, "batch/run.py", "generate", "--recipe", recipe, "--count", "4"]
+    local += ["--seed", "7", "--shard-size", "2", "--workers", "2", "--device", "CPU"]
+    done = run([*local, "--output", alone], project)
     assert done.returncode == 0, done.stdout
-    assert tar_digests(tmp_path / "farm") == tar_digests(tmp_path / "alone")
+    assert digests(farm) == digests(alone)
 
 
-def tar_digests(folder: Path) -> dict[str, str]:
-    """sha256 of each of the two shards."""
-    digests = {
-        tar.name: hashlib.sha256(tar.read_bytes()).hexdigest() for tar in folder.glob("*.tar")
+def cancel_once_a_sample_is_there(job: Sequence[str], project: Path, output: Path) -> None:
+    """Start a job and stop it as soon as it has finished its first sample."""
+    process = subprocess.Popen(job, cwd=project, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 300.0
+        while not any(output.glob("work/data-*/*.part")):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(WAIT) != 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """sha256 of every file of a closed run with two shards."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    found = {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
     }
-    assert sorted(digests) == ["data-000000.tar", "data-000001.tar"]
-    return digests
+    assert {"data-000000.tar", "data-000001.tar", "index.json"} <= set(found)
+    return found
