@@ -52,7 +52,11 @@ texture, and how many more, for heads of few pixels."""
 _FEW = 5
 """Points that a median needs."""
 
-_OFFSETS = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(9, 2)
+
+def _square(reach: int) -> IntArray:
+    """Rows and columns (N, 2) of a square of pixels, from its middle."""
+    steps = np.arange(-reach, reach + 1)
+    return np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,14 @@ class LabelCheck:
 
 
 def check_labels(maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> LabelCheck:
-    """Compare label images, camera and landmarks (68 and more, the iBUG ones first)."""
+    """Compare label images, camera and landmarks (68 and more, the iBUG ones first).
+
+    Pixels and depths of all points follow from the camera. The depth image has the depth of each
+    visible point to DEPTH_TOLERANCE, where the image resolves the surface; landmarks lie on, or
+    within 2.5 mm or 1.5 pixels of, classes that they belong to, and no point in the midst of the
+    head on background. Depth, normals and texture coordinates are there where the segmentation has
+    a surface that has them, and nowhere else; normals face the camera and are those of the depth.
+    """
     problems = list(_shape_problems(maps, camera, landmarks))
     if problems:
         return LabelCheck(tuple(problems), 0.0, 0)
@@ -151,11 +162,10 @@ class _Points:
         x, y = self.landmarks.pixels[point]
         return f"{_name(point)} at pixel ({x:.1f}, {y:.1f})"
 
-    def patches(self, image: NDArray[Any], outside: float) -> NDArray[Any]:
-        """The 3 x 3 pixels (M, 9, ...) of an image around each; ``outside`` beyond its border."""
-        border = [(1, 1), (1, 1), *[(0, 0)] * (image.ndim - 2)]
-        padded = np.pad(image, border, constant_values=outside)
-        around = self.pixel[:, None] + 1 + _OFFSETS
+    def patches(self, image: NDArray[Any], reach: int = 1) -> NDArray[Any]:
+        """The 3 x 3 pixels (M, 9, ...) of an image around each, or more; 0 beyond its border."""
+        padded = np.pad(image, [(reach, reach)] * 2 + [(0, 0)] * (image.ndim - 2))
+        around = self.pixel[:, None] + reach + _square(reach)
         found: NDArray[Any] = padded[around[..., 0], around[..., 1]]
         return found
 
@@ -164,46 +174,38 @@ class _Points:
 class _Depths:
     """The depth around points (K,) in the midst of 3 x 3 pixels of the head.
 
-    rows (K,) of the landmarks; depth (K, 9); plane (K, 3) of inverse depth, fitted to the nine:
-    slopes along x and y in pixels, and the value at the image's corner; flat (K,): whether both
-    depths and normals are those of a plane; turn (K,): degrees between these two planes.
+    rows (K,) of the landmarks; plane (K, 3) of inverse depth, fitted to the nine: slopes along x
+    and y in pixels, and the value at the image's corner; flat (K,): whether both depths and normals
+    are those of a plane; turn (K,): degrees between these two planes; around (K, 2): the least and
+    the largest depth of the 5 x 5 pixels, as those on an edge are means of both its sides.
     """
 
     points: _Points
     rows: IntArray
-    depth: FloatArray
     plane: FloatArray
     flat: NDArray[np.bool_]
     turn: FloatArray
+    around: FloatArray
 
     @classmethod
     def of(cls, points: _Points) -> _Depths:
-        """Fit the planes.
-
-        A plane's inverse depth is linear in pixel coordinates: fitted to the nine by least squares
-        and read at the landmark, it is exact where a surface slopes, however much.
-        """
-        depth = points.patches(points.maps.depth.astype(np.float64), 0.0)
-        head = np.isin(points.patches(points.maps.segmentation, 0), _indices(HEAD_CLASSES))
+        """Those of the visible points around which all nine pixels are the head's."""
+        depth = points.patches(points.maps.depth.astype(np.float64))
+        head = np.isin(points.patches(points.maps.segmentation), _indices(HEAD_CLASSES))
         whole = (head & (depth > 0)).all(1)
-        depth, normals = depth[whole], points.patches(points.maps.normals, 0.0)[whole]
-        y, x = _OFFSETS.T
-        inverse = 1.0 / depth
-        slope_x, slope_y, middle = inverse @ x / 6, inverse @ y / 6, inverse.mean(1)
-        fitted = middle[:, None] + slope_x[:, None] * x + slope_y[:, None] * y
-        # Where the plane's depth passes infinity, there is no plane.
-        off = np.abs(1.0 / np.maximum(fitted, 1e-9) - depth).max(1)
+        plane, off = _planes(depth[whole], points.pixel[whole, ::-1] + 0.5)
+        steepness = np.hypot(plane[:, 0], plane[:, 1]) * depth[whole, 4] ** 2
+        normals = points.patches(points.maps.normals)[whole]
         mean = _unit(normals.mean(1))
         spread = (normals * mean[:, None]).sum(2).min(1)
-        centre = points.pixel[whole, ::-1] + 0.5
-        corner = middle - slope_x * centre[:, 0] - slope_y * centre[:, 1]
-        plane = np.stack([slope_x, slope_y, corner], axis=1)
-        steepness = np.hypot(slope_x, slope_y) / middle**2
         flat = (off < _FLAT_DEPTH) & (spread > _FLAT_NORMALS) & (steepness < _STEEPEST)
         # Where inverse depth is p . (u, v, 1), the plane is (K^T p) . X = 1: it points away.
         facing = _unit(-plane @ points.camera.intrinsics)
         turn = np.degrees(np.arccos(np.clip((facing * mean).sum(1), -1.0, 1.0)))
-        return cls(points, points.rows[whole], depth, plane, flat, turn)
+        wide = points.patches(points.maps.depth, reach=2)[whole].astype(np.float64)
+        least = np.where(wide > 0, wide, np.inf).min(1)
+        around = np.stack([least, wide.max(1)], axis=1)
+        return cls(points, points.rows[whole], plane, flat, turn, around)
 
     @property
     def resolved(self) -> NDArray[np.bool_]:
@@ -212,11 +214,11 @@ class _Depths:
 
     @property
     def found(self) -> FloatArray:
-        """Depth (K,) of the planes at the points; of unresolved patches, the value of the nine
-        that is nearest to what is expected, or what is expected where it lies among them."""
+        """Depth (K,) of the planes at the points; where there is none, what is expected, or the
+        nearest to it of the depths around."""
         at = np.column_stack([self.points.landmarks.pixels[self.rows], np.ones(len(self.rows))])
         inverse = np.where(self.resolved, (self.plane * at).sum(1), 1.0)
-        among = np.clip(self.expected, self.depth.min(1), self.depth.max(1))
+        among = np.clip(self.expected, *self.around.T)
         return np.where(self.resolved, 1.0 / inverse, among)
 
     @property
@@ -247,6 +249,23 @@ class _Depths:
         if self.flat.sum() >= _FEW and np.median(self.turn[self.flat]) > _TURNED:
             turn = np.median(self.turn[self.flat])
             yield f"normals turn away from those of the depth by {turn:.0f} degrees in the median"
+
+
+def _planes(depth: FloatArray, centre: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Planes (K, 3) of inverse depth through 3 x 3 depths (K, 9) around pixels with these centres
+    (K, 2), and by how much a depth is off each (K,), metres.
+
+    A plane's inverse depth is linear in pixel coordinates: fitted to the nine by least squares and
+    read anywhere among them, it is exact where a surface slopes.
+    """
+    y, x = _square(1).T
+    inverse = 1.0 / depth
+    slope_x, slope_y, middle = inverse @ x / 6, inverse @ y / 6, inverse.mean(1)
+    fitted = middle[:, None] + slope_x[:, None] * x + slope_y[:, None] * y
+    # Where the plane's depth passes infinity, there is no plane.
+    off = np.abs(1.0 / np.maximum(fitted, 1e-9) - depth).max(1)
+    corner = middle - slope_x * centre[:, 0] - slope_y * centre[:, 1]
+    return np.stack([slope_x, slope_y, corner], axis=1), off
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
@@ -333,11 +352,12 @@ def _distance_to(points: _Points, point: int, names: tuple[str, ...]) -> float:
 
 
 def _hole_problems(points: _Points) -> Iterator[str]:
-    """Visible points on background that are not at the head's outline."""
-    background = points.patches(points.maps.segmentation, 0) == 0
-    others = background.sum(1) - 1
-    hole = background[:, 4] & ((others == 0) | (others == 8))
-    for point in points.rows[hole]:
+    """Visible points on background that are not at the head's outline: all around them is the
+    head's surface, or nothing is. Beside hair, background may show through."""
+    around = points.patches(points.maps.segmentation)
+    beside = np.delete(around, 4, axis=1)
+    amid = np.isin(beside, _indices(HEAD_CLASSES)).all(1) | (beside == 0).all(1)
+    for point in points.rows[(around[:, 4] == 0) & amid]:
         yield f"{points.place(point)} lies on background, the head's surface expected"
 
 
