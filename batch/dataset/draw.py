@@ -12,11 +12,20 @@ import numpy as np
 
 from batch.dataset.distribution import weighted
 from batch.dataset.expressions import ExpressionDraw, shows_units
-from batch.dataset.gaze import LIDS, eye_columns, eye_turn, lid_values, turns_to_camera
+from batch.dataset.gaze import (
+    LIDS,
+    direction_of,
+    eye_columns,
+    lid_values,
+    turns_to,
+    turns_to_camera,
+)
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_files import NamedFiles
+from batch.dataset.recipe_tables import GazeTable
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import FloatArray, ParameterTable
+from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import SENSOR_WIDTH, Background, Light, Shot, View
 
 _SEEDS = 2**31  # Cycles' seed is a signed 32-bit integer
@@ -38,24 +47,35 @@ def draw_shot(
 ) -> Shot:
     """One sample of a head with parameters (P,).
 
-    Expression and gaze are added to what the head has of them, and held within the sliders' ranges;
-    [parameters] replace it. The recipe must fit the model (Recipe.check_model).
+    The expression is added to the one that the head has, within the sliders' ranges; the gaze,
+    where the recipe says anything about it, and [parameters] replace what it has. The recipe must
+    fit the model (Recipe.check_model).
     """
     streams = _Streams(rng)
     view = _view(recipe, streams)
-    table = model.table
-    parameters = np.array(identity, np.float64)
-    _add_expression(recipe, table, streams, parameters)
-    _add_gaze(recipe, table, streams, view, parameters)
-    for name, distribution in recipe.parameters.items():
-        parameters[table.index(name)] = distribution.draw(streams.of(f"parameters.{name}"))
     return Shot(
-        parameters=np.clip(parameters, table.minimum, table.maximum),
+        parameters=_parameters(recipe, model, streams, view, identity),
         view=view,
         light=_light(recipe, streams),
         background=_background(recipe, streams),
         seed=int(streams.of("noise").integers(_SEEDS)),
     )
+
+
+def _parameters(
+    recipe: Recipe, model: HeadModel, streams: _Streams, view: View, identity: FloatArray
+) -> FloatArray:
+    """The head (P,) as the shot shows it."""
+    table = model.table
+    columns = [table.index(name) for name in recipe.parameters]
+    values = [d.draw(streams.of(f"parameters.{n}")) for n, d in recipe.parameters.items()]
+    at_ease = np.array(identity, np.float64)
+    at_ease[columns] = values  # the gaze depends on the pose
+    parameters = at_ease.copy()
+    _add_expression(recipe, table, streams, parameters)
+    _turn_eyes(recipe, model, streams, view, at_ease, parameters)
+    parameters[columns] = values
+    return np.clip(parameters, table.minimum, table.maximum)
 
 
 def _view(recipe: Recipe, streams: _Streams) -> View:
@@ -129,27 +149,36 @@ def _add_expression(
         parameters[table.index(unit)] += value
 
 
-def _add_gaze(
-    recipe: Recipe, table: ParameterTable, streams: _Streams, view: View, parameters: FloatArray
+def _turn_eyes(
+    recipe: Recipe,
+    model: HeadModel,
+    streams: _Streams,
+    view: View,
+    at_ease: FloatArray,
+    parameters: FloatArray,
 ) -> None:
-    """Turn the eyes, and let the lids follow."""
+    """Have the eyes look where the recipe says, if it says so, and the lids follow.
+
+    at_ease (P,): the head without the expression that was drawn, on which no gaze is to depend.
+    """
+    gaze, table = recipe.gaze, model.table
     columns = eye_columns(table)
-    if columns is None:
+    if gaze == GazeTable() or columns is None:
         return
-    gaze = recipe.gaze
-    yaw, pitch = (
-        math.radians(getattr(gaze, name).draw(streams.of(f"gaze.{name}")))
-        for name in ("yaw", "pitch")
-    )
-    turns = np.tile(eye_turn(yaw, pitch), (2, 1))
+    at_ease[columns] = 0.0
     if streams.of("gaze.at_camera").random() < gaze.at_camera:
-        turns = np.clip(
-            turns_to_camera(view, *recipe.image.size),
-            table.minimum[columns],
-            table.maximum[columns],
+        size = recipe.image.size
+        turns = turns_to_camera(model, at_ease, lambda middle: Camera.of(view, middle, *size))
+    else:
+        yaw, pitch = (
+            math.radians(getattr(gaze, name).draw(streams.of(f"gaze.{name}")))
+            for name in ("yaw", "pitch")
         )
-    parameters[columns] += turns
+        turns = turns_to(model, at_ease, direction_of(yaw, pitch))
+    parameters[columns] = 0.0
+    columns = columns[:, :2]
+    parameters[columns] = np.clip(turns, table.minimum[columns], table.maximum[columns])
     if shows_units(table):
+        down = float(parameters[columns[:, 0]].mean())
         for names in zip(*LIDS, strict=True):
-            place = [table.index(name) for name in names]
-            parameters[place] += lid_values(float(turns[:, 0].mean()))
+            parameters[[table.index(name) for name in names]] += lid_values(down)

@@ -1,72 +1,145 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where eyes look: directions as the sliders of head models, by Listing's law.
+"""Where eyes look, and the sliders that make them do so.
 
-An eye that looks somewhere has turned from straight ahead about one axis at right angles to both
-directions, without twisting (Helmholtz, "Handbuch der physiologischen Optik", volume 3, 1867). Yaw
-is positive to the subject's left, pitch upwards, as those of a head.
+Identity turns the eyes, too: at rest they look up to ten degrees down and a few outwards, each head
+otherwise. So where an eye looks is read from its vertices, and the turn is what is left from there.
+It follows Listing's law as far as an eye that starts elsewhere can: about an axis at right angles
+to straight ahead, without twist (Helmholtz, "Handbuch der physiologischen Optik", volume 3, 1867).
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import FloatArray, IntArray, ParameterTable
-from facegen_addon.labels.camera import Camera
-from facegen_addon.labels.shot import View
+from facegen_addon.heads.rig import at_rest
+from facegen_addon.heads.skinning import rotation_matrices
+from facegen_addon.labels.camera import Camera, middle_of_face
 
 _SLIDERS = (
-    (("leye_pose_x", "leye_pose_y"), ("reye_pose_x", "reye_pose_y")),
-    (("eye_left_x", "eye_left_z"), ("eye_right_x", "eye_right_z")),
+    (
+        ("leye_pose_x", "leye_pose_y", "leye_pose_z"),
+        ("reye_pose_x", "reye_pose_y", "reye_pose_z"),
+    ),
+    (("eye_left_x", "eye_left_z", "eye_left_y"), ("eye_right_x", "eye_right_z", "eye_right_y")),
 )
-"""FLAME's and Anny's: of the left and the right eye, the turn downwards and to the left, radians
-of an axis-angle rotation."""
-_EYES = np.array([[0.0315, 0.013, 0.022], [-0.0315, 0.013, 0.022]])
-"""The left and the right eye's centre from the middle of the face, metres: half the mean distance
-between pupils of Dodgson, "Variation and extrema of human interpupillary distance" (2004), and as
-on the open head's mean."""
+"""FLAME's and Anny's: of the left and the right eye, the turn down, to the subject's left, and the
+twist; radians of an axis-angle rotation."""
+_PARTS = ("eye_left", "eye_right")
+_AHEAD = np.array([0.0, -1.0, 0.0])
+_STEPS = 6  # each leaves about a tenth of the error
+
 LIDS = (("eyeBlinkLeft", "eyeBlinkRight"), ("eyeWideLeft", "eyeWideRight"))
 """What follows a gaze downwards, and upwards."""
 _LIDS_PER_RADIAN = np.array([1.0, 2.0])
-"""So that the upper lids move by as much as with ARKit's own eyeLookDown and eyeLookUp, which turn
-the eyes, too, but not by a stated angle. Without it the eye would hide behind its lids; in people
-they follow it almost degree by degree (Becker and Fuchs, "Lid-eye coordination during vertical gaze
-changes in man and monkey", Journal of Neurophysiology 60, 1988)."""
+"""So that the upper lids move by about as much as with ARKit's own eyeLookDown and eyeLookUp, which
+turn the eyes, too, but not by a stated angle. Without it the eye would hide behind its lids; in
+people they follow it almost degree by degree (Becker and Fuchs, "Lid-eye coordination during
+vertical gaze changes in man and monkey", Journal of Neurophysiology 60, 1988)."""
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """The two eyes of a posed head, left first.
+
+    axes (2, 3, 3): from directions in the template's eye to metres in the world; centre (2, 3),
+    metres.
+    """
+
+    axes: FloatArray
+    centre: FloatArray
+
+    @classmethod
+    def of(cls, model: HeadModel, vertices: FloatArray) -> "Eyes":
+        """Those of vertices (V, 3): least squares over each eye's."""
+        surface = model.surface
+        axes, centres = [], []
+        for name in _PARTS:
+            eye = surface.part == surface.part_names.index(name)
+            known = np.column_stack([surface.gaze[eye], np.ones(int(eye.sum()))])
+            fitted = np.linalg.lstsq(known.astype(np.float64), vertices[eye], rcond=None)[0]
+            axes.append(fitted[:3].T)
+            centres.append(fitted[3])
+        return cls(np.stack(axes), np.stack(centres))
+
+    @property
+    def directions(self) -> FloatArray:
+        """Where they look (2, 3), unit norm."""
+        looks = self.axes @ _AHEAD
+        directions: FloatArray = looks / np.linalg.norm(looks, axis=1, keepdims=True)
+        return directions
 
 
 def eye_columns(table: ParameterTable) -> IntArray | None:
-    """Columns (2, 2) of a model: left and right eye, turn downwards and to the left; None if its
-    eyes do not turn."""
+    """Columns (2, 3) of a model: left and right eye; turn down, to the subject's left, and twist.
+    None if its eyes do not turn."""
     for sliders in _SLIDERS:
         if all(name in table.names for eye in sliders for name in eye):
             return np.array([[table.index(name) for name in eye] for eye in sliders])
     return None
 
 
-def eye_turn(yaw: float, pitch: float) -> FloatArray:
-    """Yaw and pitch, radians, of a gaze -> turn (2,) downwards and to the left, radians."""
-    return _turn_to(
-        np.array(
-            [np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)],
-        )
-    )
+def direction_of(yaw: float, pitch: float) -> FloatArray:
+    """The direction (3,) of a gaze: radians to the subject's left, and up."""
+    return np.array([np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
 
 
-def turns_to_camera(view: View, width: int, height: int) -> FloatArray:
-    """Turns (2, 2) of the left and the right eye that make both look into the camera, for an image
-    of some size in pixels."""
-    camera = Camera.of(view, np.zeros(3), width, height).position
-    rays = camera - _EYES
-    return np.stack([_turn_to(ray / np.linalg.norm(ray)) for ray in rays])
+def turns_to(model: HeadModel, parameters: FloatArray, direction: FloatArray) -> FloatArray:
+    """Turns (2, 2), down and left, that make both eyes look in a direction (3,) of the head."""
+    at_ease = Eyes.of(model, _vertices(model, at_rest(model.table, parameters)))
+    return _turns(at_ease.directions, np.stack([direction, direction]))
 
 
-def _turn_to(direction: FloatArray) -> FloatArray:
-    """The turn (2,) from straight ahead, -Y, to a direction (3,) of unit norm."""
-    axis = np.array([-direction[2], direction[0]])  # its x and z; about y there is no turn
-    sine = float(np.linalg.norm(axis))
-    angle = np.arctan2(sine, -direction[1])
-    turn: FloatArray = axis * (angle / sine) if sine > 0 else np.zeros(2)
-    return turn
+def turns_to_camera(
+    model: HeadModel, parameters: FloatArray, camera_of: Callable[[FloatArray], Camera]
+) -> FloatArray:
+    """Turns (2, 2), down and left, that make both eyes look into a camera.
+
+    parameters (P,): with the eyes unturned; camera_of: the camera for the middle of the face (3,).
+    """
+    vertices = _vertices(model, parameters)
+    at_ease = Eyes.of(model, _vertices(model, at_rest(model.table, parameters)))
+    posed = Eyes.of(model, vertices)
+    middle = middle_of_face(model.five_points(vertices.astype(np.float32)))
+    rays = camera_of(middle).position - posed.centre
+    # Sliders turn the eyes in the head, which neck and all may have turned in the world.
+    into_head = at_ease.axes @ np.linalg.inv(posed.axes)
+    rays = (into_head @ rays[..., None])[..., 0]
+    return _turns(at_ease.directions, rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
 
 def lid_values(down: float) -> FloatArray:
-    """Values (2,) of the units of LIDS for a turn downwards, radians, negative for upwards."""
+    """Values (2,) of the units of LIDS for a turn down, radians, negative for up."""
     values: FloatArray = _LIDS_PER_RADIAN * np.maximum([down, -down], 0.0)
     return np.minimum(values, 1.0)
+
+
+def _vertices(model: HeadModel, parameters: FloatArray) -> FloatArray:
+    return model.forward(parameters)[0].astype(np.float64)
+
+
+def _turns(directions: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Turns (2, 2), down and left, that take directions (2, 3) to others, by fixed-point steps."""
+    turns = np.zeros((len(directions), 2))
+    for _ in range(_STEPS):
+        axes = np.stack([turns[:, 0], np.zeros(len(turns)), turns[:, 1]], axis=1)
+        looks = (rotation_matrices(axes) @ directions[..., None])[..., 0]
+        turns += _from_ahead(wanted) - _from_ahead(looks)
+    return turns
+
+
+def _from_ahead(directions: FloatArray) -> FloatArray:
+    """Turns (N, 2), down and left, from straight ahead to directions (N, 3) of unit norm."""
+    across = np.stack([-directions[:, 2], directions[:, 0]], axis=1)
+    sine = np.linalg.norm(across, axis=1, keepdims=True)
+    angle = np.arctan2(sine, -directions[:, 1:2])
+    turns: FloatArray = across * np.where(sine > 0, angle / np.where(sine > 0, sine, 1.0), 0.0)
+    return turns
+
+
+def turn_from_ahead(yaw: float, pitch: float) -> FloatArray:
+    """The turn (2,), down and left, radians, of an eye that looked straight ahead."""
+    turn: FloatArray = _from_ahead(direction_of(yaw, pitch)[None])[0]
+    return turn

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from batch.dataset.distribution import Distribution, Fixed
+from batch.dataset.distribution import Distribution
 from batch.dataset.expressions import EXPRESSIONS, ExpressionDraw, shows_units
-from batch.dataset.gaze import eye_columns, eye_turn
+from batch.dataset.gaze import eye_columns, turn_from_ahead
 from batch.dataset.recipe_keys import nearest
+from batch.dataset.recipe_tables import GazeTable
 from facegen_addon.errors import UserError
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
@@ -29,7 +30,9 @@ def check_model(recipe: Recipe, model: HeadModel) -> None:
     for name, distribution in recipe.parameters.items():
         where = f"{recipe.origin}: [parameters] {name}"
         if name not in table.names:
-            raise UserError(_unknown(where, name, table, model.name))
+            some = f"{', '.join(table.names[:3])} ... {table.names[-1]}"
+            hint = nearest(name, table.names)
+            raise UserError(f"{where} is no slider of {model.name}{hint}; name one of {some}")
         _check_reach(where, distribution, table, name)
     if recipe.expression.neutral < 1:
         _check_expression(recipe, model)
@@ -51,15 +54,6 @@ def _check_source(recipe: Recipe, model: HeadModel) -> None:
             f"{where} {source.written!r} has heads of {found}, not of {model.name}; give --model"
             f" {found} or other heads"
         )
-
-
-def _unknown(where: str, name: str, table: ParameterTable, model: str) -> str:
-    return (
-        f"{where} is no slider of {model}{nearest(name, table.names)}; docs/influence_{model}.md"
-        " lists them"
-        if model in ("open_flame", "anny")
-        else f"{where} is no slider of {model}{nearest(name, table.names)}"
-    )
 
 
 def _check_reach(where: str, distribution: Distribution, table: ParameterTable, name: str) -> None:
@@ -103,15 +97,15 @@ def _check_expression(recipe: Recipe, model: HeadModel) -> None:
 def _check_gaze(recipe: Recipe, model: HeadModel) -> None:
     """UserError if the eyes do not turn, or not as far as the recipe has it."""
     gaze, table = recipe.gaze, model.table
-    if gaze.at_camera == 0 and gaze.yaw == Fixed(0.0) and gaze.pitch == Fixed(0.0):
+    if gaze == GazeTable():
         return
     columns = eye_columns(table)
     where = f"{recipe.origin}: [gaze]"
     if columns is None:
         raise UserError(f"{where}: the eyes of {model.name} do not turn; leave the table out")
     ends = [sorted({*d.bounds, _within(0.0, d)}) for d in (gaze.yaw, gaze.pitch)]
-    turns = np.array([eye_turn(*np.radians(pair)) for pair in itertools.product(*ends)])
-    minimum, maximum = table.minimum[columns], table.maximum[columns]
+    turns = np.array([turn_from_ahead(*np.radians(pair)) for pair in itertools.product(*ends)])
+    minimum, maximum = table.minimum[columns[:, :2]], table.maximum[columns[:, :2]]
     beyond = (turns[:, None] < minimum) | (turns[:, None] > maximum)
     if beyond.any():
         _, eye, axis = np.argwhere(beyond)[0]

@@ -61,7 +61,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A remark on what may have been meant; empty if nothing is like it."""
     by_lower = {other.lower(): other for other in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f", did you mean {by_lower[close[0]]!r}?" if close else ""
+    return f", perhaps {by_lower[close[0]]!r} is meant" if close else ""
 
 
 def one_of(*names: str) -> Read:

@@ -16,11 +16,12 @@ from ..choices import ENGINES
 from ..errors import RejectedSample, check_values
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
+from ..labels.camera import middle_of_face
 from ..labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ..mapping.encoder import Encoder
 from ..mapping.face_crop import face_box
 from . import look
-from .studio import Studio, middle_of_face, shows_face
+from .studio import Studio, shows_face
 
 Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..choices import ENGINES
 from ..errors import check_values
 from ..heads.head_model import HeadModel
-from ..labels.camera import Camera, head_rotation
+from ..labels.camera import Camera, head_rotation, middle_of_face
 from ..labels.label_points import DENSE_POINTS, LabelPoints
 from ..labels.maps import LabelMaps, LandmarkLabels
 from ..labels.passes import Passes
@@ -24,7 +24,7 @@ from ..mapping.face_crop import face_box
 from . import bust
 from .label_passes import LabelPasses, use_single_layer
 from .render import configure
-from .studio import Studio, middle_of_face, shows_face
+from .studio import Studio, shows_face
 
 IMAGE_FORMATS = ("PNG", "JPEG")
 _HIDING_STRANDS = ("hair", "beard")

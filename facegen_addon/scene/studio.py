@@ -82,13 +82,6 @@ def pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rint(rgb * 255.0).astype(np.uint8))
 
 
-def middle_of_face(points: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What a portrait has in its middle (3,), metres, of the five points (5, 3) of a face: the
-    face's box ends up a little above."""
-    middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38
-    return np.array([float(middle[0]), float(middle[1]), float(middle[2]) + 0.006])
-
-
 def shows_face(
     points: NDArray[np.float64], box: tuple[float, float, float, float], width: int, height: int
 ) -> bool:
