@@ -42,6 +42,7 @@ RECIPES: Mapping[str, Path] = {
     path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.toml"))
 }
 """The named recipes."""
+_TIED = "\N{NO-BREAK SPACE}"
 _WIDTH = 72  # characters of a value that `describe` shows
 
 
@@ -164,7 +165,7 @@ def describe(recipe: Recipe) -> str:
     wide, narrow = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"recipe {recipe.origin}"]
     for name, key_name, shown in rows:
-        head, *rest = textwrap.wrap(shown, _WIDTH)
+        head, *rest = (line.replace(_TIED, " ") for line in textwrap.wrap(shown, _WIDTH))
         lines.append(f"{name:<{wide}}  {key_name:<{narrow}}  {head}")
         lines += [" " * (wide + narrow + 4) + more for more in rest]
     return "\n".join(lines)
@@ -183,7 +184,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        words = (f"{i[0]} {i[1]:g}" if isinstance(i, tuple) else str(i) for i in value)
+        words = (f"{i[0]}{_TIED}{i[1]:g}" if isinstance(i, tuple) else str(i) for i in value)
         return ", ".join(words)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
