@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import bpy
 import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from ..choices import ENGINES
 from ..errors import check_values
 from ..heads.head_model import HeadModel
 from ..labels.camera import Camera, head_rotation, middle_of_face
+from ..labels.jpeg import without_notes
 from ..labels.label_points import DENSE_POINTS, LabelPoints
 from ..labels.maps import LabelMaps, LandmarkLabels
 from ..labels.passes import Passes
@@ -53,7 +53,7 @@ class SampleSettings:
     quality: int = 90
 
     def __post_init__(self) -> None:
-        formats = ", ".join(IMAGE_FORMATS)
+        formats = f"one of {', '.join(IMAGE_FORMATS)}"
         checks = (
             (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
             (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
@@ -115,7 +115,6 @@ class SampleRenderer:
         if settings.threads:
             render.threads_mode, render.threads = "FIXED", settings.threads
         render.image_settings.quality = settings.quality
-        _leave_unstamped(render)
         if settings.engine == "EEVEE":
             self.render(Shot(model.table.default()))  # its first image of a scene is like no other
 
@@ -183,8 +182,10 @@ class SampleRenderer:
         """The image as read again from its file, and the file where that is a JPEG."""
         use_single_layer(self._scene.render.image_settings, self.settings.image_format)
         self._studio.save(self._file)
-        encoded = self._file.read_bytes() if self.settings.image_format == "JPEG" else b""
-        return self._studio.read(self._file), encoded
+        image = self._studio.read(self._file)
+        if self.settings.image_format != "JPEG":
+            return image, b""
+        return image, without_notes(self._file.read_bytes())
 
     def _landmarks(
         self,
@@ -209,10 +210,3 @@ def _triangles(head: NDArray[np.intp], collar: NDArray[np.intp]) -> NDArray[np.i
     """Triangles (T, 3) of the quads of head (Q, 4) and collar, whose vertices come after."""
     quads = np.concatenate([head, collar + head.max() + 1])
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-
-
-def _leave_unstamped(render: bpy.types.RenderSettings) -> None:
-    """Keep date, host and render time out of the files, which would differ from run to run."""
-    for stamp in render.bl_rna.properties:
-        if stamp.identifier.startswith("use_stamp"):
-            setattr(render, stamp.identifier, False)
