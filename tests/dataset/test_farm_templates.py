@@ -422,11 +422,13 @@ def test_an_openjd_job_makes_the_data_of_an_undisturbed_run(project: Path, tmp_p
 
 def cancel_once_a_sample_is_there(job: Sequence[str], project: Path, output: Path) -> None:
     """Start a job and stop it as soon as it has finished its first sample."""
-    process = subprocess.Popen(job, cwd=project, stdout=subprocess.DEVNULL)
+    log = output.with_name("log.txt")
+    with log.open("wb") as stream:
+        process = subprocess.Popen(job, cwd=project, stdout=stream, stderr=subprocess.STDOUT)
     try:
         end = time.monotonic() + 300.0
         while not any(output.glob("work/data-*/*.part")):
-            assert process.poll() is None and time.monotonic() < end
+            assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         assert process.wait(WAIT) != 0
