@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The farm of one machine: render processes, one encoder that batches, shards that lose nothing."""
+"""The farm of one machine: render processes, one encoder, shards that lose nothing."""
 
 import hashlib
 from collections import Counter, deque
@@ -18,12 +18,12 @@ from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
 from batch.shards import encode_json, encode_npy
+from facegen_addon.errors import RejectedSample
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.encoder import Encoder
 
 CRASHES = 2
 """Times that a sample may take a render process with it before it is given up."""
-_MOST_AT_ONCE = 32  # images that the encoder is given together
 
 
 @dataclass
@@ -77,16 +77,13 @@ class Farm:
             crew.give(job)
 
     def _hear(self, jobs: "_Queue", open_shards: dict[int, ShardWork], crew: Crew) -> None:
-        done: list[Done] = []
         for message in crew.hear():
             if isinstance(message, Done):
-                done.append(message)
+                self._finish(message, jobs, open_shards)
             elif isinstance(message, Death):
                 self._died(message, jobs, open_shards)
             else:
                 jobs.again(message.index, message.attempt)
-        for start in range(0, len(done), _MOST_AT_ONCE):
-            self._finish(done[start : start + _MOST_AT_ONCE], jobs, open_shards)
 
     def _died(self, death: Death, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
         self.status.died(death.worker, death.reason)
@@ -115,26 +112,32 @@ class Farm:
         }
         self.status.sample(index, "failed", attempt, reason)
 
-    def _finish(
-        self, done: Sequence[Done], jobs: "_Queue", open_shards: dict[int, ShardWork]
-    ) -> None:
-        """Embed samples together, and keep or reject each."""
-        faces = [one for one in done if one.shows_face]
-        latents: dict[int, np.ndarray] = {}
-        if faces:
-            crops = np.stack([self.encoder.cut(one.image, one.points) for one in faces])
-            rows = self.encoder.embed(crops)
-            latents = {one.index: row for one, row in zip(faces, rows, strict=True)}
-        for one in done:
-            achieved = latents.get(one.index)
-            distance = self._distance(one.index, achieved)
-            reason = self._problem(one, distance)
-            if reason:
-                self._reject(one, reason, jobs, open_shards)
-                continue
-            members = self._members(one, achieved, distance)
-            open_shards[self._shard(one.index)].add(one.index, members)
-            self.status.sample(one.index, "accepted", one.attempt)
+    def _finish(self, one: Done, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
+        """Embed a sample, and keep or reject it."""
+        achieved = self._achieved(one)
+        distance = self._distance(one.index, achieved)
+        reason = self._problem(one, achieved, distance)
+        if reason:
+            self._reject(one, reason, jobs, open_shards)
+            return
+        members = self._members(one, achieved, distance)
+        open_shards[self._shard(one.index)].add(one.index, members)
+        self.status.sample(one.index, "accepted", one.attempt)
+
+    def _achieved(self, one: Done) -> np.ndarray | None:
+        """The encoder's answer to an image; None if there is no face in it to be cut out.
+
+        One image at a time: the last bits of an answer may depend on how many are asked for
+        together, which would be as many as happened to be rendered at that moment.
+        """
+        if not one.shows_face:
+            return None
+        try:
+            crop = self.encoder.cut(one.image, one.points)
+        except RejectedSample:
+            return None
+        row: np.ndarray = self.encoder.embed(crop[None])[0]
+        return row
 
     def _distance(self, index: int, achieved: np.ndarray | None) -> float | None:
         """Cosine distance from what the head was asked for."""
@@ -143,10 +146,10 @@ class Farm:
             return None
         return float(cosine_distance(requested, achieved))
 
-    def _problem(self, one: Done, distance: float | None) -> str:
+    def _problem(self, one: Done, achieved: np.ndarray | None, distance: float | None) -> str:
         """Why a sample is not accepted; empty if it is."""
         accept = self.plan.recipe.accept
-        if accept.face and not one.shows_face:
+        if accept.face and achieved is None:
             return "the face is turned away or outside the image"
         if distance is not None and distance > accept.roundtrip:
             return f"cosine distance {distance:.3f} from what was asked for"

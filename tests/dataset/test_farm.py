@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.status import EventLog, Status
-from facegen_addon.errors import UserError
+from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
 
 FAKE = Path(__file__).with_name("fake_worker.py")
@@ -30,13 +31,14 @@ COUNT, SHARD_SIZE = 10, 4
 
 
 class ToyEncoder:
-    """Latents (N, 512) that depend on each image alone."""
+    """Latents (N, 512) that depend on each image, and on how many are embedded with it."""
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         return image
 
     def embed(self, crops: np.ndarray) -> np.ndarray:
-        rows = [np.random.default_rng(crop.ravel()).standard_normal(512) for crop in crops]
+        seeds = [[len(crops), *crop.ravel()] for crop in crops]
+        rows = [np.random.default_rng(seed).standard_normal(512) for seed in seeds]
         return np.stack([row / np.linalg.norm(row) for row in rows]).astype(np.float32)
 
 
@@ -54,6 +56,7 @@ def make(
     workers: int = 2,
     timeout: float = 60.0,
     log: Path | None = None,
+    encoder: object | None = None,
 ) -> tuple[RunFolder, Status]:
     """Make a whole run, or go on with one."""
     run = RunFolder.begin(
@@ -61,7 +64,7 @@ def make(
     )
     status = Status(COUNT, EventLog(log), io.StringIO())
     plan = Plan(recipe, load_head_model("open_flame"), 3)
-    farm = Farm(run, plan, ToyEncoder(), {"Blender": "none"}, status)  # type: ignore[arg-type]
+    farm = Farm(run, plan, encoder or ToyEncoder(), {"Blender": "none"}, status)  # type: ignore[arg-type]
     command = [sys.executable, str(FAKE), *harm]
     shards = [shard for shard in range(run.shard_count) if not run.is_done(shard)]
     with Crew(workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command) as crew:
@@ -152,6 +155,40 @@ def test_a_head_without_a_face_is_drawn_anew_and_given_up_for_good_in_the_end(
     assert sidecar is not None and sidecar["failed"][0]["seed"] == [3, 9, attempts - 1]
     assert "face" in sidecar["failed"][0]["reason"]
     assert run.is_done(2), "the same draws would be refused again"
+
+
+def test_answers_do_not_depend_on_how_many_come_at_once(
+    tmp_path: Path, recipe: Recipe, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = Crew.hear
+
+    def late(team: Crew) -> Iterator[Any]:
+        time.sleep(0.3)  # all have answered
+        return hear(team)
+
+    monkeypatch.setattr(Crew, "hear", late)
+    assert hashes(make(tmp_path / "run", recipe, workers=3)[0]) == expected
+
+
+def test_a_face_that_cannot_be_cut_out_is_a_face_that_is_not_there(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    class Choosy(ToyEncoder):
+        def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
+            raise RejectedSample("a face whose landmarks are mirrored cannot be cropped")
+
+    run, status = make(tmp_path / "run", recipe, encoder=Choosy())
+    assert (status.accepted, status.failed) == (0, COUNT)
+    sidecar = run.read_sidecar(0)
+    assert sidecar is not None and "the face is turned away" in sidecar["failed"][0]["reason"]
+
+
+def test_a_full_disk_under_the_event_log_ends_the_run_and_its_processes(
+    tmp_path: Path, recipe: Recipe, expected: dict[str, str]
+) -> None:
+    with pytest.raises(UserError, match="--log-json /dev/full"):
+        make(tmp_path / "run", recipe, log=Path("/dev/full"))
+    assert hashes(make(tmp_path / "run", recipe)[0]) == expected
 
 
 def test_what_the_user_has_to_mend_ends_the_run_and_keeps_what_is_there(
