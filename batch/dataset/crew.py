@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
@@ -19,7 +20,6 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
 from batch.workers import worker_command
@@ -85,13 +85,16 @@ class Crew:
         self._command = list(command or worker_command(["render-worker"]))
         self._workers: list[_Worker] = []
         self._failed_starts = 0
-        # Of one that is killed, too, nothing may stay behind.
-        self._temporary = tempfile.TemporaryDirectory(prefix="facegen-farm-")
+        self._temporary = _temporary_folder()
         self.device = ""
 
     def __enter__(self) -> "Crew":
-        self._log_folder.mkdir(parents=True, exist_ok=True)
-        self._workers = [self._start(number) for number in range(self.size)]
+        try:
+            for number in range(self.size):
+                self._workers.append(self._start(number))
+        except BaseException:  # Ctrl-C included: those that have started must not stay
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(
@@ -109,8 +112,10 @@ class Crew:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     worker.process.wait(max(0.0, until - time.monotonic()))
         finally:
+            # All at once: another Ctrl-C while one is waited for leaves none behind.
             for worker in self._workers:
                 worker.process.kill()
+            for worker in self._workers:
                 worker.process.wait()
             self._temporary.cleanup()
 
@@ -158,7 +163,7 @@ class Crew:
             worker = by_pipe[pipe]  # type: ignore[index]
             try:
                 message = worker.pipe.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):  # OSError: it died in the middle of a message
                 yield from self._bury(worker, "")
                 continue
             worker.heard = time.monotonic()
@@ -169,6 +174,8 @@ class Crew:
             elif isinstance(message, Done):
                 worker.jobs.popleft()
                 worker.done += 1
+                if worker.begun == message.index:
+                    worker.begun = None
                 yield message
             else:
                 assert isinstance(message, Begun)
@@ -201,6 +208,16 @@ class Crew:
         yield from (job for job in worker.jobs if job is not suspect)
 
     def _start(self, number: int) -> _Worker:
+        try:
+            return self._started(number)
+        except OSError as error:
+            raise UserError(
+                f"render process {number}, with its log {self._log(number)}, cannot be started"
+                f" ({error.strerror}); make room, or give fewer --workers"
+            ) from None
+
+    def _started(self, number: int) -> _Worker:
+        self._log_folder.mkdir(parents=True, exist_ok=True)
         ours, theirs = multiprocessing.Pipe()
         with theirs, self._log(number).open("wb") as log:
             process = subprocess.Popen(
@@ -226,15 +243,28 @@ class Crew:
         return self._log_folder / f"worker-{number}.log"
 
 
+def _temporary_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Where render processes have their temporary files: one that is killed leaves some."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="facegen-farm-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UserError(
+            f"temporary files cannot be written ({error.strerror}); make room, or name another"
+            " folder by TMPDIR"
+        ) from None
+
+
 def _cause(status: int, log: Path) -> str:
     """Why a process ended, in a line."""
     if status < 0:
         with contextlib.suppress(ValueError):
             return f"it died of {signal.Signals(-status).name}"
-    return f"it ended with status {status}{_last_line(log.open('rb'))}"
+    return f"it ended with status {status}{_last_line(log)}"
 
 
-def _last_line(stream: IO[bytes]) -> str:
-    with stream:
-        lines = stream.read()[-2000:].decode(errors="replace").strip().splitlines()
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-2000:].decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
     return f" ({lines[-1][:200]})" if lines else ""

@@ -6,11 +6,12 @@ While Blender renders a sample, a thread encodes the one before and checks its l
 
 import os
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from batch.dataset.members import label_members
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
@@ -74,7 +75,18 @@ class _Finisher:
             self._last.result()
 
     def _finish(self, job: Job, rendered: Rendered) -> None:
-        self.tell(finished(job, rendered))
+        try:
+            done = finished(job, rendered)
+        except Exception:
+            self._end_by(job)
+        self.tell(done)
+
+    def _end_by(self, job: Job) -> NoReturn:
+        """End this process by what a sample raised, though the next one has begun since."""
+        traceback.print_exc()
+        with self._lock:
+            self._pipe.send(Begun(job.index))
+            os._exit(1)
 
     def close(self) -> None:
         """End the thread."""

@@ -2,12 +2,14 @@
 """A render process without Blender, for tests: images made of noise, and harm done on demand.
 
 fake_worker.py [--die-at INDEX] [--die-once-at INDEX FILE] [--hang-at INDEX] [--never-start]
-               [--break-at INDEX] [--hide-face-at INDEX] [--slow SECONDS]
+               [--die-telling INDEX] [--break-at INDEX] [--hide-face-at INDEX] [--slow SECONDS]
 """
 
 import argparse
 import os
+import pickle
 import signal
+import struct
 import sys
 import time
 from multiprocessing.connection import Connection
@@ -49,6 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--die-at", type=int)
     parser.add_argument("--die-once-at", nargs=2, default=(None, None))
+    parser.add_argument("--die-telling", type=int)
     parser.add_argument("--hang-at", type=int)
     parser.add_argument("--break-at", type=int)
     parser.add_argument("--hide-face-at", type=int)
@@ -70,6 +73,10 @@ def main() -> None:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if job.index == wanted.die_at:
                 os.kill(os.getpid(), signal.SIGSEGV)
+            if job.index == wanted.die_telling:
+                message = pickle.dumps(rendered(job))
+                os.write(pipe.fileno(), struct.pack("!i", len(message)) + message[:100])
+                os.kill(os.getpid(), signal.SIGKILL)
             if job.index == wanted.hang_at:
                 time.sleep(600)
             if job.index == wanted.break_at:

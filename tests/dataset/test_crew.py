@@ -84,7 +84,10 @@ def test_an_idle_process_that_is_killed_blames_no_sample(tmp_path: Path) -> None
 
 
 def test_what_the_user_has_to_mend_is_said(tmp_path: Path) -> None:
-    with crew(tmp_path, 1, "--break-at", "0") as team, pytest.raises(UserError, match=r"forest\.hdr"):
+    with (
+        crew(tmp_path, 1, "--break-at", "0") as team,
+        pytest.raises(UserError, match=r"forest\.hdr"),
+    ):
         list(run(team, [job(0)]))
 
 
@@ -105,3 +108,48 @@ def test_no_process_and_no_file_is_left(tmp_path: Path, monkeypatch: pytest.Monk
                 raise KeyboardInterrupt
     assert all(worker.process.poll() == 0 for worker in team._workers)
     assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_who_dies_in_the_middle_of_an_answer_is_replaced(tmp_path: Path) -> None:
+    with crew(tmp_path, 1, "--die-telling", "1") as team:
+        heard = list(run(team, [job(0), job(1)]))
+    (death,) = [m for m in heard if isinstance(m, Death)]
+    assert death.job is not None and death.job.index == 1 and "SIGKILL" in death.reason
+    assert sorted(m.index for m in heard if isinstance(m, Done)) == [0]
+
+
+def test_a_sample_that_was_answered_is_not_blamed_for_a_later_death(tmp_path: Path) -> None:
+    with crew(tmp_path, 1) as team:
+        list(run(team, [job(0)]))
+        os.kill(team.pids[0], signal.SIGSTOP)
+        team.give(job(0))  # once more, which it does not begin
+        os.kill(team.pids[0], signal.SIGKILL)
+        heard = list(run(team, []))
+    assert [m.job for m in heard if isinstance(m, Death)] == [None]
+    assert [m.index for m in heard if isinstance(m, Done)] == [0]
+
+
+def test_what_the_disk_refuses_leaves_no_process_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "logs" / "worker-1.log").mkdir(parents=True)
+    team = crew(tmp_path, 2)
+    with (
+        pytest.raises(UserError, match=r"worker-1\.log, cannot be started \(Is a directory\)"),
+        team,
+    ):
+        pass
+    (worker,) = team._workers
+    assert worker.process.poll() is not None
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_no_room_for_temporary_files_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"temporary files cannot be written.*TMPDIR"):
+        crew(tmp_path, 1)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import os
+from multiprocessing import Pipe
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
+
+from batch.dataset import render_worker
+from batch.dataset.messages import Begun, Job
+from facegen_addon.labels.shot import Shot
+
+
+def test_a_sample_that_cannot_be_finished_is_blamed_though_another_has_begun(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Ended(Exception):
+        pass
+
+    def fail(*_: Any) -> None:
+        raise ValueError("no such label")
+
+    def leave(status: int) -> None:
+        raise Ended(status)
+
+    monkeypatch.setattr(render_worker, "finished", fail)
+    monkeypatch.setattr(os, "_exit", leave)
+    ours, theirs = Pipe()
+    with render_worker._finisher(theirs) as finish:
+        finish.tell(Begun(3))
+        finish.tell(Begun(4))
+        finish.take(Job(3, 0, Shot(np.zeros(3)), False), None)  # type: ignore[arg-type]
+        with pytest.raises(Ended):
+            finish.wait()
+    assert [ours.recv().index for _ in range(3)] == [3, 4, 3]
+    assert capsys.readouterr().err.splitlines()[-1] == "ValueError: no such label"
