@@ -2,6 +2,7 @@
 """One process at a time in a folder."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,15 +24,27 @@ def only_one(path: Path) -> Iterator[None]:
     with _open(path) as stream:
         import fcntl
 
+        is_free = True
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
-                f"another process is at work in {path.parent}; wait for it, or name another folder"
-            ) from None
+            is_free = False
         except OSError:  # a disk without locks
             pass
+        # Who held it may have removed the file, at its end, just after it was opened here.
+        if not is_free or not _is_at(path, stream):
+            raise UserError(
+                f"another process is at work in {path.parent}; wait for it, or name another folder"
+            )
         yield
+
+
+def _is_at(path: Path, stream: IO[str]) -> bool:
+    """Whether an open file still has this name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(stream.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _open(path: Path) -> IO[str]:

@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,7 +81,7 @@ class RunFolder:
         resolved recipe as TOML. UserError, naming what differs, if the folder is another run's and
         is not to be replaced, or holds other things.
         """
-        if not (path / RUN_FILE).is_file():
+        if not os.path.isfile(path / RUN_FILE):  # False, too, where the disk refuses to look
             # Another task may begin the same run at this very moment.
             check_output(path, replace=False, besides=[WORK_FOLDER, RUN_FILE, RECIPE_FILE])
         elif replace:
@@ -139,13 +140,15 @@ class RunFolder:
         return self.path / WORK_FOLDER / self.tar(shard).stem
 
     def read_sidecar(self, shard: int) -> dict[str, Any] | None:
-        """What stands beside a shard of this run; None if nothing usable does."""
+        """What stands beside a shard of this run; None if nothing that a closed run could have."""
+        from batch.dataset.sidecar import Sidecar  # which is about run folders
+
         try:
-            sidecar = json.loads(self.sidecar(shard).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            Sidecar.read(self, shard)
+            sidecar: dict[str, Any] = json.loads(self.sidecar(shard).read_text(encoding="utf-8"))
+        except (UserError, OSError, ValueError):
             return None
-        fits = isinstance(sidecar, dict) and sidecar.get("run") == self.digest
-        return sidecar if fits else None
+        return sidecar
 
     def problem(self, shard: int) -> str:
         """What is wrong with a shard that claims to be complete; empty if nothing is."""
@@ -165,7 +168,7 @@ class RunFolder:
         What a killed process left of its making is removed.
         """
         sidecar = self.read_sidecar(shard)
-        if sidecar is None or any(failure["retry"] for failure in sidecar["failed"]):
+        if sidecar is None or any(failure.get("retry") for failure in sidecar["failed"]):
             return False
         problem = self.problem(shard)
         if problem:
@@ -173,7 +176,7 @@ class RunFolder:
             return False
         if self.work(shard).is_dir():
             with contextlib.suppress(UserError), only_one(self.work(shard) / "lock"):
-                shutil.rmtree(self.work(shard))
+                shutil.rmtree(self.work(shard), ignore_errors=True)
         return True
 
     def has_begun(self, shard: int) -> bool:
@@ -187,8 +190,11 @@ class RunFolder:
 
     def remove_work(self) -> None:
         """Remove the folder of unfinished work if nothing is left in it."""
+        work = self.path / WORK_FOLDER
         with contextlib.suppress(OSError):
-            (self.path / WORK_FOLDER).rmdir()
+            for leftover in work.glob(".facegen-*"):  # of one killed while it began the run
+                leftover.unlink()
+            work.rmdir()
 
 
 def _write_once(path: Path, data: bytes) -> None:
@@ -200,13 +206,19 @@ def _write_once(path: Path, data: bytes) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove a run, and nothing else that may lie in its folder."""
-    for file in path.iterdir():
-        if file.name in _CLOSING or _SHARD.fullmatch(file.name):
-            file.unlink()
-    shutil.rmtree(path / WORK_FOLDER, ignore_errors=True)
-    for name in (RECIPE_FILE, RUN_FILE):
-        (path / name).unlink(missing_ok=True)
+    """Remove a run, and nothing else that may lie in its folder; UserError if that fails."""
+    try:
+        for file in path.iterdir():
+            if file.name in _CLOSING or _SHARD.fullmatch(file.name):
+                file.unlink()
+        shutil.rmtree(path / WORK_FOLDER, ignore_errors=True)
+        for name in (RECIPE_FILE, RUN_FILE):
+            (path / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--replace: {error.filename} cannot be removed ({error.strerror}); name another"
+            " --output"
+        ) from None
 
 
 def _changes(former: Any, value: Any, name: str = "") -> Iterator[str]:

@@ -20,6 +20,7 @@ from batch.dataset.run_folder import FORMAT, RunFolder, key_of
 from batch.lock import only_one
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.atomic_file import replacing
+from facegen_addon.errors import UserError
 
 logger = logging.getLogger("facegen_addon.dataset")
 
@@ -40,9 +41,10 @@ class ShardWork:
         self.failed: dict[int, Failure] = {}
         self._folder = run.work(number)
         self._parts: dict[int, Path] = {}
-        self._lock = contextlib.ExitStack()
-        self._lock.enter_context(only_one(self._folder / "lock"))
-        self._take_up()
+        with contextlib.ExitStack() as lock:
+            lock.enter_context(only_one(self._folder / "lock"))
+            self._take_up()
+            self._lock = lock.pop_all()
 
     def close(self) -> None:
         """Leave the shard to whoever wants it next."""
@@ -64,7 +66,7 @@ class ShardWork:
         self._keep(index, part)
 
     def _keep(self, index: int, part: bytes) -> None:
-        name = f"{key_of(index)}-{_short_hash(part)}{_SUFFIX}"
+        name = f"{key_of(index)}-{self._hash(part)}{_SUFFIX}"
         with replacing(self._folder / name, durable=True) as partial:
             partial.write_bytes(part)
         self._parts[index] = self._folder / name
@@ -75,7 +77,7 @@ class ShardWork:
         order = [i for i in self.run.indices(self.number) if i in self._parts]
         tar = self.run.tar(self.number)
         digest = write_tar(tar, (self._parts[i].read_bytes() for i in order), self._folder)
-        records = [_record(self._parts[i].read_bytes()) for i in order]
+        notes = [_note(self._parts[i].read_bytes()) for i in order]
         sidecar = {
             "format": FORMAT,
             "run": self.run.digest,
@@ -84,36 +86,50 @@ class ShardWork:
             "bytes": tar.stat().st_size,
             "sha256": digest,
             "samples": [
-                {"key": key_of(i), "index": i, "attempt": record["attempt"]}
-                for i, record in zip(order, records, strict=True)
+                {"key": key_of(i), "index": i, "attempt": note["attempt"]}
+                for i, note in zip(order, notes, strict=True)
             ],
             "failed": [self.failed[i] for i in sorted(self.failed)],
-            "checked": _checked(records),
+            "checked": _checked([note["label_check"] for note in notes]),
             "device": device,
         }
         beside = self.run.sidecar(self.number)
         with replacing(beside, durable=True, scratch=self._folder) as partial:
             partial.write_bytes(encode_json(sidecar))
-        shutil.rmtree(self._folder)
+        # Another process that finds the shard complete may be removing it, too.
+        shutil.rmtree(self._folder, ignore_errors=True)
         self.close()
         return sidecar
 
     def _take_up(self) -> None:
         """Find what an earlier process has left."""
+        try:
+            self._find_parts()
+        except OSError as error:
+            raise UserError(
+                f"{error.filename or self._folder} cannot be read or removed ({error.strerror});"
+                f" put that right, or remove {self._folder}"
+            ) from None
+
+    def _find_parts(self) -> None:
         for leftover in self._folder.glob(".facegen-*"):
             leftover.unlink()
         sidecar = self.run.read_sidecar(self.number)
         if sidecar is not None and not self.run.problem(self.number):
             self._unpack()
-            self.failed = {f["index"]: f for f in sidecar["failed"] if not f["retry"]}
+            self.failed = {int(f["index"]): f for f in sidecar["failed"] if not f.get("retry")}
         indices = self.run.indices(self.number)
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
             key, _, digest = path.stem.partition("-")
-            if key.isdigit() and int(key) in indices and _short_hash(path.read_bytes()) == digest:
+            if key.isdigit() and int(key) in indices and self._hash(path.read_bytes()) == digest:
                 self._parts[int(key)] = path
             else:
                 logger.warning("%s is damaged: its sample is made again", path.name)
                 path.unlink()
+
+    def _hash(self, part: bytes) -> str:
+        """Of a sample of this run: one that another run has left in the folder has none such."""
+        return hashlib.sha256(self.run.digest.encode() + part).hexdigest()[:_HASH_LENGTH]
 
     def _unpack(self) -> None:
         """Take a complete shard apart again, since samples of it are to be tried once more."""
@@ -137,23 +153,19 @@ def split_tar(path: Path) -> Iterator[tuple[int, bytes]]:
             yield int(key), stream.read(stop - start)
 
 
-def _short_hash(part: bytes) -> str:
-    return hashlib.sha256(part).hexdigest()[:_HASH_LENGTH]
-
-
-def _record(part: bytes) -> dict[str, Any]:
-    """The record of a sample."""
+def _note(part: bytes) -> dict[str, Any]:
+    """What is noted of a sample beside its shard, from its record."""
     with tarfile.open(fileobj=io.BytesIO(part + bytes(2 * tarfile.BLOCKSIZE))) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.name.endswith(".json") else None
             if content is not None:
-                record: dict[str, Any] = json.load(content)
-                return record
+                record = json.load(content)
+                return {"attempt": record["attempt"], "label_check": record.get("label_check")}
     raise ValueError("a sample without its record")
 
 
-def _checked(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _checked(checks: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     """What the label check found, over the samples that it looked at."""
-    found = [record["label_check"] for record in records if record.get("label_check")]
+    found = [check for check in checks if check]
     worst = max((check["worst_depth_mm"] for check in found), default=None)
     return {"samples": len(found), "worst_depth_mm": worst}

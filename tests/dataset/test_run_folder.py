@@ -91,3 +91,24 @@ def test_tasks_that_begin_at_once_share_the_folder(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda _: begin(tmp_path / "run"), range(8)))
     assert len({run.digest for run in runs}) == 1
+
+
+def test_what_a_kill_at_the_beginning_left_does_not_stay(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run")
+    (run.path / "work" / ".facegen-half.json").write_text("{")
+    run.remove_work()
+    assert not (run.path / "work").exists()
+
+
+def test_a_path_that_no_disk_takes_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="name another folder"):
+        begin(tmp_path / ("x" * 300))
+
+
+def test_a_run_that_cannot_be_removed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(tmp_path / "run")
+    run.tar(0).mkdir()
+    with pytest.raises(UserError, match=r"--replace: .*data-000000\.tar cannot be removed"):
+        begin(tmp_path / "run", replace=True)

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import errno
+import fcntl
 import io
 import json
+import os
+import stat
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -147,6 +151,97 @@ def test_a_shard_of_failures_alone_is_a_shard(run: RunFolder) -> None:
     work.finish("CPU")
     assert run.is_done(2) and names(run.tar(2)) == []
     assert list(split_tar(run.tar(2))) == []
+
+
+def test_parts_of_another_run_are_not_taken_for_ones_own(run: RunFolder) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    work.close()
+    (run.path / "run.json").unlink()
+    (run.path / "recipe.toml").unlink()
+    other = ShardWork(begin(run.path, seed=5), 0)
+    assert other.missing == [0, 1, 2]
+    other.close()
+
+
+@pytest.mark.parametrize("key", ["samples", "failed", "sha256", "bytes", "checked", "device"])
+def test_a_shard_whose_sidecar_lacks_something_is_made_again(run: RunFolder, key: str) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    sidecar = work.finish("CPU")
+    del sidecar[key]
+    run.sidecar(0).write_text(json.dumps(sidecar))
+    assert not run.is_done(0) and run.failures(0) == 3
+    again = ShardWork(run, 0)
+    fill(again)
+    again.finish("CPU")
+    assert run.is_done(0)
+
+
+def test_two_that_remove_finished_work_do_not_disturb_each_other(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    unlink = os.unlink
+
+    def late(path: str, **more: int) -> None:
+        unlink(path, **more)
+        unlink(path, **more)  # what the other has removed just before
+
+    monkeypatch.setattr(os, "unlink", late)
+    assert work.finish("CPU")["samples"]
+    monkeypatch.undo()
+    assert run.is_done(0)
+
+
+def test_a_lock_that_its_holder_has_removed_is_no_lock(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, flock = ShardWork(run, 0), fcntl.flock
+
+    def late(stream: IO[str], how: int) -> None:
+        fill(work)
+        work.finish("CPU")  # between the opening of the lock and this
+        flock(stream, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(UserError, match="another process is at work"):
+        ShardWork(run, 0)
+
+
+def test_a_part_that_cannot_be_read_is_named_and_the_shard_let_go(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = ShardWork(run, 0)
+    fill(work)
+    work.close()
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(UserError, match=r"000000-.*\.part cannot be read.*Permission denied"):
+            ShardWork(run, 0)
+    ShardWork(run, 0).close()
+
+
+def test_a_disk_that_flushes_no_folders_will_do(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def files_only(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    work = ShardWork(run, 0)
+    fill(work)
+    work.finish("CPU")
+    assert run.is_done(0)
 
 
 def test_parts_are_tars(run: RunFolder) -> None:
