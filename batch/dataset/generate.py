@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import shutil
@@ -34,6 +35,7 @@ from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_enco
 from facegen_addon.mapping.influence import table_digest
 
 _ROOT = Path(__file__).resolve().parents[2]
+_LOGS = "logs-"
 _QUIET = 2.0  # seconds: what takes less needs no bar
 
 
@@ -80,8 +82,9 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     of_all = f"{len(shards)} of {run.shard_count} shards"
     print(f"{total} samples of {model.name} in {of_all}: {run.path}")
     log.write("start", run=run.digest, samples=total, shards=shards, workers=options.workers)
-    status = Status(total, log)
-    unfinished = _unfinished(run, shards, status)
+    unfinished = _unfinished(run, shards)
+    status = Status(total, log)  # whose clock starts with the work itself
+    status.found(total - sum(len(run.indices(shard)) for shard in unfinished))
     if unfinished:
         status.take_notices()
         farm = Farm(
@@ -97,18 +100,17 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
 
 def _logs(run: RunFolder, options: DatasetOptions) -> Path:
     """What this task's render processes say on stderr is kept here until all is well."""
-    return run.path / WORK_FOLDER / f"logs-{options.shard[0]}-of-{options.shard[1]}"
+    return run.path / WORK_FOLDER / f"{_LOGS}{options.shard[0]}-of-{options.shard[1]}"
 
 
-def _unfinished(run: RunFolder, shards: Sequence[int], status: Status) -> list[int]:
+def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:
     """Those of the shards in which something is to be done; the others are read and checked."""
-    bar, unfinished = ProgressBar(quiet=_QUIET), []
-    for done, shard in enumerate(shards, start=1):
-        if run.is_done(shard):
-            status.found(len(run.indices(shard)))
-        else:
-            unfinished.append(shard)
-        bar.update("check shards", done, len(shards))
+    with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
+        unfinished = []
+        for done, shard in enumerate(shards, start=1):
+            if not run.is_done(shard):
+                unfinished.append(shard)
+            bar.update("check shards", done, len(shards))
     return unfinished
 
 
@@ -116,10 +118,14 @@ def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> in
     """Close the run where this process makes all of it; NotReached if samples are missing."""
     failed = sum(run.failures(shard) for shard in shards)
     if not failed:
-        shutil.rmtree(_logs(run, options), ignore_errors=True)
+        # Those of a division that was given up, too, once the whole is there.
+        name = f"{_LOGS}*" if options.is_whole else _logs(run, options).name
+        for folder in (run.path / WORK_FOLDER).glob(name):
+            shutil.rmtree(folder, ignore_errors=True)
     if options.is_whole:
         run.remove_work()
-        close_run(run, ProgressBar(quiet=_QUIET).update)
+        with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
+            close_run(run, bar.update)
     if failed:
         total = sum(len(run.indices(shard)) for shard in shards)
         raise NotReached(

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How a farm tells what it is at: a line a render process and a total, and events for machines."""
 
+import contextlib
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
@@ -23,28 +25,54 @@ class EventLog:
     """Events as JSON lines, in a file that grows or on stdout; none where `target` is None.
 
     Each has "event" and "time" (seconds since 1970); see docs/farm.md for the rest.
-    UserError if the file cannot be written.
+    UserError if it cannot be written; nothing is written from then on.
     """
 
     def __init__(self, target: Path | None) -> None:
+        self._target = target
         self._stream: TextIO | None = None
-        if target == Path("-"):
-            self._stream = sys.stdout
-        elif target is not None:
-            try:
+        try:
+            if target == Path("-"):
+                self._stream = sys.stdout
+            elif target is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._stream = target.open("a", encoding="utf-8")
-            except OSError as error:
-                raise UserError(
-                    f"--log-json {target} cannot be written ({error.strerror}); name another file"
-                ) from None
+                if _ends_amid_a_line(target):
+                    self._say("\n")
+        except OSError as error:
+            self._give_up(error)
 
     def write(self, event: str, **facts: Any) -> None:
         """Add an event."""
+        line = {"event": event, "time": round(time.time(), 3), **facts}
+        try:
+            self._say(json.dumps(line) + "\n")
+        except OSError as error:
+            self._give_up(error)
+
+    def _say(self, text: str) -> None:
         if self._stream is not None:
-            line = {"event": event, "time": round(time.time(), 3), **facts}
-            self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._stream.write(text)
             self._stream.flush()
+
+    def _give_up(self, error: OSError) -> NoReturn:
+        if self._target == Path("-"):
+            # Python would try, and fail, to write what is left at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        self._stream = None
+        raise UserError(
+            f"--log-json {self._target} cannot be written ({error.strerror}); make room, or name"
+            " another file"
+        ) from None
+
+
+def _ends_amid_a_line(path: Path) -> bool:
+    """Whether a file's last line was cut off, as by a full disk."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() != b"\n"
 
 
 class Status:
@@ -101,23 +129,25 @@ class Status:
 
     def write(self, text: str) -> None:
         """Write a line of text where the drawing is, which comes below it next time."""
-        if self._lines:
-            self._stream.write(f"\x1b[{self._lines}A\x1b[J")
-            self._lines = 0
-        self._stream.write(text)
+        up = f"\r\x1b[{self._lines}A\x1b[J" if self._lines else ""
+        self._lines = 0
+        with contextlib.suppress(OSError):
+            self._stream.write(up + text)
 
     def flush(self) -> None:
         """Have it seen."""
-        self._stream.flush()
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
     def show(self, workers: Sequence[WorkerState], last: bool = False) -> None:
-        """Draw, if it is time to."""
+        """Draw, if it is time to; what is drawn last stays."""
         now = time.monotonic()
         if not last and now - self._drawn < (_REDRAWN if self._terminal else _LOGGED):
             return
         self._drawn = now
         lines = [*map(_worker_line, workers), self._total_line(now - self._start)]
         self._draw(lines)
+        self._lines = 0 if last else self._lines
         self._log.write(
             "progress",
             done=self.settled,
@@ -131,12 +161,22 @@ class Status:
 
     def _draw(self, lines: Sequence[str]) -> None:
         if self._terminal:
-            up = f"\x1b[{self._lines}A" if self._lines else ""
-            self._stream.write(up + "".join(f"\r\x1b[K{line}\n" for line in lines))
-            self._lines = len(lines)
-        else:
-            self._stream.write("".join(f"{line}\n" for line in lines))
-        self._stream.flush()
+            lines = self._fitting(lines)
+        self.write("".join(f"{line}\n" for line in lines))
+        self.flush()
+        self._lines = len(lines) if self._terminal else 0
+
+    def _fitting(self, lines: Sequence[str]) -> Sequence[str]:
+        """As much as the terminal can show: what it wraps or scrolls away is not drawn over."""
+        try:
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            return lines
+        if not columns or not rows:
+            return lines
+        if len(lines) >= rows:
+            lines = [*lines[: max(rows - 2, 0)], lines[-1]]
+        return [line[: columns - 1] for line in lines]
 
     def _rate(self, seconds: float) -> float:
         """Samples settled a second, by this process."""

@@ -2,6 +2,7 @@
 import io
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,9 @@ WORKERS = [WorkerState(0, "ready", 7, 3), WorkerState(1, "starting", None, 0)]
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+    def fileno(self) -> int:
+        return 2
 
 
 def screen(written: str) -> list[str]:
@@ -57,6 +61,13 @@ def test_a_line_a_process_and_a_total() -> None:
     assert total.endswith("heads/s  accepted 1  rejected 1  failed 1")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal is drawn on whenever it can be."""
+    monkeypatch.setattr("batch.dataset.status._REDRAWN", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_log_is_not_flooded_and_a_terminal_redrawn() -> None:
     log = io.StringIO()
     quiet = Status(10, EventLog(None), log)
@@ -65,23 +76,62 @@ def test_a_log_is_not_flooded_and_a_terminal_redrawn() -> None:
     assert log.getvalue().count("worker 0") == 1
     terminal = Terminal()
     status = Status(10, EventLog(None), terminal)
-    status.show(WORKERS, last=True)
+    status.show(WORKERS)
     status.sample(0, "accepted", 0)
-    status.show(WORKERS, last=True)
+    status.show(WORKERS)
     shown = screen(terminal.getvalue())
     assert len(shown) == 3 and shown[2].startswith("1/10")
 
 
+@pytest.mark.usefixtures("impatient")
+def test_what_is_drawn_last_stays_alone_and_for_good() -> None:
+    terminal = Terminal()
+    status = Status(10, EventLog(None), terminal)
+    status.show(WORKERS)
+    status.show([], last=True)
+    status.write("closed\n")
+    assert [line.split()[0] for line in screen(terminal.getvalue())] == ["0/10", "closed"]
+
+
+@pytest.mark.parametrize(("columns", "rows", "numbers"), [(40, 30, "0123"), (30, 4, "01")])
+@pytest.mark.usefixtures("impatient")
+def test_nothing_is_drawn_that_the_terminal_would_wrap_or_scroll_away(
+    columns: int, rows: int, numbers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = os.terminal_size((columns, rows))
+    monkeypatch.setattr("batch.dataset.status.os.get_terminal_size", lambda _: size)
+    terminal = Terminal()
+    status = Status(10, EventLog(None), terminal)
+    for _ in range(3):
+        status.show([WorkerState(number, "ready", 10, 3) for number in range(4)])
+    *workers, total = screen(terminal.getvalue())
+    assert [line[:8] for line in workers] == [f"worker {number}" for number in numbers]
+    assert total.startswith("0/10 ")
+    assert all(len(line) < columns for line in [*workers, total])
+
+
+def test_a_terminal_that_is_gone_stops_nobody() -> None:
+    class Gone(Terminal):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    status = Status(10, EventLog(None), Gone())
+    status.show(WORKERS, last=True)
+    status.write("a notice\n")
+    assert status.settled == 0
+
+
+@pytest.mark.usefixtures("impatient")
 def test_notices_stand_above_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("facegen_addon")
     handler = logging.StreamHandler(sys.stderr)
     monkeypatch.setattr(logger, "handlers", [handler])
     terminal = Terminal()
     status = Status(10, EventLog(None), terminal)
-    status.show(WORKERS, last=True)
+    status.show(WORKERS)
     status.take_notices()
     logging.getLogger("facegen_addon.dataset").warning("render process 1: it died; started again")
-    status.show(WORKERS, last=True)
+    status.show(WORKERS)
     shown = screen(terminal.getvalue())
     assert shown[0] == "render process 1: it died; started again"
     assert [line.split()[0] for line in shown[1:]] == ["worker", "worker", "0/10"]
@@ -110,3 +160,24 @@ def test_events_go_to_stdout_for_a_dash(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_event_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--log-json"):
         EventLog(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full disk")
+def test_a_full_disk_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    log = EventLog(Path("/dev/full"))
+    with pytest.raises(UserError, match=r"--log-json /dev/full.*No space left"):
+        log.write("start", samples=3)
+    log.write("end", status=2)
+
+
+def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"event": "sta')
+    EventLog(path).write("end", status=0)
+    assert json.loads(path.read_text().splitlines()[1])["status"] == 0
+
+
+def test_events_can_be_written_in_any_locale(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    EventLog(path).write("sample", reason="/home/jürgen/\udcff.hdr")
+    assert json.loads(path.read_bytes().decode("ascii"))["reason"] == "/home/jürgen/\udcff.hdr"
