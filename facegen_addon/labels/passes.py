@@ -19,11 +19,14 @@ from .maps import CLASSES, LabelMaps
 
 FloatImage = NDArray[np.float32]
 
-STRAND_CLASSES = ("brows", "hair", "beard")
-"""Classes of strands; all others but the background are those of meshes."""
-PER_PASS = 3
-CLASS_PASSES = tuple(f"facegen_classes_{k}" for k in range(-(-(len(CLASSES) - 1) // PER_PASS)))
-"""Coverage of CLASSES[1 + 3 k + c] in channel c of pass k."""
+CLASS_PASSES = {
+    "facegen_face": ("lips", "mouth", "ears"),
+    "facegen_body": ("eyes", "neck", "clothes"),
+    "facegen_strands": ("hair", "brows", "beard"),
+}
+"""Coverage of three classes each; the skin is what these leave of the meshes."""
+FACE_PASS, BODY_PASS, STRAND_PASS = CLASS_PASSES
+STRAND_CLASSES = CLASS_PASSES[STRAND_PASS]
 DEPTH_PASS = "facegen_depth"
 """Depth of meshes, depth of strands, coverage of meshes; depths are along the optical axis, metres
 behind the world's origin."""
@@ -43,9 +46,9 @@ _UV_SPREAD = 0.02
 """Standard deviation of a pixel's texture coordinates up to which their mean stands for them."""
 _UV_COVERAGE = 0.5
 
+_CLASSES = [CLASSES.index(name) for names in CLASS_PASSES.values() for name in names]
 _STRANDS = [CLASSES.index(name) for name in STRAND_CLASSES]
-_SKIN = [CLASSES.index(name) for name in ("skin", "neck")]
-_CLOTHES = CLASSES.index("clothes")
+_SKIN, _NECK, _CLOTHES = (CLASSES.index(name) for name in ("skin", "neck", "clothes"))
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,13 @@ class Passes:
         def read(names: tuple[str, ...]) -> FloatImage:
             return image.channels([f"{layer}.{name}.{c}" for name in names for c in "RGB"])
 
-        covered = read(CLASS_PASSES)[..., : len(CLASSES) - 1]
-        background = np.maximum(1.0 - covered.sum(-1, keepdims=True), 0.0)
-        coverage = np.concatenate([background, covered], axis=-1)
-        return cls(coverage, read((DEPTH_PASS,)), read((NORMAL_PASS,)), read((UV_PASS,)))
+        depth = read((DEPTH_PASS,))
+        coverage = np.zeros((*depth.shape[:2], len(CLASSES)), np.float32)
+        coverage[..., _CLASSES] = read(tuple(CLASS_PASSES))
+        meshes = np.delete(coverage, _STRANDS, axis=-1).sum(-1)
+        coverage[..., _SKIN] = np.maximum(depth[..., 2] - meshes, 0.0)
+        coverage[..., 0] = np.maximum(1.0 - coverage.sum(-1), 0.0)
+        return cls(coverage, depth, read((NORMAL_PASS,)), read((UV_PASS,)))
 
     def strands(self, names: tuple[str, ...] = STRAND_CLASSES) -> FloatImage:
         """The share of each pixel that strands of some classes cover, (H, W)."""
@@ -98,7 +104,7 @@ class Passes:
         weight = np.ones(len(CLASSES), np.float32)
         weight[_STRANDS] = _STRAND_WEIGHT
         segmentation = (self.coverage * weight).argmax(-1).astype(np.uint8)
-        skin, nothing = np.isin(segmentation, _SKIN), segmentation == 0
+        skin, nothing = np.isin(segmentation, (_SKIN, _NECK)), segmentation == 0
         for strands in _STRANDS:
             mask = segmentation == strands
             if mask.any():

@@ -26,10 +26,10 @@ def hidden_points(
     hidden = points[:, 2] <= 0
     ahead = np.flatnonzero(~hidden)
     if len(ahead):
-        near = vertices[:, 2] > 0
-        if not near.all():
-            triangles = triangles[near[triangles].all(1)]
-        depth = np.where(near, vertices[:, 2], 1.0)
+        depth = vertices[:, 2]
+        if depth.min() <= 0:
+            triangles = triangles[(depth > 0)[triangles].all(1)]
+            depth = np.where(depth > 0, depth, 1.0)
         hidden[ahead] = _behind(points[ahead], vertices[:, :2] / depth[:, None], depth, triangles)
     return hidden
 
@@ -39,10 +39,13 @@ def _behind(
 ) -> NDArray[np.bool_]:
     """As hidden_points, of points and triangles ahead; vertices as flat (V, 2) and depth (V,)."""
     targets = points[:, :2] / points[:, 2:]
+    limit = points[:, 2] - TOLERANCE
     target, triangle = _pairs(targets, flat, triangles)
     corners = triangles[triangle]
+    nearer = np.flatnonzero((depth[corners] < limit[target, None]).any(1))
+    target, corners = target[nearer], corners[nearer]
     inside, inverse = _crossing(targets[target], flat[corners], 1.0 / depth[corners])
-    before = inside & (inverse * (points[target, 2] - TOLERANCE) > 1.0)
+    before = inside & (inverse * limit[target] > 1.0)
     behind = np.zeros(len(points), bool)
     behind[target[before]] = True
     return behind

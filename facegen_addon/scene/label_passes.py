@@ -17,11 +17,13 @@ from ..heads.strands import BEARD, BROW, MOUSTACHE, SCALP
 from ..labels.exr import read_exr
 from ..labels.maps import CLASSES
 from ..labels.passes import (
+    BODY_PASS,
     CLASS_PASSES,
     DEPTH_PASS,
+    FACE_PASS,
     NORMAL_PASS,
     PASSES,
-    PER_PASS,
+    STRAND_PASS,
     UV_CENTRE,
     UV_PASS,
     Passes,
@@ -29,6 +31,9 @@ from ..labels.passes import (
 from ..labels.regions import vertex_classes
 from .studio import Studio
 
+_WEIGHTS = "facegen_classes"
+_VERTEX_CLASSES = (*CLASS_PASSES[FACE_PASS], "neck")
+"""What vertices of the skin have weights of, beside the skin itself."""
 _CLASS_OF_REGION = {SCALP: "hair", BROW: "brows", BEARD: "beard", MOUSTACHE: "beard"}
 
 
@@ -42,13 +47,15 @@ class LabelPasses:
         for name in PASSES:
             self._layer.aovs.add().name = name
         self._copies: list[bpy.types.Material] = []
-        skin, hair = studio.head.mesh_object, studio.head.hair_object
+        head, hair = studio.head.mesh_object.data, studio.head.hair_object
         assert hair is not None, "nobody has removed it from a studio"
-        self._label(skin, "POINT", vertex_classes(model), _head_outputs)
-        strands = np.stack([_one_class(_CLASS_OF_REGION[r]) for r in model.strands.region.tolist()])
-        self._label(hair, "CURVE", strands, _strand_outputs)
-        cloth = np.tile(_one_class("clothes"), (len(studio.bust.data.vertices), 1))
-        self._label(studio.bust, "POINT", cloth, _mesh_outputs)
+        weights = vertex_classes(model)[:, [CLASSES.index(name) for name in _VERTEX_CLASSES]]
+        _add_attribute(head, "FLOAT_COLOR", "POINT", weights)
+        self._put_out(head, _skin_outputs, _eye_outputs)
+        strands = np.array([_one_class(_CLASS_OF_REGION[r]) for r in model.strands.region.tolist()])
+        _add_attribute(hair.data, "FLOAT_VECTOR", "CURVE", strands)
+        self._put_out(hair.data, _strand_outputs)
+        self._put_out(studio.bust.data, _collar_outputs)
 
     def close(self) -> None:
         """Remove the copies of materials, when nothing has them any more."""
@@ -60,26 +67,21 @@ class LabelPasses:
         self._studio.save(self._file)
         return Passes.of(read_exr(self._file), self._layer.name)
 
-    def _label(
-        self,
-        owner: bpy.types.Object,
-        domain: str,
-        classes: NDArray[np.float32],
-        add_outputs: Callable[[bpy.types.NodeTree], None],
+    def _put_out(
+        self, data: bpy.types.ID, *additions: Callable[[bpy.types.NodeTree], None]
     ) -> None:
-        """Give a mesh or curves the classes (N, C) of its elements, and materials that put out."""
-        data = owner.data
-        padded = np.zeros((len(classes), PER_PASS * len(CLASS_PASSES)), np.float32)
-        padded[:, : len(CLASSES) - 1] = classes[:, 1:]
-        for k, name in enumerate(CLASS_PASSES):
-            attribute = data.attributes.new(name, "FLOAT_VECTOR", domain)
-            part = padded[:, PER_PASS * k : PER_PASS * (k + 1)]
-            attribute.data.foreach_set("vector", part.ravel())
-        for slot, material in enumerate(data.materials):
-            copy = material.copy()
+        """Give a mesh or curves copies of their materials with outputs added to each."""
+        for slot, add_outputs in enumerate(additions):
+            copy = data.materials[slot].copy()
             self._copies.append(copy)
             add_outputs(copy.node_tree)
             data.materials[slot] = copy
+
+
+def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: NDArray) -> None:
+    attribute = data.attributes.new(_WEIGHTS, kind, domain)
+    field = "color" if kind == "FLOAT_COLOR" else "vector"
+    attribute.data.foreach_set(field, weights.astype(np.float32).ravel())
 
 
 def use_single_layer(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
@@ -100,13 +102,43 @@ def _use_multilayer(settings: bpy.types.ImageFormatSettings) -> None:
         settings.use_exr_interleave = True
 
 
-def _one_class(name: str) -> NDArray[np.float32]:
-    """The weights (C,) of what belongs to one class alone."""
-    return (np.arange(len(CLASSES)) == CLASSES.index(name)).astype(np.float32)
+def _one_class(name: str) -> tuple[float, ...]:
+    """The channels of the pass that a class has part in, where there is nothing else."""
+    names = next(names for names in CLASS_PASSES.values() if name in names)
+    return tuple(float(name == other) for other in names)
 
 
-def _head_outputs(tree: bpy.types.NodeTree) -> None:
-    _mesh_outputs(tree)
+def _skin_outputs(tree: bpy.types.NodeTree) -> None:
+    weights = _weights(tree)
+    _put_out(tree, FACE_PASS, weights.outputs["Color"])
+    _put_out(tree, BODY_PASS, _combined(tree, None, weights.outputs["Alpha"], None))
+    _surface_outputs(tree)
+    _uv_outputs(tree)
+
+
+def _eye_outputs(tree: bpy.types.NodeTree) -> None:
+    _put_out(tree, BODY_PASS, _combined(tree, *_one_class("eyes")))
+    _surface_outputs(tree)
+    _uv_outputs(tree)
+
+
+def _collar_outputs(tree: bpy.types.NodeTree) -> None:
+    _put_out(tree, BODY_PASS, _combined(tree, *_one_class("clothes")))
+    _surface_outputs(tree)
+
+
+def _strand_outputs(tree: bpy.types.NodeTree) -> None:
+    _put_out(tree, STRAND_PASS, _weights(tree).outputs["Vector"])
+    _put_out(tree, DEPTH_PASS, _combined(tree, None, _depth(tree), None))
+
+
+def _surface_outputs(tree: bpy.types.NodeTree) -> None:
+    _put_out(tree, DEPTH_PASS, _combined(tree, _depth(tree), None, 1.0))
+    geometry = tree.nodes.new("ShaderNodeNewGeometry")
+    _put_out(tree, NORMAL_PASS, geometry.outputs["Normal"])
+
+
+def _uv_outputs(tree: bpy.types.NodeTree) -> None:
     uv = tree.nodes.new("ShaderNodeUVMap").outputs[0]
     centred = _vector_math(tree, "SUBTRACT", uv, (UV_CENTRE, UV_CENTRE, 0.0)).outputs["Vector"]
     squared = _vector_math(tree, "DOT_PRODUCT", centred, centred).outputs["Value"]
@@ -130,23 +162,10 @@ def _vector_math(
     return node
 
 
-def _mesh_outputs(tree: bpy.types.NodeTree) -> None:
-    _class_outputs(tree)
-    _put_out(tree, DEPTH_PASS, _combined(tree, _depth(tree), None, 1.0))
-    geometry = tree.nodes.new("ShaderNodeNewGeometry")
-    _put_out(tree, NORMAL_PASS, geometry.outputs["Normal"])
-
-
-def _strand_outputs(tree: bpy.types.NodeTree) -> None:
-    _class_outputs(tree)
-    _put_out(tree, DEPTH_PASS, _combined(tree, None, _depth(tree), None))
-
-
-def _class_outputs(tree: bpy.types.NodeTree) -> None:
-    for name in CLASS_PASSES:
-        attribute = tree.nodes.new("ShaderNodeAttribute")
-        attribute.attribute_name = name
-        _put_out(tree, name, attribute.outputs["Vector"])
+def _weights(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeAttribute")
+    node.attribute_name = _WEIGHTS
+    return node
 
 
 def _depth(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..choices import ENGINES
@@ -30,7 +29,6 @@ IMAGE_FORMATS = ("PNG", "JPEG")
 _HIDING_STRANDS = ("hair", "beard")
 """Brows hide nothing: the landmarks of brows are marked on them."""
 _HIDING_SHARE = 0.5  # of a landmark's pixel
-_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z, Y up
 _LAST_SEED = 2**31 - 1
 
 
@@ -162,11 +160,7 @@ class SampleRenderer:
         """Have the scene as the shot says; its camera."""
         width, height = self.settings.width, self.settings.height
         camera = Camera.of(shot.view, middle, width, height)
-        seen_by = self._studio.camera
-        seen_by.data.lens = shot.view.focal_length
-        seen_by.location = camera.position
-        turned = Matrix((camera.rotation.T @ _FROM_OPENCV).tolist())
-        seen_by.rotation_euler = turned.to_euler()
+        self._studio.see_by(camera)
         self._studio.surroundings.show(
             shot.light,
             shot.background,

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 from numpy.typing import NDArray
 
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
+from ..labels.camera import Camera
 from ..labels.shot import SENSOR_WIDTH
 from . import bust
 from .head_object import HeadObject, remove_with_data
 from .surroundings import Surroundings
 
+_FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z, Y up
 _SMALLEST_FACE = 8  # pixels; Blender refuses to render less than four
 
 
@@ -55,6 +58,13 @@ class Studio:
         metres. UserError, before anything changes, if one is not finite or out of its range."""
         vertices = self.head.set_parameters(parameters)
         return vertices, bust.fit(self.bust, vertices[self._neck_edge])
+
+    def see_by(self, camera: Camera) -> None:
+        """Have Blender's camera be this one."""
+        self.camera.data.lens = SENSOR_WIDTH * camera.intrinsics[0, 0] / camera.width
+        self.camera.location = camera.position
+        turned = Matrix((camera.rotation.T @ _FROM_OPENCV).tolist())
+        self.camera.rotation_euler = turned.to_euler()
 
     def render(self) -> None:
         """Have Blender render the scene, into its "Render Result"."""

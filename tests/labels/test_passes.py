@@ -9,7 +9,7 @@ import pytest
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.exr import ExrImage
 from facegen_addon.labels.maps import CLASSES, LabelMaps
-from facegen_addon.labels.passes import PASSES, UV_CENTRE, Passes
+from facegen_addon.labels.passes import CLASS_PASSES, PASSES, STRAND_CLASSES, UV_CENTRE, Passes
 from facegen_addon.labels.shot import View
 
 HEIGHT, WIDTH = 12, 16
@@ -27,10 +27,12 @@ class Canvas:
 
     def add(self, rows, columns, name: str, share: float, **of: object) -> None:
         """Cover a share of some pixels by a class, at a depth, with a normal and (u, v)."""
-        at, index = (rows, columns), CLASSES.index(name) - 1
-        self.channels[f"L.facegen_classes_{index // 3}.{'RGB'[index % 3]}"][at] += share
+        at = (rows, columns)
+        for key, names in CLASS_PASSES.items():
+            if name in names:
+                self.channels[f"L.{key}.{'RGB'[names.index(name)]}"][at] += share
         depth = share * (of.get("depth", 1.0) - ORIGIN)
-        if name in ("hair", "brows", "beard"):
+        if name in STRAND_CLASSES:
             self.channels["L.facegen_depth.G"][at] += depth
             return
         self.channels["L.facegen_depth.R"][at] += depth
