@@ -18,12 +18,14 @@ from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
 from batch.shards import encode_json, encode_npy
-from facegen_addon.errors import RejectedSample
+from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.encoder import Encoder
 
 CRASHES = 2
 """Times that a sample may take a render process with it before it is given up."""
+MOST_IN_A_ROW = 5
+"""Samples that may be given up so with no answer in between: more, and it is not the samples."""
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Farm:
     versions: Mapping[str, Any]
     status: Status
     _crashes: Counter[int] = field(default_factory=Counter)
+    _in_a_row: int = 0
 
     def make(self, shards: Sequence[int], crew: Crew) -> None:
         """Make these shards.
@@ -95,6 +98,12 @@ class Farm:
             jobs.again(index, attempt)
         else:
             self._give_up(index, attempt, f"the render process: {death.reason}", open_shards, True)
+            self._in_a_row += 1
+        if self._in_a_row >= MOST_IN_A_ROW:
+            raise UserError(
+                f"the render processes died on {self._in_a_row} samples in a row, at last so:"
+                f" {death.reason}; put that right, then --resume"
+            )
 
     def _give_up(
         self,
@@ -114,6 +123,7 @@ class Farm:
 
     def _finish(self, one: Done, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
         """Embed a sample, and keep or reject it."""
+        self._in_a_row = 0
         achieved = self._achieved(one)
         distance = self._distance(one.index, achieved)
         reason = self._problem(one, achieved, distance)

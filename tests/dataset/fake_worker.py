@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A render process without Blender, for tests: images made of noise, and harm done on demand.
 
-fake_worker.py [--die-at INDEX] [--die-once-at INDEX FILE] [--hang-at INDEX] [--never-start]
-               [--die-telling INDEX] [--break-at INDEX] [--hide-face-at INDEX] [--slow SECONDS]
+fake_worker.py [--die-at INDEX] [--die-from INDEX] [--die-once-at INDEX FILE] [--die-telling INDEX]
+               [--hang-at INDEX] [--never-start] [--break-at INDEX] [--hide-face-at INDEX]
+               [--slow SECONDS]
 """
 
 import argparse
@@ -50,6 +51,7 @@ def main() -> None:
     """Serve the farm."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--die-at", type=int)
+    parser.add_argument("--die-from", type=int, default=sys.maxsize)
     parser.add_argument("--die-once-at", nargs=2, default=(None, None))
     parser.add_argument("--die-telling", type=int)
     parser.add_argument("--hang-at", type=int)
@@ -71,7 +73,7 @@ def main() -> None:
             if once is not None and job.index == int(once) and not Path(mark).exists():
                 Path(mark).touch()
                 os.kill(os.getpid(), signal.SIGSEGV)
-            if job.index == wanted.die_at:
+            if job.index == wanted.die_at or job.index >= wanted.die_from:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if job.index == wanted.die_telling:
                 message = pickle.dumps(rendered(job))

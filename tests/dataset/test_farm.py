@@ -137,6 +137,16 @@ def test_a_sample_that_always_crashes_is_given_up_with_its_seed_and_tried_on_res
     assert hashes(make(tmp_path / "run", recipe)[0]) == expected
 
 
+def test_what_kills_the_processes_on_every_sample_ends_the_run_and_loses_none(
+    tmp_path: Path, recipe: Recipe, expected: dict[str, str]
+) -> None:
+    with pytest.raises(UserError, match=r"5 samples in a row.* it died of SIGSEGV; .*--resume"):
+        make(tmp_path / "run", recipe, "--die-from", "5", workers=1)
+    run, status = make(tmp_path / "run", recipe)
+    assert hashes(run) == expected
+    assert status.accepted == 5, "what was finished stayed"
+
+
 def test_a_hanging_process_is_no_end(
     tmp_path: Path, recipe: Recipe, expected: dict[str, str]
 ) -> None:
