@@ -206,7 +206,13 @@ def _write_once(path: Path, data: bytes) -> None:
 
 
 def _clear(path: Path) -> None:
-    """Remove a run, and nothing else that may lie in its folder; UserError if that fails."""
+    """Remove a run, and nothing else that may lie in its folder.
+
+    UserError, before anything is removed, if a process is at work on it, or if the disk refuses.
+    """
+    for folder in (path / WORK_FOLDER).glob("data-*"):
+        with only_one(folder / "lock"):
+            pass
     try:
         for file in path.iterdir():
             if file.name in _CLOSING or _SHARD.fullmatch(file.name):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from batch.dataset.run_folder import RunFolder, digest_of
+from batch.lock import only_one
 from facegen_addon.errors import UserError
 
 REQUEST: dict[str, Any] = {
@@ -112,3 +113,12 @@ def test_a_run_that_cannot_be_removed_is_named(
     run.tar(0).mkdir()
     with pytest.raises(UserError, match=r"--replace: .*data-000000\.tar cannot be removed"):
         begin(tmp_path / "run", replace=True)
+
+
+def test_a_run_that_is_being_made_is_not_replaced(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run")
+    run.tar(0).write_bytes(b"shard")
+    with only_one(run.work(1) / "lock"), pytest.raises(UserError, match="another process"):
+        begin(tmp_path / "run", replace=True)
+    assert run.tar(0).exists()
+    assert not begin(tmp_path / "run", replace=True).tar(0).exists()
