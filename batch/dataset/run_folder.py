@@ -63,6 +63,8 @@ class RunFolder:
             raise UserError(f"{file} is not of format {FORMAT}: use the FaceGen that made it")
         if run.get("digest") != digest_of(run.get("request") or {}):
             raise UserError(f"{file} was changed: it does not fit its own digest; restore it")
+        if not isinstance(run.get("parameters"), list):
+            raise UserError(f"{file} lacks the table of the head model's parameters; restore it")
         return cls(path, run)
 
     @classmethod

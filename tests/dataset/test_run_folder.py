@@ -75,6 +75,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
         ('{"format": 99}', "format"),
         (json.dumps({"format": 1, "digest": "0", "request": REQUEST}), "was changed"),
         (json.dumps({"format": 1, "digest": "0", "request": None}), "was changed"),
+        (json.dumps({"format": 1, "digest": digest_of(REQUEST), "request": REQUEST}), "lacks"),
     ],
 )
 def test_a_damaged_run_file_is_named(tmp_path: Path, content: str, message: str) -> None:
