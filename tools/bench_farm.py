@@ -25,6 +25,7 @@ import numpy as np
 # Run as a script, from a checkout that is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.crew import Crew
 from batch.dataset.farm import Farm
 from batch.dataset.generate import render_settings
@@ -56,7 +57,7 @@ class Bench:
         request = {"count": shards * _BLOCK, "shard_size": _BLOCK, "seed": 0}
         run = RunFolder.begin(folder, request, [], recipe.to_toml(), replace=False)
         status = Status(shards * _BLOCK, EventLog(None), io.StringIO())
-        self._farm = Farm(run, self.plan, Encoder.load(threads=1), {}, status)
+        self._farm = Farm(run, self.plan, BatchEncoder(Encoder.load(threads=1)), {}, status)
         set_up = SetUp(DEFAULT_MODEL, self.settings, recipe.labels.dense)
         self.crew = Crew(workers, set_up, folder / "logs", 600.0)
 

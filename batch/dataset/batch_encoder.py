@@ -32,12 +32,11 @@ class BatchEncoder:
         None where no face can be cut out.
         """
         crops = [self._cut(image, five) for image, five in zip(images, points, strict=True)]
-        faces = [number for number, crop in enumerate(crops) if crop is not None]
+        faces = [(number, crop) for number, crop in enumerate(crops) if crop is not None]
         found: list[NDArray[np.float32] | None] = [None] * len(crops)
         for start in range(0, len(faces), self.at_once):
-            part = faces[start : start + self.at_once]
-            rows = self._encoder.embed(np.stack([crops[number] for number in part]))
-            for number, row in zip(part, rows, strict=True):
+            numbers, some = zip(*faces[start : start + self.at_once], strict=True)
+            for number, row in zip(numbers, self._encoder.embed(np.stack(some)), strict=True):
                 found[number] = row
         return found
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.crew import Crew, Death
 from batch.dataset.messages import Done, Job
 from batch.dataset.plan import BLOCK, Plan, sample_seed
@@ -18,9 +19,8 @@ from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
 from batch.shards import encode_json, encode_npy
-from facegen_addon.errors import RejectedSample, UserError
+from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.encoder import Encoder
 
 CRASHES = 2
 """Times that a sample may take a render process with it before it is given up."""
@@ -37,7 +37,7 @@ class Farm:
 
     run: RunFolder
     plan: Plan
-    encoder: Encoder
+    encoder: BatchEncoder
     versions: Mapping[str, Any]
     status: Status
     _crashes: Counter[int] = field(default_factory=Counter)
@@ -80,13 +80,18 @@ class Farm:
             crew.give(job)
 
     def _hear(self, jobs: "_Queue", open_shards: dict[int, ShardWork], crew: Crew) -> None:
+        done: list[Done] = []
         for message in crew.hear():
             if isinstance(message, Done):
-                self._finish(message, jobs, open_shards)
+                done.append(message)
             elif isinstance(message, Death):
                 self._died(message, jobs, open_shards)
             else:
                 jobs.again(message.index, message.attempt)
+        if done:
+            self._in_a_row = 0
+        for one, achieved in zip(done, self._achieved(done), strict=True):
+            self._finish(one, achieved, jobs, open_shards)
 
     def _died(self, death: Death, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
         self.status.died(death.worker, death.reason)
@@ -121,10 +126,21 @@ class Farm:
         }
         self.status.sample(index, "failed", attempt, reason)
 
-    def _finish(self, one: Done, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
-        """Embed a sample, and keep or reject it."""
-        self._in_a_row = 0
-        achieved = self._achieved(one)
+    def _achieved(self, done: Sequence[Done]) -> list[np.ndarray | None]:
+        """The encoder's answers to images that came together; None where no face is seen."""
+        faces = [one for one in done if one.shows_face]
+        found = self.encoder.latents([one.image for one in faces], [one.points for one in faces])
+        latents = {one.index: row for one, row in zip(faces, found, strict=True)}
+        return [latents.get(one.index) for one in done]
+
+    def _finish(
+        self,
+        one: Done,
+        achieved: np.ndarray | None,
+        jobs: "_Queue",
+        open_shards: dict[int, ShardWork],
+    ) -> None:
+        """Keep or reject a sample."""
         distance = self._distance(one.index, achieved)
         reason = self._problem(one, achieved, distance)
         if reason:
@@ -133,21 +149,6 @@ class Farm:
         members = self._members(one, achieved, distance)
         open_shards[self._shard(one.index)].add(one.index, members)
         self.status.sample(one.index, "accepted", one.attempt)
-
-    def _achieved(self, one: Done) -> np.ndarray | None:
-        """The encoder's answer to an image; None if there is no face in it to be cut out.
-
-        One image at a time: the last bits of an answer may depend on how many are asked for
-        together, which would be as many as happened to be rendered at that moment.
-        """
-        if not one.shows_face:
-            return None
-        try:
-            crop = self.encoder.cut(one.image, one.points)
-        except RejectedSample:
-            return None
-        row: np.ndarray = self.encoder.embed(crop[None])[0]
-        return row
 
     def _distance(self, index: int, achieved: np.ndarray | None) -> float | None:
         """Cosine distance from what the head was asked for."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.closing import close_run
 from batch.dataset.crew import Crew
 from batch.dataset.farm import Farm
@@ -88,7 +89,11 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     if unfinished:
         status.take_notices()
         farm = Farm(
-            run, Plan(recipe, model, options.seed), encoder, run.request["versions"], status
+            run,
+            Plan(recipe, model, options.seed),
+            BatchEncoder(encoder),
+            run.request["versions"],
+            status,
         )
         settings = render_settings(recipe, options.device, options.threads)
         set_up = SetUp(options.model, settings, recipe.labels.dense)

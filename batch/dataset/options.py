@@ -15,7 +15,7 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_mode
 
 MAXIMUM_COUNT = 1_000_000  # the keys have six digits
 MAXIMUM_WORKERS = 256
-_DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about 700 MB
+_DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about half a gigabyte
 
 _EXAMPLES = """examples:
   generate --recipe photos --count 2000 --output out/photos

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.crew import Crew
 from batch.dataset.farm import Farm
 from batch.dataset.messages import SetUp
@@ -32,6 +33,8 @@ COUNT, SHARD_SIZE = 10, 4
 
 class ToyEncoder:
     """Latents (N, 512) that depend on each image, and on how many are embedded with it."""
+
+    image_size = 16
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         return image
@@ -56,7 +59,7 @@ def make(
     workers: int = 2,
     timeout: float = 60.0,
     log: Path | None = None,
-    encoder: object | None = None,
+    encoder: Any = None,
 ) -> tuple[RunFolder, Status]:
     """Make a whole run, or go on with one."""
     run = RunFolder.begin(
@@ -64,7 +67,8 @@ def make(
     )
     status = Status(COUNT, EventLog(log), io.StringIO())
     plan = Plan(recipe, load_head_model("open_flame"), 3)
-    farm = Farm(run, plan, encoder or ToyEncoder(), {"Blender": "none"}, status)  # type: ignore[arg-type]
+    reader = BatchEncoder(encoder or ToyEncoder())
+    farm = Farm(run, plan, reader, {"Blender": "none"}, status)
     command = [sys.executable, str(FAKE), *harm]
     shards = [shard for shard in range(run.shard_count) if not run.is_done(shard)]
     with Crew(workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command) as crew:
