@@ -30,9 +30,9 @@ from facegen_addon.artifacts import artifact, read_index
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.mapping.backward import LATENT_SIZE
+from facegen_addon.mapping.backward import LATENT_SIZE, is_trained
 from facegen_addon.mapping.correction import default_correction
-from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from facegen_addon.mapping.influence import table_digest
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     recipe.check_model(model)
     encoder = Encoder.load(recipe.heads.encoder, threads=1, device=options.encoder_device)
     if recipe.heads.is_guided:
-        check_encoder_fits(encoder, LATENT_SIZE)
+        _check_guide(options.model, model, encoder)
     if options.is_whole:
         require_pyarrow()
     run = _begin(options, recipe, model)
@@ -106,6 +106,21 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
 def _logs(run: RunFolder, options: DatasetOptions) -> Path:
     """What this task's render processes say on stderr is kept here until all is well."""
     return run.path / WORK_FOLDER / f"{_LOGS}{options.shard[0]}-of-{options.shard[1]}"
+
+
+def _check_guide(given: str, model: HeadModel, encoder: Encoder) -> None:
+    """UserError unless latents can be asked for, and answered by the encoder."""
+    remedy = 'or set distribution = "prior" in the recipe\'s [heads]'
+    if not is_trained(model.name):
+        raise UserError(
+            f"--model {given} has no B, which heads of latents need: run `make models"
+            f" MODEL={given}`, {remedy}"
+        )
+    if encoder.latent_size != LATENT_SIZE:
+        raise UserError(
+            f"encoder {encoder.name} gives latents of {encoder.latent_size} numbers, B takes"
+            f" {LATENT_SIZE}: use {DEFAULT_ENCODER}, {remedy}"
+        )
 
 
 def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:

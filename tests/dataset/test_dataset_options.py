@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,25 @@ def test_a_recipe_that_is_none_exits_with_2(
     error = capsys.readouterr().err
     assert recipe in error and len(error.splitlines()) == 1
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "trained", "named"),
+    [("sface", True, r"sface gives latents of 128.*\[heads\]"), ("facenet", False, "no B.*prior")],
+)
+def test_heads_of_latents_need_b_and_its_encoder(
+    encoder: str,
+    trained: bool,
+    named: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("batch.dataset.generate.is_trained", lambda name: trained)
+    recipe, output = tmp_path / "guided.toml", tmp_path / "data"
+    recipe.write_text(f'[heads]\nencoder = "{encoder}"\n')
+    assert run.main(["generate", "--recipe", str(recipe), "--output", str(output)]) == 2
+    assert re.search(named, capsys.readouterr().err) and not output.exists()
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
