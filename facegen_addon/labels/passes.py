@@ -83,47 +83,52 @@ class Passes:
 
     def maps(self, camera: Camera) -> LabelMaps:
         """The label images, as ``camera`` sees them."""
-        origin = float(camera.extrinsics[2, 3])
-        segmentation = self._segmentation(float(camera.intrinsics[0, 0]), origin)
+        segmentation = self._segmentation(camera)
         on_strands = np.isin(segmentation, _STRANDS)
         on_mesh = (segmentation > 0) & ~on_strands
         uv, uv_valid = self._uv(on_mesh & (segmentation != _CLOTHES))
         return LabelMaps(
             segmentation,
-            self._depth(origin, segmentation > 0, on_strands),
+            self._depth(camera, segmentation > 0, on_strands),
             self._normals(camera.rotation, on_mesh),
             uv,
             uv_valid,
         )
 
-    def _segmentation(self, focal: float, origin: float) -> NDArray[np.uint8]:
-        """The class of most of each pixel, strands with what is between them.
-
-        focal: length in pixels; origin: depth of the world's origin, metres.
-        """
+    def _segmentation(self, camera: Camera) -> NDArray[np.uint8]:
+        """The class of most of each pixel, strands with what is between them."""
         weight = np.ones(len(CLASSES), np.float32)
         weight[_STRANDS] = _STRAND_WEIGHT
         segmentation = (self.coverage * weight).argmax(-1).astype(np.uint8)
         skin, nothing = np.isin(segmentation, (_SKIN, _NECK)), segmentation == 0
+        focal, depth = float(camera.intrinsics[0, 0]), self.strand_depth(camera)
         for strands in _STRANDS:
             mask = segmentation == strands
             if mask.any():
-                distance = origin + float(self.depth[mask, 1].sum() / self.strands()[mask].sum())
-                reach = round(0.5 * _STRAND_GAP * focal / distance)
+                seen = depth[mask].mean(dtype=np.float64)
+                reach = round(0.5 * _STRAND_GAP * focal / float(seen))
                 between = skin | (nothing & (self.coverage[..., strands] > 0))
                 segmentation[between & _closed(mask, reach)] = strands
         return segmentation
 
+    def strand_depth(self, camera: Camera) -> FloatImage:
+        """Mean depth (H, W) of the strands in each pixel, metres; infinite where there are none."""
+        strands = self.strands()
+        depth = np.full(strands.shape, np.inf, np.float32)
+        np.divide(self.depth[..., 1], strands, out=depth, where=strands > 0)
+        return depth + _origin_depth(camera)
+
     def _depth(
-        self, origin: float, on_any: NDArray[np.bool_], on_strands: NDArray[np.bool_]
+        self, camera: Camera, on_any: NDArray[np.bool_], on_strands: NDArray[np.bool_]
     ) -> FloatImage:
-        """That of strands where there are any in their class, else that of the mesh; origin: depth
-        of the world's origin."""
-        meshes, strands = self.depth[..., 2], self.strands()
-        offset = np.zeros(on_any.shape, np.float32)
-        np.divide(self.depth[..., 0], meshes, out=offset, where=on_any & (meshes > 0))
-        np.divide(self.depth[..., 1], strands, out=offset, where=on_strands & (strands > 0))
-        return np.where(on_any, offset + np.float32(origin), np.float32(0.0))
+        """That of strands where there are any in their class, else that of the mesh."""
+        meshes = self.depth[..., 2]
+        depth = np.zeros(on_any.shape, np.float32)
+        np.divide(self.depth[..., 0], meshes, out=depth, where=meshes > 0)
+        depth += _origin_depth(camera)
+        on_strands = on_strands & (self.strands() > 0)
+        depth[on_strands] = self.strand_depth(camera)[on_strands]
+        return np.where(on_any, depth, np.float32(0.0))
 
     def _normals(self, rotation: NDArray[np.float64], on_mesh: NDArray[np.bool_]) -> FloatImage:
         normals = self.normals @ rotation.T.astype(np.float32)
@@ -142,6 +147,10 @@ class Passes:
         valid = on_head & (variance < _UV_SPREAD**2)
         uv = np.clip(centred + np.float32(UV_CENTRE), 0.0, 1.0)
         return np.where(valid[..., None], uv, np.float32(0.0)), valid
+
+
+def _origin_depth(camera: Camera) -> np.float32:
+    return np.float32(camera.extrinsics[2, 3])
 
 
 def _closed(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

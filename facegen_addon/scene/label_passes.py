@@ -84,14 +84,6 @@ def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: NDArray)
     attribute.data.foreach_set(field, weights.astype(np.float32).ravel())
 
 
-def use_single_layer(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
-    """Have files hold the image alone, 8 bits a channel."""
-    if hasattr(settings, "media_type"):  # Blender 5.0
-        settings.media_type = "IMAGE"
-    settings.file_format = file_format
-    settings.color_mode, settings.color_depth = "RGB", "8"
-
-
 def _use_multilayer(settings: bpy.types.ImageFormatSettings) -> None:
     """Have files hold every pass as 32-bit floats in the layout that labels.exr reads."""
     if hasattr(settings, "media_type"):  # Blender 5.0

@@ -20,6 +20,7 @@ from ..mapping.face_crop import resize_bilinear
 from ..mapping.influence import InfluenceSettings, Probe
 from .forward import ForwardMapping
 from .render import HeadRenderer, RenderSettings
+from .studio import pixels
 
 PORTRAIT_SIZE = 96
 """Pixels of a side."""
@@ -53,15 +54,11 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
         path.write_bytes(data)
         block = bpy.data.images.load(str(path))
         try:
-            width, height = block.size
-            if not block.has_data or not width:
+            if not min(block.size) or not block.has_data:
                 raise UserError("a portrait is no JPEG: measure the influence again")
-            values = np.empty(width * height * 4, np.float32)
-            block.pixels.foreach_get(values)
+            return pixels(block)
         finally:
             bpy.data.images.remove(block)
-    rgb = values.reshape(height, width, 4)[::-1, :, :3]
-    return np.ascontiguousarray(np.rint(rgb * 255.0).astype(np.uint8))
 
 
 @contextmanager

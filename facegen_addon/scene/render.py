@@ -21,7 +21,7 @@ from ..labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, 
 from ..mapping.encoder import Encoder
 from ..mapping.face_crop import face_box
 from . import look
-from .studio import Studio, shows_face
+from .studio import Studio, shows_face, use_single_layer
 
 Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
@@ -192,8 +192,7 @@ def configure(scene: bpy.types.Scene, settings: EngineSettings, width: int, heig
     render.resolution_percentage = 100
     render.use_persistent_data = True
     render.use_crop_to_border = False
-    render.image_settings.file_format = "PNG"
-    render.image_settings.color_mode = "RGB"
+    use_single_layer(render.image_settings, "PNG")
     render.image_settings.compression = 0
     scene.view_settings.view_transform = "Standard"
     if settings.engine == "CYCLES":

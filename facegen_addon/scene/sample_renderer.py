@@ -21,9 +21,9 @@ from ..labels.subdivision import Subdivision
 from ..labels.visibility import hidden_points
 from ..mapping.face_crop import face_box
 from . import bust
-from .label_passes import LabelPasses, use_single_layer
+from .label_passes import LabelPasses
 from .render import configure
-from .studio import Studio, shows_face
+from .studio import Studio, shows_face, use_single_layer
 
 IMAGE_FORMATS = ("PNG", "JPEG")
 _HIDING_STRANDS = ("hair", "beard")
@@ -136,6 +136,7 @@ class SampleRenderer:
     def render(self, shot: Shot) -> Rendered:
         """The sample of a shot.
 
+        The noise is Cycles's; EEVEE has none that a seed changes.
         UserError, before anything is rendered, for parameters out of range and for a preset or a
         picture that is not there.
         """
@@ -195,7 +196,8 @@ class SampleRenderer:
         inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1)
         inside &= seen[:, 2] > 0
         column, row = np.floor(pixels[inside]).astype(np.intp).T
-        hidden[inside] |= passes.strands(_HIDING_STRANDS)[row, column] > _HIDING_SHARE
+        covered = passes.strands(_HIDING_STRANDS)[row, column] > _HIDING_SHARE
+        hidden[inside] |= covered & (passes.strand_depth(camera)[row, column] < seen[inside, 2])
         visibility = np.where(inside, np.where(hidden, 1, 2), 0).astype(np.uint8)
         return LandmarkLabels(world, pixels, seen[:, 2], visibility)
 

@@ -67,12 +67,13 @@ class Studio:
         self.camera.rotation_euler = turned.to_euler()
 
     def render(self) -> None:
-        """Have Blender render the scene, into its "Render Result"."""
+        """Have Blender render the scene, into an image of its own."""
         bpy.ops.render.render(scene=self.scene.name)
 
     def save(self, path: Path) -> None:
         """Write what was last rendered, in the format that the scene's settings say."""
-        bpy.data.images["Render Result"].save_render(str(path), scene=self.scene)
+        result = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
+        result.save_render(str(path), scene=self.scene)
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """The pixels (H, W, 3) uint8 RGB of an image file, which may have changed since."""
@@ -81,6 +82,14 @@ class Studio:
         else:
             self._files[path].reload()
         return pixels(self._files[path])
+
+
+def use_single_layer(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
+    """Have files hold the image alone, 8 bits a channel."""
+    if hasattr(settings, "media_type"):  # Blender 5.0
+        settings.media_type = "IMAGE"
+    settings.file_format = file_format
+    settings.color_mode, settings.color_depth = "RGB", "8"
 
 
 def pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
