@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -200,3 +201,20 @@ def _rendered(view: View, size: int) -> tuple[bytes, dict[str, bytes], Camera]:
     tone = 0.3 + 0.7 * (maps.segmentation[..., None] % 4 != 2)
     image = np.rint(255 * shade * tone).astype(np.uint8)
     return encode_png(image), label_members(maps, landmarks), camera
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Change keys of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def cut(path: Path) -> None:
+    """Take the end off a shard."""
+    path.write_bytes(path.read_bytes()[:-10240])
+
+
+def flip(path: Path) -> None:
+    """Turn one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[5000] ^= 1
+    path.write_bytes(data)

@@ -23,7 +23,7 @@ from batch.run import main
 from batch.shards import encode_npy
 from facegen_addon import atomic_file
 from facegen_addon.latent.sphere import cosine_distance_matrix, normalise
-from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun
+from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun, cut, edit, flip
 from tests.toy_head import TABLE
 
 CLOSING = ("index.json", "table.parquet", "croissant.json", "README.md", "contact_sheet.png")
@@ -233,20 +233,6 @@ def test_what_is_no_run_is_refused(
 ) -> None:
     make(tmp_path / "nothing")
     assert message in refused(capsys, tmp_path / "nothing")
-
-
-def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-10240])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[5000] ^= 1
-    path.write_bytes(data)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from batch.png import decode_png, encode_png
 from batch.run import main
 from batch.shards import encode_npy
 from facegen_addon.labels.shot import Shot
-from tests.dataset.synthetic_run import Members, SyntheticPlan, SyntheticRun
+from tests.dataset.synthetic_run import Members, SyntheticPlan, SyntheticRun, cut, edit, flip
 
 ALWAYS = ["run", "shards", "samples", "parameters", "latents", "images", "labels"]
 CLOSED = ["index", "table", "croissant"]
@@ -127,20 +127,6 @@ def test_a_run_that_is_not_closed_fails(tmp_path: Path, look: Callable[..., Outc
     outcome = look(SyntheticRun().write(tmp_path / "run"))
     assert list(outcome.failed) == CLOSED and outcome.status == 3
     assert "index.json is missing: run merge" in outcome.failed["index"]
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-10240])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[5000] ^= 1
-    path.write_bytes(data)
-
-
-def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink])
