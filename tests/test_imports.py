@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arrows between the rooms: ui -> scene -> mapping -> latent, heads; scene -> labels -> heads."""
+"""The arrows between rooms: ui -> scene -> mapping -> latent, heads; scene -> labels -> heads."""
 
 import ast
 import subprocess

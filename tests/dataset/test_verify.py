@@ -244,6 +244,24 @@ def test_a_parameter_that_differs_in_its_last_bit_is_found(
     assert "and 2 more" in outcome.failed["seeds"]
 
 
+@pytest.mark.parametrize(("shift", "status"), [(1e-6, 0), (1e-4, 3)])
+def test_sums_of_another_numpy_may_end_otherwise(
+    run: RunFolder,
+    look: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+    shift: float,
+    status: int,
+) -> None:
+    class Nearly(SyntheticPlan):
+        def shot(self, index: int, attempt: int) -> Shot:
+            shot = super().shot(index, attempt)
+            return replace(shot, parameters=shot.parameters + shift)
+
+    monkeypatch.setattr("batch.dataset.checks._numpy_of", lambda sample: "1.0")
+    outcome = look(run, plan=Nearly())
+    assert outcome.status == status and ("seeds" in outcome.failed) == bool(status)
+
+
 def test_another_requested_latent_is_found(run: RunFolder, look: Callable[..., Outcome]) -> None:
     outcome = look(run, plan=SyntheticPlan(guided=False))
     assert "requested not what its seed gives" in outcome.failed["seeds"]
