@@ -21,7 +21,7 @@ from ..labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, 
 from ..mapping.encoder import Encoder
 from ..mapping.face_crop import face_box
 from . import look
-from .studio import Studio, shows_face, use_single_layer
+from .studio import StudioRenderer, shows_face, use_single_layer
 
 Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
@@ -70,37 +70,21 @@ class RenderedHead:
         return encoder.cut(self.image, self.points)
 
 
-class HeadRenderer:
+class HeadRenderer(StudioRenderer):
     """A scene of its own with one head, camera, light and collar; close it when done."""
 
     def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
-        self.model, self.settings = model, settings
+        super().__init__(model)
+        self.settings = settings
         self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
-        self._studio = Studio(model)
         self._studio.surroundings.show(Light(settings.light), Background())
         self._studio.camera.data.lens = View().focal_length
         self._studio.camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
-        self._scene = self._studio.scene
         self._file = self._studio.folder / "head.png"
         configure(self._scene, settings, settings.size, settings.size)
         _configure_variant(self._scene, settings)
         self._scene.render.filepath = str(self._file)
-
-    def __enter__(self) -> HeadRenderer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def scene_name(self) -> str:
-        """The name of the scene that it renders."""
-        return str(self._scene.name)
-
-    def close(self) -> None:
-        """Remove the scene with all that is in it, and the temporary files."""
-        self._studio.close()
 
     def reseed(self, seed: int, *, face_only: bool) -> None:
         """Render with other noise, all of the image or the face alone, from now on.

@@ -23,7 +23,7 @@ from ..mapping.face_crop import face_box
 from . import bust
 from .label_passes import LabelPasses
 from .render import configure
-from .studio import Studio, shows_face, use_single_layer
+from .studio import StudioRenderer, shows_face, use_single_layer
 
 IMAGE_FORMATS = ("PNG", "JPEG")
 _HIDING_STRANDS = ("hair", "beard")
@@ -91,7 +91,7 @@ class Rendered:
     maps: LabelMaps | None
 
 
-class SampleRenderer:
+class SampleRenderer(StudioRenderer):
     """A scene of its own, updated in place for each shot; close it when done.
 
     dense: how many points of the face are labelled beside the 68 landmarks.
@@ -100,12 +100,11 @@ class SampleRenderer:
     def __init__(
         self, model: HeadModel, settings: SampleSettings, *, dense: int = DENSE_POINTS
     ) -> None:
-        self.model, self.settings = model, settings
-        self._points = LabelPoints.of(model, dense)
+        self._points = LabelPoints.of(model, dense)  # may refuse, before there is a scene
+        super().__init__(model)
+        self.settings = settings
         self._subdivision = Subdivision.of(model.surface.faces, len(model.surface.part))
         self._triangles = _triangles(self._subdivision.quads, bust.quads())
-        self._studio = Studio(model)
-        self._scene = self._studio.scene
         self._file = self._studio.folder / f"sample.{settings.image_format.lower()}"
         self._passes = LabelPasses(self._studio, model) if settings.labels else None
         configure(self._scene, settings, settings.width, settings.height)
@@ -116,20 +115,9 @@ class SampleRenderer:
         if settings.engine == "EEVEE":
             self.render(Shot(model.table.default()))  # its first image of a scene is like no other
 
-    def __enter__(self) -> SampleRenderer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def scene_name(self) -> str:
-        """The name of the scene that it renders."""
-        return str(self._scene.name)
-
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
-        self._studio.close()
+        super().close()
         if self._passes is not None:
             self._passes.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Self
 
 import bpy
 import numpy as np
@@ -110,6 +111,30 @@ def shows_face(
     """
     x0, y0, x1, y1 = np.clip(box, 0.0, [width, height, width, height])
     return bool(points[0, 0] < points[1, 0] and min(x1 - x0, y1 - y0) >= _SMALLEST_FACE)
+
+
+class StudioRenderer:
+    """What renderers share: a studio of their own (a context manager); close it when done."""
+
+    def __init__(self, model: HeadModel) -> None:
+        self.model = model
+        self._studio = Studio(model)
+        self._scene = self._studio.scene
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def scene_name(self) -> str:
+        """The name of the scene that it renders."""
+        return str(self._scene.name)
+
+    def close(self) -> None:
+        """Remove the scene with all that is in it, and the temporary files."""
+        self._studio.close()
 
 
 def _new_camera(scene: bpy.types.Scene) -> bpy.types.Object:
