@@ -71,10 +71,12 @@ parity: ## FLAME here against the smplx package: the table of the README
 	@$(SET_UP) recipes
 	@$(RECIPES) tools/flame_parity.py
 
-bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run
+bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (25 min)
 	@$(SET_UP) runtime recipes
 	@$(PYTHON) tools/bench.py | grep ratio
 	@$(PYTHON) tools/bench_sliders.py | grep ratio
+	@$(PYTHON) tools/bench_farm.py | grep ratio
+	@$(PYTHON) tools/bench_farm.py --memory 2000 | grep ratio
 	@$(RECIPES) tools/bench_flame.py
 
 extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64: that one alone

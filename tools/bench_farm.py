@@ -41,7 +41,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.scene.sample_renderer import SampleRenderer, SampleSettings
-from tools.timing import print_ratio, timed
+from tools.timing import timed
 
 _BLOCK = 12  # heads between two turns
 
@@ -157,8 +157,7 @@ def against_bare(folder: Path, recipe: Recipe, shards: int, cores: int, what: st
             ours.append(timed(partial(bench.make, shard))[0] / _BLOCK)
             bare += [timed(partial(loop.render, i))[0] for i in range(_BLOCK)]
             loop.close()
-    print_ratio(f"farm, {what}, a head", ours, "bare Cycles on the same scenes", bare)
-    print(f"farm, {what}: {np.mean(bare) / np.mean(ours):.2f} of the bare loop's heads/s (ratio)")
+    print_speeds(f"farm, {what}", ours, "bare Cycles on the same scenes", bare)
 
 
 def scaling(folder: Path, recipe: Recipe, shards: int) -> None:
@@ -172,7 +171,13 @@ def scaling(folder: Path, recipe: Recipe, shards: int) -> None:
             for shard in range(1, 1 + shards)
         ]
     fast, slow = (list(column) for column in zip(*times, strict=True))
-    print_ratio("two processes of one thread, a head", fast, "one process of one thread", slow)
+    print_speeds("two processes of one thread", fast, "one process of one thread", slow)
+
+
+def print_speeds(name: str, ours: list[float], alternative: str, theirs: list[float]) -> None:
+    """Print heads a second from two lists of seconds a head, and the first over the second."""
+    a, b = 1.0 / float(np.mean(ours)), 1.0 / float(np.mean(theirs))
+    print(f"{name}: {a:.2f} heads/s; {alternative}: {b:.2f} heads/s; ratio {a / b:.2f}")
 
 
 def measure_memory(folder: Path, heads: int) -> None:
