@@ -153,3 +153,14 @@ def test_no_room_for_temporary_files_is_said(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match=r"temporary files cannot be written.*TMPDIR"):
         crew(tmp_path, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone pins processes")
+def test_processes_that_take_all_cores_have_cores_of_their_own(tmp_path: Path) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    command = [sys.executable, str(FAKE)]
+    pinned = SetUp("toy", {"threads": 1}, 0)
+    with Crew(len(cores), pinned, tmp_path / "logs", 60.0, command) as team:
+        assert [os.sched_getaffinity(pid) for pid in team.pids] == [{core} for core in cores]
+    with Crew(1, SetUp("toy", {"threads": 0}, 0), tmp_path / "logs", 60.0, command) as team:
+        assert os.sched_getaffinity(team.pids[0]) == set(cores)
