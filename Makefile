@@ -54,7 +54,7 @@ corrections: ## fit what brings roundtrips nearer without a render, for MODEL (1
 	$(PYTHON) models/recipes/fit_corrections.py render --model "$(or $(MODEL),open_flame)"
 	$(RECIPES) models/recipes/fit_corrections.py fit --model "$(or $(MODEL),open_flame)"
 
-report: ## the tables of the README for MODEL, judged by renders: out/report (QUICK=1: 6 minutes)
+report: ## the tables of the README for MODEL, judged by renders: out/report (QUICK=1: 4 minutes)
 	@$(SET_UP) runtime report
 	$(PYTHON) models/recipes/make_report.py --model "$(or $(MODEL),open_flame)" \
 		$(if $(QUICK),--quick --output out/report-quick)

@@ -52,7 +52,7 @@ LABELS = {
     "plane": "into the renders' plane",
     "learned": "learned network",
 }
-PEOPLE, FEW = (60, 4), (20, 3)
+PEOPLE, FEW = (60, 3), (20, 2)
 """Held-out people, and those of them for whom feedback goes on to eight renders; full and quick."""
 _REFERENCE = 1000
 _LONG = (4, 8)

@@ -20,7 +20,7 @@ from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Study
 
 SECOND = "sface"
-HEADS, AGAIN = (120, 8), (60, 8)
+HEADS, AGAIN = (120, 6), (60, 4)
 """Heads that are compared, half of held-out people and half of the prior, and how many of them are
 rendered again with other noise, and again in another light; full and quick."""
 LIGHT = "window"

@@ -40,7 +40,7 @@ TOP = 20
 
 # Full and quick: sliders judged at either end, heads that each is drawn anew on, heads of which the
 # variance is taken, and the surrogates' heads for what only they are asked.
-_ENDS, _REDRAWN, _HEADS, _THROUGH_SURROGATES = (10, 2), (16, 3), (60, 5), (256, 32)
+_ENDS, _REDRAWN, _HEADS, _THROUGH_SURROGATES = (10, 2), (16, 2), (60, 5), (256, 32)
 _ANOTHER_NOISE = View(seed=1)
 
 
