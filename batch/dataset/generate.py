@@ -87,7 +87,6 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     status = Status(total, log)  # whose clock starts with the work itself
     status.found(total - sum(len(run.indices(shard)) for shard in unfinished))
     if unfinished:
-        status.take_notices()
         farm = Farm(
             run,
             Plan(recipe, model, options.seed),
@@ -95,12 +94,19 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
             run.request["versions"],
             status,
         )
-        settings = render_settings(recipe, options.device, options.threads)
-        set_up = SetUp(options.model, settings, recipe.labels.dense)
-        with Crew(options.workers, set_up, _logs(run, options), options.timeout) as crew:
-            farm.make(unfinished, crew)
+        _make(unfinished, farm, options)
     status.show([], last=True)
     return _close(run, shards, options)
+
+
+def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions) -> None:
+    """Make shards by render processes that live as long as it takes."""
+    recipe = farm.plan.recipe
+    settings = render_settings(recipe, options.device, options.threads)
+    set_up = SetUp(options.model, settings, recipe.labels.dense)
+    farm.status.take_notices()
+    with Crew(options.workers, set_up, _logs(farm.run, options), options.timeout) as crew:
+        farm.make(shards, crew)
 
 
 def _logs(run: RunFolder, options: DatasetOptions) -> Path:

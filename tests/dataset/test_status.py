@@ -179,5 +179,5 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
 
 def test_events_can_be_written_in_any_locale(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    EventLog(path).write("sample", reason="/home/jürgen/\udcff.hdr")
-    assert json.loads(path.read_bytes().decode("ascii"))["reason"] == "/home/jürgen/\udcff.hdr"
+    EventLog(path).write("sample", reason="jürgen/\udcff.hdr")
+    assert json.loads(path.read_bytes().decode("ascii"))["reason"] == "jürgen/\udcff.hdr"
