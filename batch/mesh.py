@@ -134,7 +134,7 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
     try:
         parameters, _ = for_model(read_parameters(file).parameters, flame.arrays)
     except UserError as error:
-        raise UserError(f"{file}: {error}") from None
+        raise error.within(str(file)) from None
     if not exact_pose:
         parameters, warnings = clamp_pose(parameters)
         for line in warnings:

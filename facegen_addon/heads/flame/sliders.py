@@ -50,7 +50,7 @@ def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     try:
         parameters, notes = for_model(imported.parameters, head.flame.arrays)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise error.within(str(path)) from None
     clamped_parameters, clamped = clamp_pose(parameters)
     values = head.from_flame(clamped_parameters, head.table.default())
     clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
