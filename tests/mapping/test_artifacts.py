@@ -200,6 +200,6 @@ def test_a_users_own_model_has_a_folder_of_its_own(
 
 
 def test_a_users_model_without_training_needs_it(models: Path) -> None:
-    with pytest.raises(UserError, match="trained for flame_0123456789ab yet$") as caught:
+    with pytest.raises(UserError, match=r"trained for flame_0123456789ab yet$") as caught:
         artifacts.artifact("surrogate_flame_0123456789ab")
     assert caught.value.need == Need(Remedy.TRAIN, "flame_0123456789ab")

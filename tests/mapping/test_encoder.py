@@ -280,8 +280,6 @@ def test_results_of_files_with_one_name_are_kept_apart(tmp_path: Path) -> None:
 
 def test_an_encoder_that_does_not_fit_b_is_named_with_both_sizes(facenet: Encoder) -> None:
     check_encoder_fits(facenet, 512)
-    with pytest.raises(
-        UserError, match="sface gives latents of 128 numbers, B takes 512"
-    ) as caught:
+    with pytest.raises(UserError, match=r"gives latents of 128 .*, B takes 512") as caught:
         check_encoder_fits(Encoder.load("sface", threads=1), 512)
     assert caught.value.need == Need(Remedy.AVOID_LATENTS)
