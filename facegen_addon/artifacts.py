@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import Need, Remedy, UserError
+from .impostors import describe_impostor
 from .user_folder import user_folder
 
 if TYPE_CHECKING:
@@ -227,13 +228,20 @@ def open_onnx(
 
 
 def read_file(path: Path, remedy: str | Need) -> bytes:
-    """A file's bytes; UserError with this remedy if it is missing or cannot be read."""
+    """A file's bytes; UserError with this remedy if it is missing or cannot be read.
+
+    A page or a pointer that was saved in the file's place is called that, with its own remedy.
+    """
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         raise UserError.with_remedy(f"{path} is missing", remedy) from None
     except OSError as error:
         raise UserError.with_remedy(f"{path} cannot be read ({error.strerror})", remedy) from None
+    impostor = describe_impostor(data)
+    if impostor:
+        raise UserError(f"{path} is {impostor}")
+    return data
 
 
 def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, np.ndarray]:
