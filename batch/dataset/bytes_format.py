@@ -13,7 +13,6 @@ tests/dataset/test_golden_bytes.py fails where bytes change and this number does
 """
 FORMAT_KEY = "format of the bytes"
 FACEGEN_KEY = "FaceGen"
-_FORMER_KEY = "code"  # sha256 of all sources, which runs noted before there was the number
 
 
 def decisive(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,10 +26,10 @@ def other_format(former: Mapping[str, Any], request: Mapping[str, Any]) -> str:
     """How the bytes of a run that has begun differ from those of a request, in words; "" if they
     do not."""
     then, now = former.get("versions", {}), request.get("versions", {})
+    if then.get(FORMAT_KEY) == now.get(FORMAT_KEY):
+        return ""
     began = f"FaceGen {then.get(FACEGEN_KEY)} began it"
-    if _FORMER_KEY in then and FORMAT_KEY not in then:
+    if FORMAT_KEY not in then:  # but a hash of its sources
         return f"{began}, before the format of the bytes was noted"
-    if then.get(FORMAT_KEY) != now.get(FORMAT_KEY):
-        change = f"format {then.get(FORMAT_KEY)} -> {now.get(FORMAT_KEY)}"
-        return f"{began}, and this one's samples have other bytes: {change}"
-    return ""
+    change = f"format {then[FORMAT_KEY]} -> {now.get(FORMAT_KEY)}"
+    return f"{began}, and this one's samples have other bytes: {change}"

@@ -10,10 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ...atomic_file import replacing
@@ -98,9 +101,11 @@ def _dressed(arrays: FlameArrays) -> Dressing:
         return dressing.from_arrays(parse_npz(path.read_bytes(), path, ""))
     except (OSError, UserError, KeyError, TypeError):
         _logger.info("fitting the open head to %s: about 10 s, once", arrays.name)
-    made = dressing.dress(arrays, *open_flame())
-    _write_cache(arrays, made)
-    return made
+    made = dressing.to_arrays(dressing.dress(arrays, *open_flame()))
+    # In the order in memory that they are read back in: sums of another end in other bits.
+    made = {name: np.ascontiguousarray(values) for name, values in made.items()}
+    _write_cache(path, made)
+    return dressing.from_arrays(made)
 
 
 def _cache(arrays: FlameArrays) -> Path:
@@ -118,10 +123,9 @@ def _cache(arrays: FlameArrays) -> Path:
     return user_folder() / "dressing" / f"{key}.npz"
 
 
-def _write_cache(arrays: FlameArrays, made: Dressing) -> None:
-    path = _cache(arrays)
+def _write_cache(path: Path, made: Mapping[str, NDArray[Any]]) -> None:
     try:
         with replacing(path) as unfinished:
-            np.savez_compressed(unfinished, **dressing.to_arrays(made))  # type: ignore[arg-type]
+            np.savez_compressed(unfinished, **made)  # type: ignore[arg-type]
     except UserError as error:
         _logger.warning("not cached, to be fitted again next time: %s", error)
