@@ -184,7 +184,7 @@ def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFold
         "shard_size": options.shard_size,
         "model": model.name,
         "recipe": recipe.as_mapping(),
-        "versions": versions(recipe, model),
+        "versions": versions(recipe, model, options.encoder_device),
     }
     table = [parameter.as_mapping() for parameter in model.table.parameters]
     run = RunFolder.begin(options.output, request, table, recipe.to_toml(), replace=options.replace)

@@ -25,9 +25,13 @@ from facegen_addon.mapping.influence import table_digest
 from facegen_addon.onnx_runtime import onnx_runtime
 
 
-def versions(recipe: Recipe, model: HeadModel) -> dict[str, Any]:
-    """All programs, artifacts and files that take part, by version or sha256."""
+def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> dict[str, Any]:
+    """All programs, artifacts and files that take part, by version or sha256.
+
+    An encoder's latents end in other bits on another kind of device.
+    """
     encoder = find_encoder(recipe.heads.encoder)
+    where = {} if encoder_device == "cpu" else {"device": encoder_device}
     return {
         FACEGEN_KEY: facegen_version(),
         FORMAT_KEY: BYTES_FORMAT,
@@ -36,7 +40,7 @@ def versions(recipe: Recipe, model: HeadModel) -> dict[str, Any]:
         "ONNX Runtime": str(onnx_runtime().__version__),
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
         "table of the model": table_digest(model.table),
-        "encoder": {"name": encoder.name, "sha256": encoder.sha256},
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256} | where,
         **model_sources(model),
         **{name: artifact(name).sha256 for name in _artifacts(recipe, model)},
     }

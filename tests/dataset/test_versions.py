@@ -120,6 +120,13 @@ def test_other_programs_and_artifacts_are_named(tmp_path: Path, name: str) -> No
         begin(tmp_path / "run", noted | {name: "other"})
 
 
+def test_an_encoder_on_another_device_is_another_run(tmp_path: Path) -> None:
+    recipe, model = of_the_prior(), load_head_model("anny")
+    begin(tmp_path / "run", versions.versions(recipe, model))
+    with pytest.raises(UserError, match=r'versions.encoder.device null -> "cuda"'):
+        begin(tmp_path / "run", versions.versions(recipe, model, "cuda"))
+
+
 # Runs of before, which noted a hash of the sources ------------------------------------------------
 
 
