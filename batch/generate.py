@@ -23,7 +23,7 @@ from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import describe_versions, write_results
 from facegen_addon.durations import format_seconds
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.backward import LATENT_SIZE
@@ -51,12 +51,13 @@ def main(arguments: Sequence[str]) -> int:
     model = load_head_model(options.model)
     # A file's head goes by its own name from here on: results must not depend on where it lies.
     options = replace(options, model=model.name)
+    model = load_head_model(model.name)
     encoder, source = Encoder.load(options.encoder), find_encoder(options.encoder)
     if options.distribution == "latent":
         check_encoder_fits(encoder, LATENT_SIZE)
     earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
-    provenance = _provenance(source)
+    provenance = _provenance(model, source)
     print(f"{options.engine} on {provenance['device']}")
     bar = ProgressBar()
     try:
@@ -204,11 +205,12 @@ def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]
     return values
 
 
-def _provenance(encoder: EncoderSource) -> dict[str, Any]:
+def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:
     import bpy
 
     from facegen_addon.scene.render import compute_device
 
     return describe_versions(bpy.app.version_string, compute_device()) | {
-        "encoder": {"name": encoder.name, "sha256": encoder.sha256}
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256},
+        "head model": model_sources(model),
     }

@@ -19,8 +19,13 @@ from pathlib import Path
 from typing import NoReturn
 
 # B's inversion runs blocks of heads side by side: a linear algebra library that starts threads of
-# its own for each only gets in their way (46 s instead of 6 beside busy processes).
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# its own for each only gets in their way (46 s instead of 6 beside busy processes). Whatever the
+# user's environment says: its sums end in other bits with more threads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+# Blender would render with the colours of another program's pipeline (OpenColorIO's variables).
+for _name in [name for name in os.environ if name == "OCIO" or name.startswith("OCIO_")]:
+    del os.environ[_name]
 
 # Started as a script, by Python or by Blender: the project's packages are found from here.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The artifacts under `models/`: found by name in `models/index.json`, read if their hash fits.
 
-NumPy and the standard library only, so that every room may use it; ONNX Runtime is imported by the
+NumPy and the standard library only, so that every room may use it; ONNX Runtime is loaded by the
 one function that needs it.
 """
 
@@ -23,10 +23,11 @@ import numpy as np
 
 from .errors import Need, Remedy, UserError
 from .impostors import describe_impostor
+from .onnx_runtime import onnx_runtime
 from .user_folder import user_folder
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from .onnx_runtime import InferenceSession
 
 CPU_PROVIDERS = ("CPUExecutionProvider",)
 
@@ -198,7 +199,7 @@ def read_npz(path: Path | str) -> dict[str, np.ndarray]:
 
 def load_onnx(
     name: str, *, threads: int = 0, providers: Iterable[str] = CPU_PROVIDERS
-) -> onnxruntime.InferenceSession:
+) -> InferenceSession:
     """A session on the registered `.onnx` called `name`, its hash checked."""
     entry = artifact(name)
     return open_onnx(entry.read(), entry.path, threads=threads, providers=providers)
@@ -206,18 +207,20 @@ def load_onnx(
 
 def open_onnx(
     data: bytes, path: Path, *, threads: int = 0, providers: Iterable[str] = CPU_PROVIDERS
-) -> onnxruntime.InferenceSession:
+) -> InferenceSession:
     """A session on a model's bytes; `path` is named in errors, 0 threads means one per core."""
-    # Imported here: the rooms without ONNX Runtime use this module too.
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    # Loaded here: the rooms without ONNX Runtime use this module too.
+    runtime = onnx_runtime()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Threads that wait asleep: beside a renderer this takes half the time of waiting awake.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=list(providers))
+        session: InferenceSession = runtime.InferenceSession(
+            data, options, providers=list(providers)
+        )
+        return session
     # ONNX Runtime raises a dozen unrelated types for a damaged file, all below Exception.
     except Exception as error:
         reason = str(error).splitlines()[0]

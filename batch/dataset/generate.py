@@ -2,15 +2,11 @@
 """`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
 
 import contextlib
-import hashlib
-import importlib.metadata
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.closing import close_run
@@ -23,19 +19,15 @@ from batch.dataset.recipe import Recipe, describe
 from batch.dataset.run_folder import WORK_FOLDER, RunFolder
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
+from batch.dataset.versions import versions
 from batch.interruption import Terminated, interruptible
 from batch.progress import ProgressBar
-from batch.results import facegen_version
-from facegen_addon.artifacts import artifact, read_index
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping.backward import LATENT_SIZE, is_trained
-from facegen_addon.mapping.correction import default_correction
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER, Encoder, find_encoder
-from facegen_addon.mapping.influence import table_digest
+from facegen_addon.mapping.encoder import DEFAULT_ENCODER, Encoder
 
-_ROOT = Path(__file__).resolve().parents[2]
 _LOGS = "logs-"
 _QUIET = 2.0  # seconds: what takes less needs no bar
 
@@ -192,7 +184,7 @@ def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFold
         "shard_size": options.shard_size,
         "model": model.name,
         "recipe": recipe.as_mapping(),
-        "versions": _versions(recipe, model),
+        "versions": versions(recipe, model, options.encoder_device),
     }
     table = [parameter.as_mapping() for parameter in model.table.parameters]
     run = RunFolder.begin(options.output, request, table, recipe.to_toml(), replace=options.replace)
@@ -203,40 +195,3 @@ def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFold
             " to start anew, or name another folder"
         )
     return run
-
-
-def _versions(recipe: Recipe, model: HeadModel) -> dict[str, Any]:
-    """All programs and artifacts that take part, by version or hash."""
-    source = find_encoder(recipe.heads.encoder)
-    names = [model.name] if model.name in read_index() else []
-    if recipe.heads.is_guided:
-        names += [f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces"]
-        if default_correction(model.name, recipe.heads.grade) != "none":
-            names.append(f"corrections_{model.name}")
-    return {
-        "FaceGen": facegen_version(),
-        "code": _code_digest(),
-        "Blender": _blender_version(),
-        "NumPy": np.__version__,
-        "table of the model": table_digest(model.table),
-        "encoder": {"name": source.name, "sha256": source.sha256},
-        **{name: artifact(name).sha256 for name in names},
-    }
-
-
-def _code_digest() -> str:
-    """sha256 of the code that draws, renders and labels: with other code, samples may differ."""
-    sources = [*_ROOT.glob("batch/dataset/*.py"), *_ROOT.glob("facegen_addon/**/*.py")]
-    decisive = [path for path in sources if "ui" not in path.relative_to(_ROOT).parts]
-    digest = hashlib.sha256()
-    for path in sorted(decisive):
-        digest.update(path.relative_to(_ROOT).as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _blender_version() -> str:
-    """Of the Blender that the render processes run, without loading it into this one."""
-    bpy = sys.modules.get("bpy")
-    if bpy is not None:
-        return ".".join(map(str, bpy.app.version))
-    return importlib.metadata.version("bpy")

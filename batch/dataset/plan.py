@@ -3,8 +3,10 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 from batch.dataset.draw import draw_shot
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.latent.natural import NaturalFaces
@@ -53,6 +56,7 @@ class Plan:
         """
         request = RunFolder.open(folder).request
         head_model = load_head_model(model or request["model"])
+        _check_sources(folder, request.get("versions", {}), head_model)
         found = Recipe.from_mapping(request["recipe"], recipe)
         return cls(found, head_model, int(request["seed"]))
 
@@ -114,6 +118,18 @@ class Plan:
         natural, backward = self._guide
         requested = np.concatenate([natural.sample(rng, 1) for rng in streams])
         return _Heads(backward.parameters(requested, self.recipe.heads.grade), requested)
+
+
+def _check_sources(folder: Path, noted: Mapping[str, Any], model: HeadModel) -> None:
+    """UserError unless the head model is made of what the run notes; older runs note nothing."""
+    for name, found in model_sources(model).items():
+        expected = noted.get(name, found)
+        if expected != found:
+            raise UserError(
+                f"{folder} was made with {name} {expected[:12]}, here it is {found[:12]}: use the"
+                " FaceGen that made it; of a FLAME file, give --model that file with the landmarks"
+                " that lay beside it, and FACEGEN_DATA its maker's user folder"
+            )
 
 
 def sample_seed(seed: int, index: int, attempt: int) -> list[int]:

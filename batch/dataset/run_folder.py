@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from batch.dataset.bytes_format import decisive, other_format
 from batch.lock import only_one
 from batch.output import check_output
 from batch.shards import encode_json
@@ -101,7 +102,14 @@ class RunFolder:
         return folder
 
     def _require(self, request: Mapping[str, Any]) -> None:
-        changes = list(_changes(self.request, json.loads(encode_json(request))))
+        other = other_format(self.request, request)
+        if other:
+            raise UserError(
+                f"{self.path} cannot be gone on with here ({other}): go on with the FaceGen that"
+                " began it, name another --output, or add --replace to start anew"
+            )
+        wanted = json.loads(encode_json(request))
+        changes = list(_changes(decisive(self.request), decisive(wanted)))
         if changes:
             raise UserError(
                 f"{self.path} holds another run ({'; '.join(changes[:4])}): go on with its"

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ..artifacts import USER_MODEL_PREFIX, load_npz
+from ..artifacts import USER_MODEL_PREFIX, artifact, load_npz
 from ..errors import UserError
 from .anny import AnnyHead
+from .correspondence import SurfacePoints
+from .flame import dressing
+from .flame.head import FlameHead
 from .flame.open_head import (
+    EMBEDDING_FILE,
     OPEN_FLAME,
     flame_head_from_cache,
     flame_head_from_file,
@@ -25,7 +30,10 @@ HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,
     "anny": lambda: AnnyHead(load_npz("anny_head")),
 }
+_ARTIFACTS = {OPEN_FLAME: ("open_flame", "anny_head"), "anny": ("anny_head",)}
 _FLAME_FILES = (".pkl", ".npz")
+FITTED = "fitted"
+"""Said of landmarks that the dressing found, where no official ones came with a FLAME file."""
 
 _loaded: dict[str, HeadModel] = {}
 
@@ -44,11 +52,30 @@ def load_head_model(name: str) -> HeadModel:
     if name.startswith(USER_MODEL_PREFIX) and not is_flame_file(name):
         return _keep(flame_head_from_cache(name))
     if is_flame_file(name):
-        return _of_file(Path(name), _changed(Path(name)))
+        path = Path(name)
+        return _of_file(path, _state(path), _state(path.with_name(EMBEDDING_FILE)))
     raise UserError(
         f"unknown head model {name!r}; choose from {', '.join(HEAD_MODELS)}, or give a FLAME file"
         f" ({', '.join(_FLAME_FILES)})"
     )
+
+
+def model_sources(model: HeadModel) -> dict[str, str]:
+    """What a head's surface, textures, strands and landmarks come from: its name -> sha256."""
+    if not isinstance(model, FlameHead) or not model.name.startswith(USER_MODEL_PREFIX):
+        return {name: artifact(name).sha256 for name in _ARTIFACTS.get(model.name, ())}
+    official = model.official_landmarks
+    return {
+        "FLAME file": model.flame.arrays.sha256,
+        "dressing of the FLAME file": dressing.digest(model.dressing),
+        "landmarks of the FLAME file": _digest(official) if official else FITTED,
+    }
+
+
+def _digest(points: SurfacePoints) -> str:
+    """sha256 of the 68 points, whichever of the known files they stood in."""
+    numbers = points.triangle.astype("<i8").tobytes() + points.bary.astype("<f8").tobytes()
+    return hashlib.sha256(numbers).hexdigest()
 
 
 def is_flame_file(name: str) -> bool:
@@ -65,12 +92,17 @@ def check_model_name(name: str) -> None:
         load_head_model(name)
 
 
-def _changed(path: Path) -> int:
-    """When a file was changed, nanoseconds; 0 where it cannot be seen: reading it says why."""
+_State = tuple[int, ...]
+
+
+def _state(path: Path) -> _State:
+    """Which file lies at a path, and when it was changed; empty where it cannot be seen: reading it
+    says why."""
     try:
-        return path.stat().st_mtime_ns
+        found = path.stat()
     except OSError:
-        return 0
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def forget_models() -> None:
@@ -85,6 +117,9 @@ def _keep(model: HeadModel) -> HeadModel:
 
 
 @cache
-def _of_file(path: Path, changed: int) -> HeadModel:
-    """``changed``: when the file was, so that another file in its place is read anew."""
-    return _keep(flame_head_from_file(path))
+def _of_file(path: Path, state: _State, landmarks: _State) -> HeadModel:
+    """``state``, ``landmarks``: of the file and of what lies beside it, so that others in their
+    place are read anew."""
+    head = flame_head_from_file(path)
+    _keep(head.with_fitted_landmarks())
+    return head

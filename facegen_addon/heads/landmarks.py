@@ -24,6 +24,7 @@ from .flame.safe_pickle import load_pickle
 
 LANDMARK_COUNT = 68
 _CONTOUR, _STATIC = 17, 51  # the jaw's points, which FLAME keeps apart, and the others
+_WITH_PUPILS = 70  # as some trackers have it: the 68, then two that no iBUG order knows
 _DYNAMIC_FILE = "flame_dynamic_embedding.npy"
 _REMEDY = (
     "give landmark_embedding.npy as DECA distributes it, or flame_static_embedding.pkl with"
@@ -40,10 +41,10 @@ _TOLERANCE = 1e-3  # by which barycentric coordinates may miss zero and their su
 def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
     """The 68 points of a file for a mesh of `triangle_count` triangles.
 
-    Reads DECA's landmark_embedding.npy, FLAME's flame_static_embedding.pkl if the dynamic contour
-    lies beside it (that of a head seen from the front is taken), and an .npz with the keys of
-    either or of models/anny_head.npz. UserError that names the file, the key, what was found and
-    what was expected; nothing in a pickle is run.
+    Reads DECA's landmark_embedding.npy, also one of 70 points, of which the first 68 serve; FLAME's
+    flame_static_embedding.pkl if the dynamic contour lies beside it (that of a head seen from the
+    front is taken); and an .npz with the keys of either or of models/anny_head.npz. UserError that
+    names the file, the key, what was found and what was expected; nothing in a pickle is run.
     """
     found = _read_table(path)
     indices, weights = next(
@@ -90,6 +91,9 @@ def _checked(
 ) -> SurfacePoints:
     """68 points whose numbers are what they have to be."""
     indices, weights = keys
+    if triangle.size == _WITH_PUPILS and bary.size == 3 * _WITH_PUPILS:
+        triangle = triangle.reshape(-1)[:LANDMARK_COUNT]
+        bary = bary.reshape(-1, 3)[:LANDMARK_COUNT]
     if triangle.size != LANDMARK_COUNT:
         _fail(path, indices, f"of shape {triangle.shape}", f"({LANDMARK_COUNT},)")
     if bary.size != 3 * LANDMARK_COUNT or bary.shape[-1] != 3:

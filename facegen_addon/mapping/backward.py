@@ -25,7 +25,7 @@ from ..heads.parameters import ParameterTable
 from .surrogate import FloatArray, SurrogateEnsemble
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from ..onnx_runtime import InferenceSession
 
 logger = logging.getLogger(__name__)
 
@@ -297,7 +297,7 @@ class BackwardMapping:
     ensemble: SurrogateEnsemble
     region: TrustRegion
     settings: InversionSettings
-    network: onnxruntime.InferenceSession
+    network: InferenceSession
     corrections: Mapping[str, Callable[[FloatArray], FloatArray]] = field(default_factory=dict)
 
     @classmethod
@@ -312,7 +312,7 @@ class BackwardMapping:
         ensemble: SurrogateEnsemble,
         region: TrustRegion,
         settings: InversionSettings,
-        network: onnxruntime.InferenceSession,
+        network: InferenceSession,
     ) -> BackwardMapping:
         """Put parts together after checking that they speak of the same guided parameters."""
         widths = {

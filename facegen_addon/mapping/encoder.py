@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
 from ..errors import Need, Remedy, UserError
+from ..onnx_runtime import onnx_runtime
 from .face_crop import align_face, aligned_box, crop_face, face_box
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from ..onnx_runtime import InferenceSession
 
 DEFAULT_ENCODER = "facenet"
 
@@ -144,7 +145,7 @@ class Encoder:
     threshold: float
     image_size: int
     latent_size: int
-    session: onnxruntime.InferenceSession
+    session: InferenceSession
     intake: Intake = field(default_factory=Intake)
 
     @classmethod
@@ -224,16 +225,14 @@ def _providers(device: str) -> tuple[str, ...]:
         return CPU_PROVIDERS
     if device != "cuda":
         raise UserError(f"unknown encoder device {device!r}: choose cpu or cuda")
-    import onnxruntime
-
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" not in onnx_runtime().get_available_providers():
         raise UserError(
             "encoder device 'cuda' is not available: install onnxruntime-gpu, or choose cpu"
         )
     return ("CUDAExecutionProvider", *CPU_PROVIDERS)
 
 
-def _interface(session: onnxruntime.InferenceSession, path: Path) -> tuple[int, int]:
+def _interface(session: InferenceSession, path: Path) -> tuple[int, int]:
     """Image and latent size of an encoder; UserError if the model does not look like one."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) == len(outputs) == 1 and inputs[0].type == "tensor(float)":

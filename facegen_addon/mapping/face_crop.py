@@ -41,6 +41,7 @@ ALIGNED_POINTS = np.array(
 # Above so many pixels of the image to one of the aligned face, bilinear sampling would skip some.
 _FINEST = 2.0
 
+FACE_BOX = "face_box"  # the artifact
 SMALLEST_FACE = 8  # pixels of a side; less than that holds no face worth embedding
 
 
@@ -234,4 +235,4 @@ def _triangle_filter(length: int, size: int) -> np.ndarray:
 @cache
 def _box_coefficients() -> np.ndarray:
     """(10, 4) float64: from the shape of the landmarks to MTCNN's box, both centred and scaled."""
-    return load_npz("face_box")["coefficients"]
+    return load_npz(FACE_BOX)["coefficients"]

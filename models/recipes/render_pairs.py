@@ -28,7 +28,7 @@ from batch.progress import ProgressBar
 from batch.workers import report, reports, start_worker
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.mapping.encoder import DEFAULT_ENCODER
@@ -184,11 +184,12 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     if options.command == "worker":
         run_worker(options)
     elif options.command == "pack":
-        path = pairs.pack(options.model, load_head_model(options.model).table)
+        model = load_head_model(options.model)
+        path = pairs.pack(options.model, model.table)
         register(
             f"pairs_{options.model}", path, licence="GPL-3.0-or-later",
             source="renders of this project's own heads, embedded by FaceNet",
-            recipe="render_pairs.py",
+            recipe="render_pairs.py", head=model_sources(model),
         )  # fmt: skip
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     elif options.command == "initial":

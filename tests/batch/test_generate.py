@@ -137,6 +137,7 @@ def test_another_encoder_tells_the_heads_apart(sface_run: Path) -> None:
     report = json.loads((sface_run / "report.json").read_text())
     assert report["request"]["encoder"] == report["provenance"]["encoder"]["name"] == "sface"
     assert report["provenance"]["encoder"]["sha256"] == artifact("sface").sha256
+    assert "anny_head" in report["provenance"]["head model"], "its surface, whichever model it is"
     assert report["variety"]["reached_distance"] == pytest.approx(1 - a @ b, abs=1e-6)
     assert set(report["sets"]) == {"run", "uniform", "prior"}
     assert report["sets"]["run"]["frechet"] is None

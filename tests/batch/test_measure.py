@@ -288,6 +288,10 @@ def test_other_latents_or_another_version_of_b_are_refused(
         patch.setattr(command, "artifact", lambda name: SimpleNamespace(sha256="newer"))
         with pytest.raises(UserError, match=r"version of backward_synthetic hash .* -> newer"):
             run()
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "model_sources", lambda model: {"FLAME file": "newer"})
+        with pytest.raises(UserError, match="version of FLAME file None -> newer"):
+            run()
     np.savez(latents, latents=np.roll(np.load(latents)["latents"], 1, axis=0))
     with pytest.raises(UserError, match="content of the latents"):
         run()

@@ -21,6 +21,7 @@ from facegen_addon.mapping.encoder import (
     same_face_threshold,
 )
 from facegen_addon.mapping.face_crop import ALIGNED_POINTS, align_face, crop_face, face_box
+from facegen_addon.onnx_runtime import onnx_runtime
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,7 @@ def test_files_that_are_no_encoder_are_refused(tmp_path: Path) -> None:
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="'gpu': choose cpu or cuda"):
         Encoder.load(device="gpu")
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnx_runtime(), "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(UserError, match="'cuda' is not available"):
         Encoder.load(device="cuda")
 

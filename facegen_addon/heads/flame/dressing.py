@@ -8,6 +8,7 @@ the open head's own triangles and components takes everything over unchanged.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -24,6 +25,8 @@ from ..surface import Surface
 from .file import JOINT_NAMES, FlameArrays
 from .registration import Anatomy, register
 
+FORMAT = 1
+"""Goes up with every change of what `dress` makes of the same files: cached ones are made again."""
 _SKIN, _, _EYE_LEFT, _EYE_RIGHT = range(len(PART_NAMES))
 _JAW_LENGTH = 0.02
 """Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
@@ -67,6 +70,15 @@ def dress(flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> Dres
     if all(same):
         return donor
     return _Transfer(flame, donor_flame, donor).dressing()
+
+
+def digest(dressing: Dressing) -> str:
+    """sha256 of all that a dressing holds. The fit's last bits depend on NumPy, on how many threads
+    its linear algebra has and on the kind of processor, so no number stands for its result."""
+    found = hashlib.sha256()
+    for name, array in sorted(to_arrays(dressing).items()):
+        found.update(f"{name} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return found.hexdigest()
 
 
 def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:

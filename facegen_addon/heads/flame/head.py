@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
@@ -34,12 +35,21 @@ _ANY_TURN = np.radians([[-180.0, 180.0]] * 3)
 
 
 class FlameHead:
-    """A HeadModel. Metres, Z up, looking along -Y; the root joint stands at the origin."""
+    """A HeadModel. Metres, Z up, looking along -Y; the root joint stands at the origin.
 
-    def __init__(self, name: str, arrays: FlameArrays, dressing: Dressing) -> None:
+    official_landmarks: the 68 that came with the file, instead of those that the dressing found.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arrays: FlameArrays,
+        dressing: Dressing,
+        official_landmarks: SurfacePoints | None = None,
+    ) -> None:
         self.name = name
         self.flame = Flame(arrays)
-        self._dressing = dressing
+        self.dressing, self.official_landmarks = dressing, official_landmarks
         self.table = ParameterTable(
             [
                 *_shape_rows(arrays.shape_basis.shape[2]),
@@ -53,20 +63,26 @@ class FlameHead:
         self._expression = self.table.columns("expression")
         self._pose = self.table.columns("pose")
 
+    def with_fitted_landmarks(self) -> FlameHead:
+        """This head with the landmarks that its dressing found, as it goes by its name alone."""
+        fitted = copy(self)
+        fitted.official_landmarks = None
+        return fitted
+
     @property
     def surface(self) -> Surface:
         """Faces, UVs, parts and regions."""
-        return self._dressing.surface
+        return self.dressing.surface
 
     @property
     def strands(self) -> StrandSet:
         """Roots of hair, brows and beard."""
-        return self._dressing.strands
+        return self.dressing.strands
 
     @property
     def landmark_embedding(self) -> SurfacePoints:
         """Where the 68 landmarks lie on the triangles."""
-        return self._dressing.landmarks
+        return self.official_landmarks or self.dressing.landmarks
 
     def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
@@ -114,7 +130,7 @@ class FlameHead:
 
     def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
-        return self._dressing.five_points.points(vertices, self.surface.faces)
+        return self.dressing.five_points.points(vertices, self.surface.faces)
 
     def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
@@ -161,7 +177,7 @@ class FlameHead:
 
     def phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
         """Identity components (N, S) -> what they look like, (N,) each."""
-        regressor = self._dressing.phenotypes
+        regressor = self.dressing.phenotypes
         values = betas @ regressor[:, :-1].T + regressor[:, -1]
         return dict(zip(_PHENOTYPES, values.T, strict=True))
 

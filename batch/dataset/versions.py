@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs, artifacts and files that a run's bytes depend on, for its request.
+
+docs/architecture.md has the whole list.
+"""
+
+import importlib.metadata
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from batch.dataset.bytes_format import BYTES_FORMAT, FACEGEN_KEY, FORMAT_KEY
+from batch.dataset.recipe import Recipe
+from batch.results import facegen_version
+from facegen_addon.artifacts import artifact
+from facegen_addon.heads.catalogue import model_sources
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.mapping.correction import default_correction
+from facegen_addon.mapping.encoder import find_encoder
+from facegen_addon.mapping.face_crop import FACE_BOX
+from facegen_addon.mapping.influence import table_digest
+from facegen_addon.onnx_runtime import onnx_runtime
+
+
+def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> dict[str, Any]:
+    """All programs, artifacts and files that take part, by version or sha256.
+
+    An encoder's latents end in other bits on another kind of device.
+    """
+    encoder = find_encoder(recipe.heads.encoder)
+    where = {} if encoder_device == "cpu" else {"device": encoder_device}
+    return {
+        FACEGEN_KEY: facegen_version(),
+        FORMAT_KEY: BYTES_FORMAT,
+        "Blender": _blender_version(),
+        "NumPy": np.__version__,
+        "ONNX Runtime": str(onnx_runtime().__version__),
+        "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        "table of the model": table_digest(model.table),
+        "encoder": {"name": encoder.name, "sha256": encoder.sha256} | where,
+        **model_sources(model),
+        **{name: artifact(name).sha256 for name in _artifacts(recipe, model)},
+    }
+
+
+def _artifacts(recipe: Recipe, model: HeadModel) -> Iterator[str]:
+    """Those that take part besides the head model's own."""
+    yield FACE_BOX
+    if recipe.heads.is_guided:
+        yield from (f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces")
+        if default_correction(model.name, recipe.heads.grade) != "none":
+            yield f"corrections_{model.name}"
+
+
+def _blender_version() -> str:
+    """Of the Blender that the render processes run, without loading it into this one."""
+    bpy = sys.modules.get("bpy")
+    if bpy is not None:
+        return ".".join(map(str, bpy.app.version))
+    return importlib.metadata.version("bpy")
