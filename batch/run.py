@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import NoReturn
 
 # B's inversion runs blocks of heads side by side: a linear algebra library that starts threads of
-# its own for each only gets in their way (46 s instead of 6 beside busy processes).
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# its own for each only gets in their way (46 s instead of 6 beside busy processes). Nor may the
+# user's environment ask for more: the last bits of heads are those of the number of threads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 # Started as a script, by Python or by Blender: the project's packages are found from here.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

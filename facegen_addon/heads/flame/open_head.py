@@ -30,6 +30,8 @@ from .head import FlameHead
 OPEN_FLAME = "open_flame"
 _DIGITS = 12
 _EMBEDDING = "landmark_embedding.npy"
+_FIT = "2"
+"""Which arithmetic dresses files; the first one's last bits were those of the machine's BLAS."""
 _logger = logging.getLogger(__name__)
 
 
@@ -100,9 +102,9 @@ def _dressed(arrays: FlameArrays) -> Dressing:
 
 
 def _cache(arrays: FlameArrays) -> Path:
-    """Where the dressing of a file lies; another open head or Anny head asks for another."""
+    """Where the dressing of a file lies; another open head, Anny head or fit asks for another."""
     donor = open_flame()[0].sha256 + artifact("anny_head").sha256
-    key = hashlib.sha256((arrays.sha256 + donor).encode()).hexdigest()
+    key = hashlib.sha256((arrays.sha256 + donor + _FIT).encode()).hexdigest()
     return user_folder() / "dressing" / f"{key}.npz"
 
 
