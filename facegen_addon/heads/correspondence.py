@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parameters import FloatArray, IntArray
+from .products import product
 from .strands import vertex_normals
 
 NORMAL_LENGTH = 0.02
@@ -88,7 +89,7 @@ class Target:
 
     def _closest_block(self, points: FloatArray, point_features: FloatArray) -> SurfacePoints:
         mine = self._features
-        squared = (mine**2).sum(1) - 2.0 * point_features.astype(np.float32) @ mine.T
+        squared = (mine**2).sum(1) - 2.0 * product(point_features.astype(np.float32), mine.T)
         near = np.argpartition(squared, _CANDIDATE_VERTICES, axis=1)[:, :_CANDIDATE_VERTICES]
         candidates = self._triangles_of[self._corners[near]].reshape(len(points), -1)
         triangles = self.vertices[self.faces[candidates]]

@@ -36,6 +36,26 @@ def sorted_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
 
 
+def welded_uv(
+    faces: NDArray[np.integer], uv: NDArray[np.float32], nearer: float
+) -> NDArray[np.float32]:
+    """Texture coordinates (T, 3, 2) with those made equal that are all but equal.
+
+    Of corners at the same vertex that are ``nearer`` than that to each other, in u and in v, all
+    get what the last one has; afterwards no two are that near without being equal. faces (T, 3).
+    """
+    vertex, welded = faces.ravel(), uv.reshape(-1, 2).copy()
+    left = np.arange(len(vertex))
+    while len(left):
+        last_at = np.zeros(int(faces.max()) + 1, np.intp)
+        np.maximum.at(last_at, vertex[left], left)
+        last = last_at[vertex[left]]
+        joined = (np.abs(welded[left] - welded[last]) < nearer).all(1)
+        welded[left[joined]] = welded[last[joined]]
+        left = left[~joined]
+    return welded.reshape(uv.shape)
+
+
 def open_loops(faces: NDArray[np.integer]) -> list[NDArray[np.intp]]:
     """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
     unique, uses = np.unique(sorted_edges(faces), axis=0, return_counts=True)

@@ -19,6 +19,7 @@ from ..heads.head_model import HeadModel
 from ..heads.incremental import IncrementalHead
 from ..heads.parameters import FloatArray
 from ..heads.strands import POINTS, HairStyle, grow
+from ..heads.surface import welded_uv
 from . import look
 
 ID_KEY = "facegen_id"
@@ -28,6 +29,9 @@ HAIR_KEY = "facegen_hair_of"
 COMPLETE_KEY = "facegen_complete_for"
 """On the data of skin and hair: the parameters that they are complete for."""
 
+_UV_WELD = 1e-4
+"""Corners at a vertex that are nearer in u and v are one to Blender's subdivision
+(STD_UV_CONNECT_LIMIT): its threads write to one place, and what the last to come wrote remains."""
 
 Listener = Callable[["HeadObject"], None]
 _listeners: list[Listener] = []
@@ -331,7 +335,8 @@ def _new_mesh(model: HeadModel) -> bpy.types.Mesh:
     mesh = bpy.data.meshes.new("Head")
     mesh.from_pydata(surface.rest_position.tolist(), [], surface.faces.tolist())
     layer = mesh.uv_layers.new(name="UVMap")
-    layer.uv.foreach_set("vector", surface.uv.ravel())
+    uv = welded_uv(surface.faces, surface.uv, _UV_WELD)
+    layer.uv.foreach_set("vector", uv.ravel())
     mesh.attributes.new(look.COLOUR, "FLOAT_COLOR", "POINT")
     mesh.attributes.new(look.IRIS, "FLOAT_VECTOR", "POINT")
     mesh.attributes.new(look.ROUGHNESS, "FLOAT", "POINT")

@@ -3,6 +3,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,25 @@ def test_a_defect_is_not_dressed_up_as_the_users_error(
 )
 def test_own_arguments(argv: list[str], own: list[str]) -> None:
     assert run._own_arguments(argv) == own
+
+
+def test_no_environment_changes_a_head(project: Path) -> None:
+    """A linear algebra library on several threads sums otherwise."""
+    forward = (
+        "import batch.run, hashlib, numpy\n"
+        "from facegen_addon.heads.catalogue import load_head_model\n"
+        "model = load_head_model('anny')\n"
+        "heads = model.forward(model.sample_prior(numpy.random.default_rng(0), 3))\n"
+        "print(hashlib.sha256(heads.tobytes()).hexdigest())"
+    )
+    heads = [
+        subprocess.run(
+            [sys.executable, "-c", forward],
+            cwd=project,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": threads},
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    ]
+    assert heads[0] == heads[1]

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from ..anny import PART_NAMES
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
 from ..parameters import FloatArray
+from ..products import gram, product, solve_positive
 from ..strands import StrandSet
 from ..surface import Surface
 from .file import JOINT_NAMES, FlameArrays
 from .registration import Anatomy, register
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what `dress` makes of the same files: cached ones are made again."""
 _SKIN, _, _EYE_LEFT, _EYE_RIGHT = range(len(PART_NAMES))
 _JAW_LENGTH = 0.02
@@ -261,11 +262,11 @@ class _Transfer:
         found = self._moved(every)
         moved = found.read(self._flame.shape_basis, self._flame.faces).reshape(-1, self._shapes)
         basis = self._donor_flame.shape_basis[rows].reshape(3 * len(rows), -1).astype(np.float64)
-        gram = basis.T @ basis
-        noise = _SHRINKAGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        in_donor_terms = np.linalg.solve(gram + noise, basis.T @ moved)
+        left = gram(basis, basis)
+        noise = _SHRINKAGE * np.trace(left) / len(left) * np.eye(len(left))
+        in_donor_terms = solve_positive(left + noise, gram(basis, moved))
         known = self._donor.phenotypes
-        read = known[:, :-1] @ in_donor_terms
+        read = product(known[:, :-1], in_donor_terms)
         # What is lost on the way must not make people alike: they vary as the donor's people do.
         lost = np.linalg.norm(known[:, :-1], axis=1) / np.linalg.norm(read, axis=1)
         return np.column_stack([read * lost[:, None], known[:, -1]])
@@ -289,7 +290,7 @@ def _parts(flame: FlameArrays) -> NDArray[np.int8]:
 
 def _eye_centre(flame: FlameArrays) -> FloatArray:
     """The middle between the two eye joints, in the house's coordinates."""
-    joints = to_house(flame.joint_regressor @ flame.template)
+    joints = to_house(product(flame.joint_regressor, flame.template))
     centre: FloatArray = joints[[JOINT_NAMES.index(PART_NAMES[e]) for e in (2, 3)]].mean(0)
     return centre
 
@@ -303,9 +304,12 @@ def _triangles_of(
 
 def _sphere_centre(points: FloatArray) -> FloatArray:
     """Centre (3,) of the sphere through points (N, 3), by least squares."""
-    design = np.column_stack([2.0 * points, np.ones(len(points))])
-    solution, *_ = np.linalg.lstsq(design, (points**2).sum(1), rcond=None)
-    centre: FloatArray = solution[:3]
+    middle = points.mean(0)
+    offset = points - middle
+    design = np.column_stack([2.0 * offset, np.ones(len(points))])
+    squared = (offset**2).sum(1, keepdims=True)
+    solution = solve_positive(gram(design, design), gram(design, squared))
+    centre: FloatArray = middle + solution[:3, 0]
     return centre
 
 

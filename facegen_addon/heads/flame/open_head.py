@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -110,14 +109,12 @@ def _dressed(arrays: FlameArrays) -> Dressing:
 
 def _cache(arrays: FlameArrays) -> Path:
     """Where the dressing of a file lies, by all that this process lets it depend on."""
-    threads = os.environ.get("OPENBLAS_NUM_THREADS") or f"one a core of {os.cpu_count()}"
     ingredients = (
         str(dressing.FORMAT),
         arrays.sha256,
         open_flame()[0].sha256,
         artifact("anny_head").sha256,
         np.__version__,
-        threads,
     )
     key = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()
     return user_folder() / "dressing" / f"{key}.npz"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..correspondence import Target, features
 from ..parameters import FloatArray
+from ..products import gram, product, solve_positive
 from ..skinning import rotation_matrices
 from ..strands import vertex_normals
 from ..surface import sorted_edges
@@ -61,12 +62,13 @@ def _model_fit(donor: Anatomy, target: Target) -> FloatArray:
         left, right = _normal_equations(jacobian, wanted - vertices[rows], normals, trust)
         count = len(components)
         left[np.arange(count), np.arange(count)] += price * len(rows)
-        right[:count] -= price * len(rows) * components
-        step = np.linalg.solve(left, right)
+        right[:count, 0] -= price * len(rows) * components
+        step = solve_positive(left, right)[:, 0]
         components += step[:count]
         turn = rotation_matrices(step[count : count + 3]) * (1.0 + step[-1])
         shift = step[count + 3 : count + 6]
-        vertices = (vertices + basis @ step[:count] - centre) @ turn.T + centre + shift
+        moved = vertices + np.einsum("vak,k->va", basis, step[:count]) - centre
+        vertices = product(moved, turn.T) + centre + shift
         basis = np.einsum("ab,vbk->vak", turn, basis)
     return vertices
 
@@ -128,13 +130,13 @@ def _similarity(x: FloatArray) -> FloatArray:
 def _normal_equations(
     jacobian: FloatArray, residual: FloatArray, normals: FloatArray, trust: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Left (K, K) and right (K,) side of the weighted least squares."""
+    """Left (K, K) and right (K, 1) side of the weighted least squares."""
     across = np.einsum("nak,na->nk", jacobian, normals)
     off = (residual * normals).sum(1)
     along = jacobian.reshape(-1, jacobian.shape[2])
     weight = _SLIDE * np.repeat(trust, 3)
-    left = (across * trust[:, None]).T @ across + (along * weight[:, None]).T @ along
-    right = across.T @ (trust * off) + along.T @ (weight * residual.ravel())
+    left = gram(across * trust[:, None], across) + gram(along * weight[:, None], along)
+    right = gram(across, (trust * off)[:, None]) + gram(along, (weight * residual.ravel())[:, None])
     return left, right
 
 

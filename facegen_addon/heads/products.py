@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linear algebra whose last bits no number of threads changes.
+
+The sums of a BLAS depend on how many threads share them. Where a decision hangs on them, such as
+which of two triangles is nearer, a point lands elsewhere: what is kept for later runs is computed
+here instead, by NumPy's own loops.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .parameters import FloatArray
+
+Real = TypeVar("Real", np.float32, np.float64)
+
+
+def product(a: NDArray[Real], b: NDArray[Real]) -> NDArray[Real]:
+    """Matrices (M, K) and (K, N) -> (M, N)."""
+    multiplied: NDArray[Real] = np.einsum("mk,kn->mn", a, b)
+    return multiplied
+
+
+def gram(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Sums over the rows of (N, K) and (N, L): the products of their columns (K, L)."""
+    sums: FloatArray = np.einsum("nk,nl->kl", a, b)
+    return sums
+
+
+def solve_positive(left: FloatArray, right: FloatArray) -> FloatArray:
+    """The x (K, N) of left x = right for a symmetric positive definite left (K, K).
+
+    By Cholesky's factors; left's upper half is not looked at.
+    """
+    lower = np.zeros_like(left)
+    for k in range(len(left)):
+        column = left[k:, k] - np.einsum("ij,j->i", lower[k:, :k], lower[k, :k])
+        lower[k:, k] = column / np.sqrt(column[0])
+    x = np.array(right, np.float64)
+    for k in range(len(x)):
+        x[k] = (x[k] - np.einsum("j,jn->n", lower[k, :k], x[:k])) / lower[k, k]
+    for k in reversed(range(len(x))):
+        x[k] = (x[k] - np.einsum("j,jn->n", lower[k + 1 :, k], x[k + 1 :])) / lower[k, k]
+    return x
