@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from batch.dataset.latents import LATENT_SUFFIXES
 from batch.dataset.members import LABEL_SUFFIXES
 from facegen_addon.errors import UserError
 
 IMAGE_SUFFIXES = ("png", "jpg")
 RECORD_SUFFIX = "json"
-LATENT_SUFFIXES = ("requested.npy", "achieved.npy")
 SUFFIXES = (*IMAGE_SUFFIXES, RECORD_SUFFIX, *LATENT_SUFFIXES, *LABEL_SUFFIXES)
 """All members that a sample may have, in their order."""
 

@@ -34,7 +34,7 @@ COUNT, SHARD_SIZE = 10, 4
 class ToyEncoder:
     """Latents (N, 512) that depend on each image, and on how many are embedded with it."""
 
-    image_size = 16
+    image_size, latent_size = 16, 512
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         return image

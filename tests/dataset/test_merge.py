@@ -102,7 +102,6 @@ def test_heads_without_latents_have_none_in_the_table(tmp_path: Path) -> None:
     assert main(["merge", str(run.path)]) == 0
     rows = pq.read_table(run.path / "table.parquet").to_pylist()
     assert {row["requested"] for row in rows} == {row["cosine_distance"] for row in rows} == {None}
-    assert "requested.npy" not in (run.path / "README.md").read_text()
 
 
 def test_images_without_labels_are_closed_too(tmp_path: Path) -> None:
@@ -224,7 +223,7 @@ def test_folders_that_do_not_belong_together_are_refused(
         (lambda path: path.write_text("file"), "cannot be read"),
         (
             lambda path: (path.mkdir(), (path / "run.json").write_text("{}")),
-            "run.json is not of format 1",
+            "run.json is not of format 1 or 2",
         ),
     ],
 )
@@ -244,7 +243,7 @@ def test_what_is_no_run_is_refused(
         ("data-000001.json", lambda p: p.write_text("{"), "data-000001.json is no JSON"),
         ("data-000001.json", lambda p: edit(p, run="ab" * 32), "belongs to another run"),
         ("data-000001.json", lambda p: edit(p, shard=2), "is about another shard"),
-        ("data-000001.json", lambda p: edit(p, format=2), "is not of format 1"),
+        ("data-000001.json", lambda p: edit(p, format=1), "is not of format 2"),
         ("data-000001.json", lambda p: edit(p, samples=[]), "account for samples 3 to 5"),
         ("data-000001.json", lambda p: edit(p, samples=[{}]), "lacks something or has it wrong"),
         ("data-000001.json", lambda p: edit(p, failed=[{"index": 9}]), "has it wrong"),
@@ -313,7 +312,8 @@ def test_a_wrong_record_is_named(
     ("latent", "message"),
     [
         (np.ones(512, np.float32), "achieved.npy is of norm"),
-        (np.full(512, np.nan, np.float32), "achieved.npy is of norm nan"),
+        (np.append(np.ones(511), np.nan).astype(np.float32), "achieved.npy is of norm nan"),
+        (np.full(512, np.nan, np.float32), "its record has face_seen True, achieved.npy another"),
         (np.eye(512, dtype=np.float32), "achieved.npy is no row of single-precision numbers"),
     ],
 )

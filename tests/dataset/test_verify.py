@@ -207,7 +207,7 @@ def test_parameters_out_of_range_are_found(tmp_path: Path, look: Callable[..., O
         ("noise_seed", 7),
         ("identity", 9),
         ("light", {"preset": "rim"}),
-        ("background", {"picture": "beach.jpg", "colour": None}),
+        ("background", {"picture": "beach.jpg", "colour": [-1.0, -1.0, -1.0]}),
     ],
 )
 def test_what_does_not_come_from_the_seed_is_found(
