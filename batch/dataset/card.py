@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """README.md of a data set: a card in the form that Hugging Face reads, and people."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -150,7 +151,8 @@ def _members(sample: StoredSample) -> str:
 def _configs(run: RunFolder, facts: Mapping[str, Any]) -> str:
     """What `datasets` opens by the folder's name: one way of reading, for it takes no two.
 
-    Shards without a sample, from which it cannot tell the types, are left out.
+    Shards without a sample, from which it cannot tell the types, are left out. The description
+    tells data sets apart: its cache knows a folder by its last name and this piece of text alone.
     """
     if run.format != FORMAT:
         return "configs:\n- config_name: samples\n  data_files: table.parquet"
@@ -158,7 +160,9 @@ def _configs(run: RunFolder, facts: Mapping[str, Any]) -> str:
     files = ["data-*.tar"]
     if not all(shard["samples"] for shard in shards):
         files = [shard["file"] for shard in shards if shard["samples"]]
-    lines = ["configs:", "- config_name: images", "  default: true", "  data_files:"]
+    contents = hashlib.sha256("".join(shard["sha256"] for shard in shards).encode()).hexdigest()
+    lines = ["configs:", "- config_name: images", "  default: true"]
+    lines += [f"  description: shards {contents}", "  data_files:"]
     lines += ["  - split: train", "    path:", *(f"    - {name}" for name in files)]
     return "\n".join(lines)
 
