@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hugging Face's datasets and WebDataset open what was written, as the data set's card says."""
 
-import glob
+import itertools
 import json
 import re
 import socket
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from batch.dataset.shard_file import read_shard
 from batch.run import main
 from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun, decode_npy
 from tests.toy_head import TABLE
+
+pytest.importorskip("webdataset")  # and what else is in requirements/test-dataset.txt
 
 KINDS = {
     "plain": SyntheticRun(),
@@ -67,6 +68,14 @@ def made(
     return kind, RunFolder.open(folder / "data")
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A closed run of which the first and the last sample show no face."""
+    run = SyntheticRun(faceless={0, 6}).write(tmp_path_factory.mktemp("small") / "data")
+    assert main(["merge", str(run.path)]) == 0
+    return run
+
+
 def there(kind: SyntheticRun) -> list[int]:
     """The samples that were not given up."""
     return [index for index in range(kind.count) if index not in kind.failed]
@@ -78,7 +87,7 @@ def types(value: Any) -> Any:
         return {name: types(entry) for name, entry in value.items()}
     if isinstance(value, list):
         inner = [types(entry) for entry in value]
-        assert inner and all(one == other for one, other in pairwise(inner))
+        assert inner and all(one == other for one, other in itertools.pairwise(inner))
         return [inner[0]]
     return type(value)
 
@@ -166,59 +175,65 @@ def test_the_card_s_code_for_datasets_runs(
     assert f"{there(kind)[0]:06d} (64, 64) " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("workers", [0, 2, 3, 5])
-@pytest.mark.parametrize("page", ["README.md", "docs/dataset.md"])
-def test_loader_processes_share_the_samples(
-    project: Path,
+def seen_by_loaders(
+    page: Path,
+    run: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    machines: int,
+    workers: int,
+) -> list[int]:
+    """What the page's code sees in all processes of all machines; workers 0: no loader."""
+    for rank, worker in itertools.product(range(machines), range(max(workers, 1))):
+        if machines > 1:
+            monkeypatch.setenv("WORLD_SIZE", str(machines))
+            monkeypatch.setenv("RANK", str(rank))
+        if workers:
+            monkeypatch.setenv("NUM_WORKERS", str(workers))
+            monkeypatch.setenv("WORKER", str(worker))
+        code(page, run, monkeypatch, "split_by_node")
+    keys = re.findall(r"^(\d{6}) ", capsys.readouterr().out, flags=re.M)
+    return sorted(map(int, keys))
+
+
+LOADERS = [(1, 0), (1, 2), (1, 3), (1, 5), (2, 0), (2, 2), (4, 1)]
+"""Machines and processes of each; there are three shards at most."""
+
+
+@pytest.mark.parametrize(("machines", "workers"), LOADERS)
+def test_loaders_share_the_samples_by_the_card_s_code(
     made: tuple[SyntheticRun, RunFolder],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    page: str,
+    machines: int,
     workers: int,
 ) -> None:
-    """What a loader's process number N of M sees, of more processes than shards, too."""
     kind, run = made
-    path = run.path / "README.md" if page == "README.md" else project / page
-    if page != "README.md" and (kind.image_format == "jpeg" or not kind.labels):
-        return  # the page's code is about data sets of PNGs
-    for number in range(max(workers, 1)):
-        if workers:
-            monkeypatch.setenv("WORKER", str(number))
-            monkeypatch.setenv("NUM_WORKERS", str(workers))
-        code(path, run, monkeypatch, "split_by_node")
-    keys = re.findall(r"^(\d{6}) ", capsys.readouterr().out, flags=re.M)
-    assert sorted(map(int, keys)) == there(kind)
+    page = run.path / "README.md"
+    assert seen_by_loaders(page, run, monkeypatch, capsys, machines, workers) == there(kind)
 
 
-@pytest.mark.parametrize("machines", [2, 4])
-def test_machines_share_the_samples(
-    monkeypatch: pytest.MonkeyPatch, made: tuple[SyntheticRun, RunFolder], machines: int
+@pytest.mark.parametrize(("machines", "workers"), LOADERS)
+def test_loaders_share_the_samples_by_the_page_s_code(
+    project: Path,
+    small: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    machines: int,
+    workers: int,
 ) -> None:
-    wds = pytest.importorskip("webdataset")
-    kind, run = made
-    shards = sorted(glob.glob(f"{run.path}/data-*.tar"))
-    monkeypatch.setenv("WORLD_SIZE", str(machines))
-    keys: list[str] = []
-    for rank in range(machines):
-        monkeypatch.setenv("RANK", str(rank))
-        samples = wds.WebDataset(
-            shards, shardshuffle=False, nodesplitter=wds.split_by_node, empty_check=False
-        )
-        keys += [sample["__key__"] for sample in samples]
-    assert sorted(map(int, keys)) == there(kind)
+    page = project / "docs" / "dataset.md"
+    assert seen_by_loaders(page, small, monkeypatch, capsys, machines, workers) == list(range(7))
 
 
 def test_the_page_s_code_for_datasets_runs(
     datasets: Any,
     project: Path,
-    tmp_path: Path,
+    small: RunFolder,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = SyntheticRun(faceless={0, 6}).write(tmp_path / "data")
-    assert main(["merge", str(run.path)]) == 0
-    capsys.readouterr()
-    names = code(project / "docs" / "dataset.md", run, monkeypatch, "import datasets")
+    names = code(project / "docs" / "dataset.md", small, monkeypatch, "import datasets")
     keys = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert keys == names["faces"]["key"] == [f"{index:06d}" for index in range(1, 6)]
 
