@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from batch.dataset.run_folder import RunFolder, key_of
+from batch.dataset.shard_file import SHARD_END
 from batch.lock import only_one
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.atomic_file import replacing
@@ -76,7 +77,9 @@ class ShardWork:
         assert not self.missing, "a shard is written once all its samples are there or given up"
         order = [i for i in self.run.indices(self.number) if i in self._parts]
         tar = self.run.tar(self.number)
-        digest = write_tar(tar, (self._parts[i].read_bytes() for i in order), self._folder)
+        digest = write_tar(
+            tar, (self._parts[i].read_bytes() for i in order), self._folder, SHARD_END
+        )
         notes = [_note(self._parts[i].read_bytes()) for i in order]
         sidecar = {
             "format": self.run.format,

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import json
+import tarfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +18,7 @@ from batch.dataset.latents import latent_members
 from batch.dataset.members import label_members
 from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.dataset.shard_file import SHARD_END
 from batch.png import encode_png
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.artifacts import artifact
@@ -129,6 +131,7 @@ class SyntheticRun:
                 tar_members((f"{key_of(index)}.{suffix}", data) for suffix, data in members)
                 for index, members in samples.items()
             ],
+            end=SHARD_END if run.format > 1 else 2 * tarfile.BLOCKSIZE,
         )
         sidecar = {
             "format": run.format,
