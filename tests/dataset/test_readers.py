@@ -4,7 +4,10 @@
 import itertools
 import json
 import re
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.shard_file import read_shard
+from batch.png import encode_png
 from batch.run import main
 from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun, decode_npy
 from tests.toy_head import TABLE
@@ -236,6 +240,36 @@ def test_the_page_s_code_for_datasets_runs(
     names = code(project / "docs" / "dataset.md", small, monkeypatch, "import datasets")
     keys = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert keys == names["faces"]["key"] == [f"{index:06d}" for index in range(1, 6)]
+
+
+@pytest.mark.parametrize("recipe", ["ok", "odd"])
+def test_rendered_data_sets_open(
+    datasets: Any, project: Path, shared_cases: Path, tmp_path: Path, recipe: str
+) -> None:
+    """Those whose records had null beside a check, and latents in some samples only."""
+    pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
+    shutil.copy(shared_cases / "hf_types" / f"{recipe}.toml", tmp_path)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    (tmp_path / "bg_ok").mkdir()
+    (tmp_path / "bg_ok" / "noise.png").write_bytes(encode_png(picture))
+    options = ["--recipe", str(tmp_path / f"{recipe}.toml"), "--output", str(tmp_path / "data")]
+    options += ["--count", "6", "--shard-size", "4", "--seed", "3", "--device", "CPU"]
+    made = subprocess.run(
+        [sys.executable, project / "batch" / "run.py", "generate", *options, "--workers", "1"],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    for streaming in (True, False):
+        rows = list(
+            datasets.load_dataset(str(tmp_path / "data"), split="train", streaming=streaming)
+        )
+        assert [int(row["__key__"]) for row in rows] == list(range(6))
+        seen = [bool(np.isfinite(row["achieved.npy"]).all()) for row in rows]
+        assert seen == [row["json"]["face_seen"] for row in rows]
+        assert set(seen) == ({True} if recipe == "ok" else {True, False})
+        checked = {row["json"]["label_check"]["done"] for row in rows}
+        assert checked == ({True, False} if recipe == "ok" else {False})
 
 
 def test_the_table_of_an_earlier_format_opens_as_its_card_says(
