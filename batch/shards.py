@@ -98,11 +98,16 @@ def _member(name: str, data: bytes) -> Iterator[bytes]:
     yield bytes(-len(data) % tarfile.BLOCKSIZE)
 
 
-def write_tar(path: Path, parts: Iterable[bytes], scratch: Path | None = None) -> str:
+def write_tar(
+    path: Path,
+    parts: Iterable[bytes],
+    scratch: Path | None = None,
+    end: int = 2 * tarfile.BLOCKSIZE,
+) -> str:
     """Write an archive made of `tar_members`; sha256 of the file, which appears complete or not.
 
-    `scratch`: a folder of the same disk for the unfinished file, instead of the file's own.
-    UserError if the disk refuses.
+    `scratch`: a folder of the same disk for the unfinished file, instead of the file's own; `end`:
+    how many zeros close it, at least. UserError if the disk refuses.
     """
     digest = hashlib.sha256()
     size = 0
@@ -111,8 +116,7 @@ def write_tar(path: Path, parts: Iterable[bytes], scratch: Path | None = None) -
             stream.write(part)
             digest.update(part)
             size += len(part)
-        end = bytes(2 * tarfile.BLOCKSIZE)
-        end += bytes(-(size + len(end)) % tarfile.RECORDSIZE)
-        stream.write(end)
-        digest.update(end)
+        zeros = bytes(end + -(size + end) % tarfile.RECORDSIZE)
+        stream.write(zeros)
+        digest.update(zeros)
     return digest.hexdigest()

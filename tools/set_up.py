@@ -89,7 +89,7 @@ def make_dataset() -> None:
 def make_test() -> None:
     """pytest, hypothesis, ruff, mypy, readers of data sets; what the report needs."""
     _install(RUNTIME, "test.txt", *_KEEP_RUNTIME, megabytes=210)
-    _install(RUNTIME, "test-dataset.txt", *_KEEP_RUNTIME, megabytes=330)
+    _install(RUNTIME, "test-dataset.txt", *_KEEP_RUNTIME, megabytes=390)
     make_report()
 
 

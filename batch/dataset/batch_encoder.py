@@ -22,6 +22,7 @@ class BatchEncoder:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+        self.latent_size = encoder.latent_size
         self.at_once = AT_ONCE if _answers_alike(encoder) else 1
 
     def latents(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """README.md of a data set: a card in the form that Hugging Face reads, and people."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -8,12 +9,22 @@ from typing import Any, NamedTuple
 
 from batch.dataset.command import generate_command
 from batch.dataset.pictures import CLASS_COLOURS
-from batch.dataset.run_folder import RECIPE_FILE, RunFolder
+from batch.dataset.run_folder import FORMAT, RECIPE_FILE, RunFolder
 from batch.dataset.sample import StoredSample
 from facegen_addon.artifacts import USER_MODEL_PREFIX, read_index
 
 SHEET_FILE = "contact_sheet.png"
 _TEMPLATE = Path(__file__).with_name("card.md")
+_READING = Path(__file__).with_name("reading.md")
+_ABSENT = """\
+Every sample has all of these members, and every record the same keys with values of the same types.
+What a sample does not have: of a latent, all numbers are NaN (`achieved` where no face is seen:
+`face_seen` in the record is false; `requested` where heads were not asked for by latents); in the
+record, a number is -1 (`cosine_distance`, `label_check.worst_depth_mm`, the three of
+`background.colour`); in the table, it is null."""
+_ABSENT_IN_FORMAT_1 = """\
+The shards were made by an earlier FaceGen, which left out the latents that a sample does not have
+and wrote null in its record: read `achieved.npy` only where it is there."""
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -67,7 +78,10 @@ def data_set_card(
         recipe=recipe.strip(),
         digest=run.digest,
         counts=_counts(facts),
+        configs=_configs(run, facts),
         members=_members(sample),
+        absent=_ABSENT if run.format == FORMAT else _ABSENT_IN_FORMAT_1,
+        reading=_reading(run, sample),
         labels=_label_words(sample),
         versions=_versions(run),
         failed=_failed(facts),
@@ -117,11 +131,10 @@ def _members(sample: StoredSample) -> str:
     channels = {
         f".{sample.suffix}": "the image, 8-bit sRGB",
         ".json": "the record: seed, parameters, camera, pose, light, background, five points",
-        ".requested.npy": "the latent that the head was asked for, float32 of unit norm",
-        ".achieved.npy": "the latent of this very image, float32 of unit norm",
+        ".requested.npy": "the latent that the head was asked for, (D,) float32 of unit norm, or"
+        " NaN",
+        ".achieved.npy": "the latent of this very image, (D,) float32 of unit norm, or NaN",
     }
-    if sample.requested is None:
-        del channels[".requested.npy"]
     if sample.labels:
         channels |= {
             ".landmarks.npz": "`world` (N, 3) metres, `pixels` (N, 2), `depth` (N,) metres,"
@@ -133,6 +146,36 @@ def _members(sample: StoredSample) -> str:
             ".uv.png": "16-bit RGB: u and v · 65535; blue is 65535 where they are valid",
         }
     return _table(("member", "content"), {f"`KEY{name}`": what for name, what in channels.items()})
+
+
+def _configs(run: RunFolder, facts: Mapping[str, Any]) -> str:
+    """What `datasets` opens by the folder's name: one way of reading, for it takes no two.
+
+    Shards without a sample, from which it cannot tell the types, are left out. The description
+    tells data sets apart: its cache knows a folder by its last name and this piece of text alone.
+    """
+    if run.format != FORMAT:
+        return "configs:\n- config_name: samples\n  data_files: table.parquet"
+    shards = facts["shards"]
+    files = ["data-*.tar"]
+    if not all(shard["samples"] for shard in shards):
+        files = [shard["file"] for shard in shards if shard["samples"]]
+    contents = hashlib.sha256("".join(shard["sha256"] for shard in shards).encode()).hexdigest()
+    lines = ["configs:", "- config_name: images", "  default: true"]
+    lines += [f"  description: shards {contents}", "  data_files:"]
+    lines += ["  - split: train", "    path:", *(f"    - {name}" for name in files)]
+    return "\n".join(lines)
+
+
+def _reading(run: RunFolder, sample: StoredSample) -> str:
+    """Code that opens the data set."""
+    if run.format != FORMAT:
+        return (
+            "`table.parquet` by any reader of Parquet, the shards by WebDataset or as plain tar"
+            " files; Hugging Face's `datasets` opens only the table of a data set of this age."
+        )
+    words = Template(_READING.read_text(encoding="utf-8")).substitute(suffix=sample.suffix)
+    return words.strip()
 
 
 def _label_words(sample: StoredSample) -> str:

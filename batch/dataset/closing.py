@@ -20,7 +20,8 @@ from batch.dataset.card import SHEET_FILE, data_set_card, licence_of, title_of
 from batch.dataset.croissant import Described, croissant
 from batch.dataset.diversity import Diversity, diversity, evenly
 from batch.dataset.pictures import sample_sheet
-from batch.dataset.run_folder import FORMAT, RECIPE_FILE, WORK_FOLDER, RunFolder
+from batch.dataset.record import known
+from batch.dataset.run_folder import RECIPE_FILE, WORK_FOLDER, RunFolder
 from batch.dataset.sample import StoredSample
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import TableBuilder, write_table
@@ -70,7 +71,7 @@ class Gathered:
             if sample.index in self._chosen:
                 self.shown.append(sample)
             self._labelled += bool(sample.labels)
-            distance = sample.record.get("cosine_distance")
+            distance = known(sample.record["cosine_distance"])
             if distance is not None:
                 self._distances.append(float(distance))
             rows.append(sample.without_pictures())
@@ -103,7 +104,7 @@ class Gathered:
     def facts(self, spread: Diversity) -> dict[str, Any]:
         """All of index.json but the hashes of the files beside it."""
         return {
-            "format": FORMAT,
+            "format": self.run.format,
             "run": self.run.digest,
             "count": self.run.request["count"],
             "samples": self.samples,

@@ -12,13 +12,14 @@ import numpy as np
 
 from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.crew import Crew, Death
+from batch.dataset.latents import latent_members
 from batch.dataset.messages import Done, Job
 from batch.dataset.plan import BLOCK, Plan, sample_seed
-from batch.dataset.record import describe_shot
+from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
-from batch.shards import encode_json, encode_npy
+from batch.shards import encode_json
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance
 
@@ -183,15 +184,14 @@ class Farm:
         """A sample as it stands in its shard."""
         suffix = "jpg" if self.plan.recipe.image.format == "jpeg" else "png"
         requested = self.plan.requested(one.index)
-        latents = {"requested": requested, "achieved": achieved}
         return [
             (suffix, one.image_file),
-            ("json", encode_json(self._record(one, distance))),
-            *((f"{name}.npy", encode_npy(v)) for name, v in latents.items() if v is not None),
+            ("json", encode_json(self._record(one, achieved is not None, distance))),
+            *latent_members(requested, achieved, self.encoder.latent_size),
             *one.labels,
         ]
 
-    def _record(self, one: Done, distance: float | None) -> dict[str, Any]:
+    def _record(self, one: Done, face_seen: bool, distance: float | None) -> dict[str, Any]:
         """All that made a sample, as plain data."""
         plan, recipe = self.plan, self.plan.recipe
         shot, table = plan.shot(one.index, one.attempt), plan.model.table
@@ -217,8 +217,9 @@ class Farm:
             },
             "five_points": one.points.tolist(),
             "face_box": [float(edge) for edge in one.box],
-            "cosine_distance": distance,
-            "label_check": one.check,
+            "face_seen": face_seen,
+            "cosine_distance": NONE if distance is None else distance,
+            "label_check": describe_check(one.check),
             "versions": self.versions,
         }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from batch.dataset.closing import Progress
 from batch.dataset.diversity import evenly
 from batch.dataset.members import read_labels
+from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample
 from batch.dataset.sidecar import Sidecar
@@ -95,7 +96,7 @@ class Inspection:
                 self._check_labels(sample)
 
     def _check_distance(self, sample: StoredSample) -> None:
-        noted, found = sample.record.get("cosine_distance"), None
+        noted, found = known(sample.record["cosine_distance"]), None
         self._vectors += (sample.requested is not None) + (sample.achieved is not None)
         if sample.requested is not None and sample.achieved is not None:
             found = float(cosine_distance(sample.requested, sample.achieved))

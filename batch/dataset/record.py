@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a shot stands in a sample's record: degrees, metres, and names of files without folders."""
+"""How a sample stands in its record: degrees, metres, and names of files without folders.
 
+All records have the same keys, and each key values of one type: readers (Hugging Face's datasets)
+take the types of the first records for those of all, and end where null stands beside a number.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,10 @@ import numpy as np
 
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import SENSOR_WIDTH, Shot
+
+NONE = -1.0
+"""Stands for a number that a sample does not have; those that may lack are never negative."""
+_NO_COLOUR = [NONE, NONE, NONE]
 
 
 def describe_shot(shot: Shot, camera: Camera) -> dict[str, Any]:
@@ -34,6 +43,30 @@ def describe_shot(shot: Shot, camera: Camera) -> dict[str, Any]:
         "background": background
         | {
             "picture": Path(shot.background.picture).name,
-            "colour": None if colour is None else list(colour),
+            "colour": _NO_COLOUR if colour is None else list(map(float, colour)),
         },
+    }
+
+
+def describe_check(check: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the label check found in a sample that was accepted; None: it did not look at it."""
+    worst = NONE if check is None else check["worst_depth_mm"]
+    return {"done": check is not None, "worst_depth_mm": worst}
+
+
+def known(value: Any) -> Any:
+    """A number of a record, or a list of some; None where the sample has none."""
+    first = value[0] if isinstance(value, list) else value
+    return None if first == NONE else value
+
+
+def of_current_format(record: Mapping[str, Any], face_seen: bool) -> dict[str, Any]:
+    """A record of format 1, which had null for what is not there, as it would be written now."""
+    distance, colour = record["cosine_distance"], record["background"]["colour"]
+    return {
+        **record,
+        "background": record["background"] | {"colour": colour or _NO_COLOUR},
+        "face_seen": face_seen,
+        "cosine_distance": NONE if distance is None else distance,
+        "label_check": describe_check(record["label_check"]),
     }

@@ -22,8 +22,12 @@ from facegen_addon.errors import UserError
 
 logger = logging.getLogger("facegen_addon.dataset")
 
-FORMAT = 1
-"""Of run.json, sidecars and records; goes up with every change of what they hold."""
+FORMAT = 2
+"""Of run.json, sidecars and records; goes up with every change of what they hold.
+
+1: members and values that a sample does not have were left out or null; 2: see latents, record.
+"""
+_READABLE = (1, FORMAT)
 RUN_FILE, RECIPE_FILE, WORK_FOLDER = "run.json", "recipe.toml", "work"
 _CLOSING = ("index.json", "table.parquet", "croissant.json", "README.md", "contact_sheet.png")
 _SHARD = re.compile(r"data-\d{6}\.(tar|json)")
@@ -60,8 +64,9 @@ class RunFolder:
             ) from None
         except (OSError, ValueError) as error:
             raise UserError(f"{file} cannot be read ({error}): restore it") from None
-        if not isinstance(run, dict) or run.get("format") != FORMAT:
-            raise UserError(f"{file} is not of format {FORMAT}: use the FaceGen that made it")
+        if not isinstance(run, dict) or run.get("format") not in _READABLE:
+            formats = " or ".join(map(str, _READABLE))
+            raise UserError(f"{file} is not of format {formats}: use the FaceGen that made it")
         if run.get("digest") != digest_of(run.get("request") or {}):
             raise UserError(f"{file} was changed: it does not fit its own digest; restore it")
         if not isinstance(run.get("parameters"), list):
@@ -98,6 +103,12 @@ class RunFolder:
         _write_once(path / RUN_FILE, encode_json(run))
         _write_once(path / RECIPE_FILE, recipe.encode())
         folder = cls.open(path)
+        if folder.format != FORMAT:
+            raise UserError(
+                f"{path} holds a run of format {folder.format}, and {FORMAT} is written now: go on"
+                " with the FaceGen that made it, name another --output, or add --replace to start"
+                " anew"
+            )
         folder._require(request)
         return folder
 
@@ -115,6 +126,11 @@ class RunFolder:
                 f"{self.path} holds another run ({'; '.join(changes[:4])}): go on with its"
                 " settings, name another --output, or add --replace to start anew"
             )
+
+    @property
+    def format(self) -> int:
+        """Of all its files: FORMAT, or an earlier one that can be read."""
+        return int(self.run["format"])
 
     @property
     def digest(self) -> str:

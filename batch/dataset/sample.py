@@ -2,7 +2,6 @@
 """A sample as it is found in a shard, checked to be one of its run."""
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,15 +10,15 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.dataset.latents import LATENT_SUFFIXES, read_latent
 from batch.dataset.members import LABEL_SUFFIXES
+from batch.dataset.record import of_current_format
 from batch.dataset.run_folder import FORMAT, RunFolder, key_of
 from batch.dataset.shard_file import IMAGE_SUFFIXES, RECORD_SUFFIX
-from facegen_addon.artifacts import DAMAGED_ARCHIVE
 from facegen_addon.errors import UserError
 from facegen_addon.labels.camera import Camera
 
 _REMEDY = "make the shard again"
-_UNIT = 1e-3  # by which the norm of a latent may miss one
 _FORMATS = {"png": "png", "jpg": "jpeg"}
 _PLACES: Mapping[str, type | tuple[type, ...]] = {
     "identity": int,
@@ -38,6 +37,8 @@ _PLACES: Mapping[str, type | tuple[type, ...]] = {
     "samples": int,
     "noise_seed": int,
     "image.format": str,
+    "cosine_distance": (int, float),
+    "label_check.worst_depth_mm": (int, float),
     "versions": dict,
 }
 """What a record holds, and of which type, besides what is checked one by one."""
@@ -47,6 +48,7 @@ _ARRAYS: Mapping[str, tuple[int, ...]] = {
     "shift": (2,),
     "five_points": (5, 2),
     "face_box": (4,),
+    "background.colour": (3,),
 }
 
 
@@ -54,9 +56,10 @@ _ARRAYS: Mapping[str, tuple[int, ...]] = {
 class StoredSample:
     """A sample of a shard.
 
-    record: plain data; image: the file's bytes, of `suffix` png or jpg; requested, achieved (D,)
-    float32 of unit norm, None where there are none; labels: suffix -> content, empty without
-    labels; parameters (P,) in the order of the run's table; camera: as the record has it.
+    record: plain data as the current format has it, whatever the run's; image: the file's bytes, of
+    `suffix` png or jpg; requested, achieved (D,) float32 of unit norm, None where there are none;
+    labels: suffix -> content, empty without labels; parameters (P,) in the order of the run's
+    table; camera: as the record has it.
     """
 
     key: str
@@ -84,11 +87,19 @@ def read_sample(run: RunFolder, key: str, members: Mapping[str, bytes], where: s
     name = f"{where}: sample {key}"
     record = _record(members[RECORD_SUFFIX], name)
     _check_belongs(run, key, record, name)
+    is_current = run.format == FORMAT
+    requested, achieved = (
+        read_latent(members, suffix, name, always=is_current) for suffix in LATENT_SUFFIXES
+    )
+    if not is_current:
+        record = _renewed(record, achieved is not None, name)
     for place, expected in _PLACES.items():
         value = at(record, place)
         if not isinstance(value, expected) or isinstance(value, bool):
             _fail(name, f"its record has {place} {value!r}")
     arrays = {place: _array(record, place, shape, name) for place, shape in _ARRAYS.items()}
+    if record.get("face_seen") is not (achieved is not None):
+        _fail(name, f"its record has face_seen {record.get('face_seen')!r}, achieved.npy another")
     suffix = next(suffix for suffix in IMAGE_SUFFIXES if suffix in members)
     _check_image(record, members[suffix], suffix, name)
     return StoredSample(
@@ -96,8 +107,8 @@ def read_sample(run: RunFolder, key: str, members: Mapping[str, bytes], where: s
         record=record,
         image=members[suffix],
         suffix=suffix,
-        requested=_latent(members, "requested.npy", name),
-        achieved=_latent(members, "achieved.npy", name),
+        requested=requested,
+        achieved=achieved,
         labels={s: members[s] for s in LABEL_SUFFIXES if s in members},
         parameters=_parameters(run, record, name),
         camera=Camera(
@@ -132,12 +143,19 @@ def _record(data: bytes, name: str) -> dict[str, Any]:
     return record
 
 
+def _renewed(record: Mapping[str, Any], face_seen: bool, name: str) -> dict[str, Any]:
+    try:
+        return of_current_format(record, face_seen)
+    except (KeyError, TypeError):
+        _fail(name, "its record lacks something, or has it wrong")
+
+
 def _check_belongs(run: RunFolder, key: str, record: Mapping[str, Any], name: str) -> None:
     index, attempt = int(key), record.get("attempt")
     if not isinstance(attempt, int) or attempt < 0:
         _fail(name, f"its record has attempt {attempt!r}")
     expected = {
-        "format": FORMAT,
+        "format": run.format,
         "key": key_of(index),
         "index": index,
         "run": run.digest,
@@ -181,21 +199,6 @@ def _array(
     if array.shape != shape or not np.isfinite(array).all():
         _fail(name, f"its {place} are of shape {array.shape}, or not finite; {shape} expected")
     return array
-
-
-def _latent(members: Mapping[str, bytes], suffix: str, name: str) -> NDArray[np.float32] | None:
-    if suffix not in members:
-        return None
-    try:
-        latent = np.load(io.BytesIO(members[suffix]), allow_pickle=False)
-    except DAMAGED_ARCHIVE:
-        latent = None
-    if not isinstance(latent, np.ndarray) or latent.ndim != 1 or latent.dtype != np.float32:
-        _fail(name, f"{suffix} is no row of single-precision numbers")
-    norm = float(np.linalg.norm(latent.astype(np.float64)))
-    if not abs(norm - 1.0) < _UNIT:
-        _fail(name, f"{suffix} is of norm {norm:g}, not 1")
-    return latent
 
 
 def _fail(name: str, what: str) -> NoReturn:

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from batch.dataset.latents import LATENT_SUFFIXES
 from batch.dataset.members import LABEL_SUFFIXES
 from facegen_addon.errors import UserError
 
 IMAGE_SUFFIXES = ("png", "jpg")
 RECORD_SUFFIX = "json"
-LATENT_SUFFIXES = ("requested.npy", "achieved.npy")
 SUFFIXES = (*IMAGE_SUFFIXES, RECORD_SUFFIX, *LATENT_SUFFIXES, *LABEL_SUFFIXES)
 """All members that a sample may have, in their order."""
+SHARD_END = 66_048
+"""Zeros after the last member, at least: so many that no zip lies in the last 65,557 bytes, where
+programs that try out what an archive is (mlcroissant) would find that of landmarks.npz."""
 
+_ENDS = (2 * tarfile.BLOCKSIZE, SHARD_END)  # the former in runs of format 1
 _NAME = re.compile(r"(\d{6,})\.(.+)")
 
 
@@ -54,7 +58,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield member.name, content.read()
             # tarfile takes a damaged header for the end: the rest has to be the padding it is.
             stream.seek(archive.offset)
-            rest = stream.read(2 * tarfile.RECORDSIZE)
+            rest = stream.read(SHARD_END + tarfile.RECORDSIZE)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: make it again, or bring it here") from None
     except OSError as error:
@@ -62,7 +66,8 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     except tarfile.TarError as error:
         _fail(path, f"is truncated or no tar ({error})")
     padded = (archive.offset + len(rest)) % tarfile.RECORDSIZE == 0
-    if any(rest) or not padded or not 2 * tarfile.BLOCKSIZE <= len(rest) < 2 * tarfile.RECORDSIZE:
+    is_end = any(end <= len(rest) < end + tarfile.RECORDSIZE for end in _ENDS)
+    if any(rest) or not padded or not is_end:
         _fail(path, "is truncated or damaged after its last readable member")
 
 

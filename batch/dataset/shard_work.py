@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.dataset.run_folder import RunFolder, key_of
+from batch.dataset.shard_file import SHARD_END
 from batch.lock import only_one
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.atomic_file import replacing
@@ -76,10 +77,12 @@ class ShardWork:
         assert not self.missing, "a shard is written once all its samples are there or given up"
         order = [i for i in self.run.indices(self.number) if i in self._parts]
         tar = self.run.tar(self.number)
-        digest = write_tar(tar, (self._parts[i].read_bytes() for i in order), self._folder)
+        digest = write_tar(
+            tar, (self._parts[i].read_bytes() for i in order), self._folder, SHARD_END
+        )
         notes = [_note(self._parts[i].read_bytes()) for i in order]
         sidecar = {
-            "format": FORMAT,
+            "format": self.run.format,
             "run": self.run.digest,
             "shard": self.number,
             "file": tar.name,
@@ -160,12 +163,12 @@ def _note(part: bytes) -> dict[str, Any]:
             content = archive.extractfile(member) if member.name.endswith(".json") else None
             if content is not None:
                 record = json.load(content)
-                return {"attempt": record["attempt"], "label_check": record.get("label_check")}
+                return {"attempt": record["attempt"], "label_check": record["label_check"]}
     raise ValueError("a sample without its record")
 
 
-def _checked(checks: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+def _checked(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What the label check found, over the samples that it looked at."""
-    found = [check for check in checks if check]
+    found = [check for check in checks if check["done"]]
     worst = max((check["worst_depth_mm"] for check in found), default=None)
     return {"samples": len(found), "worst_depth_mm": worst}

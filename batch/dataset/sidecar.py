@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import read_shard
 from facegen_addon.errors import UserError
@@ -46,8 +46,8 @@ class Sidecar:
             raise UserError(f"{path} cannot be read ({error.strerror}): {_REMEDY}") from None
         except ValueError as error:
             _fail(path, f"is no JSON ({error})")
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
-            _fail(path, f"is not of format {FORMAT}")
+        if not isinstance(found, dict) or found.get("format") != run.format:
+            _fail(path, f"is not of format {run.format}")
         if found.get("run") != run.digest:
             _fail(path, f"belongs to another run ({str(found.get('run'))[:12]}...)")
         if (found.get("shard"), found.get("file")) != (shard, run.tar(shard).name):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.dataset.latents import LATENTS
+from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
 from facegen_addon.errors import UserError
@@ -53,8 +55,8 @@ _LISTS = {
     "five_points": 10,
     "face_box": 4,
 }
-_COLOUR = "background.colour"  # linear RGB, or nothing
-LATENTS = ("requested", "achieved")
+_COLOUR = "background.colour"  # linear RGB
+_MAY_LACK = (_COLOUR, "cosine_distance")
 APART = "apart"
 PARAMETER = "parameter."
 """Before the name of each column of a parameter."""
@@ -142,6 +144,8 @@ def _column(samples: Sequence[StoredSample], place: str, kind: "pyarrow.DataType
     import pyarrow as pa
 
     values = [at(sample.record, place) for sample in samples]
+    if place in _MAY_LACK:
+        values = list(map(known, values))
     if place in _LISTS:
         values = [np.ravel(value).tolist() for value in values]
     try:

@@ -4,6 +4,7 @@
 import hashlib
 import io
 import json
+import tarfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from batch.dataset.latents import latent_members
 from batch.dataset.members import label_members
-from batch.dataset.record import describe_shot
+from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import FORMAT, RunFolder, key_of
+from batch.dataset.shard_file import SHARD_END
 from batch.png import encode_png
-from batch.shards import encode_json, encode_npy, tar_members, write_tar
+from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.artifacts import artifact
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Background, Light, Shot, View
@@ -70,8 +73,9 @@ class SyntheticPlan:
 class SyntheticRun:
     """How a run is made.
 
-    failed: samples that had to be given up; attempts: rejected draws before one; size: pixels;
-    image_format: png or jpeg.
+    failed: samples that had to be given up; faceless: those that show no face; attempts: rejected
+    draws before one; checked: samples whose labels were checked; size: pixels; image_format: png
+    or jpeg; format: the current one, or 1, as it was written before.
     """
 
     count: int = 7
@@ -79,9 +83,12 @@ class SyntheticRun:
     plan: SyntheticPlan = field(default_factory=SyntheticPlan)
     labels: bool = True
     failed: Collection[int] = ()
+    faceless: Collection[int] = ()
     attempts: Mapping[int, int] = field(default_factory=dict)
+    checked: Collection[int] = ()
     size: int = 64
     image_format: str = "png"
+    format: int = FORMAT
 
     def begin(self, folder: Path, **changes: Any) -> RunFolder:
         """Its folder without a shard; changes: of the request."""
@@ -101,7 +108,11 @@ class SyntheticRun:
         }
         table = [parameter.as_mapping() for parameter in TABLE.parameters]
         recipe = f"[image]\nsize = [{self.size}, {self.size}]\n"
-        return RunFolder.begin(folder, request | changes, table, recipe, replace=False)
+        run = RunFolder.begin(folder, request | changes, table, recipe, replace=False)
+        if self.format != FORMAT:
+            edit(folder / "run.json", format=self.format)
+            run = RunFolder.open(folder)
+        return run
 
     def write(self, folder: Path, shards: Collection[int] | None = None) -> RunFolder:
         """The run, or these shards of it."""
@@ -120,9 +131,10 @@ class SyntheticRun:
                 tar_members((f"{key_of(index)}.{suffix}", data) for suffix, data in members)
                 for index, members in samples.items()
             ],
+            end=SHARD_END if run.format > 1 else 2 * tarfile.BLOCKSIZE,
         )
         sidecar = {
-            "format": FORMAT,
+            "format": run.format,
             "run": run.digest,
             "shard": shard,
             "file": run.tar(shard).name,
@@ -153,11 +165,14 @@ class SyntheticRun:
         image, labels, camera = _rendered(shot.view, self.size)
         if self.image_format == "jpeg":
             image = _as_jpeg(image)
-        achieved, requested = self.plan.achieved(index), self.plan.requested(index)
-        distance = None if requested is None else float(cosine_distance(requested, achieved))
+        achieved = None if index in self.faceless else self.plan.achieved(index)
+        requested = self.plan.requested(index)
+        distance = NONE
+        if requested is not None and achieved is not None:
+            distance = float(cosine_distance(requested, achieved))
         identity = self.plan.identity(index)
         record = {
-            "format": FORMAT,
+            "format": run.format,
             "key": key_of(index),
             "index": index,
             "seed": [self.plan.seed, index, attempt],
@@ -174,17 +189,42 @@ class SyntheticRun:
             "image": {"format": self.image_format, "sha256": hashlib.sha256(image).hexdigest()},
             "five_points": [[20.0, 20.0], [40.0, 20.0], [30.0, 30.0], [22.0, 40.0], [38.0, 40.0]],
             "face_box": [10.0, 8.0, 50.0, 56.5],
+            "face_seen": achieved is not None,
             "cosine_distance": distance,
-            "label_check": None,
+            "label_check": describe_check(
+                {"worst_depth_mm": 0.25} if index in self.checked else None
+            ),
             "versions": run.request["versions"],
         }
-        latents = {"requested": requested, "achieved": achieved}
+        latents = list(latent_members(requested, achieved, 512))
+        if self.format == 1:
+            record = _as_format_1(record)
+            latents = [
+                (name, data) for name, data in latents if np.isfinite(decode_npy(data)).all()
+            ]
         return [
             ("jpg" if self.image_format == "jpeg" else "png", image),
             ("json", encode_json(record)),
-            *((f"{name}.npy", encode_npy(v)) for name, v in latents.items() if v is not None),
+            *latents,
             *(labels.items() if self.labels else ()),
         ]
+
+
+def decode_npy(data: bytes) -> np.ndarray:
+    """An array from a member."""
+    return np.load(io.BytesIO(data))
+
+
+def _as_format_1(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record as FaceGen wrote it before format 2: null for what a sample does not have."""
+    former = {name: value for name, value in record.items() if name != "face_seen"}
+    check, colour = record["label_check"], record["background"]["colour"]
+    worst = check["worst_depth_mm"]
+    return former | {
+        "background": record["background"] | {"colour": None if colour[0] == NONE else colour},
+        "cosine_distance": None if record["cosine_distance"] == NONE else record["cosine_distance"],
+        "label_check": {"problems": [], "worst_depth_mm": worst} if check["done"] else None,
+    }
 
 
 def _as_jpeg(png: bytes) -> bytes:

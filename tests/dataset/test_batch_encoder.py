@@ -14,7 +14,7 @@ POINTS = np.array([[50.0, 60], [110, 60], [80, 90], [55, 120], [105, 120]])
 class Toy:
     """Latents that are sums of pixels; in company, if it is fickle, a little otherwise."""
 
-    image_size = 8
+    image_size, latent_size = 8, 1
 
     def __init__(self, fickle: bool) -> None:
         self.fickle, self.calls = fickle, list[int]()

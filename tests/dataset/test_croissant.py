@@ -21,7 +21,7 @@ mlcroissant = pytest.importorskip("mlcroissant")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    run = SyntheticRun(size=256).write(tmp_path_factory.mktemp("croissant") / "data")
+    run = SyntheticRun(size=64, faceless={5}).write(tmp_path_factory.mktemp("croissant") / "data")
     assert main(["merge", str(run.path)]) == 0
     return run
 
@@ -80,8 +80,25 @@ def test_images_are_found_by_their_keys(run: RunFolder) -> None:
     assert np.array_equal(np.array(records[b"000004"]), decode_png(written))
 
 
-@pytest.mark.parametrize("kind", [{"labels": False}, {"count": 2}, {"failed": {1}}])
-def test_other_runs_are_valid_too(tmp_path: Path, kind: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"labels": False},
+        {"count": 2},
+        {"failed": {1}},
+        {"failed": {0, 1, 2}},
+        {"image_format": "jpeg", "faceless": {0, 1, 2}},
+        {"faceless": range(7)},
+    ],
+)
+def test_other_runs_are_valid_too_and_all_their_records_load(
+    tmp_path: Path, kind: dict[str, Any]
+) -> None:
     run = SyntheticRun(**kind).write(tmp_path / "data")
     assert main(["merge", str(run.path)]) in (0, 3)
-    assert not issues(mlcroissant.Dataset(str(run.path / "croissant.json"))).errors
+    data_set = mlcroissant.Dataset(str(run.path / "croissant.json"))
+    assert not issues(data_set).errors
+    there = [i for i in range(kind.get("count", 7)) if i not in kind.get("failed", ())]
+    for name in ("samples", "images"):
+        keys = [int(record[f"{name}/key"]) for record in data_set.records(record_set=name)]
+        assert sorted(keys) == there

@@ -23,9 +23,11 @@ from batch.dataset.messages import SetUp
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
+from batch.dataset.shard_file import read_shard
 from batch.dataset.status import EventLog, Status
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
+from tests.dataset.synthetic_run import decode_npy
 
 FAKE = Path(__file__).with_name("fake_worker.py")
 COUNT, SHARD_SIZE = 10, 4
@@ -34,7 +36,7 @@ COUNT, SHARD_SIZE = 10, 4
 class ToyEncoder:
     """Latents (N, 512) that depend on each image, and on how many are embedded with it."""
 
-    image_size = 16
+    image_size, latent_size = 16, 512
 
     def cut(self, image: np.ndarray, points: np.ndarray) -> np.ndarray:
         return image
@@ -169,6 +171,26 @@ def test_a_head_without_a_face_is_drawn_anew_and_given_up_for_good_in_the_end(
     assert sidecar is not None and sidecar["failed"][0]["seed"] == [3, 9, attempts - 1]
     assert "face" in sidecar["failed"][0]["reason"]
     assert run.is_done(2), "the same draws would be refused again"
+
+
+def test_a_sample_without_a_face_has_the_members_and_types_of_the_others(
+    tmp_path: Path, recipe: Recipe
+) -> None:
+    lenient = replace(recipe, accept=replace(recipe.accept, face=False))
+    run, status = make(tmp_path / "run", lenient, "--hide-face-at", "9")
+    assert (status.accepted, status.failed) == (COUNT, 0)
+    samples = dict(s for n in range(run.shard_count) for s in read_shard(run.tar(n)))
+    assert {tuple(s) for s in samples.values()} == {
+        ("png", "json", "requested.npy", "achieved.npy")
+    }
+    for key, members in samples.items():
+        achieved, record = decode_npy(members["achieved.npy"]), json.loads(members["json"])
+        assert achieved.shape == (512,) and np.isnan(achieved).all() == (key == "000009")
+        assert record["face_seen"] == (key != "000009")
+        assert np.isnan(decode_npy(members["requested.npy"])).all()
+        assert record["cosine_distance"] == -1.0
+        assert record["label_check"] == {"done": False, "worst_depth_mm": -1.0}
+        assert all(isinstance(part, float) for part in record["background"]["colour"])
 
 
 def test_answers_do_not_depend_on_how_many_come_at_once(

@@ -19,6 +19,7 @@ from PIL import Image
 from batch.dataset import diversity, merge
 from batch.dataset.command import generate_command
 from batch.dataset.diversity import mutually_apart
+from batch.dataset.members import LABEL_SUFFIXES
 from batch.run import main
 from batch.shards import encode_npy
 from facegen_addon import atomic_file
@@ -102,7 +103,19 @@ def test_heads_without_latents_have_none_in_the_table(tmp_path: Path) -> None:
     assert main(["merge", str(run.path)]) == 0
     rows = pq.read_table(run.path / "table.parquet").to_pylist()
     assert {row["requested"] for row in rows} == {row["cosine_distance"] for row in rows} == {None}
-    assert "requested.npy" not in (run.path / "README.md").read_text()
+
+
+def test_a_run_of_the_format_before_has_the_same_table(tmp_path: Path) -> None:
+    tables = []
+    for number in (1, 2):
+        kind = SyntheticRun(format=number, faceless={1, 6}, checked={2})
+        run = kind.write(tmp_path / f"run-{number}")
+        assert main(["merge", str(run.path)]) == 0
+        tables.append(pq.read_table(run.path / "table.parquet"))
+        assert json.loads((run.path / "index.json").read_text())["format"] == number
+    assert tables[0].equals(tables[1])
+    assert tables[0]["achieved"].null_count == tables[0]["cosine_distance"].null_count == 2
+    assert tables[0]["background.colour"].null_count == 4
 
 
 def test_images_without_labels_are_closed_too(tmp_path: Path) -> None:
@@ -224,7 +237,7 @@ def test_folders_that_do_not_belong_together_are_refused(
         (lambda path: path.write_text("file"), "cannot be read"),
         (
             lambda path: (path.mkdir(), (path / "run.json").write_text("{}")),
-            "run.json is not of format 1",
+            "run.json is not of format 1 or 2",
         ),
     ],
 )
@@ -244,7 +257,7 @@ def test_what_is_no_run_is_refused(
         ("data-000001.json", lambda p: p.write_text("{"), "data-000001.json is no JSON"),
         ("data-000001.json", lambda p: edit(p, run="ab" * 32), "belongs to another run"),
         ("data-000001.json", lambda p: edit(p, shard=2), "is about another shard"),
-        ("data-000001.json", lambda p: edit(p, format=2), "is not of format 1"),
+        ("data-000001.json", lambda p: edit(p, format=1), "is not of format 2"),
         ("data-000001.json", lambda p: edit(p, samples=[]), "account for samples 3 to 5"),
         ("data-000001.json", lambda p: edit(p, samples=[{}]), "lacks something or has it wrong"),
         ("data-000001.json", lambda p: edit(p, failed=[{"index": 9}]), "has it wrong"),
@@ -294,6 +307,10 @@ def test_a_shard_too_many_is_named(folder: Path, capsys: pytest.CaptureFixture[s
         ({"image": {"format": "png", "sha256": "0"}}, "the sha256 is another"),
         ({"image": {"format": "jpeg", "sha256": "0"}}, "its image is a png"),
         ({"light": {"azimuth": "left"}}, "a wrong light.azimuth"),
+        ({"cosine_distance": None}, "its record has cosine_distance None"),
+        ({"label_check": None}, "its record has label_check.worst_depth_mm None"),
+        ({"background": {"picture": "", "colour": None}}, "its background.colour"),
+        ({"face_seen": 1}, "its record has face_seen 1"),
     ],
 )
 def test_a_wrong_record_is_named(
@@ -313,17 +330,22 @@ def test_a_wrong_record_is_named(
     ("latent", "message"),
     [
         (np.ones(512, np.float32), "achieved.npy is of norm"),
-        (np.full(512, np.nan, np.float32), "achieved.npy is of norm nan"),
+        (np.append(np.ones(511), np.nan).astype(np.float32), "achieved.npy is of norm nan"),
+        (None, "has no achieved.npy"),
+        (np.full(512, np.nan, np.float32), "its record has face_seen True, achieved.npy another"),
         (np.eye(512, dtype=np.float32), "achieved.npy is no row of single-precision numbers"),
     ],
 )
 def test_a_wrong_latent_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], latent: np.ndarray, message: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], latent: np.ndarray | None, message: str
 ) -> None:
     kind = SyntheticRun()
     run = kind.write(tmp_path / "run")
     samples = {index: dict(kind.members(run, index)) for index in run.indices(0)}
-    samples[2]["achieved.npy"] = encode_npy(latent)
+    del samples[2]["achieved.npy"]
+    if latent is not None:
+        labels = {name: samples[2].pop(name) for name in LABEL_SUFFIXES}
+        samples[2] |= {"achieved.npy": encode_npy(latent), **labels}
     kind.write_shard(run, 0, {index: list(members.items()) for index, members in samples.items()})
     assert f"sample 000002: {message}" in refused(capsys, run.path)
 

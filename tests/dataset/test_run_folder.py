@@ -9,6 +9,7 @@ import pytest
 from batch.dataset.run_folder import RunFolder, digest_of
 from batch.lock import only_one
 from facegen_addon.errors import UserError
+from tests.dataset.synthetic_run import edit
 
 REQUEST: dict[str, Any] = {
     "count": 7,
@@ -82,6 +83,17 @@ def test_a_damaged_run_file_is_named(tmp_path: Path, content: str, message: str)
     (tmp_path / "run.json").write_text(content)
     with pytest.raises(UserError, match=rf"run\.json.*{message}"):
         RunFolder.open(tmp_path)
+
+
+def test_a_run_of_the_format_before_is_read_but_not_gone_on_with(tmp_path: Path) -> None:
+    run = begin(tmp_path / "run")
+    edit(run.path / "run.json", format=1)
+    before = (run.path / "run.json").read_bytes()
+    assert RunFolder.open(run.path).format == 1
+    with pytest.raises(UserError, match=r"holds a run of format 1, and 2 is written now: go on"):
+        begin(run.path)
+    assert (run.path / "run.json").read_bytes() == before
+    assert begin(run.path, replace=True).format == 2
 
 
 def test_no_run_is_no_run(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shards are read back as they were written, and whatever else lies there is named."""
 
+import io
 import tarfile
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.dataset.shard_file import read_shard
+from batch.dataset.shard_file import SHARD_END, read_shard
 from batch.shards import tar_members, write_tar
 from facegen_addon.errors import UserError
 
@@ -16,8 +19,8 @@ SAMPLE = ("png", "json", "requested.npy", "achieved.npy")
 LABELS = ("landmarks.npz", "segmentation.png", "depth.png", "normals.png", "uv.png")
 
 
-def write(path: Path, names: list[str]) -> Path:
-    write_tar(path, [tar_members((name, name.encode() * 7) for name in names)])
+def write(path: Path, names: list[str], end: int = 2 * tarfile.BLOCKSIZE) -> Path:
+    write_tar(path, [tar_members((name, name.encode() * 7) for name in names)], end=end)
     return path
 
 
@@ -42,9 +45,22 @@ def test_samples_come_back_in_order(shard: Path, suffixes: tuple[str, ...]) -> N
         assert members["json"] == f"{key}.json".encode() * 7
 
 
-def test_a_shard_without_samples_is_one(shard: Path) -> None:
-    write(shard, [])
-    assert list(read_shard(shard)) == []
+@pytest.mark.parametrize("end", [2 * tarfile.BLOCKSIZE, SHARD_END])
+@pytest.mark.parametrize("keys", [(), (3, 5)])
+def test_shards_end_in_either_way(shard: Path, keys: tuple[int, ...], end: int) -> None:
+    write(shard, names_of(*keys), end)
+    assert [int(key) for key, _ in read_shard(shard)] == list(keys)
+    shard.write_bytes(shard.read_bytes() + bytes(2 * tarfile.RECORDSIZE))
+    with pytest.raises(UserError, match="damaged after its last readable member"):
+        list(read_shard(shard))
+
+
+def test_a_shard_is_not_taken_for_the_zip_in_it(shard: Path) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, world=np.zeros((68, 3), np.float32))
+    for end, is_zip in ((2 * tarfile.BLOCKSIZE, True), (SHARD_END, False)):
+        write_tar(shard, [tar_members([("000001.landmarks.npz", buffer.getvalue())])], end=end)
+        assert zipfile.is_zipfile(shard) == is_zip and tarfile.is_tarfile(shard)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 
 def members(index: int) -> list[tuple[str, bytes]]:
-    record = {"attempt": index % 2, "label_check": {"problems": [], "worst_depth_mm": 0.1 * index}}
+    record = {"attempt": index % 2, "label_check": {"done": True, "worst_depth_mm": 0.1 * index}}
     return [("png", b"image" * (index + 1)), ("json", json.dumps(record).encode())]
 
 

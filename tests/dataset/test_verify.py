@@ -97,7 +97,14 @@ def test_samples_given_up_are_no_fault(tmp_path: Path, look: Callable[..., Outco
 
 @pytest.mark.parametrize(
     "kind",
-    [{"labels": False}, {"plan": SyntheticPlan(guided=False)}, {"image_format": "jpeg"}],
+    [
+        {"labels": False},
+        {"plan": SyntheticPlan(guided=False)},
+        {"image_format": "jpeg"},
+        {"faceless": {1, 4}, "checked": {1, 2}},
+        {"format": 1, "faceless": {1, 4}, "checked": {1, 2}},
+        {"format": 1, "plan": SyntheticPlan(guided=False)},
+    ],
 )
 def test_other_kinds_of_runs_pass(
     tmp_path: Path, look: Callable[..., Outcome], kind: dict[str, Any]
@@ -207,7 +214,7 @@ def test_parameters_out_of_range_are_found(tmp_path: Path, look: Callable[..., O
         ("noise_seed", 7),
         ("identity", 9),
         ("light", {"preset": "rim"}),
-        ("background", {"picture": "beach.jpg", "colour": None}),
+        ("background", {"picture": "beach.jpg", "colour": [-1.0, -1.0, -1.0]}),
     ],
 )
 def test_what_does_not_come_from_the_seed_is_found(
