@@ -131,8 +131,8 @@ _TURNS = {
     7: (3, -1),
     8: (3, 1),
 }
-"""EXIF's orientation -> how the upright picture becomes the stored one: -1 if it is mirrored left to
-right first, then quarter turns counterclockwise."""
+"""EXIF's orientation -> how the upright picture becomes the stored one: quarter turns
+counterclockwise, and -1 if it is mirrored left to right before."""
 _SINES = (0.0, 1.0, 0.0, -1.0)
 
 
