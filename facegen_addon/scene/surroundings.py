@@ -35,14 +35,17 @@ class Surroundings:
         )
         self._lamp.data.shape = "DISK"
         scene.collection.objects.link(self._lamp)
-        self._world = scene.world = bpy.data.worlds.new("FaceGen World")
-        self._world.use_nodes = True
-        self._nodes = _WorldNodes(self._world.node_tree)
+        self._scene = scene
+        # Cycles, which keeps its scene from one render to the next, does not notice that a world's
+        # sampling changes: an HDRI after a preset had other noise than one that came first.
+        self._even, self._varied = (_World(method) for method in ("NONE", "MANUAL"))
+        self._choose(self._even)
         self.pictures = LoadedPictures()
 
     def close(self) -> None:
         """Remove the world and the pictures; the lamp goes with the scene's other objects."""
-        bpy.data.worlds.remove(self._world)
+        for world in (self._even, self._varied):
+            world.close()
         self.pictures.close()
 
     def show(
@@ -66,9 +69,14 @@ class Surroundings:
         checks = ((light.preset in look.LIGHTS, "light", light.preset, f"one of {_presets()}"),)
         check_values(checks)
         preset = look.LIGHTS[light.preset]
+        # An even grey needs no sampling of its own.
+        self._choose(self._varied if light.hdri else self._even)
         self._place_lamp(light, preset, _frame(turn, middle))
         self._fill(light, preset, turn)
         self._back(light, preset, background, aspect)
+
+    def _choose(self, world: _World) -> None:
+        self._scene.world, self._nodes = world.block, world.nodes
 
     def _place_lamp(self, light: Light, preset: look.LightPreset, frame: Matrix) -> None:
         lamp = replace(
@@ -91,9 +99,6 @@ class Surroundings:
         nodes.ambient.inputs["Strength"].default_value = light.strength
         nodes.ambient.inputs["Color"].default_value = (preset.ambient,) * 3 + (1.0,)
         nodes.feed(nodes.ambient, nodes.environment if light.hdri else None)
-        # An even grey needs no sampling of its own.
-        self._world.cycles.sampling_method = "MANUAL" if light.hdri else "NONE"
-        self._world.cycles.sample_map_resolution = _IMPORTANCE_MAP
         if light.hdri:
             nodes.environment.image = self.pictures.load(light.hdri).image
             around = Matrix.Rotation(light.rotation - math.pi / 2, 3, "Z") @ Matrix(turn.tolist())
@@ -134,6 +139,21 @@ _TURNS = {
 """EXIF's orientation -> how the upright picture becomes the stored one: quarter turns
 counterclockwise, and -1 if it is mirrored left to right before."""
 _SINES = (0.0, 1.0, 0.0, -1.0)
+
+
+class _World:
+    """One of Blender's worlds and its nodes; sampling_method: Cycles's, of the light from it."""
+
+    def __init__(self, sampling_method: str) -> None:
+        self.block = bpy.data.worlds.new("FaceGen World")
+        self.block.use_nodes = True
+        self.block.cycles.sampling_method = sampling_method
+        self.block.cycles.sample_map_resolution = _IMPORTANCE_MAP
+        self.nodes = _WorldNodes(self.block.node_tree)
+
+    def close(self) -> None:
+        """Remove it."""
+        bpy.data.worlds.remove(self.block)
 
 
 class _WorldNodes:
