@@ -192,9 +192,9 @@ def _decode_by_blender(path: Path) -> Picture:
 
     image = bpy.data.images.load(str(path))
     try:
+        width, height = image.size  # has Blender read the file
         if image.type == "MULTILAYER":
-            return Picture(np.zeros((1, 1, 1), np.float32), ("a layer of another name",), 1)
-        width, height = image.size
+            return Picture(np.zeros((1, 1, 1), np.float32), ("layers of their own",), 1)
         values = np.empty(width * height * 4, np.float32)
         if not width * height or len(image.pixels) != len(values):
             raise DamagedPicture("cannot be decoded")
