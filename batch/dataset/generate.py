@@ -2,6 +2,7 @@
 """`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
 
 import contextlib
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ from batch.dataset.crew import Crew
 from batch.dataset.farm import Farm
 from batch.dataset.messages import SetUp
 from batch.dataset.options import DatasetOptions, parse_options
+from batch.dataset.picture_check import check_pictures, check_same_files
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe, describe
-from batch.dataset.run_folder import WORK_FOLDER, RunFolder
+from batch.dataset.run_folder import RUN_FILE, WORK_FOLDER, RunFolder, digest_of
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
 from batch.dataset.versions import versions
@@ -95,7 +97,7 @@ def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions) -> None:
     """Make shards by render processes that live as long as it takes."""
     recipe = farm.plan.recipe
     settings = render_settings(recipe, options.device, options.threads)
-    set_up = SetUp(options.model, settings, recipe.labels.dense)
+    set_up = SetUp(options.model, settings, recipe.labels.dense, recipe.picture_hashes())
     farm.status.take_notices()
     with Crew(options.workers, set_up, _logs(farm.run, options), options.timeout) as crew:
         farm.make(shards, crew)
@@ -186,6 +188,7 @@ def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFold
         "recipe": recipe.as_mapping(),
         "versions": versions(recipe, model, options.encoder_device),
     }
+    _check_files(options, recipe, digest_of(request))
     table = [parameter.as_mapping() for parameter in model.table.parameters]
     run = RunFolder.begin(options.output, request, table, recipe.to_toml(), replace=options.replace)
     begun = any(run.has_begun(shard) for shard in _own_shards(run, options))
@@ -195,3 +198,16 @@ def _begin(options: DatasetOptions, recipe: Recipe, model: HeadModel) -> RunFold
             " to start anew, or name another folder"
         )
     return run
+
+
+def _check_files(options: DatasetOptions, recipe: Recipe, digest: str) -> None:
+    """UserError, before anything is written, for pictures that are of no use or not the run's.
+
+    Those of a run that has begun were decoded then: the digest has their hashes.
+    """
+    if not options.replace and os.path.isfile(options.output / RUN_FILE):
+        begun = RunFolder.open(options.output)
+        check_same_files(recipe, begun.request["recipe"], options.output)
+        if begun.digest == digest:
+            return
+    check_pictures(recipe)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the farm and its render processes say to one another, over a pipe between them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ PIPE_VARIABLE = "FACEGEN_FARM_PIPE"
 @dataclass(frozen=True)
 class SetUp:
     """What a render process is told first. model: name or FLAME file; settings: keyword arguments
-    of scene.sample_renderer.SampleSettings; dense: dense landmarks."""
+    of scene.sample_renderer.SampleSettings; dense: dense landmarks; pictures: path -> sha256 of the
+    files that shots name."""
 
     model: str
     settings: dict[str, Any]
     dense: int
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,16 @@ class Recipe:
         folders = (self.light.hdri, self.background.pictures)
         return {name: f.path(name) for f in folders if f is not None for name in f.names}
 
+    def picture_hashes(self) -> dict[str, str]:
+        """sha256 of the HDRIs and background pictures, by the paths that shots name them by."""
+        folders = (self.light.hdri, self.background.pictures)
+        return {
+            str(f.path(name).resolve()): sha256
+            for f in folders
+            if f is not None
+            for name, sha256 in f.sha256.items()
+        }
+
     def source_heads(self, table: ParameterTable) -> FloatArray:
         """The heads (N, P) of [heads] source for a model's table; UserError if they do not fit."""
         if self.heads.source is None:

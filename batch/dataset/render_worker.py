@@ -43,7 +43,8 @@ def serve(pipe: Connection) -> None:
 
     set_up: SetUp = pipe.recv()
     settings = SampleSettings(**set_up.settings)
-    with SampleRenderer(load_head_model(set_up.model), settings, dense=set_up.dense) as renderer:
+    model = load_head_model(set_up.model)
+    with SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer:
         pipe.send(Ready(compute_device() if settings.device == "auto" else "CPU"))
         with _finisher(pipe) as finish:
             while True:

@@ -147,8 +147,11 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
 
     device = "CPU" if (run.read_sidecar(0) or {}).get("device") == "CPU" else "auto"
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))
-    dense = plan.recipe.labels.dense
-    with blender_silent(), SampleRenderer(plan.model, settings, dense=dense) as renderer:
+    dense, pictures = plan.recipe.labels.dense, plan.recipe.picture_hashes()
+    with (
+        blender_silent(),
+        SampleRenderer(plan.model, settings, dense=dense, pictures=pictures) as renderer,
+    ):
 
         def render(index: int, attempt: int) -> dict[str, bytes]:
             shot = plan.shot(index, attempt)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,14 +95,21 @@ class Rendered:
 class SampleRenderer(StudioRenderer):
     """A scene of its own, updated in place for each shot; close it when done.
 
-    dense: how many points of the face are labelled beside the 68 landmarks.
+    dense: how many points of the face are labelled beside the 68 landmarks; pictures: path ->
+    sha256 of all files that shots may name, where other contents are not to be shown.
     """
 
     def __init__(
-        self, model: HeadModel, settings: SampleSettings, *, dense: int = DENSE_POINTS
+        self,
+        model: HeadModel,
+        settings: SampleSettings,
+        *,
+        dense: int = DENSE_POINTS,
+        pictures: Mapping[str, str] | None = None,
     ) -> None:
         self._points = LabelPoints.of(model, dense)  # may refuse, before there is a scene
         super().__init__(model)
+        self._studio.surroundings.pictures.expected = pictures
         self.settings = settings
         self._subdivision = Subdivision.of(model.surface.faces, len(model.surface.part))
         self._triangles = _triangles(self._subdivision.quads, bust.quads())

@@ -128,7 +128,7 @@ def test_a_sample_is_a_function_of_its_shot(pictures: dict[str, str]) -> None:
         Shot(_head(seed=3), View(distance=0.8), background=Background(colour=(0.1, 0.5, 0.2))),
     ]
     found: dict[int, set[bytes]] = {}
-    for order in ([0, 1, 2, 3, 2, 0], [3, 2, 1, 0]):
+    for order in ([0, 1, 2, 3, 2, 0], [3, 2, 1, 0], [1]):
         with SampleRenderer(MODEL, SampleSettings(**SMALL)) as renderer:
             for k in order:
                 found.setdefault(k, set()).add(_bytes(renderer.render(shots[k])))
