@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`import-flame`: parameter files of DECA, EMOCA, MICA and others as slider values or heads."""
+"""`import-flame`: parameter files of other programs as slider values or heads."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,20 +10,26 @@ from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.flame.interchange import OtherModelNeeded
 from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
 
 _EXAMPLES = """\
-FILE is .npz, .npy, .json or .pkl with the names of DECA, EMOCA, MICA, metrical-tracker, VHAP or
-smplx, or a folder of EMOCA or MICA. What is recognised, ignored and clamped is printed. The codes
-of those programs belong to FLAME 2020: give that file as --model to see the same faces.
+FILE is .npz, .npy, .json, .pkl, .pt, .mat or a table of numbers, with the names of DECA, EMOCA, MICA,
+metrical-tracker, Pixel3DMM, VHAP, SMIRK, flame-head-tracker, IMavatar, CAP4D or smplx; or a folder
+of EMOCA or MICA, or of one file a frame. What is recognised, ignored and clamped is printed, what
+is doubtful on standard error (docs/parameter_files.md). The codes of most of those programs belong
+to FLAME 2020: give that file as --model to see the same faces.
 
 examples:
   batch/run.py import-flame deca.pkl
   batch/run.py import-flame deca.pkl --model generic_model.pkl --output sliders.json
   batch/run.py import-flame emoca_output/test00/ --output sliders.npz --blend heads.blend
 """
+
+OTHER_MODEL = "--model THAT_FILE"
+"""How a user of the command line chooses the FLAME that codes belong to."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,10 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     if options.blend:
         check_output_file(options.blend, (".blend",), "--blend")
     model = load_head_model(options.model)
-    if options.blend:
-        sliders = _save_blend(options.file, model, options.blend)
-    else:
-        sliders = import_sliders(options.file, model)
+    try:
+        if options.blend:
+            sliders = _save_blend(options.file, model, options.blend)
+        else:
+            sliders = import_sliders(options.file, model)
+    except OtherModelNeeded as error:
+        raise UserError(f"{error}: {OTHER_MODEL}") from None
     if options.output:
         write_slider_file(options.output, model, sliders.values)
     _print(sliders)
@@ -62,10 +72,15 @@ def _parser() -> argparse.ArgumentParser:
 def _print(sliders: ImportedSliders) -> None:
     print(f"convention: {sliders.convention}")
     print(f"heads: {len(sliders.values)}")
+    if sliders.sequence:
+        rate = f", {sliders.fps:g} a second" if sliders.fps else ""
+        print(f"sequence: {len(sliders.values)} frames of one head{rate}")
     for note in sliders.notes:
         print(note)
     for line in sliders.clamped:
         print(f"clamped: {line}")
+    for line in sliders.warnings:
+        print(f"facegen: warning: {line}", file=sys.stderr)
 
 
 def _save_blend(file: Path, model: HeadModel, output: Path) -> ImportedSliders:

@@ -20,7 +20,9 @@ def describe_impostor(data: bytes) -> str | None:
     """
     start = _as_ascii(data[:_LOOKED_AT])
     if start.startswith(_LFS):
-        return "a Git LFS pointer, which stands for a file that was not fetched; fetch the file itself"
+        return (
+            "a Git LFS pointer, which stands for a file that was not fetched; fetch the file itself"
+        )
     if _PAGE.match(start.lower()):
         return (
             "a web page (HTML) saved under this name, not the file itself; log in to its site in a"
