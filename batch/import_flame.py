@@ -16,8 +16,8 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
 
 _EXAMPLES = """\
-FILE is .npz, .npy, .json, .pkl, .pt, .mat or a table of numbers, with the names of DECA, EMOCA, MICA,
-metrical-tracker, Pixel3DMM, VHAP, SMIRK, flame-head-tracker, IMavatar, CAP4D or smplx; or a folder
+FILE is .npz, .npy, .json, .pkl, .pt, .mat or a table of numbers, with the names of DECA, EMOCA,
+MICA, metrical-tracker, Pixel3DMM, VHAP, SMIRK, flame-head-tracker, IMavatar or smplx; or a folder
 of EMOCA or MICA, or of one file a frame. What is recognised, ignored and clamped is printed, what
 is doubtful on standard error (docs/parameter_files.md). The codes of most of those programs belong
 to FLAME 2020: give that file as --model to see the same faces.
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         else:
             sliders = import_sliders(options.file, model)
     except OtherModelNeeded as error:
-        raise UserError(f"{error}: {OTHER_MODEL}") from None
+        raise UserError(f"{error} with {OTHER_MODEL}") from None
     if options.output:
         write_slider_file(options.output, model, sliders.values)
     _print(sliders)

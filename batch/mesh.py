@@ -137,7 +137,7 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
     try:
         parameters, cut = for_model(imported, flame.arrays)
     except OtherModelNeeded as error:
-        raise UserError(f"{file}: {error}: {OTHER_MODEL}") from None
+        raise UserError(f"{file}: {error} with {OTHER_MODEL}") from None
     notes = imported.notes + cut
     if notes or imported.warnings or imported.convention != "plain":
         notes = [f"convention: {imported.convention}", *notes]

@@ -43,6 +43,9 @@ WRITABLE_SUFFIXES = (".npz", ".json")
 _TURN = 2.0 * np.pi  # radians: what turns further is suspected to be in degrees; for joints, half
 
 
+_FARTHEST = 50.0  # metres: what stands farther away is suspected to be in millimetres
+
+
 @dataclass(frozen=True)
 class ImportedParameters:
     """What a file held: its convention, N heads' parameters, and one line on each thing to know.
@@ -138,9 +141,12 @@ def _from_folder(folder: Path) -> Table:
         return read_files(numbered)
     else:
         names = ", ".join(f"{stem}.npy" for stem in found) or "no .npy file"
+        below = [item.name for item in sorted(folder.iterdir())
+                 if item.is_dir() and numbered_files(item)]  # fmt: skip
+        hint = f"; give {' or '.join(below)} in it" if below else ""
         raise UserError(
             f"{folder} holds {names}; a folder of EMOCA has shape.npy, one of MICA identity.npy,"
-            " and one of frames has 00000.npz (VHAP) or 00000.frame (metrical-tracker) and so on"
+            f" one of frames 00000.npz (VHAP) or 00000.frame (metrical-tracker) and so on{hint}"
         )
     content = {stem: read_content(f) if stem in layout else None for stem, f in found.items()}
     return read_layout(convention, layout, content, str(folder))
@@ -155,7 +161,7 @@ def _from_vector(content: Any, path: Path) -> Table:
     if described:
         raise UserError(
             f"{path} is no shape code but {described}; give the folder or the file that has the"
-            f" shape, too, or save it under its key in an .npz ({', '.join(LAYOUTS['plain'])})"
+            " shape as well, or a lone array of leading shape components"
         )
     table = read_layout("vector", {"array": ("betas",)}, {"array": content}, str(path))
     count = len(table.values["betas"])
@@ -179,8 +185,8 @@ def _imported(table: Table, source: str) -> ImportedParameters:
         convention=table.convention,
         parameters=parameters,
         notes=_notes(table),
-        warnings=table.warnings + _degrees(table),
-        sequence=len(betas) > 1 and bool((betas == betas[0]).all()),
+        warnings=table.warnings + _degrees(table) + _millimetres(table),
+        sequence=table.frames or (len(betas) > 1 and bool((betas == betas[0]).all())),
         fps=table.fps,
         keys=table.keys,
     )
@@ -214,6 +220,14 @@ def _degrees(table: Table) -> list[str]:
                 f" Angles are radians; {angle:g} degrees are {np.radians(angle):.3g}"
             )
     return lines
+
+
+def _millimetres(table: Table) -> list[str]:
+    """A line if heads stand so far away that the file's author may have meant millimetres."""
+    far = np.abs(table.values.get("transl", np.zeros((1, 3)))).max()
+    if far <= _FARTHEST:
+        return []
+    return [f"{table.keys['transl']} goes up to {far:g}: millimetres? Lengths are metres"]
 
 
 def write_parameters(path: Path, parameters: FlameParameters, convention: str) -> list[str]:

@@ -20,7 +20,7 @@ MOST_COMPONENTS = 400
 _BODY_KEYS = {
     "body_pose", "left_hand_pose", "right_hand_pose", "lhand_pose", "rhand_pose", "hand_pose",
     "pose_body", "pose_hand", "root_orient", "poses", "dmpls", "thetas", "smpl_poses",
-    "smplx_poses", "full_body_pose", "mocap_framerate", "surface_model_type",
+    "smplx_poses", "full_body_pose", "mocap_framerate", "surface_model_type", "body_pose_axis",
 }  # fmt: skip
 _BODY_WIDTHS = {
     45: "MANO", 48: "MANO", 51: "MANO", 63: "SMPL-X", 69: "SMPL", 72: "SMPL", 144: "SMPL",
@@ -38,6 +38,7 @@ _TABLES: tuple[tuple[set[str], str], ...] = (
     ({"tex_dir", "mean"}, "a space of textures, not parameters"),
     ({"MU", "PC"}, "a space of textures, not parameters"),
     ({"id", "exp"}, "coefficients of the Basel Face Model, not of FLAME"),
+    ({"id_coeff"}, "coefficients of the Basel Face Model or FaceVerse, not of FLAME"),
     ({"coeff"}, "coefficients of the Basel Face Model, not of FLAME"),
     ({"coeff_3dmm"}, "coefficients of the Basel Face Model, not of FLAME"),
     ({"alpha_shp"}, "coefficients of the Basel Face Model, not of FLAME"),
@@ -128,11 +129,11 @@ def _body(content: Mapping[str, Any]) -> str | None:
     model = _BODY_WIDTHS.get(width, "SMPL or SMPL-X")
     if width == 63 or {"jaw_pose", "expression"} & set(content):
         model = "SMPL-X"
-    if set(found) <= _HAND_KEYS:
-        return f"parameters of a hand ({model}; it has {', '.join(found)}), not of FLAME"
+    if set(found) <= _HAND_KEYS or model == "MANO":
+        return f"parameters of a hand, {model} ({', '.join(found)}), not of FLAME's head"
     return (
-        f"parameters of a whole body ({model}; it has {', '.join(found)}): its betas and"
-        " expressions are components of that body, not of FLAME's head"
+        f"parameters of a whole body, {model} ({', '.join(found)}), whose betas and expressions"
+        " are components of that body, not of FLAME's head"
     )
 
 

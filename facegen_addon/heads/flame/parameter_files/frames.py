@@ -12,6 +12,7 @@ import numpy as np
 
 from ....errors import UserError
 from .containers import read_content
+from .layouts import VIDEO_TRACKERS
 from .tables import Table, listed, parameter_keys, read_table
 
 _SUFFIXES = (".npz", ".npy", ".frame", ".json", ".pkl", ".pt", ".pth", ".mat")
@@ -102,13 +103,20 @@ def joined(tables: Mapping[str, Table]) -> Table:
                     f" {first.values[name].shape[1]}"
                 )
     parts = [_rectangular(table) for table in tables.values()]
+    values = {name: np.concatenate([part[name] for part in parts]) for name in first.values}
+    warnings = dict.fromkeys(line for table in tables.values() for line in table.warnings)
+    video = len(tables) > 1 and first.convention in VIDEO_TRACKERS
+    betas = values.get("betas", np.zeros((1, 0)))
+    if video and (betas != betas[0]).any():
+        warnings[f"{first.keys['betas']} differs between the frames of one head"] = None
     return Table(
         first.convention,
-        {name: np.concatenate([part[name] for part in parts]) for name in first.values},
+        values,
         first.keys,
         set().union(*(table.ignored for table in tables.values())),
-        list(dict.fromkeys(line for table in tables.values() for line in table.warnings)),
+        list(warnings),
         next((table.fps for table in tables.values() if table.fps), None),
+        video,
     )
 
 

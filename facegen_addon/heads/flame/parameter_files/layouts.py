@@ -111,6 +111,9 @@ FOREIGN_EXPRESSION = {
 }
 """Convention -> key of an expression that is not FLAME's -> what it is."""
 
+VIDEO_TRACKERS = {"vhap", "tracker", "pixel3dmm", "flame-head-tracker", "imavatar"}
+"""Programs whose numbered files are the frames of a video."""
+
 FRAME_RATE = ("fps", "video_fps", "frame_rate", "framerate", "mocap_frame_rate")
 """Keys that say how many frames a second has."""
 

@@ -33,12 +33,16 @@ from .rows import as_array, code_rows, pose_rows, six_rows, vector_rows
 _CAP4D_EXPRESSION = 65
 _POSE_LIKE = re.compile(r"pose|(?:^|_)rot|orient|jaw|neck|gaze|^eyes?$|^eye_|eyecode", re.I)
 _NO_POSE = re.compile(r"cam|extr|world|light|landmark|lmk|posedirs", re.I)
+_AMBIGUOUS = {"pose", "rotation", "translation", "rot", "tra"}  # cameras' as well as heads'
 _TRACKER_COPIES = {"R_rotation_matrix"}  # what another key of the frame says, too
 
 
 @dataclass(frozen=True)
 class Table:
-    """The parameters of one table: rows (N, K) by FLAME's name, and the file's key of each."""
+    """The parameters of one table: rows (N, K) by FLAME's name, and the file's key of each.
+
+    frames: whether the rows are known to follow each other in time.
+    """
 
     convention: str
     values: dict[str, FloatArray]
@@ -46,6 +50,7 @@ class Table:
     ignored: Set[str]
     warnings: list[str] = field(default_factory=list)
     fps: float | None = None
+    frames: bool = False
 
 
 def parameter_keys() -> Set[str]:
@@ -111,14 +116,11 @@ def _parameters(
             rows = np.tile(rows, 2)  # one gaze for both
         width = 3 * len(names)
     if rows.shape[1] != width:
-        hint = f"; {_HEAD_AND_JAW_HINT}" if names == HEAD_AND_JAW else ""
+        hint = ", the head's and the jaw's, or 15, all joints'" if names == HEAD_AND_JAW else ""
         raise UserError(
             f"{source}: {key} has {rows.shape[1]} values a head; {convention} has {width}{hint}"
         )
     return names, rows
-
-
-_HEAD_AND_JAW_HINT = "three of the head and three of the jaw, or 15 of all joints"
 
 
 def _vectors(
@@ -152,7 +154,7 @@ def _recognised(table: Mapping[str, Any], source: str) -> str:
     for name, layout in LAYOUTS.items():
         known[name] = table.keys() & {*layout, *FOREIGN_EXPRESSION.get(name, ())}
     best = max(known, key=lambda name: len(known[name]))
-    if not known[best]:
+    if known[best] <= _AMBIGUOUS:
         described = describe_unknown_table(table)
         if described:
             raise UserError(f"{source} is {with_remedy(described)} (keys {listed(table.keys())})")
