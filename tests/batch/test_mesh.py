@@ -111,6 +111,25 @@ def test_impossible_angles_are_clamped_and_said(
     assert capsys.readouterr().err == ""
 
 
+def test_what_import_flame_prints_is_said_on_stderr(
+    tmp_path: Path, flame_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {
+        "shapecode": np.pad(np.ones((1, 2)), ((0, 0), (0, 98))),
+        "posecode": [[0.0, 0.0, 0.0, 15.0, 0.0, 0.0]],
+        "neckcode": np.ones((1, 3)),
+        "texcode": np.ones((1, 50)),
+    }
+    _mesh(tmp_path, flame_file, values, "--exact-pose")
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["facegen: convention: emoca", "facegen: ignored: texcode"]
+    assert "components of FLAME 2020" in said[2]
+    assert said[3] == "facegen: shapecode: components beyond 7 are zero and left out"
+    assert said[4].startswith("facegen: warning: neckcode is left out, though its name is a pose's")
+    assert said[5].startswith("facegen: warning: posecode of head 0 is 15 about x: degrees?")
+    assert len(said) == 6
+
+
 def _read_obj(path: Path) -> dict[str, list[list[str]]]:
     lines: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
     for line in path.read_text().splitlines():

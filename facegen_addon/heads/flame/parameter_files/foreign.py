@@ -2,7 +2,7 @@
 """What is no parameter of FLAME's but could be read as one: recognised, and called what it is.
 
 By its keys for a table, by type and shape (and the file's name) for a lone array. Every function
-returns words that complete "FILE is ...", or None.
+returns words that complete "FILE holds ..." (a table) or "ARRAY is ...", or None.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def read_table(content: Mapping[Any, Any], source: str) -> Table:
     table = {str(key): value for key, value in content.items()}
     described = describe_table(table)
     if described:
-        raise UserError(f"{source} is {with_remedy(described)}")
+        raise UserError(f"{source} holds {with_remedy(described)}")
     if isinstance(table.get("flame"), Mapping):
         return _read_tracker(table, source)
     convention = _recognised(table, source)
@@ -157,7 +157,9 @@ def _recognised(table: Mapping[str, Any], source: str) -> str:
     if known[best] <= _AMBIGUOUS:
         described = describe_unknown_table(table)
         if described:
-            raise UserError(f"{source} is {with_remedy(described)} (keys {listed(table.keys())})")
+            raise UserError(
+                f"{source} holds {with_remedy(described)} (keys {listed(table.keys())})"
+            )
         conventions = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in LAYOUTS.items())
         raise UserError(
             f"{source} has the keys {listed(table.keys())}, none of which is a FLAME parameter's;"
