@@ -38,7 +38,7 @@ _TABLES: tuple[tuple[set[str], str], ...] = (
     ({"landmark_triangle"}, "an embedding of landmarks, not parameters"),
     ({"tex_dir", "mean"}, "a space of textures, not parameters"),
     ({"MU", "PC"}, "a space of textures, not parameters"),
-        ({"state_dict"}, "the weights of a network, not parameters of a face"),
+    ({"state_dict"}, "the weights of a network, not parameters of a face"),
 )
 _BASEL = ({"id", "exp"}, {"id_coeff"}, {"coeff"}, {"coeff_3dmm"}, {"alpha_shp"})
 _SHAPE_KEYS = {"shape", "betas", "shapecode", "shape_params", "identity"}
@@ -107,7 +107,7 @@ def describe_table(content: Mapping[str, Any]) -> str | None:
     for needed, description in _TABLES:
         if needed <= keys:
             return description
-        if any(needed <= keys for needed in _BASEL) and not keys & _SHAPE_KEYS:
+    if any(needed <= keys for needed in _BASEL) and not keys & _SHAPE_KEYS:
         return "coefficients of the Basel Face Model or another, not of FLAME"
     if len(keys & _MASKS) > 1:
         return "masks of FLAME's regions, not parameters"
@@ -125,7 +125,7 @@ def describe_unknown_table(content: Mapping[str, Any]) -> str | None:
 
 def _body(content: Mapping[str, Any]) -> str | None:
     width = next((_width(content[key]) for key in _POSE_KEYS if key in content), 0)
-        found = sorted(_BODY_KEYS & set(content))
+    found = sorted(_BODY_KEYS & set(content))
     if found == ["poses"] and width <= _HEAD_WIDTH:
         return None
     if not found and width in _BODY_WIDTHS:
@@ -198,7 +198,7 @@ def describe_lone_array(array: NDArray[Any], stem: str) -> str | None:
         return f"a motion of a whole body ({_BODY_WIDTHS[width]}), by its {width} numbers"
     if width in _WIDTHS:
         return f"{_WIDTHS[width]}, by its {width} numbers"
-        words = set(re.findall("[a-z]+", stem.lower()))
+    words = set(re.findall("[a-z]+", stem.lower()))
     for description, named in _WORDS.items():
         if words & named and not words & _SHAPE_WORDS:
             return f"{description}, by its name"

@@ -16,7 +16,6 @@ from .foreign import describe_code
 from .rotations import are_rotations, axis_angle_from_matrices, axis_angle_from_six
 from .text import number_from_text
 
-
 _COLUMN = 10  # so many heads of one component each are one head's code that lies on its side
 
 
@@ -28,7 +27,7 @@ def code_rows(value: Any, key: str, source: str) -> FloatArray:
     described = describe_code(as_array(value))
     if described:
         raise UserError(f"{source}: {key} is {described}, not a code of FLAME's: {REMEDY}")
-        rows = _rows(_numbers(value, key, source), key, source)
+    rows = _rows(_numbers(value, key, source), key, source)
     if rows.shape[1] == 1 and len(rows) >= _COLUMN:
         raise UserError(
             f"{source}: {key} is a column of {len(rows)} numbers; a head's code is a row, (1, K)"
@@ -99,7 +98,7 @@ def as_array(value: Any) -> NDArray[Any]:
 
 def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
     """Numbers that were written as text."""
-        if array.dtype.kind == "S":
+    if array.dtype.kind == "S":
         array = np.char.decode(array, "latin-1")
     numbers = [number_from_text(text) for text in array.ravel().tolist()]
     if None in numbers:

@@ -41,7 +41,7 @@ TABLES: dict[str, tuple[dict, str]] = {
     "textures": ({"mean": _some(4, 4, 3), "tex_dir": _some(4, 4, 3, 2)}, "a space of textures"),
     "Deep3D": ({"id": _some(1, 80), "exp": _some(1, 64), "trans": _some(1, 3)}, "Basel Face Model"),
     "GaussianHeadAvatar": ({"id_coeff": _some(100), "exp_coeff": _some(64), "pose": _some(6)},
-                           "FaceVerse"),
+                           "Basel Face Model or another"),
     "SadTalker": ({"coeff_3dmm": _some(9, 73)}, "Basel Face Model"),
     "a mesh": ({"vertices": _some(5, 3), "faces": np.arange(6).reshape(2, 3)}, "a mesh"),
     "landmarks": ({"lmk2d": _some(68, 2)}, "landmarks, not parameters"),
