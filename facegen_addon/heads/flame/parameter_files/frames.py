@@ -25,21 +25,33 @@ def frames_in(content: Any) -> _Frames | None:
     They come as a list of tables, as a table of tables, or as IMavatar has them: under `frames`,
     beside the shape.
     """
-    if isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1:
-        content = content.tolist()
-    if isinstance(content, (list, tuple)):
-        if content and all(isinstance(frame, Mapping) for frame in content):
-            return {str(number): frame for number, frame in enumerate(content)}
+    listed_frames = _listed(content)
+    if listed_frames or not isinstance(content, Mapping):
+        return listed_frames
+    if isinstance(content.get("flame"), Mapping):
         return None
-    if not isinstance(content, Mapping) or isinstance(content.get("flame"), Mapping):
-        return None
-    inner = frames_in(content["frames"]) if "frames" in content else None
-    if inner is None and "frames" not in content and not parameter_keys() & content.keys():
-        inner = _tables_in(content)
+    below = content.get("frames")
+    if isinstance(below, Mapping):
+        inner = _tables_in(below)
+    elif "frames" in content:
+        inner = _listed(below) or {}
+    else:
+        inner = {} if parameter_keys() & content.keys() else _tables_in(content)
     if not inner:
         return None
     shared = {key: value for key, value in content.items() if key != "frames" and key not in inner}
     return {name: {**shared, **frame} for name, frame in inner.items()}
+
+
+def _listed(content: Any) -> _Frames | None:
+    """The tables of a list, by number; None if it is another list, or none."""
+    if isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1:
+        content = content.tolist()
+    if not isinstance(content, (list, tuple)) or not content:
+        return None
+    if not all(isinstance(frame, Mapping) for frame in content):
+        return None
+    return {str(number): frame for number, frame in enumerate(content)}
 
 
 def _tables_in(content: Mapping[Any, Any]) -> _Frames:

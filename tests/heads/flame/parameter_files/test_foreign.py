@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.flame.interchange import read_parameters
@@ -159,3 +161,39 @@ def test_text_that_is_no_code(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "someone.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         read_parameters(tmp_path / "someone.csv")
+
+
+_KEYS = st.sampled_from(
+    ["betas", "shape", "exp", "pose", "expr", "rot", "frames", "flame", "jaw", "R", "t", "eyes",
+     "shape_params", "poses", "id", "identity", "fps", "eye_rot", "0", "arr_0", "jaw_pose"]
+)  # fmt: skip
+_NUMBERS = st.one_of(
+    st.floats(width=32), st.integers(-3, 10**20), st.booleans(), st.none(), st.text(max_size=3)
+)
+_VALUES = st.recursive(
+    _NUMBERS | st.lists(_NUMBERS, max_size=15),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(content=st.lists(_VALUES, max_size=4) | st.dictionaries(_KEYS, _VALUES, max_size=6))
+def test_whatever_json_says_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: object
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "whatever.json"
+    path.write_text(json.dumps(content))
+    try:
+        found = read_parameters(path)
+    except UserError as error:
+        assert "\n" not in str(error)
+    else:
+        assert all(np.isfinite(value).all() for value in found.parameters.as_mapping().values())
+
+
+@pytest.mark.parametrize("key", ["frames", "0", "flame", "betas"])
+def test_tables_in_tables_in_tables(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(f'{{"{key}": ' * 500 + "1" + "}" * 500)
+    with pytest.raises(UserError):
+        read_parameters(path)
