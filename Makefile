@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo test lint models corrections report evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo check test lint models corrections report evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -21,6 +21,11 @@ lint: ## style, types and banned imports
 	$(PYTHON) -m mypy
 
 # Several small networks at once: one thread each is faster than all fighting for two cores.
+check: export OPENBLAS_NUM_THREADS := 1
+check: lint ## style, types, imports and the pure rooms: a minute or two, Blender is not started
+	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/mapping \
+		tests/test_imports.py tests/test_documentation.py
+
 test: export OPENBLAS_NUM_THREADS := 1
 test: export OMP_WAIT_POLICY := PASSIVE
 test: lint ## what every change has to pass
@@ -54,12 +59,12 @@ corrections: ## fit what brings roundtrips nearer without a render, for MODEL (1
 	$(PYTHON) models/recipes/fit_corrections.py render --model "$(or $(MODEL),open_flame)"
 	$(RECIPES) models/recipes/fit_corrections.py fit --model "$(or $(MODEL),open_flame)"
 
-report: ## the tables of the README for MODEL, judged by renders: out/report (QUICK=1: 4 minutes)
+report: ## the tables of docs/results for MODEL, judged by renders: out/report (QUICK=1: 4 minutes)
 	@$(SET_UP) runtime report
 	$(PYTHON) models/recipes/make_report.py --model "$(or $(MODEL),open_flame)" \
 		$(if $(QUICK),--quick --output out/report-quick)
 
-evaluate: ## judge B by renders of held-out identities: docs/backward_MODEL.md (20 min a model)
+evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
 	$(PYTHON) models/recipes/evaluate_backward.py --model "$(or $(MODEL),open_flame)"
 
@@ -67,7 +72,7 @@ influence: ## what each slider of MODEL does, by renders: thumbnails and figures
 	@$(SET_UP) runtime
 	$(PYTHON) batch/run.py influence --model "$(or $(MODEL),open_flame)"
 
-parity: ## FLAME here against the smplx package: the table of the README
+parity: ## FLAME here against the smplx package: the table of docs/head_models.md
 	@$(SET_UP) recipes
 	@$(RECIPES) tools/flame_parity.py
 

@@ -10,7 +10,6 @@ from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.heads.flame.interchange import OtherModelNeeded
 from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
@@ -28,9 +27,6 @@ examples:
   batch/run.py import-flame emoca_output/test00/ --output sliders.npz --blend heads.blend
 """
 
-OTHER_MODEL = "--model THAT_FILE"
-"""How a user of the command line chooses the FLAME that codes belong to."""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Run `import-flame`; UserError for a wrong value, and then no file is written."""
@@ -40,13 +36,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.blend:
         check_output_file(options.blend, (".blend",), "--blend")
     model = load_head_model(options.model)
-    try:
-        if options.blend:
-            sliders = _save_blend(options.file, model, options.blend)
-        else:
-            sliders = import_sliders(options.file, model)
-    except OtherModelNeeded as error:
-        raise UserError(f"{error} with {OTHER_MODEL}") from None
+    if options.blend:
+        sliders = _save_blend(options.file, model, options.blend)
+    else:
+        sliders = import_sliders(options.file, model)
     if options.output:
         write_slider_file(options.output, model, sliders.values)
     _print(sliders)

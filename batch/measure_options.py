@@ -251,7 +251,7 @@ def read_latents(path: Path) -> NDArray[np.float32]:
     try:
         return checked_latents(_on_sphere(rows, path))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise error.within(str(path)) from None
 
 
 def _read_npy(path: Path) -> NDArray[np.generic]:

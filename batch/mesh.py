@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_output_file
-from batch.import_flame import OTHER_MODEL
 from batch.obj import ObjWriter
 from batch.progress import ProgressBar
 from facegen_addon.atomic_file import replacing
@@ -23,7 +22,7 @@ from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
 from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
-from facegen_addon.heads.flame.interchange import OtherModelNeeded, for_model, read_parameters
+from facegen_addon.heads.flame.interchange import for_model, read_parameters
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
 from facegen_addon.heads.flame.sliders import flame_head
 from facegen_addon.heads.slider_file import read_slider_file
@@ -136,8 +135,8 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
     imported = read_parameters(file)
     try:
         parameters, cut = for_model(imported, flame.arrays)
-    except OtherModelNeeded as error:
-        raise UserError(f"{file}: {error} with {OTHER_MODEL}") from None
+    except UserError as error:
+        raise error.within(str(file)) from None
     notes = imported.notes + cut
     if notes or imported.warnings or imported.convention != "plain":
         notes = [f"convention: {imported.convention}", *notes]

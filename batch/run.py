@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command named first among `arguments`; the exit status."""
     try:
         from batch.interruption import Terminated
+        from batch.remedies import explain
         from facegen_addon.errors import NotReached, UserError
     except ModuleNotFoundError as error:
         return _fail(_missing(error), 2)
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return _dispatch(arguments)
     except UserError as error:
-        return _fail(str(error), 2)
+        return _fail(explain(error), 2)
     except NotReached as error:
         return _fail(str(error), 3)
     except KeyboardInterrupt as stop:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import UserError
+from .errors import Need, Remedy, UserError
+from .impostors import describe_impostor
 from .user_folder import user_folder
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ USER_MODEL_PREFIX = "flame_"
 # Large weights of others are built at set-up below this folder and never committed.
 BUILT_FOLDER = "built"
 
+_RESTORE = Need(Remedy.RESTORE)
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -65,17 +68,13 @@ class Artifact:
     facts: dict[str, Any]
 
     @property
-    def remedy(self) -> str:
-        """What the user does when the file is missing or damaged."""
-        recipe = self.facts["recipe"]
+    def remedy(self) -> Need:
+        """What is needed when the file is missing or damaged."""
         if _is_built(self.facts):
-            by = f"by models/recipes/{recipe}"
-            if "set_up" in self.facts:
-                return f"`{self.facts['set_up']}` builds it, {by}"
-            return f"`make demo` builds it, {by}; in Blender, FaceGen's preferences do"
+            return Need(Remedy.BUILD_ENCODER, self.name)
         if self.path.is_relative_to(user_models()):
-            return f"remake it with `make models MODEL=FILE` ({recipe})"
-        return f"restore it with `git checkout models`, or remake it with `make models` ({recipe})"
+            return Need(Remedy.RETRAIN, _user_model(self.name))
+        return _RESTORE
 
     def read(self) -> bytes:
         """The file's bytes, their sha256 checked; UserError if missing, truncated or another's."""
@@ -83,12 +82,13 @@ class Artifact:
         expected = self.facts["bytes"]
         if len(data) < expected:
             raise UserError(
-                f"{self.path} is truncated, {len(data)} of {expected} bytes: {self.remedy}"
+                f"{self.path} is truncated, {len(data)} of {expected} bytes", self.remedy
             )
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise UserError(
                 f"{self.path} does not have the sha256 {self.sha256[:12]}... that"
-                f" models/index.json expects: {self.remedy}"
+                " models/index.json expects",
+                self.remedy,
             )
         return data
 
@@ -131,15 +131,12 @@ def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
         index = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise UserError(
-            f"{path} is missing: restore it with `git checkout models`, or point FACEGEN_MODELS"
-            " at a folder that has it"
+            f"{path} is missing, or FACEGEN_MODELS points at a folder without it", _RESTORE
         ) from None
     except ValueError as error:
-        raise UserError(
-            f"{path} is not valid JSON ({error}): restore it with `git checkout models`"
-        ) from None
+        raise UserError(f"{path} is not valid JSON ({error})", _RESTORE) from None
     if not isinstance(index, dict):
-        raise UserError(f"{path} is not an index: restore it with `git checkout models`")
+        raise UserError(f"{path} is not an index", _RESTORE)
     return index
 
 
@@ -152,25 +149,24 @@ def artifact(name: str) -> Artifact:
     own = user_models() / "index.json"
     if name not in index and own.exists():
         index, folder = {**index, **read_index_file(own)}, own.parent
-    if name not in index and USER_MODEL_PREFIX in name:
-        model = name[name.index(USER_MODEL_PREFIX) :]
-        raise UserError(
-            f"nothing has been trained for {model} yet: run `make models MODEL=FILE` once, or take"
-            " heads of its prior (--distribution prior)"
-        )
+    model = _user_model(name)
+    if name not in index and model:
+        raise UserError(f"nothing has been trained for {model} yet", Need(Remedy.TRAIN, model))
     if name not in index:
         raise UserError(f"unknown artifact {name!r}: models/index.json has {', '.join(index)}")
     entry = index[name]
     missing = {"file", "sha256", "bytes", "recipe"} - entry.keys()
     if missing:
-        raise UserError(
-            f"models/index.json: {name!r} lacks {', '.join(sorted(missing))}: register it again"
-            " with models/recipes/register.py"
-        )
+        raise UserError(f"models/index.json: {name!r} lacks {', '.join(sorted(missing))}", _RESTORE)
     path = folder / entry["file"]
     if _is_built(entry) and not path.exists() and (user_models() / entry["file"]).exists():
         path = user_models() / entry["file"]
     return Artifact(name, path, entry["sha256"], entry)
+
+
+def _user_model(name: str) -> str:
+    """The head model of a user's own that an artifact belongs to; empty for FaceGen's."""
+    return "".join(name.partition(USER_MODEL_PREFIX)[1:])
 
 
 def _is_built(entry: dict[str, Any]) -> bool:
@@ -231,20 +227,28 @@ def open_onnx(
         ) from None
 
 
-def read_file(path: Path, remedy: str) -> bytes:
-    """A file's bytes; UserError that ends in `remedy` if it is missing or cannot be read."""
+def read_file(path: Path, remedy: str | Need) -> bytes:
+    """A file's bytes; UserError with this remedy if it is missing or cannot be read.
+
+    A page or a pointer that was saved in the file's place is called that, with its own remedy.
+    """
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path} is missing: {remedy}") from None
+        raise UserError.with_remedy(f"{path} is missing", remedy) from None
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
+        raise UserError.with_remedy(f"{path} cannot be read ({error.strerror})", remedy) from None
+    impostor = describe_impostor(data)
+    if impostor:
+        raise UserError(f"{path} is {impostor}")
+    return data
 
 
-def parse_npz(data: bytes, path: Path, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays in an `.npz`'s bytes; UserError that ends in `remedy` if damaged or pickled."""
+def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, np.ndarray]:
+    """The arrays in an `.npz`'s bytes; UserError with this remedy if damaged or pickled."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except DAMAGED_ARCHIVE:
-        raise UserError(f"{path} is not a whole .npz file of plain arrays: {remedy}") from None
+        fault = f"{path} is not a whole .npz file of plain arrays"
+        raise UserError.with_remedy(fault, remedy) from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Sample panel's promises come to in renders: the tables of the README.
+"""What the Sample panel's promises come to in renders: the tables of docs/artists.md.
 
 .venv/bin/python tools/sampling_figures.py --heads 24
 

@@ -13,6 +13,7 @@ from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample
 from batch.dataset.sidecar import Sidecar
 from batch.png import decode_png
+from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.parameters import Parameter, ParameterTable
 from facegen_addon.labels.label_check import check_labels
@@ -36,7 +37,7 @@ class Check:
         try:
             yield
         except UserError as error:
-            self.problems.append(f"{where}{error}")
+            self.problems.append(f"{where}{explain(error)}")
 
 
 def parameter_table(run: RunFolder) -> ParameterTable:

@@ -48,7 +48,7 @@ def _check_source(recipe: Recipe, model: HeadModel) -> None:
         recipe.source_heads(model.table)
         found = read_slider_file(source.path(source.names[0])).model
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise error.within(where) from None
     if found not in (None, model.name):
         raise UserError(
             f"{where} {source.written!r} has heads of {found}, not of {model.name}; give --model"

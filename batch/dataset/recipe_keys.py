@@ -203,4 +203,4 @@ def slider_file(value: Any, place: Place) -> NamedFiles:
     try:
         return one_file(written, path / RUN_FILE if path.is_dir() else path)
     except UserError as error:
-        raise UserError(f"{place}: {error}") from None
+        raise error.within(str(place)) from None

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from batch.dataset.members import label_members
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
 from batch.png import encode_png
+from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             serve(pipe)
         except UserError as error:
-            pipe.send(Broken(str(error)))
+            pipe.send(Broken(explain(error)))
     return 0
 
 

@@ -60,7 +60,7 @@ def check_model_name(name: str) -> None:
     """UserError unless ``name`` can be a head model: quick, nothing is read."""
     if is_flame_file(name):
         if not os.path.isfile(name):
-            raise UserError(f"--model {name} is not there; name a FLAME file")
+            raise UserError(f"head model {name} is not there; name a FLAME file")
     elif name not in HEAD_MODELS and not name.startswith(USER_MODEL_PREFIX):
         load_head_model(name)
 

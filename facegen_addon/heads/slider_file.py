@@ -45,7 +45,7 @@ class SliderFile:
                 return table.validate(self._placed(table, self.content))
             return table.validate(self.content)
         except UserError as error:
-            raise UserError(f"{self.path}: {error}") from None
+            raise error.within(str(self.path)) from None
 
     def _placed(self, table: ParameterTable, columns: Mapping[str, Any]) -> FloatArray:
         arrays = {name: _column(value, name) for name, value in columns.items()}

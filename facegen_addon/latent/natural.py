@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artifacts import load_npz, read_npz
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 from .metrics import Moments
 from .sphere import normalise
 
@@ -65,7 +65,7 @@ class NaturalFaces:
         density = cls(**{name: np.asarray(arrays[name], np.float64) for name in names})
         problem = density._problem()
         if problem:
-            raise UserError(f"{source}: {problem}: make it again with fit_natural_faces.py")
+            raise UserError(f"{source}: {problem}", Need(Remedy.RESTORE))
         return density
 
     def _problem(self) -> str | None:

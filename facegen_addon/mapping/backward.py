@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from .surrogate import FloatArray, SurrogateEnsemble
 
@@ -83,7 +83,8 @@ class InversionSettings:
         try:
             return cls(**values)
         except TypeError as error:
-            raise UserError(f"inversion settings do not fit ({error}): run `make models`") from None
+            fault = f"inversion settings do not fit ({error})"
+            raise UserError(fault, Need(Remedy.RETRAIN)) from None
 
     def as_mapping(self) -> dict[str, Any]:
         """These settings as plain data, ready for JSON."""
@@ -116,7 +117,8 @@ class TrustRegion:
         if precision.shape != (len(table.guided),) * 2:
             raise UserError(
                 f"the prior's precision has shape {precision.shape}, the head model guides"
-                f" {len(table.guided)} parameters: run `make models`"
+                f" {len(table.guided)} parameters",
+                Need(Remedy.RETRAIN),
             )
         groups = table.guided_groups()
         unknown = settings.group_rms.keys() - groups.keys()
@@ -271,7 +273,7 @@ def load_inversion(
     settings = InversionSettings.from_mapping(artifact(f"surrogate_{name}").facts["inversion"])
     arrays = load_npz(f"surrogate_{name}")
     if PRECISION not in arrays:
-        raise UserError(f"the surrogates of {name!r} lack {PRECISION}: run `make models`")
+        raise UserError(f"the surrogates of {name!r} lack {PRECISION}", Need(Remedy.RETRAIN, name))
     region = TrustRegion.of(table, settings, arrays[PRECISION])
     return SurrogateEnsemble.from_arrays(arrays), region, settings
 
@@ -320,8 +322,8 @@ class BackwardMapping:
         for part, width in widths.items():
             if width != len(table.guided):
                 raise UserError(
-                    f"the {part} {width} parameters, the head model guides {len(table.guided)}:"
-                    " run `make models`"
+                    f"the {part} {width} parameters, the head model guides {len(table.guided)}",
+                    Need(Remedy.RETRAIN),
                 )
         return cls(table, ensemble, region, settings, network)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..artifacts import artifact, load_npz
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.sphere import exp_map, normalise, rotation_between
 from .backward import GRADES, BackwardMapping, checked_latents
@@ -151,7 +151,8 @@ def load_correction(name: str, model: str, grade: str = "refined") -> Correct:
         arrays = load_npz(f"corrections_{model}")
         _check_backward(model)
     except UserError as error:
-        raise UserError(f"correction {name!r} of {model!r}: {error}; or choose none") from None
+        where = f"correction {name!r} of {model!r} (or choose none)"
+        raise error.within(where) from None
     fitted = corrections_of(arrays, grade)
     if name not in fitted:
         raise UserError(
@@ -198,7 +199,7 @@ def _check_backward(model: str) -> None:
     """UserError where B was trained anew since the corrections were fitted to its roundtrips."""
     fitted = artifact(f"corrections_{model}").facts.get("backward")
     if fitted != artifact(f"backward_{model}").sha256:
-        raise UserError(f"fitted to an earlier B: run `make corrections MODEL={model}`")
+        raise UserError("fitted to an earlier B", Need(Remedy.FIT_CORRECTIONS, model))
 
 
 def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Correct]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 from .face_crop import align_face, aligned_box, crop_face, face_box
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Encoder:
         (latents,) = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
         norms = np.linalg.norm(latents, axis=1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
-            raise UserError(f"encoder {self.name} gave NaN or zero latents: build its file again")
+            raise UserError(f"encoder {self.name} gave NaN or zero latents: choose another one")
         return latents / norms
 
 
@@ -214,8 +214,8 @@ def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:
     if encoder.latent_size != latent_size:
         raise UserError(
             f"encoder {encoder.name} gives latents of {encoder.latent_size} numbers, B takes"
-            f" {latent_size}: use the encoder {DEFAULT_ENCODER}, or `generate --distribution"
-            " prior`, which does without B"
+            f" {latent_size}; use the encoder {DEFAULT_ENCODER}",
+            Need(Remedy.AVOID_LATENTS),
         )
 
 
@@ -243,6 +243,6 @@ def _interface(session: onnxruntime.InferenceSession, path: Path) -> tuple[int, 
         if square and isinstance(shape[2], int) and isinstance(latent_shape[1], int):
             return shape[2], latent_shape[1]
     raise UserError(
-        f"{path} is no face encoder: its input must be (N, 3, S, S) float32 and its output (N, D),"
-        " as models/recipes/export_facenet.py writes them"
+        f"{path} is no face encoder: its input must be (N, 3, S, S) float32 and its output (N, D);"
+        f" {_FILE_REMEDY}"
     )

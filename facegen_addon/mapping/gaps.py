@@ -54,7 +54,7 @@ def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> Floa
     if str(arrays["model"]) != model:
         raise UserError(
             f"{path} has heads of model {str(arrays['model'])!r}, not {model!r}: {_REMEDY} of"
-            f" {model!r}, or give --model {arrays['model']}"
+            f" {model!r}, or choose the model {arrays['model']}"
         )
     by = str(arrays.get(ENCODER_ARRAY, DEFAULT_ENCODER))
     if by != encoder:
@@ -69,7 +69,7 @@ def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> Floa
     try:
         return checked_latents(achieved[usable])
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise error.within(str(path)) from None
 
 
 def encoder_array(key: str) -> dict[str, NDArray[np.str_]]:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..artifacts import load_npz, read_index, read_npz
 from ..atomic_file import replacing
-from ..errors import RejectedSample, UserError
+from ..errors import Need, RejectedSample, Remedy, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, Parameter, ParameterTable
 from ..user_folder import user_folder
@@ -382,6 +382,5 @@ def _from_arrays(arrays: dict[str, NDArray], source: str) -> Influence:
         )
     except (KeyError, TypeError, ValueError):
         raise UserError(
-            f"{source} holds no influence figures of this version: measure them again with"
-            " `batch/run.py influence --replace`"
+            f"{source} holds no influence figures of this version", Need(Remedy.MEASURE_INFLUENCE)
         ) from None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 
 FloatArray = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class Perceptron:
                 for part in ("weight", "bias")
             )
         except KeyError as error:
-            raise UserError(f"a network lacks {error}: run `make models`") from None
+            raise UserError(f"a network lacks {error}", Need(Remedy.RETRAIN)) from None
         outputs = [weight.shape[-1] for weight in weights]
         chained = all(
             weight.ndim == 2 and bias.shape == weight.shape[1:]
@@ -43,9 +43,8 @@ class Perceptron:
             weight.shape[0] == size for weight, size in zip(weights[1:], outputs, strict=False)
         )
         if not (weights and chained):
-            raise UserError(
-                f"the layers of {prefix or 'a network'} do not chain: run `make models`"
-            )
+            fault = f"the layers of {prefix or 'a network'} do not chain"
+            raise UserError(fault, Need(Remedy.RETRAIN))
         return cls(weights, biases)
 
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:

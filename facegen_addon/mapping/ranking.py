@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ..artifacts import artifact, load_npz, read_index, read_npz
 from ..atomic_file import replacing
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, IntArray
 from ..user_folder import user_folder
@@ -207,7 +207,8 @@ def ranking_steps(
     if ensemble.inputs != count:
         raise UserError(
             f"the surrogates take {ensemble.inputs} parameters, head model {model.name!r} guides"
-            f" {count}: run `make models`"
+            f" {count}",
+            Need(Remedy.RETRAIN, model.name),
         )
 
     def predict(z: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -336,7 +337,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], source: str) -> Ranking:
         return Ranking(names=names, groups=groups, **columns, **facts)
     except (KeyError, TypeError, ValueError):
         raise UserError(
-            f"{source} holds no ranking of this version: run models/recipes/rank_sliders.py"
+            f"{source} holds no ranking of this version", Need(Remedy.RANK_SLIDERS)
         ) from None
 
 

@@ -53,9 +53,9 @@ class HeadSampler:
         model: HeadModel,
         backward: BackwardMapping | None,
         natural: NaturalFaces,
-        missing: str = "",
+        missing: UserError | None = None,
     ) -> None:
-        """`missing` says what to do about a `backward` that is None."""
+        """`missing` is raised where latents are asked for and `backward` is None."""
         self.model, self.table = model, model.table
         self._backward, self._natural, self._missing = backward, natural, missing
         self._varying = self.table.std > 0
@@ -70,7 +70,7 @@ class HeadSampler:
         try:
             sampler = cls(model, load_sampler(model.name, model.table), natural)
         except UserError as error:  # not kept: B may be trained while Blender runs
-            return cls(model, None, natural, str(error))
+            return cls(model, None, natural, error)
         _samplers[model.name] = sampler
         return sampler
 
@@ -247,7 +247,7 @@ class HeadSampler:
 
     def _need_backward(self) -> BackwardMapping:
         if self._backward is None:
-            raise UserError(self._missing)
+            raise self._missing or UserError(f"head model {self.model.name!r} has no B")
         return self._backward
 
     def _checked(self, current: ArrayLike, locked: Locked) -> tuple[FloatArray, Locked]:

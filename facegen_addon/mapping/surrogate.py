@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts import load_npz
-from ..errors import UserError
+from ..errors import Need, Remedy, UserError
 
 FloatArray = NDArray[np.float32]
 
@@ -55,7 +55,8 @@ class SurrogateEnsemble:
             biases = tuple(np.asarray(arrays[f"bias_{i}"], np.float32) for i in range(depth))
             _check_chain(weights, biases)
         except (KeyError, ValueError) as error:
-            raise UserError(f"not a surrogate ensemble ({error}): run `make models`") from None
+            fault = f"not a surrogate ensemble ({error})"
+            raise UserError(fault, Need(Remedy.RETRAIN)) from None
         return cls(weights, biases)
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -29,6 +29,7 @@ from . import jobs, preferences
 from .candidate_sheet import Sheet, cell_at
 from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
+from .remedies import explain
 from .sampling import angle_property, offered_distribution
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
@@ -193,7 +194,7 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
         try:
             _take(index)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 

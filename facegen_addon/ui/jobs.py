@@ -16,6 +16,7 @@ import bpy
 
 from ..durations import format_seconds
 from ..errors import NotReached, UserError
+from .remedies import explain
 
 SLICE = 0.1
 """Seconds that a job may take of Blender's time at once, if its steps are as short."""
@@ -195,7 +196,7 @@ class JobOperator:
         try:
             run_through(self.steps(context))
         except (UserError, NotReached) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -206,7 +207,7 @@ class JobOperator:
         try:
             self._job = start(self.steps(context), context.window)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -229,7 +230,7 @@ class JobOperator:
         try:
             more = self._job.advance()
         except (UserError, NotReached) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
         finally:
             if not more:

@@ -19,7 +19,7 @@ from .head_operator import ReportingOperator
 
 
 class FACEGEN_OT_locate_facenet(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Choose the facenet.onnx that `make demo` built elsewhere; it is copied to the data folder"""
+    """Choose a facenet.onnx that FaceGen built elsewhere; it is copied to the data folder"""
 
     bl_idname = "facegen.locate_facenet"
     bl_label = "Locate..."

@@ -21,6 +21,7 @@ from ..scene.head_object import HeadObject
 from . import preferences, thumbnails
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
+from .remedies import explain
 
 _logger = logging.getLogger(__name__)
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs these strings to stay
@@ -35,7 +36,7 @@ def refresh() -> None:
         try:
             portrait = presets.read_preset(presets.preset_file(name)).portrait
         except UserError as error:
-            _logger.warning("%s", error)
+            _logger.warning("%s", explain(error))
             continue
         key = f"preset {name} {hash(portrait)}"
         if portrait is not None:
@@ -216,7 +217,7 @@ def _after_import(imported: Any, *_: Any) -> None:
         try:
             settle_imported(mesh_object)
         except UserError as error:
-            _logger.error("%s", error)
+            _logger.error("%s", explain(error))
     if heads:
         adopt_heads()
 

@@ -44,6 +44,7 @@ from ..scene.head_object import (
     remove_listener,
 )
 from . import preferences, thumbnails
+from .remedies import explain
 
 _logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def _unless_damaged(load: Callable[[], _Found | None]) -> _Found | None:
     try:
         return load()
     except UserError as error:
-        _logger.warning("%s", error)
+        _logger.warning("%s", explain(error))
         return None
 
 
@@ -229,7 +230,7 @@ def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name
             head.move_to(parameters, complete=not completion.waits())
         completion.soon()
     except UserError as error:
-        _logger.error("%s", error)
+        _logger.error("%s", explain(error))
         return
     choose_slider(context.window_manager, model_name, name)
 
@@ -304,7 +305,7 @@ def follow_animation(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> 
             if not obstacle(mesh_object, head.model):
                 _follow(head, values)
         except UserError as error:
-            _logger.error("%s", error)
+            _logger.error("%s", explain(error))
 
 
 def _follow(head: HeadObject, values: Any) -> None:
@@ -330,8 +331,8 @@ def adopt_heads() -> None:
         try:
             show_parameters(HeadObject.of(mesh_object))
         except UserError as error:
-            _missing[model_name] = str(error)
-            _logger.error("%s", error)
+            _missing[model_name] = explain(error)
+            _logger.error("%s", explain(error))
 
 
 def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[str]:

@@ -267,7 +267,7 @@ def _draw_distribution(
     offered = offered_distribution(settings.distribution, trained)
     layout.operator("facegen.sample_head", icon="SHADERFX").distribution = offered
     if not trained:
-        layout.label(text="No latents yet: `make models`", icon="INFO")
+        layout.label(text="No latents yet: Prior and Uniform work", icon="INFO")
 
 
 def _draw_walks(layout: bpy.types.UILayout, context: bpy.types.Context, trained: bool) -> None:

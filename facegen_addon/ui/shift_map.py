@@ -16,6 +16,7 @@ from ..latent.natural import NaturalFaces
 from ..latent.sphere import angle
 from ..mapping.backward import LATENT_SIZE
 from ..scene.latents import Latent, Latents
+from .remedies import explain
 
 FULL = float(np.radians(60.0))
 """The angle at which the colours end."""
@@ -170,7 +171,7 @@ def _natural() -> FloatArray:
     try:
         faces = NaturalFaces.load()
     except UserError as error:
-        _logger.warning("no backdrop: %s", error)
+        _logger.warning("no backdrop: %s", explain(error))
         return np.zeros((0, LATENT_SIZE), np.float32)
     return faces.sample(np.random.default_rng(_BACKDROP_SEED), _BACKDROP).astype(np.float32)
 

@@ -121,7 +121,7 @@ class FACEGEN_OT_show_slider(HeadOperator, bpy.types.Operator):
         if not choose_slider(context.window_manager, model_name, self.name):
             self.report(
                 {"INFO"},
-                f"{self.name} is not measured; run `batch/run.py influence --model {model_name}`",
+                f"{self.name} of {model_name} is not measured: there is no picture of it",
             )
 
 

@@ -3,11 +3,11 @@
 
     evaluate_backward.py --workers 2              all methods, 500 identities, 400 for capacity
     evaluate_backward.py --count 100 --methods refined direct
-    evaluate_backward.py --model flame2023.pkl --report docs/backward_flame2023
+    evaluate_backward.py --model flame2023.pkl --report docs/results/backward_flame2023
 
 Both grades and the baselines, then the capacity: how many heads mutually apart `propose_variety`
 yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
-docs/backward_MODEL.json and the table docs/backward_MODEL.md.
+docs/results/backward_MODEL.json and the table backward_MODEL.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from models.recipes import pairs, real_latents
 from models.recipes.baselines import KernelRidge, NearestPair, Regressor, RidgeRegression
 from models.recipes.render_pairs import Forward, add_render_options, render_heads
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs/results"
 CURVE = np.round(np.arange(0.2, 0.801, 0.05), 2)
 THRESHOLD = 0.51
 _REGRESSORS: dict[str, Callable[[pairs.Pairs], Regressor]] = {
@@ -205,7 +205,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--capacity", type=pairs.positive, default=400, help="renders to spend")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument(
-        "--report", type=Path, metavar="PATH", help="without suffix; default: docs/backward_MODEL"
+        "--report",
+        type=Path,
+        metavar="PATH",
+        help="without suffix; default: docs/results/backward_MODEL",
     )
     add_render_options(parser)
     return parser

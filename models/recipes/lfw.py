@@ -55,7 +55,7 @@ def load_photos(path: Path | None = None, size: int | None = LATENT_SIZE) -> Pho
     try:
         checked_latents(latents, size)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise error.within(str(path)) from None
     if identity.shape != latents.shape[:1]:
         raise UserError(
             f"{path}: identity of shape {identity.shape}, {len(latents)} latents: give each one"

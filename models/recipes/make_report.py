@@ -4,7 +4,7 @@
     make_report.py                          all chapters on the default model, within an hour
     make_report.py --model anny --chapters roundtrips bounds
     make_report.py --quick                  a few heads a row, to see that everything runs
-    make_report.py --docs                   also docs/roundtrip_MODEL.md and .json
+    make_report.py --docs                   also docs/results/roundtrip_MODEL.*
 
 Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes index.html,
 report.md and report.json to out/report/MODEL.
@@ -66,7 +66,7 @@ def make(options: argparse.Namespace, forward: Forward | None = None) -> Path:
         + "\n",
     }
     if options.docs:
-        target = ROOT / "docs" / f"roundtrip_{study.model.name}"
+        target = ROOT / "docs/results" / f"roundtrip_{study.model.name}"
         files[target.with_suffix(".md")] = files[folder / "report.md"]
         files[target.with_suffix(".json")] = files[folder / "report.json"]
     for path, text in files.items():
@@ -118,7 +118,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
     parser.add_argument("--quick", action="store_true", help="few heads: figures that say little")
     parser.add_argument(
-        "--docs", action="store_true", help="also write docs/roundtrip_MODEL.*: whole reports"
+        "--docs", action="store_true", help="also write docs/results/roundtrip_MODEL.*"
     )
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "report", help="folder")
     add_render_options(parser)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from batch import import_flame
+from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.flame.head import FlameHead
@@ -66,6 +67,14 @@ def test_without_an_output_it_only_reports(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_codes_of_another_flame_lead_to_its_file(tmp_path: Path, toy_head: FlameHead) -> None:
+    source = _deca(tmp_path / "deca.npz", shape=np.ones((2, 100)))
+    with pytest.raises(UserError) as caught:
+        import_flame.main([str(source), "--model", "toy"])
+    line = explain(caught.value)
+    assert "FLAME 2020" in line and "--model THAT_FILE" in line and "first 7" not in line
+
+
 def test_frames_of_one_head_and_a_pose_left_out(
     tmp_path: Path, toy_head: FlameHead, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +124,7 @@ def test_appearance_stands_at_the_mean(tmp_path: Path, toy_head: FlameHead) -> N
     [
         (
             {"shape": np.ones((1, 100))},
-            r"a\.npz: shape has 100 .*\(FLAME 2020\).* --model THAT_FILE",
+            r"a\.npz: shape has 100 components and the model 'model'",
         ),
         ({"shape": [[np.nan]]}, r"a\.npz: shape of head 0 is nan"),
         ({"alpha": [1.0]}, r"a\.npz has the keys alpha"),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facegen_addon import artifacts
-from facegen_addon.errors import UserError
+from facegen_addon.errors import Need, Remedy, UserError
 from models.recipes import register as register_recipe
 
 
@@ -58,8 +58,9 @@ def test_unknown_name_lists_the_known_ones(models: Path) -> None:
 
 def test_missing_file_names_file_and_remedy(models: Path) -> None:
     (models / "numbers.npz").unlink()
-    with pytest.raises(UserError, match=r"numbers\.npz is missing: .*make models"):
+    with pytest.raises(UserError, match=r"numbers\.npz is missing$") as caught:
         artifacts.load_npz("numbers")
+    assert caught.value.need == Need(Remedy.RESTORE)
 
 
 def test_truncated_file_is_refused(models: Path) -> None:
@@ -78,13 +79,14 @@ def test_changed_file_is_refused(models: Path) -> None:
         artifacts.load_npz("numbers")
 
 
-def test_built_artifact_points_to_make_demo(models: Path) -> None:
+def test_a_built_artifact_is_to_be_built(models: Path) -> None:
     (models / "built").mkdir()
     np.savez(models / "built" / "numbers.npz", values=np.zeros(3))
     register(models / "built" / "numbers.npz")
     (models / "built" / "numbers.npz").unlink()
-    with pytest.raises(UserError, match=r"`make demo` builds it, by models/recipes/count\.py"):
+    with pytest.raises(UserError, match=r"numbers\.npz is missing$") as caught:
         artifacts.load_npz("numbers")
+    assert caught.value.need == Need(Remedy.BUILD_ENCODER, "numbers")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"numbers": {"file": "numbers.npz"}}'])
@@ -192,10 +194,12 @@ def test_a_users_own_model_has_a_folder_of_its_own(
     assert artifacts.load_npz("numbers") is not None
     assert (models / "index.json").read_bytes() == before
     (mine / "pairs.npz").write_bytes(b"")
-    with pytest.raises(UserError, match="make models MODEL=FILE"):
+    with pytest.raises(UserError, match="is truncated") as caught:
         artifacts.load_npz("pairs_flame_0123456789ab")
+    assert caught.value.need == Need(Remedy.RETRAIN, "flame_0123456789ab")
 
 
-def test_a_users_model_without_training_says_what_to_run(models: Path) -> None:
-    with pytest.raises(UserError, match="trained for flame_0123456789ab yet: run `make models"):
+def test_a_users_model_without_training_needs_it(models: Path) -> None:
+    with pytest.raises(UserError, match=r"trained for flame_0123456789ab yet$") as caught:
         artifacts.artifact("surrogate_flame_0123456789ab")
+    assert caught.value.need == Need(Remedy.TRAIN, "flame_0123456789ab")

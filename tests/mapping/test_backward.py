@@ -117,7 +117,7 @@ def test_heads_that_break_correlations_cost_more() -> None:
 
 
 def test_precision_of_another_model_is_refused() -> None:
-    with pytest.raises(UserError, match="make models"):
+    with pytest.raises(UserError, match="guides 16 parameters"):
         TrustRegion.of(TABLE, SETTINGS, np.eye(15))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.artifacts import artifact
-from facegen_addon.errors import UserError
+from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.latent.sphere import angle, exp_map, normalise
 from facegen_addon.mapping import correction
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
@@ -201,7 +201,7 @@ def test_what_is_stored_is_what_comes_back(latents: np.ndarray, rng: np.random.G
     [
         ("magic", "anny", "refined", "unknown correction 'magic': choose one of none, mean_rota"),
         ("procrustes", "anny", "talk", "no correction 'procrustes' was fitted for grade 'talk'"),
-        ("procrustes", "nobody", "refined", "correction 'procrustes' of 'nobody': .* or choose no"),
+        ("procrustes", "nobody", "refined", "of 'nobody' .or choose none.: unknown"),
     ],
 )
 def test_corrections_that_are_not_there_are_one_line(
@@ -226,8 +226,9 @@ def test_corrections_of_an_earlier_backward_mapping_are_refused(
     fitted = replace(artifact("corrections_anny"), facts={"backward": "another"})
     found = {"corrections_anny": fitted, "backward_anny": artifact("backward_anny")}
     monkeypatch.setattr(correction, "artifact", found.__getitem__)
-    with pytest.raises(UserError, match="earlier B: run `make corrections MODEL=anny`"):
+    with pytest.raises(UserError, match=r"earlier B$") as caught:
         load_correction("learned", "anny")
+    assert caught.value.need == Need(Remedy.FIT_CORRECTIONS, "anny")
 
 
 @pytest.mark.parametrize("model", ["anny", "open_flame"])

