@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`import-flame`: parameter files of DECA, EMOCA, MICA and others as slider values or heads."""
+"""`import-flame`: parameter files of other programs as slider values or heads."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
 
 _EXAMPLES = """\
-FILE is .npz, .npy, .json or .pkl with the names of DECA, EMOCA, MICA, metrical-tracker, VHAP or
-smplx, or a folder of EMOCA or MICA. What is recognised, ignored and clamped is printed. The codes
-of those programs belong to FLAME 2020: give that file as --model to see the same faces.
+FILE is .npz, .npy, .json, .pkl, .pt, .mat or a table of numbers, with the names of DECA, EMOCA,
+MICA, metrical-tracker, Pixel3DMM, VHAP, SMIRK, flame-head-tracker, IMavatar or smplx; or a folder
+of EMOCA or MICA, or of one file a frame. What is recognised, ignored and clamped is printed, what
+is doubtful on standard error (docs/parameter_files.md). The codes of most of those programs belong
+to FLAME 2020: give that file as --model to see the same faces.
 
 examples:
   batch/run.py import-flame deca.pkl
@@ -62,10 +65,15 @@ def _parser() -> argparse.ArgumentParser:
 def _print(sliders: ImportedSliders) -> None:
     print(f"convention: {sliders.convention}")
     print(f"heads: {len(sliders.values)}")
+    if sliders.sequence:
+        rate = f", {sliders.fps:g} a second" if sliders.fps else ""
+        print(f"sequence: {len(sliders.values)} frames of one head{rate}")
     for note in sliders.notes:
         print(note)
     for line in sliders.clamped:
         print(f"clamped: {line}")
+    for line in sliders.warnings:
+        print(f"facegen: warning: {line}", file=sys.stderr)
 
 
 def _save_blend(file: Path, model: HeadModel, output: Path) -> ImportedSliders:

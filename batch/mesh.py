@@ -35,8 +35,9 @@ FILE.npz holds vertices (N, V, 3), joints (N, J, 3), both in metres, and faces (
 one head; several become FILE_0000.obj, FILE_0001.obj and so on.
 
 Parameters of a FLAME model: smplx's names (betas, expression, global_orient, neck_pose, jaw_pose,
-leye_pose, reye_pose, transl), rows are heads, or a file of DECA, EMOCA or MICA. Parameters of
-`anny`: its sliders, as `parameters` (N, P) or one key a name.
+leye_pose, reye_pose, transl), rows are heads, or whatever import-flame reads: what is recognised,
+ignored and doubtful is said on standard error. Parameters of `anny`: its sliders, as `parameters`
+(N, P) or one key a name.
 
 examples:
   batch/run.py mesh --model open_flame --parameters heads.npz --output meshes.npz
@@ -131,10 +132,18 @@ def _anny_meshes(head: AnnyHead, file: Path) -> Meshes:
 
 
 def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
+    imported = read_parameters(file)
     try:
-        parameters, _ = for_model(read_parameters(file).parameters, flame.arrays)
+        parameters, cut = for_model(imported, flame.arrays)
     except UserError as error:
         raise error.within(str(file)) from None
+    notes = imported.notes + cut
+    if notes or imported.warnings or imported.convention != "plain":
+        notes = [f"convention: {imported.convention}", *notes]
+    for line in notes:
+        print(f"facegen: {line}", file=sys.stderr)
+    for line in imported.warnings:
+        print(f"facegen: warning: {line}", file=sys.stderr)
     if not exact_pose:
         parameters, warnings = clamp_pose(parameters)
         for line in warnings:

@@ -27,6 +27,9 @@ def remedy(need: Need) -> str:
         Remedy.MEASURE_INFLUENCE: lambda: (
             "measure them again with `batch/run.py influence --replace`"
         ),
+        Remedy.CHOOSE_FLAME: lambda: (
+            f"give the file of {subject} that they were made for: --model THAT_FILE"
+        ),
         Remedy.AVOID_LATENTS: lambda: "or give --distribution prior, which does without B",
     }
     return words[need.remedy]()

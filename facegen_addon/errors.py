@@ -21,6 +21,7 @@ class Remedy(Enum):
     FIT_CORRECTIONS = "fit corrections to the present B; the subject is the head model's name"
     RANK_SLIDERS = "rank the sliders of a head model anew"
     MEASURE_INFLUENCE = "measure the sliders of a head model anew"
+    CHOOSE_FLAME = "choose the FLAME file that codes were made for; the subject is its version"
     AVOID_LATENTS = "do without B: draw heads from the prior"
 
 

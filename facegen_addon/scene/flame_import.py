@@ -32,9 +32,8 @@ def import_heads(
 ) -> ImportedHeads:
     """Add the heads of a FLAME parameter file to ``collection``: a grid from ``origin`` (metres).
 
-    ``path``: a file of DECA, EMOCA, MICA, metrical-tracker, VHAP or smplx's names (see
-    heads/flame/interchange.py); ``model``: a FLAME head. UserError, before anything is added, if
-    the file or the model is none.
+    ``path``: a parameter file or folder (see docs/parameter_files.md); ``model``: a FLAME head.
+    UserError, before anything is added, if the file or the model is none.
     """
     sliders = import_sliders(path, model)
     heads = []

