@@ -59,6 +59,16 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Small inputs that failed in the field, beside the project (FACEGEN_SHARED overrides)."""
+    shared = os.environ.get("FACEGEN_SHARED")
+    folder = (Path(shared) if shared else PROJECT.parent / "shared") / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"cases not found: {folder} (set FACEGEN_SHARED)")
+    return folder
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""

@@ -26,7 +26,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +102,18 @@ WRITABLE_SUFFIXES = (".npz", ".json")
 
 @dataclass(frozen=True)
 class ImportedParameters:
-    """What a file held: its convention, N heads' parameters, and one line on each thing to know."""
+    """What a file held: its convention, N heads' parameters, and one line on each thing to know.
+
+    warnings: what may make the heads other than the file's author meant; sequence: whether the rows
+    are the frames of one head in time, `fps` of them a second if the file says so.
+    """
 
     convention: str
     parameters: FlameParameters
     notes: list[str]
+    warnings: list[str] = field(default_factory=list)
+    sequence: bool = False
+    fps: float | None = None
 
 
 def read_parameters(path: Path) -> ImportedParameters:
