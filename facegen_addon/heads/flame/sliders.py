@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import UserError
+from ..arkit.timecode import rate_of
 from ..head_model import HeadModel
 from ..parameters import FloatArray
 from .head import FlameHead
@@ -22,13 +23,31 @@ class ImportedSliders:
     """N heads of a file.
 
     values (N, P): the head model's parameters; notes: what the file's convention means and what of
-    it was ignored; clamped: what went beyond a joint's or a slider's range, one line each.
+    it was ignored; clamped: what went beyond a joint's or a slider's range, one line each;
+    warnings: what may be other than the file's author meant; sequence: whether the rows are the
+    frames of one head in time; times (N,): when they are, seconds from the first, None where the
+    file does not say.
     """
 
     convention: str
     values: FloatArray
     notes: list[str]
     clamped: list[str]
+    warnings: list[str] = field(default_factory=list)
+    sequence: bool = False
+    times: FloatArray | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second of a sequence; None where the file does not say."""
+        return None if self.times is None else rate_of(self.times)
+
+    def at_rate(self, fps: float | None) -> ImportedSliders:
+        """The rows as a sequence with so many frames a second, whatever the file says; None: as it
+        says."""
+        if fps is None:
+            return self
+        return replace(self, sequence=True, times=np.arange(len(self.values)) / fps)
 
 
 def flame_head(model: HeadModel) -> FlameHead:
@@ -54,7 +73,15 @@ def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     clamped_parameters, clamped = clamp_pose(parameters)
     values = head.from_flame(clamped_parameters, head.table.default())
     clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
-    return ImportedSliders(imported.convention, values, imported.notes + notes, clamped)
+    return ImportedSliders(
+        convention=imported.convention,
+        values=values,
+        notes=imported.notes + notes,
+        clamped=clamped,
+        warnings=imported.warnings,
+        sequence=imported.sequence,
+        times=np.arange(len(values)) / imported.fps if imported.fps else None,
+    )
 
 
 def _clipped(asked: Mapping[str, FloatArray], kept: Mapping[str, FloatArray]) -> list[str]:
