@@ -15,12 +15,13 @@ from ..scene.flame_export import export_heads
 from ..scene.flame_import import import_heads
 from ..scene.head_object import MODEL_KEY, HeadObject
 from .head_operator import ReportingOperator
+from .importing import SequenceImport
 
 _PROGRAMS = {"plain": "smplx's Names", "deca": "DECA", "emoca": "EMOCA", "mica": "MICA"}
 _CONVENTIONS = [(name, _PROGRAMS[name], "") for name in WRITABLE]
 
 
-class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelper):
+class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Operator, ImportHelper):
     """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...) at the 3D cursor"""
 
     bl_idname = "facegen.import_flame"
@@ -37,17 +38,16 @@ class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelpe
     )
 
     def run(self, context: bpy.types.Context) -> None:
-        """Add the heads; report the convention, what was ignored and what was clamped."""
-        model = load_head_model(self.model)
+        """Add the heads, or one that moves; report what was recognised and what was not."""
         imported = import_heads(
-            Path(self.filepath), model, context.collection, context.scene.cursor.location
+            Path(self.filepath),
+            load_head_model(self.model),
+            context.collection,
+            context.scene.cursor.location,
+            start=self.start,
+            fps=self.fps or None,
         )
-        sliders = imported.sliders
-        self.report({"INFO"}, f"{len(imported.heads)} heads, convention {sliders.convention}")
-        for note in sliders.notes:
-            self.report({"INFO"}, note)
-        for line in sliders.clamped:
-            self.report({"WARNING"}, f"clamped: {line}")
+        self.report_imported(imported)
         context.view_layer.objects.active = imported.heads[0].mesh_object
 
 

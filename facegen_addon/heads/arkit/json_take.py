@@ -70,7 +70,7 @@ def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path}: {twice} is there twice; remove or rename one")
+        raise UserError(f"{path}: {twice!r:.40} is there twice; remove or rename one")
     return found
 
 
@@ -155,7 +155,7 @@ def _aligned(faces: list[dict[str, Any]], path: Path) -> tuple[list[str], FloatA
         other = set(names) ^ set(face)
         if other:
             raise UserError(
-                f"{path}: {min(other)} is in frame {number} or in frame 0 but not in both; every"
+                f"{path}: {min(other)!r:.40} is in frame {number} or in frame 0 but not in both; every"
                 " frame needs the same curves"
             )
     if len(faces) == 1 and names and all(isinstance(value, list) for value in faces[0].values()):
@@ -175,7 +175,7 @@ def _aligned(faces: list[dict[str, Any]], path: Path) -> tuple[list[str], FloatA
 
 def _number(value: Any, name: str, frame: int, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"{path}: {name} of frame {frame} is {value!r:.40}; expected a number")
+        raise UserError(f"{path}: {name!r:.40} of frame {frame} is {value!r:.40}; expected a number")
     return float(value)
 
 

@@ -142,7 +142,8 @@ def _on_names(columns: Mapping[str, int], strange: list[str]) -> list[str]:
 
 def _listed(names: list[str], most: int = 8) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "nothing") + more
+    shown = (" ".join(name.split())[:40] for name in names[:most])  # a name may be anything
+    return (", ".join(shown) or "nothing") + more
 
 
 def _is_number(text: str) -> bool:
