@@ -63,15 +63,16 @@ def run(options: argparse.Namespace, read: Callable[[Path, HeadModel], ImportedS
 
 def _print(sliders: ImportedSliders, lines: list[str]) -> None:
     print(f"convention: {sliders.convention}")
-    print(f"{'frames' if sliders.sequence else 'heads'}: {len(sliders.values)}")
-    if sliders.fps is not None:
-        print(f"frames a second: {sliders.fps:.6g}")
+    print(f"heads: {len(sliders.values)}")
+    if sliders.sequence:
+        rate = f", {sliders.fps:.6g} a second" if sliders.fps else ""
+        print(f"sequence: {len(sliders.values)} frames of one head{rate}")
     for line in (*sliders.notes, *lines):
         print(line)
     for line in sliders.clamped:
         print(f"clamped: {line}")
     for line in sliders.warnings:
-        print(f"warning: {line}", file=sys.stderr)
+        print(f"facegen: warning: {line}", file=sys.stderr)
 
 
 def _save_blend(file: Path, model: HeadModel, sliders: ImportedSliders, output: Path) -> list[str]:

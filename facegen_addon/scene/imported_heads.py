@@ -107,7 +107,7 @@ def _keys(
     scene: bpy.types.Scene,
     start: int,
 ) -> Keys:
-    frames = key_frames(sliders.times, len(rows), frame_rate(scene), start)
+    frames = key_frames(sliders.moments, len(rows), frame_rate(scene), start)
     return plan_keys(model.table, rows, frames)
 
 

@@ -175,7 +175,9 @@ def _aligned(faces: list[dict[str, Any]], path: Path) -> tuple[list[str], FloatA
 
 def _number(value: Any, name: str, frame: int, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UserError(f"{path}: {name!r:.40} of frame {frame} is {value!r:.40}; expected a number")
+        raise UserError(
+            f"{path}: {name!r:.40} of frame {frame} is {value!r:.40}; expected a number"
+        )
     return float(value)
 
 

@@ -14,6 +14,7 @@ from ..head_model import HeadModel
 from ..parameters import FloatArray, ParameterTable
 from .files import read_take
 from .take import GAZE_NAMES, NAMES
+from .timecode import rate_of
 
 _JOINTS = {
     "head": ("neck_pose", "head"),
@@ -61,6 +62,7 @@ def import_take(path: Path, model: HeadModel) -> ImportedSliders:
         clamped=_clamped(table, rows, kept),
         warnings=take.warnings,
         sequence=len(take) > 1,
+        fps=None if take.times is None else rate_of(take.times),
         times=take.times,
     )
 

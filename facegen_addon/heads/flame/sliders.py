@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ..arkit.timecode import rate_of
 from ..head_model import HeadModel
 from ..parameters import FloatArray
 from .head import FlameHead
@@ -24,9 +23,9 @@ class ImportedSliders:
 
     values (N, P): the head model's parameters; notes: what the file's convention means and what of
     it was ignored; clamped: what went beyond a joint's or a slider's range, one line each;
-    warnings: what may be other than the file's author meant; sequence: whether the rows are the
-    frames of one head in time; times (N,): when they are, seconds from the first, None where the
-    file does not say.
+    warnings: what may make the heads other than the file's author meant; sequence: whether the rows
+    are the frames of one head, `fps` of them a second if the file says so; times (N,): when they
+    are, seconds from the first, where the file says that.
     """
 
     convention: str
@@ -35,19 +34,20 @@ class ImportedSliders:
     clamped: list[str]
     warnings: list[str] = field(default_factory=list)
     sequence: bool = False
+    fps: float | None = None
     times: FloatArray | None = None
 
     @property
-    def fps(self) -> float | None:
-        """Frames a second of a sequence; None where the file does not say."""
-        return None if self.times is None else rate_of(self.times)
+    def moments(self) -> FloatArray | None:
+        """Seconds (N,) from the first row; None where the file does not say."""
+        if self.times is not None or self.fps is None:
+            return self.times
+        return np.arange(len(self.values)) / self.fps
 
     def at_rate(self, fps: float | None) -> ImportedSliders:
         """The rows as a sequence with so many frames a second, whatever the file says; None: as it
         says."""
-        if fps is None:
-            return self
-        return replace(self, sequence=True, times=np.arange(len(self.values)) / fps)
+        return self if fps is None else replace(self, sequence=True, fps=fps, times=None)
 
 
 def flame_head(model: HeadModel) -> FlameHead:
@@ -74,14 +74,9 @@ def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     values = head.from_flame(clamped_parameters, head.table.default())
     clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
     return ImportedSliders(
-        convention=imported.convention,
-        values=values,
-        notes=imported.notes + notes,
-        clamped=clamped,
-        warnings=imported.warnings,
-        sequence=imported.sequence,
-        times=np.arange(len(values)) / imported.fps if imported.fps else None,
-    )
+        imported.convention, values, imported.notes + notes, clamped,
+        imported.warnings, imported.sequence, imported.fps,
+    )  # fmt: skip
 
 
 def _clipped(asked: Mapping[str, FloatArray], kept: Mapping[str, FloatArray]) -> list[str]:
