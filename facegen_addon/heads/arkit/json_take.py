@@ -155,8 +155,8 @@ def _aligned(faces: list[dict[str, Any]], path: Path) -> tuple[list[str], FloatA
         other = set(names) ^ set(face)
         if other:
             raise UserError(
-                f"{path}: {min(other)!r:.40} is in frame {number} or in frame 0 but not in both; every"
-                " frame needs the same curves"
+                f"{path}: {min(other)!r:.40} is in frame {number} or in frame 0 but not in both;"
+                " every frame needs the same curves"
             )
     if len(faces) == 1 and names and all(isinstance(value, list) for value in faces[0].values()):
         lengths = {len(value) for value in faces[0].values()}
