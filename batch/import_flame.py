@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`import-flame`: parameter files of DECA, EMOCA, MICA and others as slider values or heads."""
+"""`import-flame`: parameter files of other programs as slider values or heads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from batch import importing
+from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
-from facegen_addon.heads.flame.sliders import import_sliders
+from facegen_addon.heads.flame.interchange import OtherModelNeeded
+from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
+from facegen_addon.heads.head_model import HeadModel
 
 _EXAMPLES = """\
-FILE is .npz, .npy, .json or .pkl with the names of DECA, EMOCA, MICA, metrical-tracker, VHAP or
-smplx, or a folder of EMOCA or MICA. What is recognised, ignored and clamped is printed. The codes
-of those programs belong to FLAME 2020: give that file as --model to see the same faces. A sequence
-(VHAP and the like) becomes one head with keyframes in the Blender file.
+FILE is .npz, .npy, .json, .pkl, .pt, .mat or a table of numbers, with the names of DECA, EMOCA,
+MICA, metrical-tracker, Pixel3DMM, VHAP, SMIRK, flame-head-tracker, IMavatar or smplx; or a folder
+of EMOCA or MICA, or of one file a frame. What is recognised, ignored and clamped is printed, what
+is doubtful on standard error (docs/parameter_files.md). The codes of most of those programs belong
+to FLAME 2020: give that file as --model to see the same faces. In a Blender file a sequence becomes
+one head with keyframes (docs/animation.md).
 
 examples:
   batch/run.py import-flame deca.pkl
@@ -19,6 +25,9 @@ examples:
   batch/run.py import-flame emoca_output/test00/ --output sliders.npz --blend heads.blend
   batch/run.py import-flame flame_param.npz --fps 25 --blend talking.blend
 """
+
+OTHER_MODEL = "--model THAT_FILE"
+"""How a user of the command line chooses the FLAME that codes belong to."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,4 +38,11 @@ def main(arguments: Sequence[str]) -> int:
         _EXAMPLES,
         f"FLAME head or file; default: {DEFAULT_MODEL}",
     )
-    return importing.run(parser.parse_args(arguments), import_sliders)
+    return importing.run(parser.parse_args(arguments), _read)
+
+
+def _read(file: Path, model: HeadModel) -> ImportedSliders:
+    try:
+        return import_sliders(file, model)
+    except OtherModelNeeded as error:
+        raise UserError(f"{error} with {OTHER_MODEL}") from None

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_output_file
+from batch.import_flame import OTHER_MODEL
 from batch.obj import ObjWriter
 from batch.progress import ProgressBar
 from facegen_addon.atomic_file import replacing
@@ -22,7 +23,7 @@ from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
 from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
-from facegen_addon.heads.flame.interchange import for_model, read_parameters
+from facegen_addon.heads.flame.interchange import OtherModelNeeded, for_model, read_parameters
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
 from facegen_addon.heads.flame.sliders import flame_head
 from facegen_addon.heads.slider_file import read_slider_file
@@ -35,8 +36,9 @@ FILE.npz holds vertices (N, V, 3), joints (N, J, 3), both in metres, and faces (
 one head; several become FILE_0000.obj, FILE_0001.obj and so on.
 
 Parameters of a FLAME model: smplx's names (betas, expression, global_orient, neck_pose, jaw_pose,
-leye_pose, reye_pose, transl), rows are heads, or a file of DECA, EMOCA or MICA. Parameters of
-`anny`: its sliders, as `parameters` (N, P) or one key a name.
+leye_pose, reye_pose, transl), rows are heads, or whatever import-flame reads: what is recognised,
+ignored and doubtful is said on standard error. Parameters of `anny`: its sliders, as `parameters`
+(N, P) or one key a name.
 
 examples:
   batch/run.py mesh --model open_flame --parameters heads.npz --output meshes.npz
@@ -131,10 +133,18 @@ def _anny_meshes(head: AnnyHead, file: Path) -> Meshes:
 
 
 def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
+    imported = read_parameters(file)
     try:
-        parameters, _ = for_model(read_parameters(file).parameters, flame.arrays)
-    except UserError as error:
-        raise UserError(f"{file}: {error}") from None
+        parameters, cut = for_model(imported, flame.arrays)
+    except OtherModelNeeded as error:
+        raise UserError(f"{file}: {error} with {OTHER_MODEL}") from None
+    notes = imported.notes + cut
+    if notes or imported.warnings or imported.convention != "plain":
+        notes = [f"convention: {imported.convention}", *notes]
+    for line in notes:
+        print(f"facegen: {line}", file=sys.stderr)
+    for line in imported.warnings:
+        print(f"facegen: warning: {line}", file=sys.stderr)
     if not exact_pose:
         parameters, warnings = clamp_pose(parameters)
         for line in warnings:

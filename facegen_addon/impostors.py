@@ -7,21 +7,22 @@ import re
 
 _LOOKED_AT = 4096
 _LFS = b"version https://git-lfs.github.com/spec/"
-_PAGE = re.compile(
-    rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.S
-)
+_TAG = rb"<(?:!doctype\s+html|html|head|body)\b"
+_PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*" + _TAG, re.S)
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 def describe_impostor(data: bytes) -> str | None:
-    """What a file is instead of itself, told by its first bytes, and how to get it; None if none.
+    """What a file is instead of itself, told by its first bytes, and how to get it; None if it is.
 
     Words that complete "FILE is ...": for a Git LFS pointer, and for an HTML page, which a download
     without a login ends in.
     """
     start = _as_ascii(data[:_LOOKED_AT])
     if start.startswith(_LFS):
-        return "a Git LFS pointer, not the file itself; fetch that with `git lfs pull`"
+        return (
+            "a Git LFS pointer, which stands for a file that was not fetched; fetch the file itself"
+        )
     if _PAGE.match(start.lower()):
         return (
             "a web page (HTML) saved under this name, not the file itself; log in to its site in a"

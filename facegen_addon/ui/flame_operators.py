@@ -29,7 +29,7 @@ class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Opera
     bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: StringProperty(  # type: ignore[valid-type]
-        default="*.npz;*.npy;*.json;*.pkl;*.frame", options={"HIDDEN"}
+        default="*.npz;*.npy;*.json;*.pkl;*.frame;*.pt;*.pth;*.mat;*.csv;*.txt", options={"HIDDEN"}
     )
     model: StringProperty(  # type: ignore[valid-type]
         name="Model",

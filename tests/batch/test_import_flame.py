@@ -66,6 +66,21 @@ def test_without_an_output_it_only_reports(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_frames_of_one_head_and_a_pose_left_out(
+    tmp_path: Path, toy_head: FlameHead, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "vhap.npz"
+    np.savez(source, shape=np.ones(3), expr=np.zeros((4, 1)), fps=25, gaze=np.ones((4, 2)))
+    assert import_flame.main([str(source), "--model", "toy"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[:3] == [
+        "convention: vhap", "heads: 4", "sequence: 4 frames of one head, 25 a second",
+    ]  # fmt: skip
+    assert "warning: gaze is left out" in printed.err and "gaze" not in printed.out
+    sliders = import_sliders(source, toy_head)
+    assert sliders.sequence and sliders.fps == 25.0
+
+
 def test_what_is_clamped_is_said(
     tmp_path: Path, toy_head: FlameHead, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +113,10 @@ def test_appearance_stands_at_the_mean(tmp_path: Path, toy_head: FlameHead) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"shape": np.ones((1, 100))}, r"a\.npz: 'betas' has 100 components and the model 'model'"),
+        (
+            {"shape": np.ones((1, 100))},
+            r"a\.npz: shape has 100 .*\(FLAME 2020\).* --model THAT_FILE",
+        ),
         ({"shape": [[np.nan]]}, r"a\.npz: shape of head 0 is nan"),
         ({"alpha": [1.0]}, r"a\.npz has the keys alpha"),
     ],

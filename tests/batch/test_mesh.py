@@ -111,6 +111,25 @@ def test_impossible_angles_are_clamped_and_said(
     assert capsys.readouterr().err == ""
 
 
+def test_what_import_flame_prints_is_said_on_stderr(
+    tmp_path: Path, flame_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {
+        "shapecode": np.pad(np.ones((1, 2)), ((0, 0), (0, 98))),
+        "posecode": [[0.0, 0.0, 0.0, 15.0, 0.0, 0.0]],
+        "neckcode": np.ones((1, 3)),
+        "texcode": np.ones((1, 50)),
+    }
+    _mesh(tmp_path, flame_file, values, "--exact-pose")
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == ["facegen: convention: emoca", "facegen: ignored: texcode"]
+    assert "components of FLAME 2020" in said[2]
+    assert said[3] == "facegen: shapecode: components beyond 7 are zero and left out"
+    assert said[4].startswith("facegen: warning: neckcode is left out, though its name is a pose's")
+    assert said[5].startswith("facegen: warning: posecode of head 0 is 15 about x: degrees?")
+    assert len(said) == 6
+
+
 def _read_obj(path: Path) -> dict[str, list[list[str]]]:
     lines: dict[str, list[list[str]]] = {"v": [], "vt": [], "f": []}
     for line in path.read_text().splitlines():
@@ -183,12 +202,15 @@ def test_anny_by_its_sliders(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 BAD_VALUES: dict[str, tuple[dict, str]] = {
-    "too many components": ({"betas": np.ones((1, 8))}, "'betas' has 8 components and the model"),
+    "too many components": (
+        {"betas": np.ones((1, 8))},
+        "betas has 8 components .* --model THAT_FILE",
+    ),
     "wrong width": ({"jaw_pose": np.ones((1, 4))}, "jaw_pose has 4 values"),
     "NaN": ({"betas": [[np.nan]]}, "betas of head 0 is nan"),
     "no heads": ({"betas": np.ones((0, 3))}, r"betas has shape \(0, 3\)"),
     "unknown keys": ({"beta": np.ones((1, 3))}, "keys beta, none of which"),
-    "other rows": ({"betas": np.ones((2, 3)), "transl": np.ones((3, 3))}, "2 rows and 'transl' 3"),
+    "other rows": ({"betas": np.ones((2, 3)), "transl": np.ones((3, 3))}, "2 rows and transl 3"),
 }
 
 

@@ -1,103 +1,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Parameter files of FLAME's users: read and written in the conventions of the programs they use.
 
-==========  ===========================================================================  =========
-convention  keys (rows are heads; angles in radians, axis-angle; lengths in metres)      program
-==========  ===========================================================================  =========
-plain       betas, expression, global_orient, neck_pose, jaw_pose, leye_pose, reye_pose,  smplx
-            transl
-deca        shape, exp, pose (global orientation, then jaw)                               DECA
-emoca       shapecode, expcode, posecode; or a folder of shape.npy, exp.npy, pose.npy     EMOCA
-            (or globalpose.npy and jawpose.npy)
-mica        identity.npy, or key identity or pred_shape_code                              MICA
-tracker     a .frame file: flame/{shape, exp, jaw, eyes}, rotations in six numbers        metrical-
-                                                                                          tracker
-vhap        shape, expr, rotation, translation, neck_pose, jaw_pose, eyes_pose            VHAP
-vector      a lone .npy array: leading shape components
-==========  ===========================================================================  =========
-
-Files come as .npz, .npy, .json, .pkl or a folder. Everything else that they hold (texture, camera,
-light, detail) is ignored and said to be so.
+Rows are heads; angles in radians, axis-angle; lengths in metres. Which key is which parameter
+stands in parameter_files/layouts.py, and for users in docs/parameter_files.md. What else a file
+holds (texture, camera, light, detail) is ignored and said to be so; what is no parameter of FLAME's
+is refused and called what it is.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...artifacts import DAMAGED_ARCHIVE, parse_npz, read_file
 from ...atomic_file import replacing
 from ...errors import UserError
 from ..parameters import FloatArray
+from ..skinning import rotation_matrices
 from .file import FlameArrays
-from .model import POSES, FlameParameters
-from .safe_pickle import load_pickle
-
-_Layout = Mapping[str, tuple[str, ...]]
-
-_LAYOUTS: dict[str, _Layout] = {
-    "plain": {name: (name,) for name in ("betas", "expression", *POSES, "transl")},
-    "deca": {"shape": ("betas",), "exp": ("expression",), "pose": ("global_orient", "jaw_pose")},
-    "emoca": {
-        "shapecode": ("betas",),
-        "expcode": ("expression",),
-        "posecode": ("global_orient", "jaw_pose"),
-    },
-    "mica": {"identity": ("betas",), "pred_shape_code": ("betas",)},
-    "vhap": {
-        "shape": ("betas",),
-        "expr": ("expression",),
-        "rotation": ("global_orient",),
-        "translation": ("transl",),
-        "neck_pose": ("neck_pose",),
-        "jaw_pose": ("jaw_pose",),
-        "eyes_pose": ("leye_pose", "reye_pose"),
-    },
-}
-_EMOCA_FOLDER: _Layout = {
-    **_LAYOUTS["deca"],
-    "globalpose": ("global_orient",),
-    "jawpose": ("jaw_pose",),
-}
-_TRACKER: _Layout = {
-    "shape": ("betas",),
-    "exp": ("expression",),
-    "jaw": ("jaw_pose",),
-    "eyes": ("leye_pose", "reye_pose"),
-}
-_COMPONENTS = {
-    "deca": {"betas": 100, "expression": 50},
-    "emoca": {"betas": 100, "expression": 50},
-    "mica": {"betas": 300},
-}
-"""Components that a program's own files have; a plain file has as many as the model."""
-
-_FLAME_VERSION = {
-    "deca": "FLAME 2020",
-    "emoca": "FLAME 2020",
-    "mica": "FLAME 2020",
-    "tracker": "FLAME 2020",
-    "vhap": "FLAME 2023",
-}
-_NO_SHAPE = {"exp", "pose", "tex", "detail", "cam", "kpt7", "kpt68", "globalpose", "jawpose"}
-"""Stems of .npy files that stand beside a shape code and must not be taken for one."""
-
-_REMEDY = "give a parameter file of DECA, EMOCA, MICA, metrical-tracker, VHAP or smplx's names"
-
-_NO_TENSORS = (
-    "torch tensors need torch to be read; save the file again with each as .detach().cpu().numpy()"
+from .model import LIMITS, POSES, FlameParameters
+from .parameter_files.containers import lone_array, read_content
+from .parameter_files.foreign import describe_lone_array
+from .parameter_files.frames import frames_in, numbered_files, read_files, read_frames
+from .parameter_files.layouts import (
+    ABOUT_ORIGIN,
+    COMPONENTS,
+    EMOCA_FOLDER,
+    FLAME_VERSION,
+    LAYOUTS,
+    Layout,
 )
+from .parameter_files.rows import as_array
+from .parameter_files.tables import Table, read_layout, read_table
 
 WRITABLE = ("plain", "deca", "emoca", "mica")
 WRITABLE_SUFFIXES = (".npz", ".json")
+
+_TURN = 2.0 * np.pi  # radians: what turns further is suspected to be in degrees; for joints, half
+
+
+_FARTHEST = 50.0  # metres: what stands farther away is suspected to be in millimetres
 
 
 @dataclass(frozen=True)
@@ -105,7 +51,8 @@ class ImportedParameters:
     """What a file held: its convention, N heads' parameters, and one line on each thing to know.
 
     warnings: what may make the heads other than the file's author meant; sequence: whether the rows
-    are the frames of one head in time, `fps` of them a second if the file says so.
+    are the frames of one head in time, `fps` of them a second if the file says so; keys: what the
+    file calls each parameter.
     """
 
     convention: str
@@ -114,42 +61,173 @@ class ImportedParameters:
     warnings: list[str] = field(default_factory=list)
     sequence: bool = False
     fps: float | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+
+class OtherModelNeeded(UserError):
+    """Codes of another FLAME than the model; whoever shows it adds how to choose that one."""
 
 
 def read_parameters(path: Path) -> ImportedParameters:
-    """Read a parameter file, or a folder of EMOCA or MICA; UserError if it is not one.
+    """Read a parameter file, or a folder of them; UserError if it is not one.
 
-    The error names the file and the key, what was found and what is expected. Pickles go through
-    the restricted unpickler; torch tensors are refused with the way to save them as plain arrays.
+    The error names the file and its own key, what was found and what is expected. Pickles go
+    through the restricted unpickler, and so do torch's tensors.
     """
     path = Path(path)
     if path.is_dir():
-        return _from_folder(path)
-    data = read_file(path, _REMEDY)
-    content = _parse(data, path)
-    if not isinstance(content, Mapping):
-        return _from_vector(content, path)
-    if isinstance(content.get("flame"), Mapping):
-        return _from_tracker(content, path)
-    convention = _recognise(content, path)
-    return _imported(convention, _LAYOUTS[convention], content, path)
+        return _imported(_from_folder(path), str(path))
+    content = read_content(path)
+    frames = frames_in(content)
+    if frames:
+        table = read_frames(frames, str(path))
+    elif isinstance(content, Mapping) and lone_array(content) is None:
+        table = read_table(content, str(path))
+    else:
+        array = lone_array(content) if isinstance(content, Mapping) else content
+        table = _from_vector(array, path)
+    return _imported(table, str(path))
 
 
-def for_model(parameters: FlameParameters, flame: FlameArrays) -> tuple[FlameParameters, list[str]]:
-    """Parameters checked against a model; zeros beyond its components are cut, and said to be.
+def for_model(
+    imported: ImportedParameters, flame: FlameArrays
+) -> tuple[FlameParameters, list[str]]:
+    """A file's heads for a model; zeros beyond its components are cut, and said to be.
 
-    DECA's files always have 100 + 50 components, a model may have fewer. UserError if one that the
-    model lacks is not zero.
+    DECA's files always have 100 + 50 components, a model may have fewer. OtherModelNeeded if one
+    that the model lacks is not zero.
     """
     lines = []
-    values = parameters.as_mapping()
+    values = imported.parameters.as_mapping()
     widths = {"betas": flame.shape_basis.shape[2], "expression": flame.expression_basis.shape[2]}
     for name, width in widths.items():
         beyond = values[name][:, width:]
-        if beyond.shape[1] and not beyond.any():
+        key = imported.keys.get(name, name)
+        if beyond.any():
+            version = FLAME_VERSION.get(imported.convention)
+            other = f"another FLAME ({version})" if version else "another FLAME"
+            raise OtherModelNeeded(
+                f"{key} has {values[name].shape[1]} components and the model {flame.name!r} only"
+                f" {width}: they are codes of {other}, choose its file as the model"
+            )
+        if beyond.shape[1]:
             values[name] = values[name][:, :width]
-            lines.append(f"{name}: components beyond {width} are zero and left out")
+            lines.append(f"{key}: components beyond {width} are zero and left out")
+    if imported.convention in ABOUT_ORIGIN:
+        values["transl"] = _about_root(values, flame)
     return FlameParameters.from_mapping(values, flame), lines
+
+
+def _about_root(values: Mapping[str, FloatArray], flame: FlameArrays) -> FloatArray:
+    """The translation (N, 3) that makes a turn about FLAME's root one about the origin."""
+    regressor = flame.joint_regressor[0]
+    root = regressor @ flame.template
+    for name, basis in (("betas", flame.shape_basis), ("expression", flame.expression_basis)):
+        codes = values[name]
+        root = root + codes @ np.tensordot(regressor, basis[:, :, : codes.shape[1]], 1).T
+    turned = (rotation_matrices(values["global_orient"]) @ root[..., None])[..., 0]
+    return values["transl"] + turned - root
+
+
+def _from_folder(folder: Path) -> Table:
+    """EMOCA's or MICA's arrays, or one file a frame."""
+    found = {file.stem: file for file in sorted(folder.glob("*.npy"))}
+    numbered = numbered_files(folder)
+    if "shape" in found:
+        convention, layout = "emoca", EMOCA_FOLDER
+    elif "identity" in found:
+        convention, layout = "mica", LAYOUTS["mica"]
+    elif numbered:
+        return read_files(numbered)
+    else:
+        names = ", ".join(f"{stem}.npy" for stem in found) or "no .npy file"
+        below = [item.name for item in sorted(folder.iterdir())
+                 if item.is_dir() and numbered_files(item)]  # fmt: skip
+        hint = f"; give {' or '.join(below)} in it" if below else ""
+        raise UserError(
+            f"{folder} holds {names}; a folder of EMOCA has shape.npy, one of MICA identity.npy,"
+            f" one of frames 00000.npz (VHAP) or 00000.frame (metrical-tracker) and so on{hint}"
+        )
+    content = {stem: read_content(f) if stem in layout else None for stem, f in found.items()}
+    return read_layout(convention, layout, content, str(folder))
+
+
+def _from_vector(content: Any, path: Path) -> Table:
+    """A lone array: a shape code, unless type, shape or name say that it is something else."""
+    if path.stem == "identity":
+        return read_layout("mica", LAYOUTS["mica"], {"identity": content}, str(path))
+    array = as_array(content)
+    described = describe_lone_array(array, path.stem)
+    if described:
+        raise UserError(
+            f"{path} is no shape code but {described}; give the folder or the file that has the"
+            " shape as well, or a lone array of leading shape components"
+        )
+    table = read_layout("vector", {"array": ("betas",)}, {"array": content}, str(path))
+    count = len(table.values["betas"])
+    if count > 1:
+        table.warnings.append(f"its {count} rows are read as the shapes of {count} heads")
+    return table
+
+
+def _imported(table: Table, source: str) -> ImportedParameters:
+    counts = {name: len(rows) for name, rows in table.values.items()}
+    most = max(counts, key=lambda name: counts[name])
+    odd = next((name for name in counts if counts[name] not in (1, counts[most])), None)
+    if odd:
+        raise UserError(
+            f"{source}: {table.keys[odd]} has {counts[odd]} rows and {table.keys[most]}"
+            f" {counts[most]}: give as many of both"
+        )
+    parameters = FlameParameters.from_mapping(table.values)
+    betas = parameters.betas
+    return ImportedParameters(
+        convention=table.convention,
+        parameters=parameters,
+        notes=_notes(table),
+        warnings=table.warnings + _degrees(table) + _millimetres(table),
+        sequence=table.frames or (len(betas) > 1 and bool((betas == betas[0]).all())),
+        fps=table.fps,
+        keys=table.keys,
+    )
+
+
+def _notes(table: Table) -> list[str]:
+    notes = []
+    if table.ignored:
+        notes.append(f"ignored: {', '.join(sorted(table.ignored))}")
+    if table.convention == "vector":
+        notes.append("a lone array is read as the leading shape components")
+    if table.convention in FLAME_VERSION:
+        notes.append(
+            f"its codes are components of {FLAME_VERSION[table.convention]}; another model makes"
+            " another face of them"
+        )
+    return notes
+
+
+def _degrees(table: Table) -> list[str]:
+    """A line for each pose that turns so far that its file's author may have meant degrees."""
+    lines = []
+    for name in (name for name in POSES if name in table.values):
+        angles = table.values[name]
+        most = 0.5 * _TURN if name in LIMITS else _TURN
+        head, axis = np.unravel_index(np.abs(angles).argmax(), angles.shape)
+        angle = angles[head, axis]
+        if abs(angle) > most:
+            lines.append(
+                f"{table.keys[name]} of head {head} is {angle:g} about {'xyz'[axis]}: degrees?"
+                f" Angles are radians; {angle:g} degrees are {np.radians(angle):.3g}"
+            )
+    return lines
+
+
+def _millimetres(table: Table) -> list[str]:
+    """A line if heads stand so far away that the file's author may have meant millimetres."""
+    far = np.abs(table.values.get("transl", np.zeros((1, 3)))).max()
+    if far <= _FARTHEST:
+        return []
+    return [f"{table.keys['transl']} goes up to {far:g}: millimetres? Lengths are metres"]
 
 
 def write_parameters(path: Path, parameters: FlameParameters, convention: str) -> list[str]:
@@ -181,20 +259,19 @@ def write_parameters(path: Path, parameters: FlameParameters, convention: str) -
     return _losses(values, kept, convention)
 
 
-def _written_layout(convention: str) -> _Layout:
-    layout = _LAYOUTS[convention]
-    if convention == "mica":
-        return {"identity": layout["identity"]}
-    return layout
+def _written_layout(convention: str) -> Layout:
+    """The keys that a program's own files have; those of `plain` are all its keys."""
+    keys = {"emoca": ("shapecode", "expcode", "posecode"), "mica": ("identity",)}
+    return {key: LAYOUTS[convention][key] for key in keys.get(convention, LAYOUTS[convention])}
 
 
-def _names(layout: _Layout) -> list[str]:
+def _names(layout: Layout) -> list[str]:
     return [name for names in layout.values() for name in names]
 
 
 def _fitted(name: str, value: FloatArray, convention: str) -> FloatArray:
     """A code (N, K) at the width that the convention's own files have."""
-    width = _COMPONENTS.get(convention, {}).get(name, value.shape[1])
+    width = COMPONENTS.get(convention, {}).get(name, value.shape[1])
     return np.pad(value[:, :width], ((0, 0), (0, max(width - value.shape[1], 0))))
 
 
@@ -208,239 +285,3 @@ def _losses(
             rest = f" beyond component {width}" if width else ""
             lines.append(f"{name}{rest} left out: {convention} files have no place for it")
     return lines
-
-
-def _parse(data: bytes, path: Path) -> Any:
-    """The content of a file, told apart by its first bytes: a mapping, or one array."""
-    if not data:
-        raise UserError(f"{path} is empty: {_REMEDY}")
-    if data.startswith(b"PK"):
-        return _parse_archive(data, path)
-    if data.startswith(b"\x93NUMPY"):
-        return _parse_npy(data, path)
-    if data.lstrip()[:1] in (b"{", b"["):
-        return _parse_json(data, path)
-    if data.startswith(b"\x80") or path.suffix in (".pkl", ".pickle"):
-        return _parse_pickle(data, path)
-    raise UserError(f"{path} is no .npz, .npy, .json or .pkl file: {_REMEDY}")
-
-
-def _parse_archive(data: bytes, path: Path) -> Any:
-    """A .npz file, or what torch.save makes of plain arrays (a .frame file)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-            if pickles:
-                return _parse_pickle(archive.read(pickles[0]), path)
-    except DAMAGED_ARCHIVE:
-        pass  # said by the reader of .npz files
-    return parse_npz(data, path, _REMEDY)
-
-
-def _parse_npy(data: bytes, path: Path) -> Any:
-    """An array; or, from numpy.save of a dictionary, that dictionary."""
-    stream = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)
-        header = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            header = np.lib.format.read_array_header_2_0
-        if header(stream)[2].hasobject:
-            content = _parse_pickle(stream.read(), path)
-            return content.item() if np.size(content) == 1 else content
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    except DAMAGED_ARCHIVE:
-        raise UserError(f"{path} is not a whole .npy file: {_REMEDY}") from None
-
-
-def _parse_json(data: bytes, path: Path) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not valid JSON ({error}): {_REMEDY}") from None
-
-
-def _parse_pickle(data: bytes, path: Path) -> Any:
-    """What a pickle holds, None in the place of torch's tensors."""
-    try:
-        content = load_pickle(data, path, skip_tensors=True)
-    except UserError:
-        if b"torch" not in data:
-            raise
-        raise UserError(f"{path}: {_NO_TENSORS}") from None
-    if isinstance(content, int) and b"torch" in data:  # the first of several pickles
-        raise UserError(f"{path}: {_NO_TENSORS}")
-    return content
-
-
-def _from_folder(folder: Path) -> ImportedParameters:
-    found = {file.stem: file for file in sorted(folder.glob("*.npy"))}
-    if "shape" in found:
-        convention, layout = "emoca", _EMOCA_FOLDER
-    elif "identity" in found:
-        convention, layout = "mica", _LAYOUTS["mica"]
-    else:
-        names = ", ".join(f"{stem}.npy" for stem in found) or "no .npy file"
-        raise UserError(
-            f"{folder} holds {names}; a folder of EMOCA has shape.npy, one of MICA identity.npy"
-        )
-    content: dict[str, Any] = {
-        stem: _parse(read_file(file, _REMEDY), file) if stem in layout else None
-        for stem, file in found.items()
-    }
-    return _imported(convention, layout, content, folder)
-
-
-def _from_vector(content: Any, path: Path) -> ImportedParameters:
-    if path.stem in _NO_SHAPE:
-        raise UserError(
-            f"{path.name} is no shape code but stands beside one; give its folder, {path.parent}"
-        )
-    if path.stem == "identity":
-        return _imported("mica", _LAYOUTS["mica"], {"identity": content}, path)
-    return _imported("vector", {"array": ("betas",)}, {"array": content}, path)
-
-
-def _from_tracker(content: Mapping[str, Any], path: Path) -> ImportedParameters:
-    """A frame of metrical-tracker, whose joints turn by six numbers instead of three."""
-    flame = dict(content["flame"])
-    missing = _TRACKER.keys() - flame.keys()
-    if missing:
-        raise UserError(
-            f"{path}: flame has {_listed(set(map(str, flame)))} but lacks {_listed(missing)}, which"
-            f" a frame of metrical-tracker has; {_REMEDY}"
-        )
-    for key in ("jaw", "eyes"):
-        flame[key] = _axis_angle_from_six(_rows(flame[key], key, path), key, path)
-    others = {key: value for key, value in content.items() if key != "flame"}
-    return _imported("tracker", _TRACKER, {**flame, **others}, path)
-
-
-def _recognise(content: Mapping[str, Any], path: Path) -> str:
-    """The convention that knows most of the keys; no key of another one may be left over."""
-    keys = {str(key) for key in content}
-    known = {name: keys & layout.keys() for name, layout in _LAYOUTS.items()}
-    best = max(known, key=lambda name: len(known[name]))
-    if not known[best]:
-        conventions = "; ".join(f"{name}: {', '.join(keys)}" for name, keys in _LAYOUTS.items())
-        raise UserError(
-            f"{path} has the keys {_listed(keys)}, none of which is a FLAME parameter's; known"
-            f" are {conventions}"
-        )
-    left_over = set().union(*known.values()) - known[best]
-    if left_over:
-        raise UserError(
-            f"{path} mixes conventions: {_listed(known[best])} is {best}'s,"
-            f" {_listed(left_over)} is not; rename or remove"
-        )
-    return best
-
-
-def _imported(
-    convention: str, layout: _Layout, content: Mapping[str, Any], path: Path
-) -> ImportedParameters:
-    values: dict[str, FloatArray] = {}
-    for key, names in layout.items():
-        if key not in content:
-            continue
-        rows = _rows(content[key], key, path)
-        width = _COMPONENTS["mica"]["betas"] if convention == "mica" else _pose_width(names)
-        if width and rows.shape[1] != width:
-            raise UserError(
-                f"{path}: {key} has {rows.shape[1]} values a head; {convention} has {width}"
-            )
-        parts = np.split(rows, len(names), axis=1)
-        values |= dict(zip(names, parts, strict=True))
-    try:
-        parameters = FlameParameters.from_mapping(values)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    return ImportedParameters(convention, parameters, _notes(convention, layout, content))
-
-
-def _notes(convention: str, layout: _Layout, content: Mapping[str, Any]) -> list[str]:
-    notes = []
-    ignored = sorted(str(key) for key in content if key not in layout)
-    if ignored:
-        notes.append(f"ignored: {', '.join(ignored)}")
-    if convention == "vector":
-        notes.append("a lone array is read as the leading shape components")
-    if convention in _FLAME_VERSION:
-        notes.append(
-            f"its codes are components of {_FLAME_VERSION[convention]}; another model makes"
-            " another face of them"
-        )
-    return notes
-
-
-def _pose_width(names: Sequence[str]) -> int:
-    """Numbers of rotations and translations; 0 for codes, which may have any length."""
-    return 0 if names[0] in ("betas", "expression") else 3 * len(names)
-
-
-def _rows(value: Any, key: str, path: Path) -> FloatArray:
-    """An array of a file as rows (N, K); UserError if it is not finite numbers of that form."""
-    if value is None:  # what the unpickler makes of tensors
-        raise UserError(f"{path}: {key} is no array; {_NO_TENSORS}")
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of different lengths
-        array = np.empty((), object)
-    if array.dtype.kind not in "fiu" or array.ndim not in (1, 2):
-        raise UserError(
-            f"{path}: {key} is {_described(value, array)}; expected numbers of shape (K,) or (N, K)"
-        )
-    rows = np.atleast_2d(array.astype(np.float64))
-    if not len(array):
-        raise UserError(f"{path}: {key} has shape {array.shape}; expected at least one head's row")
-    if not np.isfinite(rows).all():
-        row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise UserError(
-            f"{path}: {key} of head {row} is {rows[row, column]} at component {column + 1};"
-            " expected finite numbers"
-        )
-    return rows
-
-
-def _described(value: Any, array: NDArray[Any]) -> str:
-    if array.dtype.kind == "O":
-        return f"a {type(value).__name__} that is no regular array"
-    return f"of type {array.dtype} and shape {array.shape}"
-
-
-def _listed(keys: Set[str]) -> str:
-    return ", ".join(sorted(keys)) or "nothing"
-
-
-def _axis_angle_from_six(rows: FloatArray, key: str, path: Path) -> FloatArray:
-    """Rotations as six numbers each (N, 6 R) -> axis-angle (N, 3 R).
-
-    Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (2019), laid
-    out as PyTorch3D does: the matrix's first two rows before they are made orthonormal.
-    """
-    if rows.shape[1] % 6:
-        raise UserError(
-            f"{path}: {key} has {rows.shape[1]} values a head; metrical-tracker has six a rotation"
-        )
-    first, second = np.moveaxis(rows.reshape(-1, 2, 3), 1, 0)
-    first = _normalised(first)
-    second = _normalised(second - (first * second).sum(1, keepdims=True) * first)
-    matrices = np.stack([first, second, np.cross(first, second)], axis=1)
-    return _axis_angle(matrices).reshape(len(rows), -1)
-
-
-def _normalised(vectors: FloatArray) -> FloatArray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def _axis_angle(matrices: FloatArray) -> FloatArray:
-    """Rotation matrices (K, 3, 3) -> axis-angle (K, 3), for angles below pi.
-
-    The skew part is the sine of the angle times the axis. The joints of a face stay far from pi,
-    where it vanishes and the axis is lost.
-    """
-    skew = matrices - matrices.transpose(0, 2, 1)
-    axis = 0.5 * np.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], axis=1)
-    sine = np.linalg.norm(axis, axis=1)
-    angle = np.arctan2(sine, 0.5 * (np.trace(matrices, axis1=1, axis2=2) - 1.0))
-    return axis * np.where(sine > 1e-12, angle / np.maximum(sine, 1e-12), 1.0)[:, None]

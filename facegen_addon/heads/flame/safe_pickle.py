@@ -14,10 +14,11 @@ import math
 import pickle
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from ...errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
-_MAX_BYTES = 2**29  # that all arrays may take; FLAME's take 53 MB
+MAX_BYTES = 2**29  # that all arrays may take; FLAME's take 53 MB
 _DTYPE = re.compile(r"[<>|=]?(?:[biufSU]\d{1,4}|O8?)")
 # A tuple nested deeply enough overflows the C stack when hashed, so no tuple is ever a key.
 _KEY_TYPES = (str, bytes, int, float, type(None))
@@ -45,7 +46,7 @@ _DAMAGED = (
 )
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """A name that no file of arrays needs."""
 
 
@@ -56,9 +57,17 @@ def load_pickle(data: bytes, path: Path, *, skip_tensors: bool = False) -> Any:
     of Python 2 decoded as Latin-1. With `skip_tensors`, torch's tensors come back as None. `path`
     is named in errors. UserError if the pickle names anything else, is damaged, or is none.
     """
+    admitted = ADMITTED | _TENSORS if skip_tensors else ADMITTED
+    with damage_reported(path):
+        return Resolver()(Interpreter(io.BytesIO(data), admitted).load())
+
+
+@contextmanager
+def damage_reported(path: Path) -> Iterator[None]:
+    """Turns what reading a pickle may raise into a UserError that names the file."""
     try:
-        return _Resolver()(_Interpreter(data, skip_tensors).load())
-    except _Refused as refused:
+        yield
+    except Refused as refused:
         raise UserError(
             f"{path} asks for {refused}, which files of arrays do not need: it was refused and"
             " nothing was run; get the file from its original source"
@@ -71,7 +80,7 @@ def load_pickle(data: bytes, path: Path, *, skip_tensors: bool = False) -> Any:
         ) from None
 
 
-class _StandIn:
+class StandIn:
     """An object of the file: arguments and state as the pickle gives them, resolved at the end."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -83,7 +92,7 @@ class _StandIn:
         return None
 
 
-class _Dtype(_StandIn):
+class _Dtype(StandIn):
     """numpy.dtype(code, align, copy) with state (version, byte order, ...)."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> np.dtype[Any]:
@@ -94,7 +103,7 @@ class _Dtype(_StandIn):
         return dtype.newbyteorder(self.state[1]) if self.state else dtype
 
 
-class _Array(_StandIn):
+class _Array(StandIn):
     """An ndarray with state (version, shape, dtype, is Fortran order, bytes or objects)."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
@@ -102,7 +111,7 @@ class _Array(_StandIn):
         return _array(data, plain(dtype), shape, "F" if fortran else "C", plain)
 
 
-class _Buffer(_StandIn):
+class _Buffer(StandIn):
     """An ndarray as protocol 5 writes it: _frombuffer(bytes, dtype, shape, order)."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
@@ -110,7 +119,7 @@ class _Buffer(_StandIn):
         return _array(data, plain(dtype), shape, order, plain)
 
 
-class _Scalar(_StandIn):
+class _Scalar(StandIn):
     """A NumPy scalar: scalar(dtype, bytes)."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> Any:
@@ -118,7 +127,7 @@ class _Scalar(_StandIn):
         return _array(data, plain(dtype), (), "C", plain)[()]
 
 
-class _Encoded(_StandIn):
+class _Encoded(StandIn):
     """_codecs.encode(text, "latin1"): how Python 3 writes bytes in the older protocols."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> bytes:
@@ -128,14 +137,14 @@ class _Encoded(_StandIn):
         return _raw(text)
 
 
-class _Chumpy(_StandIn):
+class _Chumpy(StandIn):
     """chumpy.ch.Ch: its state's x holds the numbers."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
         return np.asarray(plain(self.state["x"]))
 
 
-class _Select(_StandIn):
+class _Select(StandIn):
     """chumpy.reordering.Select: elements idxs of the flattened a, in the preferred shape."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
@@ -144,7 +153,7 @@ class _Select(_StandIn):
         return chosen if shape is None else chosen.reshape(plain(shape))
 
 
-class _Sparse(_StandIn):
+class _Sparse(StandIn):
     """A scipy sparse matrix in coordinate form; duplicates add up, as scipy has them do."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
@@ -228,13 +237,13 @@ def _key(key: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Admitted:
+class Admitted:
     """A name that pickles of arrays use, and the builder that stands for it."""
 
     make: Callable[..., Any]
 
 
-def _admitted() -> dict[tuple[str, str], _Admitted]:
+def _admitted() -> dict[tuple[str, str], Admitted]:
     """(module, name) -> builder."""
     builders: dict[tuple[str, str], Callable[..., Any]] = {
         ("numpy", "dtype"): _Dtype,
@@ -250,7 +259,7 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
         builders[f"{core}.multiarray", "scalar"] = _Scalar
         builders[f"{core}.numeric", "_frombuffer"] = _Buffer
     for builtins in ("__builtin__", "builtins"):
-        builders[builtins, "object"] = _StandIn
+        builders[builtins, "object"] = StandIn
         for unordered in ("set", "frozenset"):
             builders[builtins, unordered] = lambda items=(): items
         builders[builtins, "bytes"] = _Encoded
@@ -262,18 +271,18 @@ def _admitted() -> dict[tuple[str, str], _Admitted]:
         for module in (f"scipy.sparse.{form}", f"scipy.sparse._{form}"):
             for kind in ("matrix", "array"):
                 builders[module, f"{form}_{kind}"] = stand_in
-    return {name: _Admitted(builder) for name, builder in builders.items()}
+    return {name: Admitted(builder) for name, builder in builders.items()}
 
 
-_ADMITTED = _admitted()
+ADMITTED = _admitted()
 # DECA's landmark_embedding.npy holds tensors beside its arrays.
 _TENSORS = dict.fromkeys(
     [("torch._utils", "_rebuild_tensor_v2"), ("torch.storage", "_load_from_bytes")],
-    _Admitted(_StandIn),
+    Admitted(StandIn),
 )
 
 
-class _Interpreter(pickle._Unpickler):
+class Interpreter(pickle._Unpickler):
     """The pickle machine of the standard library, but for every opcode that calls or assigns.
 
     The Python class and not its C twin, which has no hooks there, allocates what a pickle says
@@ -285,28 +294,28 @@ class _Interpreter(pickle._Unpickler):
     read: Callable[[int], bytes]
     dispatch = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, data: bytes, skip_tensors: bool) -> None:
-        super().__init__(io.BytesIO(data), encoding="latin-1")
-        self.admitted = _ADMITTED | _TENSORS if skip_tensors else _ADMITTED
+    def __init__(self, stream: IO[bytes], admitted: Mapping[tuple[str, str], Admitted]) -> None:
+        super().__init__(stream, encoding="latin-1")
+        self.admitted = admitted
 
-    def find_class(self, module: str, name: str) -> _Admitted:
+    def find_class(self, module: str, name: str) -> Admitted:
         """The builder admitted under a name."""
         if (module, name) not in self.admitted:
-            raise _Refused(f"{module}.{name}"[:200])
+            raise Refused(f"{module}.{name}"[:200])
         return self.admitted[module, name]
 
     def call(self, arguments: Any) -> None:
         """Replace the builder on top of the stack by what it makes."""
         builder = self.stack[-1]
-        if not isinstance(builder, _Admitted):
-            raise _Refused(f"a call of a {type(builder).__name__}")
+        if not isinstance(builder, Admitted):
+            raise Refused(f"a call of a {type(builder).__name__}")
         self.stack[-1] = builder.make(*arguments)
 
     def load_reduce(self) -> None:
         """Builder, argument tuple -> value."""
         self.call(self.stack.pop())
 
-    def _instantiate(self, builder: _Admitted, arguments: list[Any]) -> None:
+    def _instantiate(self, builder: Admitted, arguments: list[Any]) -> None:
         """What INST and OBJ end in."""
         self.stack.append(builder)
         self.call(arguments)
@@ -314,7 +323,7 @@ class _Interpreter(pickle._Unpickler):
     def load_build(self) -> None:
         """Stand-in, state -> stand-in."""
         state = self.stack.pop()
-        self.top(_StandIn).state = state
+        self.top(StandIn).state = state
 
     def top(self, kind: type) -> Any:
         """The top of the stack, which must be a `kind`."""
@@ -362,35 +371,35 @@ class _Interpreter(pickle._Unpickler):
 
     def load_unsupported(self) -> NoReturn:
         """Objects kept outside the file, and registered extensions."""
-        raise _Refused("an object from outside the file")
+        raise Refused("an object from outside the file")
 
 
 _REPLACED: dict[bytes, Callable[[Any], None]] = {
-    pickle.REDUCE: _Interpreter.load_reduce,
-    pickle.NEWOBJ: _Interpreter.load_reduce,
-    pickle.BUILD: _Interpreter.load_build,
-    pickle.APPEND: _Interpreter.load_append,
-    pickle.APPENDS: _Interpreter.load_appends,
-    pickle.ADDITEMS: _Interpreter.load_appends,
-    pickle.SETITEM: _Interpreter.load_setitem,
-    pickle.SETITEMS: _Interpreter.load_setitems,
-    pickle.DICT: _Interpreter.load_dict,
-    pickle.EMPTY_SET: _Interpreter.load_empty_set,
-    pickle.FROZENSET: _Interpreter.load_frozenset,
-    pickle.BYTEARRAY8: _Interpreter.load_bytearray8,
-    pickle.NEWOBJ_EX: _Interpreter.load_unsupported,
-    pickle.PERSID: _Interpreter.load_unsupported,
-    pickle.BINPERSID: _Interpreter.load_unsupported,
-    pickle.EXT1: _Interpreter.load_unsupported,
-    pickle.EXT2: _Interpreter.load_unsupported,
-    pickle.EXT4: _Interpreter.load_unsupported,
-    pickle.NEXT_BUFFER: _Interpreter.load_unsupported,
-    pickle.READONLY_BUFFER: _Interpreter.load_unsupported,
+    pickle.REDUCE: Interpreter.load_reduce,
+    pickle.NEWOBJ: Interpreter.load_reduce,
+    pickle.BUILD: Interpreter.load_build,
+    pickle.APPEND: Interpreter.load_append,
+    pickle.APPENDS: Interpreter.load_appends,
+    pickle.ADDITEMS: Interpreter.load_appends,
+    pickle.SETITEM: Interpreter.load_setitem,
+    pickle.SETITEMS: Interpreter.load_setitems,
+    pickle.DICT: Interpreter.load_dict,
+    pickle.EMPTY_SET: Interpreter.load_empty_set,
+    pickle.FROZENSET: Interpreter.load_frozenset,
+    pickle.BYTEARRAY8: Interpreter.load_bytearray8,
+    pickle.NEWOBJ_EX: Interpreter.load_unsupported,
+    pickle.PERSID: Interpreter.load_unsupported,
+    pickle.BINPERSID: Interpreter.load_unsupported,
+    pickle.EXT1: Interpreter.load_unsupported,
+    pickle.EXT2: Interpreter.load_unsupported,
+    pickle.EXT4: Interpreter.load_unsupported,
+    pickle.NEXT_BUFFER: Interpreter.load_unsupported,
+    pickle.READONLY_BUFFER: Interpreter.load_unsupported,
 }
-_Interpreter.dispatch |= {opcode[0]: method for opcode, method in _REPLACED.items()}
+Interpreter.dispatch |= {opcode[0]: method for opcode, method in _REPLACED.items()}
 
 
-class _Resolver:
+class Resolver:
     """Replaces every stand-in by its plain value, each object once."""
 
     _UNFINISHED = object()
@@ -401,9 +410,9 @@ class _Resolver:
 
     def __call__(self, value: Any) -> Any:
         """The plain value of anything that a pickle holds."""
-        if isinstance(value, _Admitted):
+        if isinstance(value, Admitted):
             return None
-        if not isinstance(value, (dict, list, tuple, _StandIn)):
+        if not isinstance(value, (dict, list, tuple, StandIn)):
             return value
         if id(value) not in self._done:
             self._done[id(value)] = self._UNFINISHED
@@ -419,6 +428,6 @@ class _Resolver:
             return type(value)(self(part) for part in value)
         resolved = value.resolve(self)
         self._bytes += getattr(resolved, "nbytes", 0)
-        if self._bytes > _MAX_BYTES:
-            raise ValueError(f"arrays of more than {_MAX_BYTES:,} bytes")
+        if self._bytes > MAX_BYTES:
+            raise ValueError(f"arrays of more than {MAX_BYTES:,} bytes")
         return resolved

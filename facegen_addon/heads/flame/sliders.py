@@ -62,14 +62,15 @@ def flame_head(model: HeadModel) -> FlameHead:
 def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     """Read a parameter file of any known convention and fit it to the sliders of a FLAME head.
 
-    Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none.
+    Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none,
+    OtherModelNeeded for the codes of another FLAME.
     """
     head = flame_head(model)
     imported = read_parameters(path)
     try:
-        parameters, notes = for_model(imported.parameters, head.flame.arrays)
+        parameters, notes = for_model(imported, head.flame.arrays)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
     clamped_parameters, clamped = clamp_pose(parameters)
     values = head.from_flame(clamped_parameters, head.table.default())
     clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())

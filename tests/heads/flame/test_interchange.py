@@ -20,6 +20,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.flame.interchange import (
     WRITABLE,
     WRITABLE_SUFFIXES,
+    ImportedParameters,
     for_model,
     read_parameters,
     write_parameters,
@@ -313,7 +314,7 @@ BAD_FILES: dict[str, tuple[str, bytes, str]] = {
     "mixed": ("a.npz", _npz(betas=np.ones(3), exp=np.ones(3)), "mixes conventions.*exp is not"),
     "wrong pose width": ("a.npz", _npz(shape=np.ones(3), pose=np.ones(7)), "pose has 7 values"),
     "mica of 299": ("a.npz", _npz(identity=np.ones(299)), "identity has 299 .* mica has 300"),
-    "three dimensions": ("a.npz", _npz(betas=np.ones((1, 2, 3))), r"betas .*shape \(1, 2, 3\)"),
+    "three dimensions": ("a.npz", _npz(betas=np.ones((2, 2, 3))), r"betas .*shape \(2, 2, 3\)"),
     "nan": ("a.npz", _npz(betas=np.array([[0, 1], [0, np.nan]])), "betas of head 1 is nan at"),
     "infinite": ("a.npz", _npz(betas=np.array([np.inf])), "betas of head 0 is inf"),
     "nan in json": ("a.json", b'{"betas": [0, NaN]}', "betas of head 0 is nan"),
@@ -365,6 +366,10 @@ def test_a_missing_file_and_an_empty_folder(tmp_path: Path) -> None:
         read_parameters(tmp_path)
 
 
+def _imported(values: dict[str, np.ndarray]) -> ImportedParameters:
+    return ImportedParameters("plain", _parameters(values), [])
+
+
 SMALL_MODEL = SimpleNamespace(
     name="small", shape_basis=np.zeros((9, 3, 4)), expression_basis=np.zeros((9, 3, 0))
 )
@@ -372,14 +377,14 @@ SMALL_MODEL = SimpleNamespace(
 
 def test_zeros_beyond_a_models_components_are_cut_and_said() -> None:
     betas = np.pad(np.ones((2, 4)), ((0, 0), (0, 96)))
-    given = _parameters({"betas": betas, "expression": np.zeros((2, 50))})
+    given = _imported({"betas": betas, "expression": np.zeros((2, 50))})
     fitted, lines = for_model(given, SMALL_MODEL)
     np.testing.assert_array_equal(fitted.betas, np.ones((2, 4)))
     assert fitted.expression.shape == (2, 0)
     assert [line.split(":")[0] for line in lines] == ["betas", "expression"]
-    assert for_model(fitted, SMALL_MODEL)[1] == []
+    assert for_model(ImportedParameters("plain", fitted, []), SMALL_MODEL)[1] == []
 
 
 def test_components_that_a_model_lacks_are_refused() -> None:
-    with pytest.raises(UserError, match="'betas' has 5 components and the model 'small' only 4"):
-        for_model(_parameters({"betas": np.ones((1, 5))}), SMALL_MODEL)
+    with pytest.raises(UserError, match="betas has 5 components and the model 'small' only 4"):
+        for_model(_imported({"betas": np.ones((1, 5))}), SMALL_MODEL)

@@ -222,7 +222,7 @@ def test_a_small_file_cannot_ask_for_many_copies(monkeypatch: pytest.MonkeyPatch
     array = b"cnumpy.core.multiarray\n_reconstruct\n)R(I1\n(I65536\ntg1\nI00\ng0\ntb"
     data = b"(T" + struct.pack("<i", len(text)) + text + b"p0\n" + dtype + array * copies + b"l."
     assert len(load(data)) == 2 + copies
-    monkeypatch.setattr("facegen_addon.heads.flame.safe_pickle._MAX_BYTES", copies * len(text) - 1)
+    monkeypatch.setattr("facegen_addon.heads.flame.safe_pickle.MAX_BYTES", copies * len(text) - 1)
     with pytest.raises(UserError, match="arrays of more than"):
         load(data)
 

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is no parameter of FLAME's but could be read as one: recognised, and called what it is.
+
+By its keys for a table, by type and shape (and the file's name) for a lone array. Every function
+returns words that complete "FILE holds ..." (a table) or "ARRAY is ...", or None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_COMPONENTS = 400
+"""FLAME's files have 300 components of shape and 100 of expression; no code is longer."""
+
+_BODY_KEYS = {
+    "body_pose", "left_hand_pose", "right_hand_pose", "lhand_pose", "rhand_pose", "hand_pose",
+    "pose_body", "pose_hand", "root_orient", "poses", "dmpls", "thetas", "smpl_poses",
+    "smplx_poses", "full_body_pose", "mocap_framerate", "surface_model_type", "body_pose_axis",
+}  # fmt: skip
+_BODY_WIDTHS = {
+    45: "MANO", 48: "MANO", 51: "MANO", 63: "SMPL-X", 69: "SMPL", 72: "SMPL", 144: "SMPL",
+    156: "SMPL+H, as in AMASS", 159: "SMPL-X", 162: "SMPL-X", 165: "SMPL-X, as in AMASS and BEAT2",
+}  # fmt: skip
+_POSE_KEYS = ("poses", "pose", "fullpose", "full_pose", "thetas", "body_pose", "hand_pose")
+_HAND_KEYS = {"hand_pose", "lhand_pose", "rhand_pose"}
+
+_MASKS = {"eye_region", "forehead", "lips", "scalp", "left_eyeball", "right_eyeball", "boundary"}
+_TABLES: tuple[tuple[set[str], str], ...] = (
+    ({"v_template", "shapedirs"}, "a head model, not parameters of one; give it as the model"),
+    ({"full_lmk_faces_idx"}, "an embedding of landmarks, not parameters"),
+    ({"lmk_face_idx"}, "an embedding of landmarks, not parameters"),
+    ({"landmark_triangle"}, "an embedding of landmarks, not parameters"),
+    ({"tex_dir", "mean"}, "a space of textures, not parameters"),
+    ({"MU", "PC"}, "a space of textures, not parameters"),
+    ({"id", "exp"}, "coefficients of the Basel Face Model, not of FLAME"),
+    ({"id_coeff"}, "coefficients of the Basel Face Model or FaceVerse, not of FLAME"),
+    ({"coeff"}, "coefficients of the Basel Face Model, not of FLAME"),
+    ({"coeff_3dmm"}, "coefficients of the Basel Face Model, not of FLAME"),
+    ({"alpha_shp"}, "coefficients of the Basel Face Model, not of FLAME"),
+    ({"state_dict"}, "the weights of a network, not parameters of a face"),
+)
+_UNKNOWN_TABLES = (
+    (re.compile("vert|^v$|^mesh", re.I), "a mesh or a motion of its vertices, not parameters"),
+    (re.compile("lmk|landmark|kpt|keypoint", re.I), "landmarks, not parameters"),
+    (re.compile(r"\.(weight|bias)$"), "the weights of a network, not parameters of a face"),
+    (re.compile("mask|segment", re.I), "masks, not parameters"),
+    (re.compile("flame_param_path"), "a list of images; give the folder that its flame_param_path"
+     " name"),
+)  # fmt: skip
+
+_VERTICES = {5023, 5143, 4538, 6890, 10475, 778, 35709}  # FLAME, VHAP's, ours, SMPL, -X, MANO, BFM
+_POINTS = {"2": "landmarks in an image", "3": "points in space"}
+_LARGEST_CODE = 50.0  # standard deviations: beyond, numbers are pixels or indices
+_WIDTHS = {
+    51: "ARKit's coefficients of expression",
+    52: "ARKit's coefficients of expression",
+    53: "a motion: 50 components of expression and 3 of the jaw's pose",
+    56: "a motion: 50 components of expression and 6 of pose",
+    62: "3DDFA's parameters of the Basel Face Model",
+    64: "an expression of the Basel Face Model",
+    70: "SadTalker's coefficients of the Basel Face Model",
+    73: "SadTalker's coefficients of the Basel Face Model",
+    103: "a motion: 100 components of expression and 3 of the jaw's pose",
+    106: "a motion: 100 components of expression and 6 of pose",
+    128: "a code of style or detail",
+    136: "68 landmarks in an image",
+    140: "70 landmarks in an image",
+    204: "68 landmarks in space",
+    236: "all that DECA's encoder says, which its own code splits",
+    257: "coefficients of the Basel Face Model",
+    256: "a latent or a code of style",
+}
+_MOTIONS = (72, 156, 159, 162, 165)
+_NAMES = (
+    (r"exp|expr|expression|expcode", "a code of expression"),
+    (r".*pose|rot|rotation|.*orient.*", "a pose"),
+    (r".*(lmk|lmks|landmark|kpt|keypoint).*", "landmarks"),
+    (r".*eyelid.*", "a blend shape of the lids: offsets of vertices"),
+    (r".*(vert|vertices|template|mesh|offset|blendshape).*", "vertices or their offsets"),
+    (r".*(mask|idx|index|indices|face|faces|region).*", "a mask or a list of indices"),
+    (r".*(style|emotion|detail|motion|latent|embedding|arcface|audio).*", "a code of another kind"),
+    (r"tex|texture|texcode|light|lightcode|cam|camera|detailcode", "a code of another kind"),
+)
+
+
+def joined_expression(width: int) -> str | None:
+    """What an expression of this width is where the jaw's or all poses stand behind it."""
+    described = _WIDTHS.get(width)
+    if described is None or not described.startswith("a motion"):
+        return None
+    return f"{described}; split them"
+
+
+def describe_table(content: Mapping[str, Any]) -> str | None:
+    """What a table is although it may have keys that FLAME's parameters have, too."""
+    keys = set(content)
+    body = _body(content)
+    if body:
+        return body
+    for needed, description in _TABLES:
+        if needed <= keys:
+            return description
+    if len(keys & _MASKS) > 1:
+        return "masks of FLAME's regions, not parameters"
+    return None
+
+
+def describe_unknown_table(content: Mapping[str, Any]) -> str | None:
+    """What a table is that has no key of a FLAME parameter."""
+    for key in content:
+        for pattern, description in _UNKNOWN_TABLES:
+            if pattern.search(key):
+                return description
+    return None
+
+
+def _body(content: Mapping[str, Any]) -> str | None:
+    width = next((_width(content[key]) for key in _POSE_KEYS if key in content), 0)
+    found = sorted(_BODY_KEYS & set(content))
+    if not found and width in _BODY_WIDTHS:
+        found = [key for key in _POSE_KEYS if key in content]
+    if not found:
+        return None
+    model = _BODY_WIDTHS.get(width, "SMPL or SMPL-X")
+    if width == 63 or {"jaw_pose", "expression"} & set(content):
+        model = "SMPL-X"
+    if set(found) <= _HAND_KEYS or model == "MANO":
+        return f"parameters of a hand, {model} ({', '.join(found)}), not of FLAME's head"
+    return (
+        f"parameters of a whole body, {model} ({', '.join(found)}), whose betas and expressions"
+        " are components of that body, not of FLAME's head"
+    )
+
+
+def _width(value: Any) -> int:
+    """Numbers in the last axes of a pose: (N, 156) as (N, 52, 3)."""
+    shape = np.shape(value) if isinstance(value, np.ndarray) else _list_shape(value)
+    if len(shape) >= 2 and shape[-1] == 3 and shape[-2] > 5:
+        return 3 * int(shape[-2])
+    return int(shape[-1]) if shape else 0
+
+
+def _list_shape(value: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = ()
+    while isinstance(value, list):
+        shape += (len(value),)
+        value = value[0] if value else None
+    return shape
+
+
+def describe_code(array: NDArray[Any]) -> str | None:
+    """What an array is that stands where a code of shape or expression does."""
+    if array.dtype.kind == "b":
+        return "a mask"
+    if array.dtype.kind in "iu" and array.size and np.abs(array.astype(float)).max() > 10:
+        return "a list of indices or an image: whole numbers"
+    if array.dtype.kind not in "fiu" or not array.ndim or not array.size:
+        return None
+    if array.ndim > 1 and array.shape[-1] == 3 and array.shape[-2] in _VERTICES:
+        return f"{array.shape[-2]:,} vertices or their offsets"
+    if array.ndim >= 3 and array.shape[-1] in (2, 3) and array.shape[-2] > 4:
+        return f"{_points(array.shape)} in each of {array.shape[0]:,} frames"
+    if array.shape[-1] > MOST_COMPONENTS:
+        return f"of {array.shape[-1]:,} numbers a row, vertices, a mask or a latent"
+    return None
+
+
+def _points(shape: tuple[int, ...]) -> str:
+    return f"{shape[-2]:,} {_POINTS[str(shape[-1])]}"
+
+
+def describe_lone_array(array: NDArray[Any], stem: str) -> str | None:
+    """What an array is that came without a name for it; `stem`: of its file."""
+    if array.dtype.kind == "c":
+        return "complex numbers"
+    if array.dtype.kind not in "bfiu":
+        return None
+    described = describe_code(array)
+    if described:
+        return described
+    width = array.shape[-1] if array.ndim else 0
+    if array.ndim == 2 and width in (2, 3) and len(array) > 4:  # fewer may be heads
+        return _points(array.shape)
+    if array.shape in ((3, 3), (3, 4), (4, 4)):
+        return "a matrix, of a camera or a rotation"
+    if width in _MOTIONS:
+        return f"a motion of a whole body ({_BODY_WIDTHS[width]}), by its {width} numbers"
+    if width in _WIDTHS:
+        return f"{_WIDTHS[width]}, by its {width} numbers"
+    for pattern, description in _NAMES:
+        if re.fullmatch(pattern, stem, re.I):
+            return f"{description}, by its name"
+    if array.size and array.dtype.kind == "f" and np.nanmax(np.abs(array)) > _LARGEST_CODE:
+        return f"numbers up to {np.nanmax(np.abs(array)):g}, more than any standard deviations"
+    return None
