@@ -112,11 +112,13 @@ def test_only_what_moves_has_keyframes_and_only_where_it_does(tmp_path: Path) ->
         assert head.parameters[head.model.table.index("jawOpen")] == value
 
 
-def test_a_flame_sequence_is_one_head(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_heads_of_a_flame_file_are_frames_where_the_user_says_so(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
     path = tmp_path / "frames.npz"
     np.savez(
         path,
-        betas=rng.uniform(-2, 2, (1, 10)).repeat(6, axis=0),
+        betas=rng.uniform(-2, 2, (6, 10)),
         expression=rng.uniform(0, 1, (6, 10)),
         jaw_pose=np.pad(rng.uniform(0, 0.4, (6, 1)), ((0, 0), (0, 2))),
     )
@@ -128,7 +130,44 @@ def test_a_flame_sequence_is_one_head(tmp_path: Path, rng: np.random.Generator) 
     for frame in (5, 0, 2):
         scene.frame_set(frame)
         np.testing.assert_allclose(_positions(head), model.forward(rows[frame])[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_sequence_of_vhap_is_one_head_unasked(
+    tmp_path: Path, rng: np.random.Generator, folder: bool
+) -> None:
+    frames = [
+        {
+            "expr": rng.uniform(0, 1, (1, 52)),
+            "neck_pose": rng.uniform(-0.3, 0.3, (1, 3)),
+            "jaw_pose": np.array([[0.1 * frame, 0.0, 0.0]]),
+            "eyes_pose": rng.uniform(-0.1, 0.1, (1, 6)),
+            "rotation": rng.uniform(-0.3, 0.3, (1, 3)),
+            "translation": rng.uniform(-0.1, 0.1, (1, 3)),
+        }
+        for frame in range(4)
+    ]
+    shape = rng.uniform(-1, 1, 66)
+    path = tmp_path / "flame_param"
+    if folder:
+        path.mkdir()
+        for number, frame in enumerate(frames):
+            np.savez(path / f"{number:05d}.npz", shape=shape, **frame)
+    else:
+        path = path.with_suffix(".npz")
+        stacked = {key: np.concatenate([f[key] for f in frames]) for key in frames[0]}
+        np.savez(path, shape=shape, **stacked)
+    scene, model = _scene(24), load_head_model("open_flame")
+    imported = import_heads(path, model, scene.collection)
+    (head,) = imported.heads
+    assert (scene.frame_start, scene.frame_end) == (1, 4)
+    assert any(line.startswith("transl: ") for line in imported.sliders.clamped)
+    rows = import_sliders(path, model).values
+    assert not np.array_equal(rows[0], rows[3])
     assert not any("shape" in path for path in _curves(head))
+    for frame in (3, 0, 2):
+        scene.frame_set(1 + frame)
+        np.testing.assert_allclose(_positions(head), model.forward(rows[frame])[0], atol=1e-6)
 
 
 def test_a_head_that_is_there_keeps_its_face_and_locks(
