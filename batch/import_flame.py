@@ -6,6 +6,7 @@ from pathlib import Path
 
 from batch import importing
 from facegen_addon.errors import UserError
+from facegen_addon.heads.arkit.files import check_no_take
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
 from facegen_addon.heads.flame.interchange import OtherModelNeeded
 from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
@@ -46,3 +47,6 @@ def _read(file: Path, model: HeadModel) -> ImportedSliders:
         return import_sliders(file, model)
     except OtherModelNeeded as error:
         raise UserError(f"{error} with {OTHER_MODEL}") from None
+    except UserError:
+        check_no_take(file, "import-arkit")
+        raise

@@ -9,6 +9,8 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
+from ..errors import UserError
+from ..heads.arkit.files import check_no_take
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.flame.interchange import WRITABLE
 from ..scene.flame_export import export_heads
@@ -39,14 +41,15 @@ class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Opera
 
     def run(self, context: bpy.types.Context) -> None:
         """Add the heads, or one that moves; report what was recognised and what was not."""
-        imported = import_heads(
-            Path(self.filepath),
-            load_head_model(self.model),
-            context.collection,
-            context.scene.cursor.location,
-            start=self.start,
-            fps=self.fps or None,
-        )
+        path, model = Path(self.filepath), load_head_model(self.model)
+        options = {"start": self.start, "fps": self.fps or None}
+        try:
+            imported = import_heads(
+                path, model, context.collection, context.scene.cursor.location, **options
+            )
+        except UserError:
+            check_no_take(path, "Import ARKit Animation")
+            raise
         self.report_imported(imported)
         context.view_layer.objects.active = imported.heads[0].mesh_object
 

@@ -108,6 +108,14 @@ def test_a_blender_file_with_one_head_that_moves(take: Path, project: Path, tmp_
     assert scene.render.fps_base == pytest.approx(1.001, abs=1e-5)
 
 
+def test_import_flame_names_the_other_command(take: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        import_flame.main([str(take)])
+    assert str(caught.value) == (
+        f"{take} holds ARKit's blend shapes, not FLAME parameters; read it with import-arkit"
+    )
+
+
 def test_codes_of_flame_as_frames(
     tmp_path: Path, toy_head: FlameHead, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,6 +95,12 @@ def test_what_is_wrong_changes_nothing(take: Path, tmp_path: Path) -> None:
     assert head.animation_data is None
 
 
+def test_the_operator_of_flame_names_the_other_one(take: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"ARKit's blend shapes.*Import ARKit Animation"):
+        bpy.ops.facegen.import_flame(filepath=str(take))
+    assert not _heads()
+
+
 def test_rendered_frames_show_the_file_s(tmp_path: Path) -> None:
     """Two frames, with the mouth shut and wide open."""
     frames = [{"jawOpen": 0.0}, {"jawOpen": 1.0}]
@@ -125,7 +131,7 @@ def _pixels(file: Path) -> np.ndarray:
 def test_codes_of_flame_become_frames_where_the_user_says_so(tmp_path: Path) -> None:
     path = tmp_path / "codes.npz"
     np.savez(
-        path, betas=np.ones((4, 3)), jaw_pose=np.linspace(0, 0.3, 12).reshape(4, 3) * [1, 0, 0]
+        path, betas=np.eye(4)[:, :3], jaw_pose=np.linspace(0, 0.3, 12).reshape(4, 3) * [1, 0, 0]
     )
     bpy.ops.facegen.import_flame(filepath=str(path))
     assert len(_heads()) == 4

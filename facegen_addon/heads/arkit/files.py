@@ -68,6 +68,17 @@ def read_take(path: Path) -> Take:
     return _from_table(lines, path)
 
 
+def check_no_take(path: Path, reader: str) -> None:
+    """UserError that leads to ``reader`` if a file that another one refused holds these curves."""
+    try:
+        read_take(path)
+    except UserError:
+        return
+    raise UserError(
+        f"{path} holds ARKit's blend shapes, not FLAME parameters; read it with {reader}"
+    )
+
+
 def _decoded(data: bytes, path: Path) -> str:
     """Text in UTF-8 or, where a byte order mark says so, UTF-16."""
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
