@@ -25,10 +25,9 @@ def import_heads(
     """Add the heads of a FLAME parameter file to ``collection``: a grid from ``origin`` (metres),
     or one that moves from the scene's frame ``start`` where the file is a sequence.
 
-    ``path``: a file of DECA, EMOCA, MICA, metrical-tracker, VHAP or smplx's names (see
-    heads/flame/interchange.py); ``model``: a FLAME head; ``fps``: the file's rows are frames, so
-    many a second, whatever it says. UserError, before anything is added, if the file or the model
-    is none.
+    ``path``: a parameter file or folder (see docs/parameter_files.md); ``model``: a FLAME head;
+    ``fps``: the file's rows are frames, so many a second, whatever it says. UserError, before
+    anything is added, if the file or the model is none.
     """
     sliders = import_sliders(path, model).at_rate(fps)
     label, scene = f"Imported from {path.name}", bpy.context.scene

@@ -27,6 +27,7 @@ _BODY_WIDTHS = {
     156: "SMPL+H, as in AMASS", 159: "SMPL-X", 162: "SMPL-X", 165: "SMPL-X, as in AMASS and BEAT2",
 }  # fmt: skip
 _POSE_KEYS = ("poses", "pose", "fullpose", "full_pose", "thetas", "body_pose", "hand_pose")
+_HEAD_WIDTH = 15  # of the poses of all of FLAME's joints
 _HAND_KEYS = {"hand_pose", "lhand_pose", "rhand_pose"}
 
 _MASKS = {"eye_region", "forehead", "lips", "scalp", "left_eyeball", "right_eyeball", "boundary"}
@@ -37,13 +38,10 @@ _TABLES: tuple[tuple[set[str], str], ...] = (
     ({"landmark_triangle"}, "an embedding of landmarks, not parameters"),
     ({"tex_dir", "mean"}, "a space of textures, not parameters"),
     ({"MU", "PC"}, "a space of textures, not parameters"),
-    ({"id", "exp"}, "coefficients of the Basel Face Model, not of FLAME"),
-    ({"id_coeff"}, "coefficients of the Basel Face Model or FaceVerse, not of FLAME"),
-    ({"coeff"}, "coefficients of the Basel Face Model, not of FLAME"),
-    ({"coeff_3dmm"}, "coefficients of the Basel Face Model, not of FLAME"),
-    ({"alpha_shp"}, "coefficients of the Basel Face Model, not of FLAME"),
     ({"state_dict"}, "the weights of a network, not parameters of a face"),
 )
+_BASEL = ({"id", "exp"}, {"id_coeff"}, {"coeff"}, {"coeff_3dmm"}, {"alpha_shp"})
+_SHAPE_KEYS = {"shape", "betas", "shapecode", "shape_params", "identity"}
 _UNKNOWN_TABLES = (
     (re.compile("vert|^v$|^mesh", re.I), "a mesh or a motion of its vertices, not parameters"),
     (re.compile("lmk|landmark|kpt|keypoint", re.I), "landmarks, not parameters"),
@@ -76,16 +74,20 @@ _WIDTHS = {
     256: "a latent or a code of style",
 }
 _MOTIONS = (72, 156, 159, 162, 165)
-_NAMES = (
-    (r"exp|expr|expression|expcode", "a code of expression"),
-    (r".*pose|rot|rotation|.*orient.*", "a pose"),
-    (r".*(lmk|lmks|landmark|kpt|keypoint).*", "landmarks"),
-    (r".*eyelid.*", "a blend shape of the lids: offsets of vertices"),
-    (r".*(vert|vertices|template|mesh|offset|blendshape).*", "vertices or their offsets"),
-    (r".*(mask|idx|index|indices|face|faces|region).*", "a mask or a list of indices"),
-    (r".*(style|emotion|detail|motion|latent|embedding|arcface|audio).*", "a code of another kind"),
-    (r"tex|texture|texcode|light|lightcode|cam|camera|detailcode", "a code of another kind"),
-)
+_SHAPE_WORDS = {"shape", "shapecode", "betas", "identity", "id"}
+_WORDS = {
+    "a code of expression": {"exp", "expr", "expression", "expressions", "expcode"},
+    "a pose": {"pose", "poses", "posecode", "jawpose", "globalpose", "neckpose", "eyepose", "rot"},
+    "landmarks": {"lmk", "lmks", "landmark", "landmarks", "kpt", "kpts", "keypoints"},
+    "a blend shape of the lids": {"eyelid", "eyelids"},
+    "vertices or their offsets": {"vertices", "verts", "template", "offset", "offsets"},
+    "a mask": {"mask", "masks"},
+    "a code of another kind": {
+        "tex", "texture", "texcode", "light", "lightcode", "cam", "camera", "detail", "detailcode",
+        "style", "emotion", "motion", "latent", "latents", "embedding", "arcface", "audio",
+    },
+}  # fmt: skip
+"""What a file holds by the words of its name, if its array could be a shape code as well."""
 
 
 def joined_expression(width: int) -> str | None:
@@ -105,6 +107,8 @@ def describe_table(content: Mapping[str, Any]) -> str | None:
     for needed, description in _TABLES:
         if needed <= keys:
             return description
+    if any(needed <= keys for needed in _BASEL) and not keys & _SHAPE_KEYS:
+        return "coefficients of the Basel Face Model or another, not of FLAME"
     if len(keys & _MASKS) > 1:
         return "masks of FLAME's regions, not parameters"
     return None
@@ -122,6 +126,8 @@ def describe_unknown_table(content: Mapping[str, Any]) -> str | None:
 def _body(content: Mapping[str, Any]) -> str | None:
     width = next((_width(content[key]) for key in _POSE_KEYS if key in content), 0)
     found = sorted(_BODY_KEYS & set(content))
+    if found == ["poses"] and width <= _HEAD_WIDTH:
+        return None
     if not found and width in _BODY_WIDTHS:
         found = [key for key in _POSE_KEYS if key in content]
     if not found:
@@ -192,9 +198,11 @@ def describe_lone_array(array: NDArray[Any], stem: str) -> str | None:
         return f"a motion of a whole body ({_BODY_WIDTHS[width]}), by its {width} numbers"
     if width in _WIDTHS:
         return f"{_WIDTHS[width]}, by its {width} numbers"
-    for pattern, description in _NAMES:
-        if re.fullmatch(pattern, stem, re.I):
+    words = set(re.findall("[a-z]+", stem.lower()))
+    for description, named in _WORDS.items():
+        if words & named and not words & _SHAPE_WORDS:
             return f"{description}, by its name"
-    if array.size and array.dtype.kind == "f" and np.nanmax(np.abs(array)) > _LARGEST_CODE:
-        return f"numbers up to {np.nanmax(np.abs(array)):g}, more than any standard deviations"
+    largest = np.abs(array[np.isfinite(array)]).max(initial=0)
+    if largest > _LARGEST_CODE:
+        return f"numbers up to {largest:g}, more than any standard deviations"
     return None

@@ -25,6 +25,8 @@ def frames_in(content: Any) -> _Frames | None:
     They come as a list of tables, as a table of tables, or as IMavatar has them: under `frames`,
     beside the shape.
     """
+    if isinstance(content, np.ndarray) and content.dtype.hasobject and content.ndim == 1:
+        content = content.tolist()
     if isinstance(content, (list, tuple)):
         if content and all(isinstance(frame, Mapping) for frame in content):
             return {str(number): frame for number, frame in enumerate(content)}

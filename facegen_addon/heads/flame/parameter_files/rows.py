@@ -16,6 +16,8 @@ from .foreign import describe_code
 from .rotations import are_rotations, axis_angle_from_matrices, axis_angle_from_six
 from .text import number_from_text
 
+_COLUMN = 10  # so many heads of one component each are one head's code that lies on its side
+
 
 def code_rows(value: Any, key: str, source: str) -> FloatArray:
     """A code of shape or expression as (N, K); UserError that says what else it is.
@@ -25,7 +27,12 @@ def code_rows(value: Any, key: str, source: str) -> FloatArray:
     described = describe_code(as_array(value))
     if described:
         raise UserError(f"{source}: {key} is {described}, not a code of FLAME's: {REMEDY}")
-    return _rows(_numbers(value, key, source), key, source)
+    rows = _rows(_numbers(value, key, source), key, source)
+    if rows.shape[1] == 1 and len(rows) >= _COLUMN:
+        raise UserError(
+            f"{source}: {key} is a column of {len(rows)} numbers; a head's code is a row, (1, K)"
+        )
+    return rows
 
 
 def vector_rows(value: Any, key: str, source: str) -> FloatArray:
@@ -68,7 +75,7 @@ def _numbers(value: Any, key: str, source: str) -> NDArray[Any]:
         raise UserError(f"{source}: {key} is no array of numbers; expected shape (K,) or (N, K)")
     array = as_array(value)
     if array.dtype.kind in "US":
-        array = _from_text(array.astype(str), key, source)
+        array = _from_text(array, key, source)
     if array.dtype.kind not in "fiu" or not array.ndim:
         raise UserError(
             f"{source}: {key} is {_described(value, array)}; expected numbers of shape (K,) or"
@@ -91,6 +98,8 @@ def as_array(value: Any) -> NDArray[Any]:
 
 def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
     """Numbers that were written as text."""
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "latin-1")
     numbers = [number_from_text(text) for text in array.ravel().tolist()]
     if None in numbers:
         text = str(array.ravel()[numbers.index(None)])

@@ -94,6 +94,8 @@ def read_layout(convention: str, layout: Layout, table: Mapping[str, Any], sourc
         f"{key} is left out, though its name is a pose's: {convention} has no such key"
         for key in poses
     ]
+    if not values:
+        raise UserError(f"{source}: {'; '.join(warnings)}, and there is nothing else of FLAME's")
     fps = _frame_rate(table)
     ignored = left - set(poses) - (set(FRAME_RATE) if fps else set())
     return Table(convention, values, keys, ignored, warnings, fps)

@@ -45,7 +45,7 @@ def parse_table(text: str, path: Path) -> NDArray[np.float64] | None:
 
     UserError if its commas are decimal ones, and for rows of different lengths.
     """
-    lines = [line for line in text[:_MOST].splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()] if len(text) < _MOST else []
     if not lines:
         return None
     words = [word for line in lines if ";" in line for word in re.split(r"[;\s]+", line)]
@@ -58,7 +58,7 @@ def parse_table(text: str, path: Path) -> NDArray[np.float64] | None:
         return None
     if len({len(row) for row in rows}) > 1:
         raise UserError(f"{path} has rows of different lengths: give a table of numbers")
-    table = np.array(rows, np.float64)
+    table = np.array([[float(word) for word in row] for row in rows])
     return table[0] if len(table) == 1 else table
 
 

@@ -41,7 +41,7 @@ TABLES: dict[str, tuple[dict, str]] = {
     "textures": ({"mean": _some(4, 4, 3), "tex_dir": _some(4, 4, 3, 2)}, "a space of textures"),
     "Deep3D": ({"id": _some(1, 80), "exp": _some(1, 64), "trans": _some(1, 3)}, "Basel Face Model"),
     "GaussianHeadAvatar": ({"id_coeff": _some(100), "exp_coeff": _some(64), "pose": _some(6)},
-                           "FaceVerse"),
+                           "Basel Face Model or another"),
     "SadTalker": ({"coeff_3dmm": _some(9, 73)}, "Basel Face Model"),
     "a mesh": ({"vertices": _some(5, 3), "faces": np.arange(6).reshape(2, 3)}, "a mesh"),
     "landmarks": ({"lmk2d": _some(68, 2)}, "landmarks, not parameters"),
@@ -53,6 +53,8 @@ TABLES: dict[str, tuple[dict, str]] = {
     "a mask as shape": ({"shape": np.ones(100, bool)}, "shape is a mask"),
     "a size as shape": ({"shape": np.array([512, 512]), "exp": _some(50)}, "shape is a list of"),
     "a latent as shape": ({"shape": _some(512)}, "shape is of 512 numbers a row"),
+        "a column": ({"shape": _some(100, 1)}, "shape is a column of 100 numbers"),
+    "CAP4D's expression alone": ({"expr": _some(4, 65)}, "expr is left out: its components are C"),
     "expression and jaw": ({"exp": _some(9, 53)}, "exp has 53 values a head: a motion: 50 comp"),
     "expression and pose": ({"exp": _some(9, 106), "shape": _some(100)}, "exp has 106 values"),
 }  # fmt: skip
@@ -104,6 +106,7 @@ ARRAYS: dict[str, tuple[str, np.ndarray, str]] = {
     "another motion": ("expression", _some(10, 53), "a motion: 50 components of expression and 3"),
     "a body's motion": ("someone", _some(20, 165), "a motion of a whole body"),
     "an expression": ("expression", _some(1, 50), "a code of expression, by its name"),
+    "no numbers at all": ("someone", np.full(136, np.nan), "68 landmarks in an image"),
     "a pose": ("jawpose", _some(3), "a pose, by its name"),
     "a texture": ("tex", _some(50), "a code of another kind"),
 }
@@ -127,6 +130,20 @@ def test_a_lone_shape_code_is_read(tmp_path: Path, shape: tuple[int, ...]) -> No
     found = read_parameters(tmp_path / "someone.npy")
     np.testing.assert_array_equal(found.parameters.betas, _some(*shape).reshape(-1, shape[-1]))
     assert bool(found.warnings) == (len(found.parameters) > 1)
+
+
+@pytest.mark.parametrize("stem", ["face", "my_face_001", "shape_exp3", "mesh-identity", "Anna"])
+def test_names_that_a_shape_code_may_have(tmp_path: Path, stem: str) -> None:
+    np.save(tmp_path / f"{stem}.npy", _some(100))
+    assert read_parameters(tmp_path / f"{stem}.npy").convention == "vector"
+
+
+def test_keys_that_only_look_foreign(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, id=np.array("img_01"), shape=_some(100), exp=_some(50), poses=_some(6))
+    found = read_parameters(path)
+    assert found.convention == "deca" and found.notes[0] == "ignored: id"
+    assert found.warnings[0].startswith("poses is left out")
 
 
 @pytest.mark.parametrize(

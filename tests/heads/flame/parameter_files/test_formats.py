@@ -131,9 +131,7 @@ def test_a_folder_of_frames_that_do_not_fit(tmp_path: Path, rng: np.random.Gener
     with pytest.raises(UserError, match=r"00002\.npz: expr has 50 values a head, those before 100"):
         read_parameters(tmp_path)
     np.savez(tmp_path / "00002.npz", shape=np.ones(300), expr=np.ones(100))
-    with pytest.raises(
-        UserError, match=r"00002\.npz and those before do not both have eyes_pose, jaw"
-    ):
+    with pytest.raises(UserError, match=r"00002\.npz and those before do not both have eyes_pose"):
         read_parameters(tmp_path)
     np.savez(tmp_path / "00002.npz", betas=np.ones(300))
     with pytest.raises(UserError, match=r"00002\.npz is plain's, those before are vhap's"):
@@ -252,7 +250,7 @@ def test_one_matrix_is_one_head_and_three_rows_are_three(npz: Path) -> None:
         read(npz, jaw_pose=0.1 * np.eye(3)[None])
 
 
-@pytest.mark.parametrize("dtype", [">f4", "<f8", "f2", "i1", "U8"])
+@pytest.mark.parametrize("dtype", [">f4", "<f8", "f2", "i1", "U8", "S8"])
 def test_types_of_numbers(npz: Path, dtype: str) -> None:
     found = read(npz, betas=np.array([[1, -2, 3]]).astype(dtype)).parameters
     assert found.betas.dtype == np.float64 and found.betas.dtype.isnative
@@ -352,6 +350,13 @@ def test_a_pointer_and_a_page(tmp_path: Path) -> None:
     path.write_bytes(b"<!DOCTYPE html><html></html>")
     with pytest.raises(UserError, match=r"a\.npz is a web page"):
         read_parameters(path)
+
+
+def test_a_pickled_list_of_heads(tmp_path: Path) -> None:
+    heads = np.array([{"betas": np.ones(3)}, {"betas": np.zeros(3)}], object)
+    np.save(tmp_path / "a.npy", heads, allow_pickle=True)
+    found = read_parameters(tmp_path / "a.npy").parameters.betas
+    np.testing.assert_array_equal(found, [[1, 1, 1], [0, 0, 0]])
 
 
 def test_pickled_codes_of_any_protocol(tmp_path: Path) -> None:

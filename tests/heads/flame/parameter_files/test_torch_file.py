@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tensors are read as they were saved, without torch; what lies about them is refused."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,15 +52,16 @@ def test_views_of_one_storage(form: str) -> None:
     assert found["number"] == 5 and found["nothing"].shape == (0, 7)
 
 
-def test_torch_itself_agrees(rng: np.random.Generator, tmp_path: Path) -> None:
+@pytest.mark.torch
+@pytest.mark.parametrize("zipped", [False, True])
+def test_torch_itself_agrees(rng: np.random.Generator, tmp_path: Path, zipped: bool) -> None:
     torch = pytest.importorskip("torch", reason="torch is in the recipes' environment only")
-    array = rng.random((5, 6)).astype(np.float32)
-    given = {"a": torch.tensor(array), "t": torch.tensor(array).T[1:3], "p": torch.nn.Parameter(
-        torch.tensor(array))}  # fmt: skip
-    for zipped in (True, False):
-        torch.save(given, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
-        found = parse((tmp_path / "a.pt").read_bytes(), FILE)
-        for key, value in given.items():
+    whole = torch.tensor(rng.random((5, 6)).astype(np.float32))
+    tensors = {"a": whole, "t": whole.T[1:3], "p": torch.nn.Parameter(whole), "h": whole.half()}
+    torch.save(tensors, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+    for data in ((tmp_path / "a.pt").read_bytes(), pickle.dumps(tensors)):
+        found = parse(data, FILE)
+        for key, value in tensors.items():
             np.testing.assert_array_equal(found[key], value.detach().numpy())
 
 
