@@ -41,6 +41,7 @@ COMMANDS = {
     "mesh": "batch.mesh",
     "export": "batch.export",
     "import-flame": "batch.import_flame",
+    "import-arkit": "batch.import_arkit",
     "export-flame": "batch.export_flame",
     "merge": "batch.dataset.merge",
     "verify": "batch.dataset.verify",

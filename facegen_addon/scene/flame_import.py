@@ -3,25 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 from mathutils import Vector
 
-from ..heads.flame.sliders import ImportedSliders, import_sliders
+from ..heads.flame.sliders import import_sliders
 from ..heads.head_model import HeadModel
-from . import history
-from .head_object import HeadObject
-from .placement import grid_places
-
-
-@dataclass(frozen=True)
-class ImportedHeads:
-    """The heads added, and what was recognised, ignored and clamped in their file."""
-
-    heads: list[HeadObject]
-    sliders: ImportedSliders
+from .imported_heads import ImportedHeads, add_heads
 
 
 def import_heads(
@@ -29,19 +18,17 @@ def import_heads(
     model: HeadModel,
     collection: bpy.types.Collection,
     origin: Vector | None = None,
+    *,
+    start: int = 1,
+    fps: float | None = None,
 ) -> ImportedHeads:
-    """Add the heads of a FLAME parameter file to ``collection``: a grid from ``origin`` (metres).
+    """Add the heads of a FLAME parameter file to ``collection``: a grid from ``origin`` (metres),
+    or one that moves from the scene's frame ``start`` where the file is a sequence.
 
-    ``path``: a parameter file or folder (see docs/parameter_files.md); ``model``: a FLAME head.
-    UserError, before anything is added, if the file or the model is none.
+    ``path``: a parameter file or folder (see docs/parameter_files.md); ``model``: a FLAME head;
+    ``fps``: the file's rows are frames, so many a second, whatever it says. UserError, before
+    anything is added, if the file or the model is none.
     """
-    sliders = import_sliders(path, model)
-    heads = []
-    places = grid_places(len(sliders.values), origin or Vector())
-    for place, row in zip(places, sliders.values, strict=True):
-        head = HeadObject.create(model, collection)
-        head.set_parameters(row)
-        head.mesh_object.location = place
-        history.record(head, f"Imported from {path.name}")
-        heads.append(head)
-    return ImportedHeads(heads, sliders)
+    sliders = import_sliders(path, model).at_rate(fps)
+    label, scene = f"Imported from {path.name}", bpy.context.scene
+    return add_heads(sliders, label, model, collection, origin or Vector(), scene, start)

@@ -14,6 +14,7 @@ import bpy
 from ..scene import stray_hair
 from ..user_folder import set_user_folder
 from . import (
+    arkit_operators,
     candidates,
     exporting,
     flame_operators,
@@ -39,6 +40,7 @@ _FEATURES = (
     properties,
     operators,
     flame_operators,
+    arkit_operators,
     slider_operators,
     head_panel,
     sampling,

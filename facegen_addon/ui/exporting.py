@@ -225,6 +225,7 @@ class FACEGEN_PT_files(bpy.types.Panel):
         column = layout.column(align=True)
         column.operator("facegen.import_parameters", icon="IMPORT")
         column.operator("facegen.import_flame", icon="IMPORT")
+        column.operator("facegen.import_arkit", icon="IMPORT")
         column = layout.column(align=True)
         column.label(text="Export Selected Heads")
         row = column.row(align=True)

@@ -9,18 +9,21 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
+from ..errors import UserError
+from ..heads.arkit.files import check_no_take
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.flame.interchange import WRITABLE
 from ..scene.flame_export import export_heads
 from ..scene.flame_import import import_heads
 from ..scene.head_object import MODEL_KEY, HeadObject
 from .head_operator import ReportingOperator
+from .importing import SequenceImport
 
 _PROGRAMS = {"plain": "smplx's Names", "deca": "DECA", "emoca": "EMOCA", "mica": "MICA"}
 _CONVENTIONS = [(name, _PROGRAMS[name], "") for name in WRITABLE]
 
 
-class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelper):
+class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Operator, ImportHelper):
     """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...) at the 3D cursor"""
 
     bl_idname = "facegen.import_flame"
@@ -37,19 +40,17 @@ class FACEGEN_OT_import_flame(ReportingOperator, bpy.types.Operator, ImportHelpe
     )
 
     def run(self, context: bpy.types.Context) -> None:
-        """Add the heads; report the convention, what was ignored and what was clamped."""
-        model = load_head_model(self.model)
-        imported = import_heads(
-            Path(self.filepath), model, context.collection, context.scene.cursor.location
-        )
-        sliders = imported.sliders
-        self.report({"INFO"}, f"{len(imported.heads)} heads, convention {sliders.convention}")
-        for note in sliders.notes:
-            self.report({"INFO"}, note)
-        for line in sliders.warnings:
-            self.report({"WARNING"}, line)
-        for line in sliders.clamped:
-            self.report({"WARNING"}, f"clamped: {line}")
+        """Add the heads, or one that moves; report what was recognised and what was not."""
+        path, model = Path(self.filepath), load_head_model(self.model)
+        options = {"start": self.start, "fps": self.fps or None}
+        try:
+            imported = import_heads(
+                path, model, context.collection, context.scene.cursor.location, **options
+            )
+        except UserError:
+            check_no_take(path, "Import ARKit Animation")
+            raise
+        self.report_imported(imported)
         context.view_layer.objects.active = imported.heads[0].mesh_object
 
 

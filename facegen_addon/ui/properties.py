@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +34,7 @@ from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
 from ..mapping.ranking import Ranking
 from ..scene import completion
+from ..scene.animation import sliders_name
 from ..scene.head_object import (
     MODEL_KEY,
     PARAMETERS_KEY,
@@ -83,11 +83,6 @@ _sliders: dict[str, Sliders] = {}
 _missing: dict[str, str] = {}
 _quiet = False
 _shows_already = False
-
-
-def sliders_name(model_name: str) -> str:
-    """Name of the property of an object that holds the sliders of a model."""
-    return "facegen_sliders_" + re.sub(r"\W", "_", model_name)
 
 
 def sliders_of(mesh_object: bpy.types.Object) -> Any | None:

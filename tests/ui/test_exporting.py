@@ -184,7 +184,8 @@ def test_the_panel_has_a_button_for_each_direction() -> None:
     panel: Any = SimpleNamespace(layout=Layout())
     exporting.FACEGEN_PT_files.draw(panel, bpy.context)
     assert shown.count("facegen.export_heads") == 4
-    for name in ("facegen.import_parameters", "facegen.import_flame", "facegen.export_flame"):
+    imports = [f"facegen.import_{kind}" for kind in ("parameters", "flame", "arkit")]
+    for name in (*imports, "facegen.export_flame"):
         assert name in shown and len(name) < 40
     assert "Select a head to export" in shown
     _add()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ class ImportedSliders:
     values (N, P): the head model's parameters; notes: what the file's convention means and what of
     it was ignored; clamped: what went beyond a joint's or a slider's range, one line each;
     warnings: what may make the heads other than the file's author meant; sequence: whether the rows
-    are the frames of one head, `fps` of them a second if the file says so.
+    are the frames of one head, `fps` of them a second if the file says so; times (N,): when they
+    are, seconds from the first, where the file says that.
     """
 
     convention: str
@@ -34,6 +35,19 @@ class ImportedSliders:
     warnings: list[str] = field(default_factory=list)
     sequence: bool = False
     fps: float | None = None
+    times: FloatArray | None = None
+
+    @property
+    def moments(self) -> FloatArray | None:
+        """Seconds (N,) from the first row; None where the file does not say."""
+        if self.times is not None or self.fps is None:
+            return self.times
+        return np.arange(len(self.values)) / self.fps
+
+    def at_rate(self, fps: float | None) -> ImportedSliders:
+        """The rows as a sequence with so many frames a second, whatever the file says; None: as it
+        says."""
+        return self if fps is None else replace(self, sequence=True, fps=fps, times=None)
 
 
 def flame_head(model: HeadModel) -> FlameHead:
