@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JPEG files less their notes."""
+"""JPEG files less their notes, and whether they are whole."""
 
 import struct
 
 import pytest
 
-from facegen_addon.labels.jpeg import without_notes
+from facegen_addon.labels.jpeg import is_whole, without_notes
 
 
 def _segment(marker: int, value: bytes) -> bytes:
@@ -31,3 +31,11 @@ def test_comments_and_application_data_go_and_all_else_stays() -> None:
 def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="JPEG"):
         without_notes(content)
+
+
+def test_a_file_that_ends_early_is_not_whole() -> None:
+    """The end of a small picture in the notes is not that of the image."""
+    notes = _segment(0xE1, b"Exif\0\0" + b"\xff\xd8" + JFIF + TABLE + SCAN)
+    whole = b"\xff\xd8" + JFIF + b"\xff\xff" + notes + TABLE + SCAN
+    assert is_whole(whole) and is_whole(whole + b"a film \xff\xda")
+    assert not any(is_whole(whole[:length]) for length in range(len(whole)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures from files as they are rendered: upright, seen through, and only those that are meant."""
+"""Pictures from files as they are rendered: upright, seen through, and those that are meant."""
 
 import hashlib
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ TRANSPARENT = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def renderer() -> Iterator[SampleRenderer]:
     with SampleRenderer(MODEL, SETTINGS) as found:
         yield found
@@ -51,24 +51,24 @@ def _behind(renderer: SampleRenderer, background: Background, light: Light) -> n
     return renderer.render(Shot(MODEL.table.default(), FAR, light, background)).image.astype(int)
 
 
-def _shown(renderer: SampleRenderer, path: Path, data: bytes, light: Light = Light()) -> np.ndarray:
+def _shown(
+    renderer: SampleRenderer, path: Path, data: bytes, light: Light | None = None
+) -> np.ndarray:
     path.write_bytes(data)
-    return _behind(renderer, Background(str(path), BLUE), light)
+    return _behind(renderer, Background(str(path), BLUE), light or Light())
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_stands_as_exif_says(
-    renderer: SampleRenderer, tmp_path: Path, orientation: int, suffix: str
-) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_picture_stands_as_exif_says(renderer: SampleRenderer, tmp_path: Path, kind: str) -> None:
     """It fills the frame and is cut as the upright one is."""
-    kind = {"jpg": "JPEG", "png": "PNG"}[suffix]
-    upright = _shown(renderer, tmp_path / f"upright.{suffix}", turned(1, kind))
-    image = _shown(renderer, tmp_path / f"{orientation}.{suffix}", turned(orientation, kind))
-    edge = np.s_[[2, 2, -3, -3], [2, -3, 2, -3]]
-    assert np.abs(image[edge] - [[220, 0, 0], [0, 220, 0], [0, 0, 220], [220, 220, 0]]).max() < 8
-    if suffix == "png":  # another JPEG has other blocks
-        assert np.abs(image - upright).max() <= 1
+    upright = _shown(renderer, tmp_path / f"1.{kind}", turned(1, kind))
+    for orientation in range(2, 9):
+        path = tmp_path / f"{orientation}.{kind}"
+        image = _shown(renderer, path, turned(orientation, kind))
+        edge = image[[2, 2, -3, -3], [2, -3, 2, -3]]
+        assert np.abs(edge - [[220, 0, 0], [0, 220, 0], [0, 0, 220], [220, 220, 0]]).max() < 8
+        if kind == "PNG":  # another JPEG has other blocks
+            assert np.abs(image - upright).max() <= 1
 
 
 @pytest.mark.parametrize("decoder", ["OpenImageIO", "Blender"])
@@ -85,16 +85,12 @@ def test_either_decoder_finds_the_orientation(
         assert (look.orientation, look.is_transparent) == (orientation, False)
 
 
-@pytest.mark.parametrize("kind", TRANSPARENT)
-def test_what_is_behind_shows_through_every_kind(
-    renderer: SampleRenderer, tmp_path: Path, kind: str
-) -> None:
-    image = _shown(renderer, tmp_path / f"{kind}.png", TRANSPARENT[kind])
-    assert np.abs(image[[2, -3], -3] - (0, 0, 255)).max() < 4  # the colour that was drawn
-    left = [[220, 0, 0], [0, 0, 220]]
-    if kind.startswith("la"):
-        left = [[66] * 3, [25] * 3]
-    assert np.abs(image[[2, -3], 2] - left).max() < 4
+def test_what_is_behind_shows_through_every_kind(renderer: SampleRenderer, tmp_path: Path) -> None:
+    for kind, data in TRANSPARENT.items():
+        image = _shown(renderer, tmp_path / f"{kind}.png", data)
+        assert np.abs(image[[2, -3], -3] - (0, 0, 255)).max() < 4, kind  # the colour drawn
+        left = [[66] * 3, [25] * 3] if kind.startswith("la") else [[220, 0, 0], [0, 0, 220]]
+        assert np.abs(image[[2, -3], 2] - left).max() < 4, kind
 
 
 def test_an_hdri_and_a_preset_show_through(renderer: SampleRenderer, tmp_path: Path) -> None:
@@ -166,6 +162,6 @@ def test_a_file_that_was_damaged_from_the_beginning_is_named(tmp_path: Path) -> 
     expected = {str(path): hashlib.sha256(bad).hexdigest()}
     with (
         SampleRenderer(MODEL, SETTINGS, pictures=expected) as renderer,
-        pytest.raises(UserError, match="damaged, as it was when the run began: .* --replace"),
+        pytest.raises(UserError, match=r"damaged, as it was when the run began: .* --replace"),
     ):
         _shown(renderer, path, bad)
