@@ -15,7 +15,7 @@ from ..errors import UserError
 from .picture_file import DamagedPicture, Look, look_at
 
 _MAXIMUM_LOADED = 4  # at a time; a folder may hold thousands
-_GO_ON = "then --resume goes on"
+_GO_ON = "then go on with the run"
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,6 @@ class LoadedPictures:
         if self.expected is None:
             return f"picture {path} cannot be read; give a picture that Blender opens"
         return (
-            f"picture {path} is damaged, as it was when the run began: take it out and start anew"
-            " with --replace"
+            f"picture {path} is damaged, as it was when the run began: take it out and start the"
+            " run anew"
         )

@@ -162,6 +162,6 @@ def test_a_file_that_was_damaged_from_the_beginning_is_named(tmp_path: Path) -> 
     expected = {str(path): hashlib.sha256(bad).hexdigest()}
     with (
         SampleRenderer(MODEL, SETTINGS, pictures=expected) as renderer,
-        pytest.raises(UserError, match=r"damaged, as it was when the run began: .* --replace"),
+        pytest.raises(UserError, match=r"damaged, as it was when the run began: .* run anew"),
     ):
         _shown(renderer, path, bad)
