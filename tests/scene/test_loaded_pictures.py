@@ -145,7 +145,7 @@ def test_a_file_that_changes_during_a_run_is_named(tmp_path: Path) -> None:
         for bad in (TRANSPARENT["rgba"], good[: len(good) // 2], b""):
             with pytest.raises(UserError, match="was changed since the run began") as error:
                 _shown(renderer, path, bad)
-            assert f"restore the file of sha256 {sha256}, then --resume" in str(error.value)
+            assert f"restore the file of sha256 {sha256}, then go on" in str(error.value)
         path.unlink()
         with pytest.raises(UserError, match=f"No such file.*restore the file of sha256 {sha256}"):
             _behind(renderer, Background(str(path), BLUE), Light())
