@@ -23,7 +23,7 @@ from batch.dataset.recipe import Recipe, describe
 from batch.dataset.run_folder import WORK_FOLDER, RunFolder
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
-from batch.interruption import Terminated, interruptible
+from batch.interruption import exit_status, interruptible
 from batch.progress import ProgressBar
 from batch.results import facegen_version
 from facegen_addon.artifacts import artifact, read_index
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         status = 3
         raise
     except KeyboardInterrupt as stop:
-        status = 143 if isinstance(stop, Terminated) else 130
+        status = exit_status(stop)
         again = "" if options.resume else " with --resume"
         print(f"facegen: stopped; the same command{again} goes on", file=sys.stderr)
     finally:

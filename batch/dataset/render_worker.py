@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from batch.dataset.members import label_members
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
 from batch.png import encode_png
+from batch.silence import blender_silent
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
@@ -42,13 +43,18 @@ def serve(pipe: Connection) -> None:
 
     set_up: SetUp = pipe.recv()
     settings = SampleSettings(**set_up.settings)
-    with SampleRenderer(load_head_model(set_up.model), settings, dense=set_up.dense) as renderer:
+    with (
+        blender_silent() as chatter,
+        SampleRenderer(load_head_model(set_up.model), settings, dense=set_up.dense) as renderer,
+    ):
         pipe.send(Ready(compute_device() if settings.device == "auto" else "CPU"))
         with _finisher(pipe) as finish:
             while True:
                 job: Job = pipe.recv()
                 finish.tell(Begun(job.index))
-                finish.take(job, renderer.render(job.shot))
+                rendered = renderer.render(job.shot)
+                chatter.forget()
+                finish.take(job, rendered)
 
 
 class _Finisher:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TextIO
 
 from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
-from batch.progress import draw_bar
+from batch.progress import draw_bar, is_terminal, terminal_size
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
 
@@ -56,9 +56,6 @@ class EventLog:
             self._stream.flush()
 
     def _give_up(self, error: OSError) -> NoReturn:
-        if self._target == Path("-"):
-            # Python would try, and fail, to write what is left at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         self._stream = None
         raise UserError(
             f"--log-json {self._target} cannot be written ({error.strerror}); make room, or name"
@@ -85,7 +82,7 @@ class Status:
         self.total, self._log = total, log
         self.accepted = self.rejected = self.failed = self.found_before = 0
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._terminal = is_terminal(self._stream)
         self._start = time.monotonic()
         self._drawn = -_LOGGED
         self._lines = 0
@@ -168,11 +165,8 @@ class Status:
 
     def _fitting(self, lines: Sequence[str]) -> Sequence[str]:
         """As much as the terminal can show: what it wraps or scrolls away is not drawn over."""
-        try:
-            columns, rows = os.get_terminal_size(self._stream.fileno())
-        except (OSError, ValueError):
-            return lines
-        if not columns or not rows:
+        columns, rows = terminal_size(self._stream)
+        if columns is None or rows is None:
             return lines
         if len(lines) >= rows:
             lines = [*lines[: max(rows - 2, 0)], lines[-1]]

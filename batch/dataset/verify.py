@@ -26,7 +26,7 @@ from batch.dataset.sample import image_suffix
 from batch.dataset.table import require_pyarrow
 from batch.interruption import interruptible
 from batch.progress import ProgressBar
-from batch.silence import blender_silent
+from batch.silence import blender_silent, load_blender
 from facegen_addon.errors import NotReached, UserError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def _open_plan(options: VerifyOptions) -> ShotSource:
 @contextmanager
 def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     """Renders with Blender, by the CPU where the run was made by it."""
+    load_blender()
     from batch.dataset.generate import render_settings
     from batch.dataset.messages import Job
     from batch.dataset.render_worker import finished
@@ -148,11 +149,15 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     device = "CPU" if (run.read_sidecar(0) or {}).get("device") == "CPU" else "auto"
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))
     dense = plan.recipe.labels.dense
-    with blender_silent(), SampleRenderer(plan.model, settings, dense=dense) as renderer:
+    with (
+        blender_silent() as chatter,
+        SampleRenderer(plan.model, settings, dense=dense) as renderer,
+    ):
 
         def render(index: int, attempt: int) -> dict[str, bytes]:
             shot = plan.shot(index, attempt)
             done = finished(Job(index, attempt, shot, False), renderer.render(shot))
+            chatter.forget()
             suffix = image_suffix(plan.recipe.image.format)
             return {suffix: done.image_file, **dict(done.labels)}
 

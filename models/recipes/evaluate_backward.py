@@ -28,6 +28,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -222,4 +223,4 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "evaluate_backward")

@@ -25,6 +25,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
 from facegen_addon.artifacts import (
     artifact,
@@ -354,4 +355,4 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "fit_corrections")

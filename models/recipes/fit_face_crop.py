@@ -26,6 +26,7 @@ from PIL import Image
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
@@ -198,4 +199,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "fit_face_crop")

@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.influence import main as influence
 from batch.influence import parse_options
+from batch.process import run_process
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -60,4 +61,4 @@ def _enter(model_name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_process(lambda: main(sys.argv[1:]), "measure_influence")

@@ -30,6 +30,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
 from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
@@ -257,4 +258,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "train_backward")
