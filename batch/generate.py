@@ -64,7 +64,9 @@ def main(arguments: Sequence[str]) -> int:
     earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
     provenance = _provenance(source)
-    print(f"{options.count} heads of {model.name}, by {options.engine} on {provenance['device']}")
+    print(
+        f"{options.count} heads of {model.name}, rendered by {options.engine} on {provenance['device']}"
+    )
     bar = ProgressBar()
     try:
         with interruptible(), output_folder(options.output) as folder, blender_silent() as chatter:
@@ -107,6 +109,8 @@ class _Watch:
     def run(self, stage: str, done: float, total: float) -> None:
         """A step of the operator, or of the comparison."""
         self.chatter.forget()
+        if stage == "render":  # the operator does not say when it has chosen
+            self.bar.update(_STAGES["sample"], 1, 1)
         self.bar.update(_STAGES.get(stage, stage), done, total)
 
     def write(self, part: str, done: float, total: float) -> None:

@@ -33,7 +33,7 @@ def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
         with interruptible():
-            status = status_of(work, program)
+            status = status_of(work, program, "stopped")
     except KeyboardInterrupt as stop:  # once more, while the first was told
         status = exit_status(stop)
     except SystemExit as end:  # argparse, after its help
@@ -44,7 +44,11 @@ def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
     _leave(status, program)
 
 
-def status_of(work: Callable[[], int], program: str = "facegen") -> int:
+def status_of(
+    work: Callable[[], int],
+    program: str = "facegen",
+    stopped: str = "stopped; nothing was written",
+) -> int:
     """The exit status of `work`, after a line on stderr if it was stopped or can be put right."""
     try:
         return work()
@@ -53,7 +57,7 @@ def status_of(work: Callable[[], int], program: str = "facegen") -> int:
     except NotReached as error:
         return fail(str(error), 3, program)
     except KeyboardInterrupt as stop:
-        return fail("stopped; nothing was written", exit_status(stop), program)
+        return fail(stopped, exit_status(stop), program)
     except OutputLost as error:
         return _without_output(error, program)
 

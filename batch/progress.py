@@ -31,6 +31,7 @@ class ProgressBar:
         self._stage: str | None = None
         self._line_open = False
         self._start = self._drawn = self._first = time.monotonic()
+        self._heard: float | None = None
         self._begun: dict[str, float] = {}
         self._finished: set[str] = set()
 
@@ -43,7 +44,9 @@ class ProgressBar:
             return
         now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._start = stage, self._begun.setdefault(stage, now)
+            # What has been at work since the stage before was heard of last is this one.
+            self._stage, self._start = stage, self._begun.setdefault(stage, self._heard or now)
+        self._heard = now
         finished = done >= total
         if (finished or now - self._drawn >= self._interval(now)) and (
             now - self._start >= self._quiet
@@ -57,7 +60,7 @@ class ProgressBar:
     def close(self) -> None:
         """End the current line, and begin anew; harmless when there is none."""
         self._end_line()
-        self._stage = None
+        self._stage = self._heard = None
         self._begun.clear()
         self._finished.clear()
 

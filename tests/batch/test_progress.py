@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 
 
 def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 30.0, 40.0])
+    clock = iter([0.0, 0.0, 30.0, 40.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     stream = Terminal()
     bar = ProgressBar(stream)
@@ -29,7 +29,7 @@ def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_short_stage_may_stay_quiet(
     monkeypatch: pytest.MonkeyPatch, stream_type: type[io.StringIO]
 ) -> None:
-    clock = iter([0.0, 1.0, 1.9, 10.0, 13.0])
+    clock = iter([0.0, 0.0, 1.0, 1.9, 10.0, 23.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     stream = stream_type()
     bar = ProgressBar(stream, quiet=2.0)
