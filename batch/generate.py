@@ -3,7 +3,6 @@
 
 import hashlib
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.command_line import shown_command
 from batch.figures import HeadSet
 from batch.interruption import interruptible
 from batch.options import GenerateOptions, asks_for_dataset, parse_options
@@ -64,9 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
     provenance = _provenance(source)
-    print(
-        f"{options.count} heads of {model.name}, rendered by {options.engine} on {provenance['device']}"
-    )
+    device = f"{options.engine} on {provenance['device']}"
+    print(f"{options.count} heads of {model.name}, rendered by {device}", flush=True)
     bar = ProgressBar()
     try:
         with interruptible(), output_folder(options.output) as folder, blender_silent() as chatter:
@@ -77,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
                 provenance["gaps"] = _gaps(options, np.concatenate(earlier), heads, reference)
             record = RunRecord(
                 request=_request(options, source),
-                command=f"batch/run.py generate {shlex.join(arguments)}",
+                command=shown_command("generate", arguments),
                 run=_head_set(result),
                 comparison=_uncorrected(result)
                 | (_comparison(options, model, encoder, watch) if options.comparison else {}),

@@ -2,7 +2,6 @@
 """`measure`: latents -> B -> renders -> F, and how far they come back; a killed run goes on."""
 
 import hashlib
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.command_line import shown_command
 from batch.interruption import exit_status, interruptible
 from batch.measure_options import (
     MeasureOptions,
@@ -118,7 +118,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
                     )
                 record = MeasureRecord(
                     measured, wanted.source, settings,
-                    f"batch/run.py measure {shlex.join(arguments)}", model.name, model.table,
+                    shown_command("measure", arguments), model.name, model.table,
                     reference, everybody, len(wanted.latents) * options.renders_per_latent,
                     time.monotonic() - start, versions,
                 )  # fmt: skip

@@ -68,7 +68,7 @@ def fail(message: str, status: int, program: str = "facegen") -> int:
     return status
 
 
-def _without_output(error: OSError, program: str) -> int:
+def _without_output(error: OutputLost, program: str) -> int:
     """Nobody is told where nobody listens any more, as `| head` does."""
     if error.errno == errno.EPIPE:
         return BROKEN_PIPE

@@ -2,6 +2,7 @@
 """Standard streams that may be closed, full, of any encoding, or left by whoever read them."""
 
 import codecs
+import contextlib
 import io
 import os
 import sys
@@ -12,8 +13,16 @@ _PLAIN = {"█": "#", "░": ".", "✓": "+", "✗": "x", "°": " degrees", "–
 """What stands for the characters of our own texts where an encoding lacks them."""
 
 
-class OutputLost(OSError):
-    """Standard output takes no more: its disk is full, or whoever read it has gone."""
+class OutputLost(Exception):
+    """Standard output takes no more: its disk is full, or whoever read it has gone.
+
+    No OSError, which would be taken for one of whatever else was being written. errno, strerror:
+    the system's reason.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.errno, self.strerror = error.errno, error.strerror
 
 
 class _Stream(io.TextIOWrapper):
@@ -52,7 +61,7 @@ class _Output(_Stream):
 
     def _lose(self, error: OSError) -> NoReturn:
         super()._lose(error)
-        raise OutputLost(error.errno, error.strerror) from None
+        raise OutputLost(error) from None
 
 
 def mend_streams() -> None:
@@ -74,13 +83,12 @@ def mend_streams() -> None:
             setattr(sys, f"__{name}__", mended)
 
 
-def lost_output() -> OSError | None:
+def lost_output() -> OutputLost | None:
     """Why something that was written to stdout has not arrived; None if all has."""
-    try:
+    with contextlib.suppress(OutputLost):
         sys.stdout.flush()
-    except OSError as error:
-        return error
-    return getattr(sys.stdout, "lost", None)
+    lost = getattr(sys.stdout, "lost", None)
+    return OutputLost(lost) if lost else None
 
 
 def _open_nowhere(number: int, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import IO
 
 from batch.interruption import exit_status
 from batch.silence import SHOWN, says_something, show_lines
+from batch.streams import OutputLost
 from facegen_addon.errors import UserError
 
 _TICK = "rendered"
@@ -26,7 +27,7 @@ def report(count: int) -> None:
     """
     try:
         print(_TICK, count, flush=True)
-    except OSError:
+    except OutputLost:
         raise SystemExit(1) from None
 
 

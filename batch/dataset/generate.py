@@ -81,7 +81,7 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     total = sum(len(run.indices(shard)) for shard in shards)
     print(describe(recipe))
     of_all = f"{len(shards)} of {run.shard_count} shards"
-    print(f"{total} samples of {model.name} in {of_all}: {run.path}")
+    print(f"{total} samples of {model.name} in {of_all}: {run.path}", flush=True)
     log.write("start", run=run.digest, samples=total, shards=shards, workers=options.workers)
     unfinished = _unfinished(run, shards)
     status = Status(total, log)  # whose clock starts with the work itself

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
 from batch.progress import draw_bar, is_terminal, terminal_size
+from batch.streams import OutputLost
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
 
@@ -39,7 +40,7 @@ class EventLog:
                 self._stream = target.open("a", encoding="utf-8")
                 if _ends_amid_a_line(target):
                     self._say("\n")
-        except OSError as error:
+        except (OSError, OutputLost) as error:
             self._give_up(error)
 
     def write(self, event: str, **facts: Any) -> None:
@@ -47,7 +48,7 @@ class EventLog:
         line = {"event": event, "time": round(time.time(), 3), **facts}
         try:
             self._say(json.dumps(line) + "\n")
-        except OSError as error:
+        except (OSError, OutputLost) as error:
             self._give_up(error)
 
     def _say(self, text: str) -> None:
@@ -55,7 +56,7 @@ class EventLog:
             self._stream.write(text)
             self._stream.flush()
 
-    def _give_up(self, error: OSError) -> NoReturn:
+    def _give_up(self, error: OSError | OutputLost) -> NoReturn:
         self._stream = None
         raise UserError(
             f"--log-json {self._target} cannot be written ({error.strerror}); make room, or name"
