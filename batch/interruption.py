@@ -7,10 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 
 _AGAIN = 0.05  # seconds until a signal that was lost in Python's own doings comes again
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+
+_stopped: list[KeyboardInterrupt] = []
+"""What has been raised by signals, as long as it is not dealt with."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -39,6 +42,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interruption
         interruption = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
+        _stopped.append(interruption)
         raise interruption
 
     with _handled_by(interrupt):
@@ -48,6 +52,14 @@ def interruptible() -> Iterator[None]:
             if interruption is not None:
                 raise interruption from None
             raise
+        finally:
+            _stopped.clear()
+
+
+def stop_if_asked() -> None:
+    """Raise again what was raised where Blender lets nothing through, as while it renders."""
+    if _stopped:
+        raise _stopped[-1]
 
 
 @contextmanager
@@ -68,17 +80,28 @@ def die_by_signals() -> None:
 
 
 def keep_lost_interruptions() -> None:
-    """Have a signal come again that Python could only print, e.g. amid a weak reference's death."""
+    """Have a signal come again that Python could only print, e.g. amid a weak reference's death.
 
-    def hook(lost: "sys.UnraisableHookArgs") -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            sys.__unraisablehook__(lost)
-            return
+    What else it could only print after a signal is a consequence of that, and of no interest; so
+    is the way by which a signal found itself in Blender's own Python.
+    """
+    sys.unraisablehook, sys.excepthook = _hear_unraisable, _hear_uncaught
+
+
+def _hear_unraisable(lost: "sys.UnraisableHookArgs") -> None:
+    if issubclass(lost.exc_type, KeyboardInterrupt):
         stop = lost.exc_value
         number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
         threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
+    elif not _stopped:
+        sys.__unraisablehook__(lost)
 
-    sys.unraisablehook = hook
+
+def _hear_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
 
 
 @contextmanager

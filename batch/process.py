@@ -3,6 +3,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -20,6 +21,9 @@ from facegen_addon.errors import NotReached, UserError
 
 BROKEN_PIPE = 141
 """Exit status where whoever read stdout has gone, as the shell says it of others."""
+
+_SIGNAL = 128
+"""Exit statuses above are of signals."""
 
 
 def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
@@ -80,13 +84,19 @@ def _without_output(error: OutputLost, program: str) -> int:
 
 
 def _leave(status: int, program: str) -> NoReturn:
-    """End the process: at once in bpy 4.2's module, whose clean-up crashes after any operator."""
+    """End the process, at once where Blender's module would not survive, or not keep quiet."""
     die_by_signals()
-    error = lost_output()
-    if error is not None and status == 0:
-        status = _without_output(error, program)
+    lost = lost_output()
+    if lost is not None and status == 0:
+        status = _without_output(lost, program)
     sys.stderr.flush()
     bpy = sys.modules.get("bpy")
-    if bpy is not None and not bpy.app.binary_path and bpy.app.version < (4, 3):
+    if bpy is not None and not bpy.app.binary_path and _ends_badly(bpy.app.version, status):
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
         os._exit(status)
     sys.exit(status)
+
+
+def _ends_badly(version: tuple[int, ...], status: int) -> bool:
+    """Whether bpy's clean-up crashes (4.2, after any operator), or tells what it was amid."""
+    return version < (4, 3) or status > _SIGNAL

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TextIO
 
+from batch.interruption import stop_if_asked
 from facegen_addon.durations import format_seconds
 
 _WIDTH = 28
@@ -39,7 +40,9 @@ class ProgressBar:
         """Show that `done` of `total` steps of `stage` are done.
 
         A stage may give way to another and come back; once it is finished it is not shown again.
+        KeyboardInterrupt if a signal came that Blender has kept to itself.
         """
+        stop_if_asked()
         if stage in self._finished:
             return
         now = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
-from batch.interruption import exit_status
+from batch.interruption import exit_status, stop_if_asked
 from batch.silence import SHOWN, says_something, show_lines
 from batch.streams import OutputLost
 from facegen_addon.errors import UserError
@@ -25,6 +25,7 @@ def report(count: int) -> None:
 
     Ends the worker if that process is gone.
     """
+    stop_if_asked()
     try:
         print(_TICK, count, flush=True)
     except OutputLost:
