@@ -105,7 +105,7 @@ def terminal_size(stream: TextIO) -> tuple[int | None, int | None]:
 
 
 def _line(stage: str, done: float, total: float, elapsed: float, columns: int | None) -> str:
-    """A line that is shorter than `columns`, at the cost of the bar and at last of the rest."""
+    """A line that is shorter than `columns`, at the cost of the bar, then of the stage's name."""
     share = min(max(done / total, 0.0), 1.0) if total > 0 else 1.0
     if share >= 1.0:
         timing = f"in {format_seconds(elapsed)}"
@@ -116,11 +116,11 @@ def _line(stage: str, done: float, total: float, elapsed: float, columns: int | 
     full = f"{stage:<22} {draw_bar(share)}  {timing}"
     if columns is None or len(full) < columns:
         return full
-    bare = f"{stage} {draw_bar(share, 0)}  {timing}"
-    width = columns - 1 - len(bare)
-    return (f"{stage} {draw_bar(share, width)}  {timing}" if width >= _NARROWEST else bare)[
-        : columns - 1
-    ]
+    end = f"{draw_bar(share, 0)}  {timing}"
+    width = columns - 2 - len(stage) - len(end)
+    if width >= _NARROWEST:
+        return f"{stage} {draw_bar(share, width)}  {timing}"
+    return f"{stage[: max(columns - 1 - len(end), 0)]}{end}"[: columns - 1]
 
 
 def draw_bar(share: float, width: int = _WIDTH) -> str:
