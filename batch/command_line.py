@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +26,12 @@ class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
         # Not `in`: 0 equals False, and is a default.
         nothing = action.default is None or action.default is False or action.default in ("", ())
         return action.help if nothing else super()._get_help_string(action)
+
+
+def shown_command(name: str, arguments: Sequence[str]) -> str:
+    """A command as it was given, to be read by people: bytes that are no UTF-8 as escapes."""
+    command = f"batch/run.py {name} {shlex.join(arguments)}"
+    return command.encode(errors="backslashreplace").decode()
 
 
 def check_range(option: str, value: int, low: int, high: int) -> None:

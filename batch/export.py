@@ -3,9 +3,8 @@
 
 import argparse
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from batch.command_line import OneLineParser
 from batch.interruption import interruptible
 from batch.output import check_output, output_folder
 from batch.progress import ProgressBar
+from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.slider_file import read_slider_file
@@ -42,6 +42,7 @@ examples:
 def main(arguments: Sequence[str]) -> int:
     """Run `export`; UserError for a wrong value; on every failure the folder stays as it was."""
     options = _parser().parse_args(arguments)
+    load_blender()
     from facegen_addon.scene.export import check_format, export_heads
     from facegen_addon.scene.export_parts import ExportSettings
 
@@ -54,10 +55,11 @@ def main(arguments: Sequence[str]) -> int:
     bar = ProgressBar()
     done: list[ExportedHead] = []
     try:
-        with interruptible(), _alone(), output_folder(options.output) as folder:
+        with interruptible(), output_folder(options.output) as folder, _alone() as chatter:
             with closing(export_heads(folder, heads, options.format, settings)) as files:
                 for exported in files:
                     done.append(exported)
+                    chatter.forget()
                     bar.update("export", len(done), len(heads))
             _write_record(folder / RECORD, heads, settings, done)
     finally:
@@ -102,13 +104,13 @@ def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Blender without the user's scene, its exporters in Python without a word on every file."""
+def _alone() -> Iterator[Chatter]:
+    """Blender without the user's scene, its exporters without a word on every file."""
     import bpy
 
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-        yield
+    with blender_silent() as chatter:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        yield chatter
 
 
 def _write_record(

@@ -3,17 +3,17 @@
 
 import hashlib
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.command_line import shown_command
 from batch.figures import HeadSet
 from batch.interruption import interruptible
 from batch.options import GenerateOptions, asks_for_dataset, parse_options
@@ -21,7 +21,8 @@ from batch.output import output_folder
 from batch.progress import ProgressBar
 from batch.reference import Reference, reference_by
 from batch.report import RunRecord
-from batch.results import describe_versions, write_results
+from batch.results import PARTS, describe_versions, write_results
+from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.durations import format_seconds
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
@@ -33,6 +34,12 @@ from facegen_addon.mapping.gaps import read_achieved, run_file
 if TYPE_CHECKING:
     from facegen_addon.scene.variety import VarietyResult
 
+_STAGES = {
+    "sample": "choose faces",
+    "render": "render heads",
+    "uniform": "compare: random",
+    "prior": "compare: plausible",
+}
 PRIOR_DRAWS = 1000  # for the prior's own plausibility
 
 
@@ -58,20 +65,22 @@ def main(arguments: Sequence[str]) -> int:
     earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
     provenance = _provenance(model, source)
-    print(f"{options.engine} on {provenance['device']}")
+    device = f"{options.engine} on {provenance['device']}"
+    print(f"{options.count} heads of {model.name}, rendered by {device}", flush=True)
     bar = ProgressBar()
     try:
-        with interruptible(), output_folder(options.output) as folder:
-            result = _run_operator(options, bar)
+        with interruptible(), output_folder(options.output) as folder, blender_silent() as chatter:
+            watch = _Watch(bar, chatter)
+            result = _run_operator(options, watch)
             if earlier and reference is not None:
                 heads = _head_set(result).achieved
                 provenance["gaps"] = _gaps(options, np.concatenate(earlier), heads, reference)
             record = RunRecord(
                 request=_request(options, source),
-                command=f"batch/run.py generate {shlex.join(arguments)}",
+                command=shown_command("generate", arguments),
                 run=_head_set(result),
                 comparison=_uncorrected(result)
-                | (_comparison(options, model, encoder, bar) if options.comparison else {}),
+                | (_comparison(options, model, encoder, watch) if options.comparison else {}),
                 rendered=result.rendered,
                 prior=model.sample_prior(_generator(options, "plausibility"), PRIOR_DRAWS),
                 seconds=result.seconds,
@@ -79,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
                 table=model.table,
                 reference=reference,
             )
-            write_results(folder, result.heads, record, bar.update)
+            write_results(folder, result.heads, record, watch.write)
     finally:
         bar.close()
     print(
@@ -90,7 +99,27 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult":
+@dataclass(frozen=True)
+class _Watch:
+    """What is seen of a run: a bar for each stage, and of Blender what it says of one picture."""
+
+    bar: ProgressBar
+    chatter: Chatter
+
+    def run(self, stage: str, done: float, total: float) -> None:
+        """A step of the operator, or of the comparison."""
+        self.chatter.forget()
+        if stage == "render":  # the operator does not say when it has chosen
+            self.bar.update(_STAGES["sample"], 1, 1)
+        self.bar.update(_STAGES.get(stage, stage), done, total)
+
+    def write(self, part: str, done: float, total: float) -> None:
+        """A step of writing the results: one bar for all their parts."""
+        share = done / total if total else 1.0
+        self.bar.update("write results", PARTS.index(part) + share, len(PARTS))
+
+
+def _run_operator(options: GenerateOptions, watch: _Watch) -> "VarietyResult":
     """Call the add-on's operator and collect what it made."""
     import bpy
 
@@ -98,7 +127,7 @@ def _run_operator(options: GenerateOptions, bar: ProgressBar) -> "VarietyResult"
     from facegen_addon.ui.variety import last_outcome, set_listener
 
     facegen_addon.register()
-    set_listener(lambda event: bar.update(event.stage, event.done, event.total))
+    set_listener(lambda event: watch.run(event.stage, event.done, event.total))
     try:
         # An error inside an operator reaches its caller as RuntimeError; the outcome has the cause.
         bpy.ops.facegen.generate_variety(**_operator_properties(options))
@@ -170,7 +199,7 @@ def _gaps(
 
 
 def _comparison(
-    options: GenerateOptions, model: HeadModel, encoder: Encoder, bar: ProgressBar
+    options: GenerateOptions, model: HeadModel, encoder: Encoder, watch: _Watch
 ) -> dict[str, HeadSet]:
     """As many heads drawn uniformly and from the prior, rendered alike but not selected."""
     from facegen_addon.scene.forward import ForwardMapping
@@ -187,7 +216,7 @@ def _comparison(
     with HeadRenderer(model, settings) as renderer:
         forward = ForwardMapping(renderer, encoder)
         for name, parameters in draws.items():
-            latents = forward.embed_heads(parameters, partial(bar.update, f"compare {name}"))
+            latents = forward.embed_heads(parameters, partial(watch.run, name))
             sets[name] = HeadSet(parameters, latents)
     return sets
 
@@ -206,6 +235,7 @@ def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:
+    load_blender()
     import bpy
 
     from facegen_addon.scene.render import compute_device

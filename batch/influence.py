@@ -11,10 +11,10 @@ from pathlib import Path
 
 from batch.command_line import DefaultsFormatter, OneLineParser, check_output_file, check_range
 from batch.influence_sheet import draw_pages, markdown_table
-from batch.interruption import interruptible
+from batch.interruption import exit_status, interruptible
 from batch.png import encode_png
 from batch.progress import ProgressBar
-from batch.workers import report, reports, start_worker, worker_command
+from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
@@ -56,27 +56,32 @@ def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
     work = Work.of(model, options.settings, options.encoder)
     if options.share:
         renders = partial(_render_probe, encoder=options.encoder.path)
-        for _ in work.measure(names[options.share[0] :: options.share[1]], probe or renders):
-            report(1)
-        return 0
+        own = names[options.share[0] :: options.share[1]]
+        return serve(lambda: _serve_share(work, own, probe or renders))
     work.check(options.replace)
     try:
         with interruptible():
             _measure_all(options, work, names, probe)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         kept = sum(work.is_done(name) for name in names)
         print(
             f"facegen: stopped; {kept} of {len(names)} parameters are measured, the same command"
             " goes on",
             file=sys.stderr,
         )
-        return 130
+        return exit_status(stop)
     result = work.collect()
     path = work.folder.with_suffix(".npz")
     figures.save(result, path)
     print(f"{len(result.sliders)} parameters: {path} ({path.stat().st_size / 1e6:.2f} MB)")
     _show(options, model, result)
     return 0
+
+
+def _serve_share(work: "Work", names: Sequence[str], probe: ProbeMaker) -> None:
+    """Measure a worker's parameters."""
+    for _ in work.measure(names, probe):
+        report(1)
 
 
 @dataclass(frozen=True)

@@ -22,24 +22,30 @@ def only_one(path: Path) -> Iterator[None]:
         yield
         return
     with _open(path) as stream:
-        import fcntl
-
-        is_free = True
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            is_free = False
-        except OSError:  # a disk without locks
-            pass
         # Who held it may have removed the file, at its end, just after it was opened here.
-        if not is_free or not _is_at(path, stream):
+        if take(stream) is False or not is_at(path, stream):
             raise UserError(
                 f"another process is at work in {path.parent}; wait for it, or name another folder"
             )
         yield
 
 
-def _is_at(path: Path, stream: IO[str]) -> bool:
+def take(stream: IO[str]) -> bool | None:
+    """Hold an open file until it is closed; False: another has it, None: there are no locks."""
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a disk without locks
+        return None
+    return True
+
+
+def is_at(path: Path, stream: IO[str]) -> bool:
     """Whether an open file still has this name."""
     try:
         return os.path.samestat(path.stat(), os.fstat(stream.fileno()))

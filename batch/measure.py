@@ -2,7 +2,6 @@
 """`measure`: latents -> B -> renders -> F, and how far they come back; a killed run goes on."""
 
 import hashlib
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.interruption import interruptible
+from batch.command_line import shown_command
+from batch.interruption import exit_status, interruptible
 from batch.measure_options import (
     MeasureOptions,
     Wanted,
@@ -25,8 +25,8 @@ from batch.measure_work import Work
 from batch.output import output_folder
 from batch.progress import ProgressBar
 from batch.results import describe_versions
-from batch.silence import blender_silent
-from batch.workers import report, reports, start_worker, worker_command
+from batch.silence import blender_silent, load_blender
+from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
@@ -81,6 +81,7 @@ class BlenderStudio:
 
     def versions(self) -> dict[str, Any]:
         """Of everything that takes part."""
+        load_blender()
         import bpy
 
         from facegen_addon.scene.render import compute_device
@@ -97,8 +98,8 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     studio = studio or BlenderStudio()
     model = load_head_model(options.model)
     if options.chunks:
-        _measure_chunks(options, model, studio, Work.open(options.output), lambda: report(1))
-        return 0
+        work = Work.open(options.output)
+        return serve(lambda: _measure_chunks(options, model, studio, work, lambda: report(1)))
     start = time.monotonic()
     wanted = wanted_latents(options)
     reference, everybody = reference_for(options, wanted)
@@ -117,15 +118,15 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
                     )
                 record = MeasureRecord(
                     measured, wanted.source, settings,
-                    f"batch/run.py measure {shlex.join(arguments)}", model.name, model.table,
+                    shown_command("measure", arguments), model.name, model.table,
                     reference, everybody, len(wanted.latents) * options.renders_per_latent,
                     time.monotonic() - start, versions,
                 )  # fmt: skip
                 with output_folder(options.output) as folder, blender_silent():
                     figures = write_results(folder, record, _pictured(model, studio))
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             print(_stopped(work), file=sys.stderr)
-            return 130
+            return exit_status(stop)
     _print_summary(figures, options.output)
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
     return 0

@@ -4,14 +4,16 @@
 import contextlib
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from batch.command_line import nearest_existing
+from batch.interruption import undisturbed
+from batch.workshop import EARLIER, PREFIX, remove_stale, workshop
 from facegen_addon.errors import UserError
 
+_NEW = "new"
+_DISK = (errno.ENOSPC, errno.EDQUOT)
 _MARKER = "report.json"  # every complete run of generate has one
 
 
@@ -59,40 +61,46 @@ def _look_at(output: Path) -> None:
 def output_folder(output: Path) -> Iterator[Path]:
     """A temporary folder beside `output`, moved into its place if the block succeeds.
 
-    The folder is removed on every other exit, Ctrl-C included. UserError if the disk refuses.
+    The folder is removed on every other exit, Ctrl-C included; what a killed process left of its
+    own is removed here. UserError if the disk refuses.
     """
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".facegen-", dir=output.parent))
     except OSError as error:
         raise UserError(f"--output {output}: {error.strerror}; name another folder") from None
+    remove_stale(output.parent)
     try:
-        yield partial
-        partial.chmod(0o755)  # mkdtemp makes private folders
-        _move(partial, output)
+        with workshop(output.parent) as shop:
+            partial = shop / _NEW
+            partial.mkdir()
+            yield partial
+            _move(partial, output, shop)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _DISK and not any(
+            map(_is_temporary, (error.filename, error.filename2))
+        ):
             raise
         raise UserError(
-            f"--output {output}: {error.strerror}; make room or name another disk"
+            f"--output {output}: {error.strerror}; make room or name another folder"
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _move(partial: Path, output: Path) -> None:
+def _is_temporary(name: object) -> bool:
+    """Whether a file is one of a folder in the making."""
+    return isinstance(name, str | os.PathLike) and f"{os.sep}{PREFIX}" in os.path.abspath(name)
+
+
+def _move(partial: Path, output: Path, shop: Path) -> None:
     """Put `partial` in `output`'s place; an earlier run goes only once the new one is complete."""
     if not output.exists():
         partial.rename(output)
         return
-    earlier = Path(tempfile.mkdtemp(prefix=".facegen-", dir=output.parent))
-    try:
-        output.rename(earlier / output.name)
-        partial.rename(output)
-    except BaseException:  # Ctrl-C included
-        if not output.exists():
-            (earlier / output.name).rename(output)
-        with contextlib.suppress(OSError):
-            earlier.rmdir()  # and never what is still in it
-        raise
-    shutil.rmtree(earlier)
+    earlier = shop / EARLIER / output.name
+    earlier.parent.mkdir()
+    with undisturbed():
+        output.rename(earlier)
+        try:
+            partial.rename(output)
+        except BaseException:
+            earlier.rename(output)
+            raise

@@ -21,6 +21,8 @@ from facegen_addon.mapping.gaps import encoder_array
 
 Progress = Callable[[str, float, float], None]
 
+PARTS = IMAGES, SHARDS, REPORT = "write images", "write shards", "write report"
+"""What is written, one after the other."""
 _PAGE_PIXELS = 4_000_000  # of the contact sheet inside report.html
 _MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
 
@@ -52,7 +54,7 @@ def write_results(
     (folder / "images").mkdir()
     for number, image in enumerate(images):
         (folder / "images" / f"{number:06d}.png").write_bytes(image)
-        progress("write images", number + 1, len(images))
+        progress(IMAGES, number + 1, len(images))
     np.savez_compressed(
         folder / RUN_FILE,
         model=np.array(record.request["model"]),
@@ -64,17 +66,17 @@ def write_results(
     write_shards(
         folder,
         _samples(heads, images, record),
-        lambda done: progress("write shards", done, len(images)),
+        lambda done: progress(SHARDS, done, len(images)),
     )
     nearest = _nearest(record.run.achieved)
     pixels = [head.image for head in heads]
     (folder / "contact_sheet.png").write_bytes(encode_png(contact_sheet(pixels, nearest)))
-    progress("write report", 0, 1)
+    progress(REPORT, 0, 1)
     report = build_report(record)
     write_json(folder / "report.json", report)
     small = encode_png(contact_sheet(pixels, nearest, _PAGE_PIXELS))
     (folder / "report.html").write_text(render_page(report, record, small), encoding="utf-8")
-    progress("write report", 1, 1)
+    progress(REPORT, 1, 1)
 
 
 def _nearest(latents: NDArray[np.floating]) -> Sequence[float]:

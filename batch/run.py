@@ -4,19 +4,22 @@
 python batch/run.py COMMAND ...              with the interpreter that has bpy (.venv/bin/python)
 blender -b -P batch/run.py -- COMMAND ...    inside Blender
 
-Exit status: 0 done, 2 a wrong value (one line says which and what to do), 3 the demanded variety
-was not reached or samples failed, 130 stopped by Ctrl-C, 143 by SIGTERM. `COMMAND --help` lists
-the options.
+Exit status: 0 done, 2 a wrong value or a full disk (one line says which and what to do), 3 the
+demanded variety was not reached or samples failed, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by
+SIGHUP, 141 nobody reads standard output any more. `COMMAND --help` lists the options.
 """
+
+import signal
+
+if __name__ == "__main__":  # there is nothing to be cleaned up yet: Ctrl-C just ends this
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import importlib
 import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 # B's inversion runs blocks of heads side by side: a linear algebra library that starts threads of
 # its own for each only gets in their way (46 s instead of 6 beside busy processes). Whatever the
@@ -33,6 +36,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 # Where the wheels lie that Blender's Python lacks (ONNX Runtime), when no extension carries them.
 if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
+
+from batch.process import run_process, status_of
+from facegen_addon.errors import UserError
 
 COMMANDS = {
     "generate": "batch.generate",
@@ -54,30 +60,11 @@ HIDDEN_COMMANDS = {"render-worker": "batch.dataset.render_worker"}
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command named first among `arguments`; the exit status."""
-    try:
-        from batch.interruption import Terminated
-        from batch.remedies import explain
-        from facegen_addon.errors import NotReached, UserError
-    except ModuleNotFoundError as error:
-        return _fail(_missing(error), 2)
     _show_notices()
-    try:
-        return _dispatch(arguments)
-    except UserError as error:
-        return _fail(explain(error), 2)
-    except NotReached as error:
-        return _fail(str(error), 3)
-    except KeyboardInterrupt as stop:
-        return _fail("stopped; nothing was written", 143 if isinstance(stop, Terminated) else 130)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("batch", "facegen_addon"):
-            raise
-        return _fail(_missing(error), 2)
+    return status_of(lambda: _dispatch(arguments))
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    from facegen_addon.errors import UserError
-
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__.strip())
         print(f"Commands: {', '.join(COMMANDS)}")
@@ -86,7 +73,23 @@ def _dispatch(arguments: Sequence[str]) -> int:
     modules = {**COMMANDS, **HIDDEN_COMMANDS}
     if name not in modules:
         raise UserError(f"unknown command {name!r}; choose from {', '.join(COMMANDS)}")
-    return importlib.import_module(modules[name]).main(rest)
+    _check_folder()
+    try:
+        return importlib.import_module(modules[name]).main(rest)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("batch", "facegen_addon"):
+            raise
+        raise UserError(_missing(error)) from None
+
+
+def _check_folder() -> None:
+    """UserError where the folder that this was started in has gone, with all paths seen from it."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(
+            f"the current folder is not there any more ({error.strerror}): cd to another"
+        ) from None
 
 
 def _show_notices() -> None:
@@ -106,30 +109,10 @@ def _missing(error: ModuleNotFoundError) -> str:
     )
 
 
-def _fail(message: str, status: int) -> int:
-    print(f"facegen: {message}", file=sys.stderr)
-    return status
-
-
 def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
     """What is meant for this script: after `--` inside Blender, after its name elsewhere."""
     return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
 
 
-def _leave(status: int) -> NoReturn:
-    """End the process: at once in bpy 4.2's module, whose clean-up crashes after any operator."""
-    bpy = sys.modules.get("bpy")
-    if bpy is not None and not bpy.app.binary_path and bpy.app.version < (4, 3):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
-    sys.exit(status)
-
-
 if __name__ == "__main__":
-    try:
-        status = main(_own_arguments(sys.argv))
-    except Exception:  # a defect: Blender itself would print it and exit with 0
-        traceback.print_exc()
-        status = 1
-    _leave(status)
+    run_process(lambda: main(_own_arguments(sys.argv)))

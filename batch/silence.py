@@ -2,24 +2,104 @@
 """Blender, and the libraries that come with it, without their chatter."""
 
 import contextlib
+import ctypes
 import os
+import re
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO, TextIO
+
+from batch.interruption import undisturbed
+from facegen_addon.errors import NotReached, UserError
+
+SHOWN = 20  # lines of Blender's that are shown where something went wrong
+_CHATTER = re.compile(r"Fra:\d|Saved: |Time: |Blender \d|\s*$")
+"""What Blender says of every picture."""
+
+
+class Chatter:
+    """What Blender has said on stdout since it was last forgotten."""
+
+    def __init__(self, log: IO[bytes]) -> None:
+        self._log = log
+
+    def forget(self) -> None:
+        """Forget what was said so far: it is of what went well, and some ten kB a picture."""
+        self._log.seek(0)  # fd 1 is the same file, and goes on from here
+        self._log.truncate()
+
+    def lines(self) -> list[str]:
+        """The last lines that are not said of every picture."""
+        _flush_c()
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        return [line for line in lines if says_something(line)][-SHOWN:]
+
+
+def says_something(line: str) -> bool:
+    """Whether a line of Blender's is more than its usual report on a picture."""
+    return not _CHATTER.match(line)
 
 
 @contextlib.contextmanager
-def blender_silent() -> Iterator[None]:
-    """Blender prints some fifty lines a picture, between which nobody finds the result."""
+def blender_silent() -> Iterator[Chatter]:
+    """Blender prints up to 150 lines a picture, between which nobody finds the result.
+
+    They are kept, and those that say something go to stderr if the block ends by a defect.
+    UserError if there is no place for temporary files.
+    """
     sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    with _temporary_log() as log:
+        chatter = Chatter(log)
+        kept = os.dup(1)
+        os.dup2(log.fileno(), 1)
+        try:
+            yield chatter
+        except (UserError, NotReached, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            show_lines(chatter.lines())
+            raise
+        finally:
+            sys.stdout.flush()
+            _flush_c()
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """What Blender said last, for whoever looks for the reason."""
+    for line in lines:
+        print(f"Blender: {line}", file=sys.stderr)
+
+
+def _temporary_log() -> IO[bytes]:
+    """A file without a name."""
     try:
-        os.dup2(nothing, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)
+        return tempfile.TemporaryFile("w+b", buffering=0, prefix="facegen-")
+    except OSError as error:
+        raise no_temporary_files(error) from None
+
+
+def no_temporary_files(error: OSError) -> UserError:
+    """What the user is told where there is no place for them."""
+    reason = (error.strerror or str(error)).partition(" found in ")[0]
+    return UserError(
+        f"temporary files cannot be written ({reason}); make room, or name another folder by TMPDIR"
+    )
+
+
+def load_blender() -> None:
+    """Have Blender's module loaded, whose start-up a signal must not cut in two."""
+    with undisturbed():
+        import bpy  # noqa: F401
+
+
+def _flush_c() -> None:
+    """Have written what C programs keep back where stdout is no terminal."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).fflush(None)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 
 import errno
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,8 @@ _NOT_FOR_FOLDERS = (errno.EBADF, errno.EINVAL, errno.ENOTSUP)
 def replacing(path: Path, *, durable: bool = False, scratch: Path | None = None) -> Iterator[Path]:
     """A temporary file beside ``path``, with its suffix, moved into its place on success.
 
-    It is removed on every other exit, Ctrl-C included, and what was at ``path`` stays. ``durable``:
+    It is removed on every other exit, Ctrl-C included, and what was at ``path`` stays. Who may read
+    it is decided by the umask, from its first byte on. ``durable``:
     it is on the disk before it has its name, so that a power cut leaves it whole or absent, too.
     ``scratch``: a folder of the same disk for the temporary file, instead of ``path``'s own.
     UserError if the disk refuses.
@@ -27,15 +28,12 @@ def replacing(path: Path, *, durable: bool = False, scratch: Path | None = None)
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = scratch or path.parent
         scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            prefix=".facegen-", suffix=path.suffix, dir=scratch, delete=False
-        ) as stream:
-            partial = Path(stream.name)
+        partial = scratch / f".facegen-{uuid.uuid4().hex[:12]}{path.suffix}"
+        partial.open("xb").close()
     except OSError as error:
         raise UserError(f"{path} cannot be written ({error.strerror}); name another file") from None
     try:
         yield partial
-        partial.chmod(0o644)  # temporary files are private
         if durable:
             _flush(partial)
         partial.replace(path)

@@ -22,6 +22,10 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from batch.process import run_process  # noqa: E402 - the project root has to be on the path first
+
 PINS = ROOT / "requirements" / "wheels.txt"
 SHIPPED = ("LICENSE", "LICENSES", "README.md", "__init__.py", "facegen_addon", "models")
 PACKER = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"
@@ -136,4 +140,4 @@ def _run_packer(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "build_extension")

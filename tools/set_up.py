@@ -19,7 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from batch.progress import ProgressBar  # noqa: E402 - the project root has to be on the path first
+from batch.process import run_process  # noqa: E402 - the project root has to be on the path first
+from batch.progress import ProgressBar  # noqa: E402
 
 VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
 RUNTIME = ROOT / ".venv"
@@ -228,4 +229,4 @@ def _hash(source: Path, *more: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_process(lambda: main(sys.argv[1:]), "set-up")

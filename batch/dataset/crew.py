@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
+from batch.silence import no_temporary_files
 from batch.workers import worker_command
 from facegen_addon.errors import UserError
 
@@ -264,10 +265,7 @@ def _temporary_folder() -> "tempfile.TemporaryDirectory[str]":
     try:
         return tempfile.TemporaryDirectory(prefix="facegen-farm-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise UserError(
-            f"temporary files cannot be written ({error.strerror}); make room, or name another"
-            " folder by TMPDIR"
-        ) from None
+        raise no_temporary_files(error) from None
 
 
 def _cause(status: int, log: Path) -> str:

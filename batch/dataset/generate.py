@@ -22,7 +22,7 @@ from batch.dataset.run_folder import RUN_FILE, WORK_FOLDER, RunFolder, digest_of
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
 from batch.dataset.versions import versions
-from batch.interruption import Terminated, interruptible
+from batch.interruption import exit_status, interruptible
 from batch.progress import ProgressBar
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         status = 3
         raise
     except KeyboardInterrupt as stop:
-        status = 143 if isinstance(stop, Terminated) else 130
+        status = exit_status(stop)
         again = "" if options.resume else " with --resume"
         print(f"facegen: stopped; the same command{again} goes on", file=sys.stderr)
     finally:
@@ -75,7 +75,7 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     total = sum(len(run.indices(shard)) for shard in shards)
     print(describe(recipe))
     of_all = f"{len(shards)} of {run.shard_count} shards"
-    print(f"{total} samples of {model.name} in {of_all}: {run.path}")
+    print(f"{total} samples of {model.name} in {of_all}: {run.path}", flush=True)
     log.write("start", run=run.digest, samples=total, shards=shards, workers=options.workers)
     unfinished = _unfinished(run, shards)
     status = Status(total, log)  # whose clock starts with the work itself

@@ -17,6 +17,7 @@ from batch.dataset.members import label_members
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
 from batch.png import encode_png
 from batch.remedies import explain
+from batch.silence import blender_silent
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
@@ -44,13 +45,18 @@ def serve(pipe: Connection) -> None:
     set_up: SetUp = pipe.recv()
     settings = SampleSettings(**set_up.settings)
     model = load_head_model(set_up.model)
-    with SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer:
+    with (
+        blender_silent() as chatter,
+        SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer,
+    ):
         pipe.send(Ready(compute_device() if settings.device == "auto" else "CPU"))
         with _finisher(pipe) as finish:
             while True:
                 job: Job = pipe.recv()
                 finish.tell(Begun(job.index))
-                finish.take(job, renderer.render(job.shot))
+                rendered = renderer.render(job.shot)
+                chatter.forget()
+                finish.take(job, rendered)
 
 
 class _Finisher:

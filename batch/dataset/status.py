@@ -13,7 +13,8 @@ from typing import Any, NoReturn, TextIO
 
 from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
-from batch.progress import draw_bar
+from batch.progress import draw_bar, is_terminal, terminal_size
+from batch.streams import OutputLost
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
 
@@ -39,7 +40,7 @@ class EventLog:
                 self._stream = target.open("a", encoding="utf-8")
                 if _ends_amid_a_line(target):
                     self._say("\n")
-        except OSError as error:
+        except (OSError, OutputLost) as error:
             self._give_up(error)
 
     def write(self, event: str, **facts: Any) -> None:
@@ -47,7 +48,7 @@ class EventLog:
         line = {"event": event, "time": round(time.time(), 3), **facts}
         try:
             self._say(json.dumps(line) + "\n")
-        except OSError as error:
+        except (OSError, OutputLost) as error:
             self._give_up(error)
 
     def _say(self, text: str) -> None:
@@ -55,10 +56,7 @@ class EventLog:
             self._stream.write(text)
             self._stream.flush()
 
-    def _give_up(self, error: OSError) -> NoReturn:
-        if self._target == Path("-"):
-            # Python would try, and fail, to write what is left at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    def _give_up(self, error: OSError | OutputLost) -> NoReturn:
         self._stream = None
         raise UserError(
             f"--log-json {self._target} cannot be written ({error.strerror}); make room, or name"
@@ -85,7 +83,7 @@ class Status:
         self.total, self._log = total, log
         self.accepted = self.rejected = self.failed = self.found_before = 0
         self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._terminal = is_terminal(self._stream)
         self._start = time.monotonic()
         self._drawn = -_LOGGED
         self._lines = 0
@@ -168,11 +166,8 @@ class Status:
 
     def _fitting(self, lines: Sequence[str]) -> Sequence[str]:
         """As much as the terminal can show: what it wraps or scrolls away is not drawn over."""
-        try:
-            columns, rows = os.get_terminal_size(self._stream.fileno())
-        except (OSError, ValueError):
-            return lines
-        if not columns or not rows:
+        columns, rows = terminal_size(self._stream)
+        if columns is None or rows is None:
             return lines
         if len(lines) >= rows:
             lines = [*lines[: max(rows - 2, 0)], lines[-1]]

@@ -26,7 +26,7 @@ from batch.dataset.sample import image_suffix
 from batch.dataset.table import require_pyarrow
 from batch.interruption import interruptible
 from batch.progress import ProgressBar
-from batch.silence import blender_silent
+from batch.silence import blender_silent, load_blender
 from facegen_addon.errors import NotReached, UserError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def _open_plan(options: VerifyOptions) -> ShotSource:
 @contextmanager
 def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     """Renders with Blender, by the CPU where the run was made by it."""
+    load_blender()
     from batch.dataset.generate import render_settings
     from batch.dataset.messages import Job
     from batch.dataset.render_worker import finished
@@ -149,13 +150,14 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))
     dense, pictures = plan.recipe.labels.dense, plan.recipe.picture_hashes()
     with (
-        blender_silent(),
+        blender_silent() as chatter,
         SampleRenderer(plan.model, settings, dense=dense, pictures=pictures) as renderer,
     ):
 
         def render(index: int, attempt: int) -> dict[str, bytes]:
             shot = plan.shot(index, attempt)
             done = finished(Job(index, attempt, shot, False), renderer.render(shot))
+            chatter.forget()
             suffix = image_suffix(plan.recipe.image.format)
             return {suffix: done.image_file, **dict(done.labels)}
 

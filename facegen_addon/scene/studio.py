@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from ..errors import UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..heads.surface import neck_edge
@@ -77,12 +78,24 @@ class Studio:
         result.save_render(str(path), scene=self.scene)
 
     def read(self, path: Path) -> NDArray[np.uint8]:
-        """The pixels (H, W, 3) uint8 RGB of an image file, which may have changed since."""
-        if path not in self._files:
-            self._files[path] = bpy.data.images.load(str(path))
-        else:
-            self._files[path].reload()
-        return pixels(self._files[path])
+        """The pixels (H, W, 3) uint8 RGB of an image file, which may have changed since.
+
+        UserError if it is not whole: Blender says nothing when a disk is full.
+        """
+        try:
+            if path not in self._files:
+                self._files[path] = bpy.data.images.load(str(path))
+            else:
+                self._files[path].reload()
+            image = self._files[path]
+            if not min(image.size) or not len(image.pixels):
+                raise RuntimeError("it is not whole")
+        except RuntimeError:
+            raise UserError(
+                f"a render could not be kept in {path.parent.parent}, the folder of temporary"
+                " files: make room there, or name another by TMPDIR"
+            ) from None
+        return pixels(image)
 
 
 def use_single_layer(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:

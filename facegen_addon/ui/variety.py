@@ -134,7 +134,7 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
             if self.place:
                 yield from _placing(context, event.result)
             _outcome = event.result
-        except (UserError, NotReached) as error:
+        except (UserError, NotReached, KeyboardInterrupt) as error:
             _outcome = error
             raise
 

@@ -31,6 +31,7 @@ from scipy.sparse.csgraph import connected_components
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
 from facegen_addon.heads.appearance_parameters import appearance_parameters, label_of
@@ -377,7 +378,7 @@ def bake() -> dict[str, Any]:
     return arrays | landmarks(arrays)
 
 
-def main() -> None:
+def main() -> int:
     """Bake and register."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -405,7 +406,8 @@ def main() -> None:
         recipe="bake_anny_head.py",
     )
     print(f"{output.name}: {output.stat().st_size / 1e6:.1f} MB")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bake_anny_head")

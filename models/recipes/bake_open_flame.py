@@ -21,6 +21,7 @@ from scipy.optimize import nnls
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
@@ -210,7 +211,7 @@ def bake(count: int) -> dict[str, np.ndarray]:
     }
 
 
-def main() -> None:
+def main() -> int:
     """Bake, check and register."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -230,7 +231,8 @@ def main() -> None:
         anny_head=artifact("anny_head").sha256,
     )
     print(f"{options.output.name}: {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bake_open_flame")

@@ -28,6 +28,8 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
+from batch.remedies import explain
 from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -219,10 +221,10 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
     try:
         run(make_parser().parse_args(arguments), forward)
     except UserError as error:
-        print(f"evaluate_backward: {error}", file=sys.stderr)
+        print(f"evaluate_backward: {explain(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "evaluate_backward")

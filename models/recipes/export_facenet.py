@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
@@ -226,4 +227,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "export_facenet")

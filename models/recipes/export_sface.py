@@ -21,6 +21,7 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
@@ -151,4 +152,4 @@ def _register(output: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "export_sface")

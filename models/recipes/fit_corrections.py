@@ -25,7 +25,9 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
+from batch.remedies import explain
 from facegen_addon.artifacts import (
     artifact,
     index_path,
@@ -345,7 +347,7 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
         options.model = pairs.model_name(options.model)
         options.run(options, *([forward] if options.run is render else []))
     except UserError as error:
-        print(f"fit_corrections: {error}", file=sys.stderr)
+        print(f"fit_corrections: {explain(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("fit_corrections: stopped; the same command goes on", file=sys.stderr)
@@ -354,4 +356,4 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "fit_corrections")

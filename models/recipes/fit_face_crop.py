@@ -26,7 +26,9 @@ from PIL import Image
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
+from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance
@@ -191,11 +193,11 @@ def main(arguments: list[str] | None = None) -> int:
             **measured,
         )
     except UserError as error:
-        print(f"fit_face_crop: {error}", file=sys.stderr)
+        print(f"fit_face_crop: {explain(error)}", file=sys.stderr)
         return 2
     print("\n".join(f"{name}: {value}" for name, value in measured.items()))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "fit_face_crop")

@@ -33,6 +33,8 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
+from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
@@ -415,10 +417,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             fit_and_register(photos)
     except UserError as error:
-        print(f"fit_natural_faces: {error}", file=sys.stderr)
+        print(f"fit_natural_faces: {explain(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "fit_natural_faces")

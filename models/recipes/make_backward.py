@@ -21,6 +21,7 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.errors import UserError
 from models.recipes import pairs
 
@@ -109,4 +110,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "make_backward")

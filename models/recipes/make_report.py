@@ -30,6 +30,7 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from facegen_addon.atomic_file import replacing
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
@@ -141,4 +142,4 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "make_report")

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.influence import main as influence
 from batch.influence import parse_options
+from batch.process import run_process
+from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -36,7 +38,7 @@ def main(arguments: list[str]) -> int:
             )
         return influence(arguments) or _enter(load_head_model(options.model).name)
     except UserError as error:
-        print(f"measure_influence: {error}", file=sys.stderr)
+        print(f"measure_influence: {explain(error)}", file=sys.stderr)
         return 2
 
 
@@ -60,4 +62,4 @@ def _enter(model_name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_process(lambda: main(sys.argv[1:]), "measure_influence")

@@ -16,7 +16,9 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
+from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
@@ -71,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         ranking, path = rank(options.model, options.heads)
     except UserError as error:
-        print(f"rank_sliders: {error}", file=sys.stderr)
+        print(f"rank_sliders: {explain(error)}", file=sys.stderr)
         return 2
     counts = ", ".join(
         f"{ranking.count(share)} keep {100 * share:g} %" for share in (0.9, 0.95, 0.99)
@@ -81,4 +83,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "rank_sliders")

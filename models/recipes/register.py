@@ -23,6 +23,8 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
+from batch.remedies import explain
 from facegen_addon.artifacts import index_path, open_onnx, read_index_file, read_npz
 from facegen_addon.errors import UserError
 
@@ -110,11 +112,11 @@ def main(arguments: list[str] | None = None) -> int:
             **dict(options.facts),
         )
     except UserError as error:
-        print(f"register: {error}", file=sys.stderr)
+        print(f"register: {explain(error)}", file=sys.stderr)
         return 2
     print(json.dumps({options.name: entry}, indent=2))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "register")

@@ -24,8 +24,10 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
-from batch.workers import report, reports, start_worker
+from batch.remedies import explain
+from batch.workers import report, reports, serve, start_worker
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
@@ -168,8 +170,8 @@ def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Fo
     return ForwardMapping(renderer, *encoders).embed_heads  # type: ignore[no-any-return]
 
 
-def run_worker(options: argparse.Namespace) -> None:
-    """Render one share and report each head on stdout."""
+def _render_own_share(options: argparse.Namespace) -> None:
+    """In a worker: render one share and report each head on stdout."""
     model = load_head_model(options.model)
     view = View(tuple(options.encoders), options.light, options.noise_seed)
     forward = load_forward(model, options.samples, options.threads, view)
@@ -182,7 +184,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     """Do what the command line asks; `forward` replaces Blender and FaceNet in tests."""
     options.model = pairs.model_name(options.model)
     if options.command == "worker":
-        run_worker(options)
+        sys.exit(serve(lambda: _render_own_share(options)))
     elif options.command == "pack":
         model = load_head_model(options.model)
         path = pairs.pack(options.model, model.table)
@@ -240,10 +242,10 @@ def main(arguments: list[str] | None = None, forward: Forward | None = None) -> 
     try:
         run(make_parser().parse_args(arguments), forward)
     except UserError as error:
-        print(f"render_pairs: {error}", file=sys.stderr)
+        print(f"render_pairs: {explain(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "render_pairs")

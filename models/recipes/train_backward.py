@@ -30,7 +30,9 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from batch.process import run_process
 from batch.progress import ProgressBar
+from batch.remedies import explain
 from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -251,10 +253,10 @@ def main(arguments: list[str] | None = None) -> int:
         options.model = pairs.model_name(options.model)
         options.run(options)
     except UserError as error:
-        print(f"train_backward: {error}", file=sys.stderr)
+        print(f"train_backward: {explain(error)}", file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "train_backward")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main job for real: Blender, FaceNet and the committed backward mapping, by subprocess."""
 
+import contextlib
 import io
 import json
 import os
@@ -44,6 +45,8 @@ def two_runs(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pa
     for name, more in (("first", ()), ("second", ("--no-comparison",))):
         done = _generate(project, *SMALL, *more, "--output", str(folder / name))
         assert done.returncode == 0, done.stderr
+        (folder / f"{name}.out").write_text(done.stdout)
+        (folder / f"{name}.err").write_text(done.stderr)
     return [folder / "first", folder / "second"]
 
 
@@ -73,6 +76,49 @@ def test_a_run_leaves_what_the_readme_says(two_runs: list[Path]) -> None:
     with tarfile.open(shard) as archive:
         names = archive.getnames()
     assert sum(name.endswith(".png") for name in names) == 3
+
+
+STAGES = ["choose faces", "render heads", "compare: random", "compare: plausible", "write results"]
+
+
+def test_a_log_has_a_line_a_stage_and_little_more(two_runs: list[Path]) -> None:
+    out, err = (two_runs[0].with_suffix(end).read_text() for end in (".out", ".err"))
+    assert out == "3 heads of open_flame, rendered by CYCLES on CPU\n" or "CPU" not in out
+    assert len(out.splitlines()) == 1
+    *bars, last = err.splitlines()
+    finished = [line[:22].strip() for line in bars if "100 %" in line]
+    assert finished == STAGES
+    assert len(bars) <= 15  # where a machine is so slow that a stage says how far it is
+    assert last.startswith("3 heads in ") and last.endswith("first/report.html")
+    assert "\r" not in err and "\x1b" not in err
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX system")
+def test_a_terminal_shows_a_bar_a_stage_and_where_the_report_is(
+    project: Path, tmp_path: Path
+) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable, str(project / "batch/run.py"), "generate", "--count", "2", "--distance",
+        "0.1", "--samples", "1", "--size", "64", "--grade", "direct", "--output",
+        str(tmp_path / "run"),
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # Linux's word for the end
+            while piece := os.read(ours, 65536):
+                written += piece
+        os.close(ours)
+    assert process.returncode == 0, written
+    first, *bars, last, nothing = written.decode().split("\r\n")
+    assert first.startswith("2 heads of open_flame, rendered by CYCLES on ") and nothing == ""
+    shown = [line.split("\r\x1b[K")[-1] for line in bars]
+    assert [line[:22].strip() for line in shown] == STAGES
+    assert all("100 %  in " in line for line in shown)
+    assert last.endswith("run/report.html")
 
 
 def test_every_pair_keeps_the_distance(two_runs: list[Path]) -> None:

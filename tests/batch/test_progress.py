@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 
 
 def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 30.0, 40.0])
+    clock = iter([0.0, 0.0, 30.0, 40.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     stream = Terminal()
     bar = ProgressBar(stream)
@@ -29,7 +29,7 @@ def test_bar_shows_share_and_eta(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_short_stage_may_stay_quiet(
     monkeypatch: pytest.MonkeyPatch, stream_type: type[io.StringIO]
 ) -> None:
-    clock = iter([0.0, 1.0, 1.9, 10.0, 13.0])
+    clock = iter([0.0, 0.0, 1.0, 1.9, 10.0, 23.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     stream = stream_type()
     bar = ProgressBar(stream, quiet=2.0)
@@ -62,3 +62,62 @@ def test_a_new_stage_starts_a_new_line() -> None:
 
 def test_seconds_in_words() -> None:
     assert [format_seconds(s) for s in (0.4, 59.4, 65)] == ["0 s", "59 s", "1 min 05 s"]
+
+
+def test_an_unfinished_stage_gives_its_line_to_the_next() -> None:
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    bar._drawn = -1.0
+    bar.update("choose", 1, 2)
+    bar.update("render", 1, 1)
+    bar.update("choose", 2, 2)
+    assert stream.getvalue().count("\n") == 2
+
+
+def test_a_finished_stage_is_shown_once() -> None:
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    for _ in range(3):
+        bar.update("render", 1, 1)
+    assert stream.getvalue().count("\n") == 1
+    bar.close()
+    bar.update("render", 1, 1)
+    assert stream.getvalue().count("\n") == 2
+
+
+def test_a_log_of_ten_hours_stays_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    stream = io.StringIO()
+    bar = ProgressBar(stream)
+    for second in range(36_000):
+        now = float(second)
+        bar.update("render", second + 1, 36_000)
+    assert 20 <= len(stream.getvalue().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
+def test_a_narrow_terminal_is_not_wrapped(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "terminal_size", lambda _: (columns, 24))
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    bar._drawn = -1.0
+    bar.update("write results", 1, 3)
+    (line,) = stream.getvalue().split("\r\x1b[K")[1:]
+    assert len(line) < columns
+    assert line.startswith("writ") and " 33 %  ETA " in line
+
+
+def test_whoever_watches_may_go() -> None:
+    class Gone(Terminal):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    ProgressBar(Gone()).update("render", 1, 1)
+
+
+def test_a_dumb_terminal_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    ProgressBar(stream).update("render", 1, 1)
+    assert "\x1b" not in stream.getvalue()

@@ -19,7 +19,7 @@ class Worker:
     def terminate(self) -> None:
         self.terminated = True
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         if self.terminated:
             raise KeyboardInterrupt
         return 0

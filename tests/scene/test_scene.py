@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Heads as Blender objects, renders of them, and the operators, in a real bpy."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import bpy
 import numpy as np
 import pytest
 
 import facegen_addon
+from batch.png import encode_png
 from facegen_addon.choices import ENGINES
 from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
@@ -14,6 +19,7 @@ from facegen_addon.scene.forward import ForwardMapping
 from facegen_addon.scene.head_object import HeadObject
 from facegen_addon.scene.latents import LATENTS_KEY, read
 from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
+from facegen_addon.scene.studio import Studio
 from facegen_addon.scene.variety import VarietyRequest, run_variety
 from facegen_addon.ui.variety import last_outcome
 
@@ -214,3 +220,15 @@ def test_register_twice_and_back() -> None:
     facegen_addon.unregister()
     facegen_addon.register()
     assert hasattr(bpy.types, "FACEGEN_OT_generate_variety")
+
+
+def test_a_render_that_a_full_disk_cut_off_is_no_rejected_sample(tmp_path: Path) -> None:
+    path = tmp_path / "facegen-1" / "head.png"
+    path.parent.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    path.write_bytes(encode_png(noise)[:3000])
+    studio = cast(Studio, SimpleNamespace(_files={}))
+    with pytest.raises(UserError, match=f"{tmp_path}.*TMPDIR"):
+        Studio.read(studio, path)
+    path.write_bytes(encode_png(noise))
+    np.testing.assert_array_equal(Studio.read(studio, path), noise)

@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
-import sys
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -15,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from batch.progress import ProgressBar
+from batch.silence import blender_silent
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
@@ -97,14 +96,13 @@ class RenderPool:
 def _begin(model: str, samples: int, threads: int, view: View) -> None:
     """In a worker process: load all that renders. Ctrl-C is the parent's to hear."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Blender prints two lines a render.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     loaded = load_head_model(model)
     _worker.append((loaded.table, load_forward(loaded, samples, threads, view)))
 
 
 def _render_here(z: np.ndarray) -> Chunk:
-    return _render(*_worker[0], z)
+    with blender_silent():
+        return _render(*_worker[0], z)
 
 
 def _render(table: ParameterTable, forward: Forward, z: np.ndarray) -> Chunk:

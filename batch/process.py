@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a program of FaceGen begins and ends: its streams, its signals, its exit status."""
+
+import errno
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from batch.interruption import (
+    die_by_signals,
+    exit_status,
+    interruptible,
+    keep_lost_interruptions,
+)
+from batch.remedies import explain
+from batch.streams import OutputLost, lost_output, mend_streams
+from facegen_addon.errors import NotReached, UserError
+
+BROKEN_PIPE = 141
+"""Exit status where whoever read stdout has gone, as the shell says it of others."""
+
+_SIGNAL = 128
+"""Exit statuses above are of signals."""
+
+
+def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
+    """Do `work`, which returns the exit status, as all that this process is for.
+
+    A line about what the user can put right begins with `program`.
+    """
+    mend_streams()
+    keep_lost_interruptions()
+    if hasattr(signal, "SIGPIPE"):  # Blender's Python is not told to ignore it
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        with interruptible():
+            status = status_of(work, program, "stopped")
+    except KeyboardInterrupt as stop:  # once more, while the first was told
+        status = exit_status(stop)
+    except SystemExit as end:  # argparse, after its help
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:  # a defect: Blender itself would print it and exit with 0
+        traceback.print_exc()
+        status = 1
+    _leave(status, program)
+
+
+def status_of(
+    work: Callable[[], int],
+    program: str = "facegen",
+    stopped: str = "stopped; nothing was written",
+) -> int:
+    """The exit status of `work`, after a line on stderr if it was stopped or can be put right."""
+    try:
+        return work()
+    except UserError as error:
+        return fail(explain(error), 2, program)
+    except NotReached as error:
+        return fail(str(error), 3, program)
+    except KeyboardInterrupt as stop:
+        return fail(stopped, exit_status(stop), program)
+    except OutputLost as error:
+        return _without_output(error, program)
+
+
+def fail(message: str, status: int, program: str = "facegen") -> int:
+    """Say why in a line; the exit status."""
+    print(f"{program}: {message}", file=sys.stderr)
+    return status
+
+
+def _without_output(error: OutputLost, program: str) -> int:
+    """Nobody is told where nobody listens any more, as `| head` does."""
+    if error.errno == errno.EPIPE:
+        return BROKEN_PIPE
+    return fail(
+        f"standard output cannot be written ({error.strerror}): make room, or send it elsewhere",
+        2,
+        program,
+    )
+
+
+def _leave(status: int, program: str) -> NoReturn:
+    """End the process, at once where Blender's module would not survive, or not keep quiet."""
+    die_by_signals()
+    lost = lost_output()
+    if lost is not None and status == 0:
+        status = _without_output(lost, program)
+    sys.stderr.flush()
+    bpy = sys.modules.get("bpy")
+    if bpy is not None and not bpy.app.binary_path and _ends_badly(bpy.app.version, status):
+        shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
+        os._exit(status)
+    sys.exit(status)
+
+
+def _ends_badly(version: tuple[int, ...], status: int) -> bool:
+    """Whether bpy's clean-up crashes (4.2, after any operator), or tells what it was amid."""
+    return version < (4, 3) or status > _SIGNAL
