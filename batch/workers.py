@@ -3,6 +3,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -33,11 +34,18 @@ def report(count: int) -> None:
 
 
 def serve(work: Callable[[], None]) -> int:
-    """In a worker: do the work; the exit status. Who stops it is the one to say so."""
+    """In a worker: do the work; the exit status. Who stops it is the one to say so.
+
+    Temporary files go with it, also those of renderers that it leaves as they are.
+    """
     try:
-        work()
+        with tempfile.TemporaryDirectory(prefix="facegen-", ignore_cleanup_errors=True) as folder:
+            tempfile.tempdir = folder
+            work()
     except KeyboardInterrupt as stop:
         return exit_status(stop)
+    finally:
+        tempfile.tempdir = None
     return 0
 
 

@@ -198,8 +198,6 @@ class JobOperator:
         except (UserError, NotReached) as error:
             self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
-        except KeyboardInterrupt:  # of whose way through it Blender would print every line
-            return {"CANCELLED"}
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

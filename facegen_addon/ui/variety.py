@@ -138,6 +138,13 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
             _outcome = error
             raise
 
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Run to the end; Ctrl-C is an outcome, of whose way here Blender would print each line."""
+        try:
+            return super().execute(context)
+        except KeyboardInterrupt:
+            return {"CANCELLED"}
+
     def _request(self, context: bpy.types.Context) -> VarietyRequest:
         names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
         values = {name: getattr(self, name) for name in names}
