@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.dataset.shard_file import SHARD_END, read_shard
@@ -111,6 +111,7 @@ def test_what_follows_the_end_is_named(shard: Path) -> None:
             list(read_shard(shard))
 
 
+@settings(deadline=None)  # which a busy machine does not keep
 @given(place=st.integers(0, 8 * 1024 - 1), value=st.integers(1, 255))
 def test_a_flipped_byte_never_hides_a_member(
     tmp_path_factory: pytest.TempPathFactory, place: int, value: int
