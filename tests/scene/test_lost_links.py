@@ -144,7 +144,7 @@ def test_a_part_that_has_lost_its_data_is_made_anew_as_a_step_of_its_own(loss: L
 def test_what_an_artist_has_undone_by_hand_stays_so() -> None:
     add()
     bpy.ops.ed.undo_push(message="head")
-    skin, hair = skin_and_hair()
+    _, hair = skin_and_hair()
     hair.parent = None
     bpy.context.scene.collection.objects.unlink(hair)
     bpy.context.view_layer.update()
@@ -152,5 +152,5 @@ def test_what_an_artist_has_undone_by_hand_stays_so() -> None:
     bpy.ops.ed.undo()
     assert state()
     bpy.ops.ed.redo()
-    skin, hair = skin_and_hair()
+    _, hair = skin_and_hair()
     assert hair.parent is None and not hair.users_collection
