@@ -23,7 +23,18 @@ import bpy
 
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
-from .head_object import HAIR_KEY, MODEL_KEY, add_subdivision, new_hair, new_mesh
+from ..heads.head_model import HeadModel
+from .head_object import (
+    HAIR_KEY,
+    MODEL_KEY,
+    HeadObject,
+    add_subdivision,
+    edited_part,
+    hair_of,
+    new_hair,
+    new_mesh,
+)
+from .stray_hair import stray_hair
 
 _logger = logging.getLogger(__name__)
 
@@ -58,15 +69,17 @@ def remember() -> None:
     """Remember the links of all parts of heads; not while undo is at work, which may lose some."""
     if _in_undo:
         return
+    stray = stray_hair()  # without a head as that was deleted: it may come back
     for part in _parts():
-        if part.data is not None:
+        if part.data is not None and part not in stray:
             links = _known[part.session_uid] = _links(part)
             _let_go.update((part.session_uid, kind) for kind in _missing(part, links))
 
 
 def begin_undo() -> None:
-    """Remember what is true now."""
+    """Remember what is true now, also where the last undo was refused and never ended."""
     global _in_undo
+    _in_undo = False
     remember()
     _in_undo = True
 
@@ -79,8 +92,10 @@ def end_undo() -> None:
         known = _known.get(part.session_uid)
         if known is not None:
             _mend(part, known)
-    made = [part for part in emptied if _make_anew(part)]
+    made = [anew for part in emptied if (anew := _make_anew(part)) is not None]
     if made:
+        for head in {part if MODEL_KEY in part else part.parent for part in made}:
+            _grow(head)
         bpy.ops.ed.undo_push(message="Mend What Undo Has Lost")
         _mended_steps += 1
     _in_undo = False
@@ -93,8 +108,8 @@ def mended_steps() -> int:
 
 def _parts() -> list[bpy.types.Object]:
     """The objects of all heads that are this file's own: skin before hair."""
-    own = [o for o in bpy.data.objects if o.is_editable]
-    return [o for o in own if MODEL_KEY in o] + [o for o in own if HAIR_KEY in o]
+    found = [o for o in bpy.data.objects if MODEL_KEY in o or HAIR_KEY in o]
+    return sorted((o for o in found if o.is_editable), key=lambda part: HAIR_KEY in part)
 
 
 def _collections() -> list[bpy.types.Collection]:
@@ -137,34 +152,49 @@ def _mend(part: bpy.types.Object, known: Links) -> None:
         _logger.warning("undo lost %s of %r, now mended", " and ".join(lost), part.name)
 
 
-def _make_anew(emptied: bpy.types.Object) -> bool:
-    """Put an object with the lost data, or with new data, where one has none; whether it could."""
-    head = emptied if MODEL_KEY in emptied else emptied.parent
-    try:
-        model = load_head_model(head[MODEL_KEY]) if head is not None else None
-    except UserError as error:
-        _logger.debug("%s", error)  # its file is missing, and the panel says why
-        return False
+def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
+    """An object with the lost data, or with new data, in the place of one that has none.
+
+    None where its head is gone, or the head's model.
+    """
+    model = _model_of(emptied if MODEL_KEY in emptied else emptied.parent)
     if model is None:
-        return False
+        return None
     is_hair, known = HAIR_KEY in emptied, _known.get(emptied.session_uid)
     kept = bpy.data.hair_curves if is_hair else bpy.data.meshes
     data = _by_uid(kept, known.data) if known else None
-    anew = bpy.data.objects.new(emptied.name, data or (new_hair if is_hair else new_mesh)(model))
+    name = emptied.name
+    anew = bpy.data.objects.new(name, data or (new_hair if is_hair else new_mesh)(model))
     for key, value in emptied.items():
         anew[key] = value.to_dict() if hasattr(value, "to_dict") else value
     anew.parent, anew.color = emptied.parent, emptied.color
     anew.matrix_parent_inverse = emptied.matrix_parent_inverse
     anew.matrix_basis = emptied.matrix_basis
-    if not is_hair:
-        for modifier in emptied.modifiers:
-            if modifier.type == "SUBSURF":
-                add_subdivision(anew, modifier.levels)
+    for modifier in emptied.modifiers:
+        if modifier.type == "SUBSURF":
+            add_subdivision(anew, modifier.levels)
     emptied.user_remap(anew)
-    name = emptied.name
     bpy.data.objects.remove(emptied)
     anew.name = name
-    return True
+    _logger.warning("undo lost the data of %r, now made anew", name)
+    return anew
+
+
+def _grow(head: bpy.types.Object) -> None:
+    """Bring skin, hair and sliders to the head's parameters, unless an artist has edited them."""
+    model = _model_of(head)
+    if model is not None and not edited_part(head, model):
+        whole = HeadObject(head, hair_of(head))
+        whole.set_parameters(whole.parameters)
+
+
+def _model_of(head: bpy.types.Object | None) -> HeadModel | None:
+    """The model of a head; None where it cannot be loaded, which the panel says."""
+    try:
+        return load_head_model(head[MODEL_KEY]) if head is not None else None
+    except UserError as error:
+        _logger.debug("%s", error)
+        return None
 
 
 def _by_uid(blocks: Iterable[bpy.types.ID], uid: int | None) -> Any | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import bpy
+import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
@@ -88,15 +89,43 @@ def hair_data(skin: bpy.types.Object, hair: bpy.types.Object) -> None:
     empty(hair)
 
 
+def skin_data_for_good(skin: bpy.types.Object, hair: bpy.types.Object) -> None:
+    mesh = skin.data
+    empty(skin)
+    bpy.data.meshes.remove(mesh)
+
+
+def hair_data_for_good(skin: bpy.types.Object, hair: bpy.types.Object) -> None:
+    curves = hair.data
+    empty(hair)
+    bpy.data.hair_curves.remove(curves)
+
+
 def both_data(skin: bpy.types.Object, hair: bpy.types.Object) -> None:
     empty(skin)
     empty(skin_and_hair()[1])
+
+
+def check_points(head: HeadObject) -> None:
+    """Skin and hair are what the parameters make of them."""
+    before = [points(part.data) for part in (head.mesh_object, head.hair_object)]
+    head.set_parameters(head.parameters)
+    for part, was in zip((head.mesh_object, head.hair_object), before, strict=True):
+        np.testing.assert_array_equal(points(part.data), was)
+
+
+def points(data: bpy.types.ID) -> np.ndarray:
+    attribute = data.attributes["position"].data
+    values = np.empty(3 * len(attribute), np.float32)
+    attribute.foreach_get("vector", values)
+    return values
 
 
 def state() -> tuple[object, ...]:
     """All of the only head that undo may lose, and what else there is."""
     skin, hair = skin_and_hair()
     assert hair_of(skin) == hair
+    check_points(HeadObject(skin, hair))
     return (
         [(o.name, o.type, o.data.name, [m.name for m in o.data.materials]) for o in (skin, hair)],
         [[c.name for c in o.users_collection] for o in (skin, hair)],
@@ -120,7 +149,9 @@ def test_links_that_undo_or_redo_lose_are_mended_in_place(loss: Loss) -> None:
             assert state() == states[now]
 
 
-@pytest.mark.parametrize("loss", [skin_data, hair_data, both_data])
+@pytest.mark.parametrize(
+    "loss", [skin_data, hair_data, both_data, skin_data_for_good, hair_data_for_good]
+)
 def test_a_part_that_has_lost_its_data_is_made_anew_as_a_step_of_its_own(loss: Loss) -> None:
     add()
     bpy.ops.ed.undo_push(message="head")
@@ -154,3 +185,16 @@ def test_what_an_artist_has_undone_by_hand_stays_so() -> None:
     bpy.ops.ed.redo()
     _, hair = skin_and_hair()
     assert hair.parent is None and not hair.users_collection
+
+
+def test_the_head_that_was_deleted_gets_its_hair_back_though_undo_loses_it() -> None:
+    """Hair that is left alone is not hair taken off by hand."""
+    add()
+    bpy.ops.ed.undo_push(message="head")
+    before = state()
+    bpy.data.objects.remove(skin_and_hair()[0])
+    bpy.context.view_layer.update()
+    bpy.ops.ed.undo_push(message="delete")
+    with losing(parent):
+        bpy.ops.ed.undo()
+    assert state() == before
