@@ -81,13 +81,13 @@ class HeadObject:
         UserError, before anything is added, if the collection is another file's.
         """
         require_own(collection)
-        mesh_object = bpy.data.objects.new("Head", _new_mesh(model))
+        mesh_object = bpy.data.objects.new("Head", new_mesh(model))
         mesh_object[ID_KEY] = uuid.uuid4().hex
         mesh_object[MODEL_KEY] = model.name
         collection.objects.link(mesh_object)
         if subdivision:
             add_subdivision(mesh_object, subdivision)
-        hair_object = bpy.data.objects.new("Hair", _new_hair(model))
+        hair_object = bpy.data.objects.new("Hair", new_hair(model))
         hair_object[HAIR_KEY] = mesh_object[ID_KEY]
         hair_object.parent = mesh_object
         collection.objects.link(hair_object)
@@ -297,8 +297,11 @@ def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
 
 
 def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:
-    """Whether skin or hair is what ``set_parameters`` makes of these; files once said nothing."""
-    note = owner.data.get(COMPLETE_KEY)
+    """Whether skin or hair is what ``set_parameters`` makes of these; files once said nothing.
+
+    There is nothing to complete where undo has lost the data and it could not be made anew.
+    """
+    note = owner.data.get(COMPLETE_KEY) if owner.data else None
     return note is None or np.array_equal(note, parameters)
 
 
@@ -330,7 +333,8 @@ def _write_colours(mesh: bpy.types.Mesh, appearance: Appearance) -> None:
     gloss.foreach_set("value", np.full(len(gloss), appearance.roughness, np.float32))
 
 
-def _new_mesh(model: HeadModel) -> bpy.types.Mesh:
+def new_mesh(model: HeadModel) -> bpy.types.Mesh:
+    """The mesh of a model's mean head, with its materials."""
     surface = model.surface
     mesh = bpy.data.meshes.new("Head")
     mesh.from_pydata(surface.rest_position.tolist(), [], surface.faces.tolist())
@@ -352,7 +356,8 @@ def _new_mesh(model: HeadModel) -> bpy.types.Mesh:
     return mesh
 
 
-def _new_hair(model: HeadModel) -> bpy.types.ID:
+def new_hair(model: HeadModel) -> bpy.types.ID:
+    """The curves of a model's strands, which have not grown yet."""
     hair = bpy.data.hair_curves.new("Hair")
     hair.add_curves([POINTS] * len(model.strands))
     if "radius" not in hair.attributes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 
-from ..scene import stray_hair
+from ..scene import lost_links, stray_hair
 from ..user_folder import set_user_folder
 from . import (
     arkit_operators,
@@ -37,6 +37,7 @@ from . import (
 _FEATURES = (
     preferences,
     preference_operators,
+    lost_links,  # before properties, which has heads read after undo
     properties,
     operators,
     flame_operators,

@@ -15,7 +15,7 @@ import facegen_addon
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.strands import grow
-from facegen_addon.scene import completion, look
+from facegen_addon.scene import completion, look, lost_links
 from facegen_addon.scene.head_object import (
     ID_KEY,
     MODEL_KEY,
@@ -73,6 +73,12 @@ def snapshot() -> dict[str, tuple[object, ...]]:
     """What a step of undo has to bring back of each head, once all agrees."""
     for mesh_object in heads():
         check_agreement(mesh_object)
+    assert len(bpy.data.objects) == 2 * len(heads()), "skin and hair of each head, and no more"
+    return shown()
+
+
+def shown() -> dict[str, tuple[object, ...]]:
+    """What is known of each head at once, before strands have followed."""
     return {
         o.name: (o[ID_KEY], o[MODEL_KEY], o[PARAMETERS_KEY].to_list(), o.get(LOCKED_KEY))
         for o in heads()
@@ -134,24 +140,74 @@ def take(step: Callable[[], object], waiting: bool) -> dict[str, tuple[object, .
     return snapshot()
 
 
+class Undo:
+    """Undoes and does again, and knows what is to come back: ``states`` of which ``now`` is on.
+
+    Blender's own undo may lose an object's data, by the chance of which memory is free: then what
+    is made anew is a step of its own, after which nothing can be done again.
+    """
+
+    def __init__(self, states: list[dict[str, tuple[object, ...]]]) -> None:
+        self.states, self.now = states, len(states) - 1
+        self.done = {"undo": 0, "redo": 0}
+
+    def move(self, rng: np.random.Generator) -> None:
+        """Undo, or do again, one step and compare."""
+        at_end = self.now == len(self.states) - 1
+        back = at_end or (self.now > 0 and rng.random() < 0.6)
+        mended = lost_links.mended_steps()
+        (bpy.ops.ed.undo if back else bpy.ops.ed.redo)()
+        self.done["undo" if back else "redo"] += 1
+        self.now += -1 if back else 1
+        assert snapshot() == self.states[self.now]
+        if lost_links.mended_steps() != mended:
+            self.branch(self.states[self.now])
+
+    def branch(self, state: dict[str, tuple[object, ...]]) -> None:
+        """Something was done: what could be done again is forgotten."""
+        self.states, self.now = [*self.states[: self.now + 1], state], self.now + 1
+
+
 def test_fifty_times_undo_and_redo_through_mixed_operations(
     waiting: bool, rng: np.random.Generator
 ) -> None:
     bpy.ops.ed.undo_push(message="empty")
-    states = [snapshot(), *(take(step, waiting) for step in STEPS)]
-    now = len(states) - 1
-    done = {"undo": 0, "redo": 0}
+    undo = Undo([snapshot(), *(take(step, waiting) for step in STEPS)])
     for turn in range(100):
-        back = now == len(states) - 1 or (now > 0 and rng.random() < 0.6)
-        (bpy.ops.ed.undo if back else bpy.ops.ed.redo)()
-        done["undo" if back else "redo"] += 1
-        now += -1 if back else 1
-        assert snapshot() == states[now]
-        if turn % 12 == 5 and heads():  # another branch: what could be redone is forgotten
+        undo.move(rng)
+        if turn % 12 == 5 and heads():
             branch = take(partial(set_slider, heads()[0], "hair_volume", turn / 100), waiting)
-            assert branch != states[now]
-            states, now = [*states[: now + 1], branch], now + 1
-    assert min(done.values()) >= 30
+            assert branch != undo.states[undo.now]
+            undo.branch(branch)
+    assert min(undo.done.values()) >= 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strands_may_follow_at_any_moment_or_not_before_undo(seed: int) -> None:
+    """Before the step is kept, after it, after later ones: undo and redo bring back all of it."""
+    rng = np.random.default_rng(seed)
+    completion.set_waiting(True)
+    try:
+        bpy.ops.ed.undo_push(message="empty")
+        undo = Undo([snapshot(), *(take_at_a_moment(step, rng) for step in STEPS)])
+        for turn in range(30):
+            undo.move(rng)
+            if turn % 5 == 4 and heads():
+                move = partial(set_slider, heads()[0], "hair_volume", rng.random())
+                undo.branch(take_at_a_moment(move, rng))
+    finally:
+        completion.set_waiting(False)
+
+
+def take_at_a_moment(
+    step: Callable[[], object], rng: np.random.Generator
+) -> dict[str, tuple[object, ...]]:
+    """As ``take``, but heads are completed whenever it happens, or not yet."""
+    for do in (step, partial(bpy.ops.ed.undo_push, message="step"), lambda: None):
+        do()
+        if rng.random() < 0.3:
+            completion.complete_all()
+    return shown()
 
 
 def test_saved_and_reopened(tmp_path: Path) -> None:
