@@ -16,11 +16,11 @@ from batch.progress import ProgressBar
 from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.slider_file import read_slider_file
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 
 if TYPE_CHECKING:
-    from facegen_addon.scene.export import ExportedHead, HeadSource
-    from facegen_addon.scene.export_parts import ExportSettings
+    from facegen_addon.scene.export.files import ExportedHead, HeadSource
+    from facegen_addon.scene.export.parts import ExportSettings
 
 RECORD = "export.json"
 """What the folder holds, and the mark of a folder that --replace may replace."""
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run `export`; UserError for a wrong value; on every failure the folder stays as it was."""
     options = _parser().parse_args(arguments)
     load_blender()
-    from facegen_addon.scene.export import check_format, export_heads
-    from facegen_addon.scene.export_parts import ExportSettings
+    from facegen_addon.scene.export.files import check_format, export_heads
+    from facegen_addon.scene.export.parts import ExportSettings
 
     settings = ExportSettings(
         options.shape_keys, options.armature, options.hair, options.subdivision
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
-    from facegen_addon.scene.export import HeadSource
+    from facegen_addon.scene.export.files import HeadSource
 
     file = read_slider_file(source)
     name = model_name or file.model

@@ -8,9 +8,9 @@ from pathlib import Path
 from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame.interchange import WRITABLE, WRITABLE_SUFFIXES, write_parameters
-from facegen_addon.heads.flame.sliders import flame_head
-from facegen_addon.heads.slider_file import read_slider_file
+from facegen_addon.heads.exchange.flame_codes import WRITABLE, WRITABLE_SUFFIXES, write_parameters
+from facegen_addon.heads.exchange.flame_sliders import flame_head
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 
 _EXAMPLES = """\
 SOURCE is the folder of a `generate` run, or a slider file that generate or import-flame wrote.

@@ -24,15 +24,15 @@ from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
 from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.durations import format_seconds
+from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.backward import LATENT_SIZE
-from facegen_addon.mapping.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.mapping.gaps import read_achieved, run_file
 
 if TYPE_CHECKING:
-    from facegen_addon.scene.variety import VarietyResult
+    from facegen_addon.scene.workflows.variety import VarietyResult
 
 _STAGES = {
     "sample": "choose faces",
@@ -202,8 +202,8 @@ def _comparison(
     options: GenerateOptions, model: HeadModel, encoder: Encoder, watch: _Watch
 ) -> dict[str, HeadSet]:
     """As many heads drawn uniformly and from the prior, rendered alike but not selected."""
-    from facegen_addon.scene.forward import ForwardMapping
-    from facegen_addon.scene.render import HeadRenderer, RenderSettings
+    from facegen_addon.scene.render.forward import ForwardMapping
+    from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 
     draws = {
         "uniform": model.table.sample_uniform(_generator(options, "uniform"), options.count),
@@ -238,7 +238,7 @@ def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:
     load_blender()
     import bpy
 
-    from facegen_addon.scene.render import compute_device
+    from facegen_addon.scene.render.head_renderer import compute_device
 
     return describe_versions(bpy.app.version_string, compute_device()) | {
         "encoder": {"name": encoder.name, "sha256": encoder.sha256},

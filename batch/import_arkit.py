@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 
 from batch import importing
-from facegen_addon.heads.arkit.sliders import import_take
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.heads.exchange.arkit.sliders import import_take
 
 _EXAMPLES = """\
 FILE is the .csv of Live Link Face, the .json or .csv of Audio2Face, the .txt of Face Cap or

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from batch import importing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.arkit.files import check_no_take
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
-from facegen_addon.heads.flame.sliders import ImportedSliders, import_sliders
+from facegen_addon.heads.exchange.arkit.files import check_no_take
+from facegen_addon.heads.exchange.flame_sliders import ImportedSliders, import_sliders
 from facegen_addon.heads.head_model import HeadModel
 
 _EXAMPLES = """\

@@ -10,9 +10,9 @@ from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.heads.flame.sliders import ImportedSliders
+from facegen_addon.heads.exchange.flame_sliders import ImportedSliders
+from facegen_addon.heads.exchange.slider_file import SUFFIXES, write_slider_file
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.heads.slider_file import SUFFIXES, write_slider_file
 
 _FASTEST = 1000.0  # frames a second
 
@@ -81,8 +81,8 @@ def _save_blend(file: Path, model: HeadModel, sliders: ImportedSliders, output: 
     import bpy
     from mathutils import Vector
 
-    from facegen_addon.scene.animation import set_frame_rate
-    from facegen_addon.scene.imported_heads import add_heads
+    from facegen_addon.scene.exchange.imported_heads import add_heads
+    from facegen_addon.scene.head.animation import set_frame_rate
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.preferences.filepaths.save_version = 0  # no backup of the temporary file

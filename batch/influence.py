@@ -16,11 +16,11 @@ from batch.png import encode_png
 from batch.progress import ProgressBar
 from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.atomic_file import replacing
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource, find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping import influence as figures
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER, EncoderSource, find_encoder
 from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
 
 ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
@@ -198,7 +198,7 @@ def _render_probe(
     model: HeadModel, settings: InfluenceSettings, encoder: Path
 ) -> AbstractContextManager[Probe]:
     # Imported here: only processes that render need bpy.
-    from facegen_addon.scene.portrait import render_probe
+    from facegen_addon.scene.render.portrait import render_probe
 
     return render_probe(model, settings, threads=1, encoder=encoder)
 
@@ -206,7 +206,7 @@ def _render_probe(
 def _show(options: InfluenceOptions, model: HeadModel, result: Influence) -> None:
     """Write the sheet and the table that were asked for; print the table's top."""
     if options.sheet:
-        from facegen_addon.scene.portrait import decode_jpeg
+        from facegen_addon.scene.render.portrait import decode_jpeg
 
         pages = draw_pages(result, model.table, decode_jpeg)
         for number, page in enumerate(pages):

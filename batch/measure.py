@@ -29,12 +29,12 @@ from batch.silence import blender_silent, load_blender
 from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
+from facegen_addon.encoders.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping.backward import LATENT_SIZE, BackwardMapping
 from facegen_addon.mapping.correction import load_correction
-from facegen_addon.mapping.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.mapping.influence import table_digest
 from facegen_addon.mapping.roundtrip import HALF_STEPS, RenderAndEmbed, iterate, one_by_one
 
@@ -75,7 +75,7 @@ class BlenderStudio:
         self, model: HeadModel, parameters: NDArray[np.float64]
     ) -> Iterator[NDArray[np.uint8]]:
         """Pictures of whole heads."""
-        from facegen_addon.scene.portrait import portraits
+        from facegen_addon.scene.render.portrait import portraits
 
         return portraits(model, parameters, size=_PORTRAIT_SIZE)
 
@@ -84,7 +84,7 @@ class BlenderStudio:
         load_blender()
         import bpy
 
-        from facegen_addon.scene.render import compute_device
+        from facegen_addon.scene.render.head_renderer import compute_device
 
         return describe_versions(bpy.app.version_string, compute_device())
 

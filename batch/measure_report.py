@@ -35,9 +35,9 @@ from batch.measure_work import Measured
 from batch.png import encode_png
 from batch.reference import Reference
 from batch.report import write_json
+from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.metrics import principal_plane
-from facegen_addon.mapping.encoder import find_encoder
 from facegen_addon.mapping.gaps import encoder_array
 from facegen_addon.mapping.roundtrip import (
     HALF_STEPS,

@@ -20,12 +20,12 @@ from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
+from facegen_addon.heads.exchange.flame_codes import for_model, read_parameters
+from facegen_addon.heads.exchange.flame_sliders import flame_head
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
-from facegen_addon.heads.flame.interchange import for_model, read_parameters
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
-from facegen_addon.heads.flame.sliders import flame_head
-from facegen_addon.heads.slider_file import read_slider_file
 
 HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
 SUFFIXES = (".npz", ".obj")

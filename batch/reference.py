@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import Moments, moments
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.mapping.backward import LATENT_SIZE
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER, EncoderSource
 from models.recipes.lfw import (
     HELD_OUT,
     lfw_directory,

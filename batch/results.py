@@ -15,7 +15,7 @@ from batch.png import encode_png
 from batch.report import RunRecord, build_report, render_page, write_json
 from batch.shards import Sample, write_shards
 from facegen_addon.artifacts import read_index
-from facegen_addon.heads.slider_file import RUN_FILE
+from facegen_addon.heads.exchange.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.mapping.gaps import encoder_array
 
@@ -28,7 +28,7 @@ _MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
 
 
 class Head(Protocol):
-    """What the results need of a generated head; see facegen_addon.scene.variety."""
+    """What the results need of a generated head; see facegen_addon.scene.workflows.variety."""
 
     @property
     def seed(self) -> int: ...

@@ -4,7 +4,7 @@ line can check a request before Blender starts."""
 
 ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
 LIGHT_PRESETS = ("studio", "window", "overcast", "flash")
-"""The names of scene.look.LIGHTS."""
+"""The names of scene.render.lights.LIGHTS."""
 DISTRIBUTIONS = ("latent", "prior", "uniform")
 RENDERS_PER_HEAD = 10
 """Renders that a run may spend on each head demanded, unless told otherwise."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from batch import remedies
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import Need, Remedy, UserError
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
 
 # What only somebody with a checkout and a terminal can do.
 CHECKOUT = re.compile(

@@ -8,12 +8,12 @@ import pytest
 
 from batch.dataset.recipe import Recipe
 from facegen_addon.artifacts import read_npz
+from facegen_addon.encoders.encoder import Encoder
+from facegen_addon.encoders.facenet_file import build_from_wheel, take_over
 from facegen_addon.errors import UserError
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.landmarks import read_landmark_embedding
-from facegen_addon.heads.slider_file import read_slider_file
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.mapping.facenet_file import build_from_wheel, take_over
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"

@@ -19,9 +19,9 @@ import numpy as np
 # Run as a script, from a checkout that is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.scene.render import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 from tools.timing import print_ratio, timed
 
 

@@ -36,11 +36,11 @@ from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.status import EventLog, Status
 from batch.progress import ProgressBar
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.scene.sample_renderer import SampleRenderer, SampleSettings
+from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 from tools.timing import timed
 
 _BLOCK = 12  # heads between two turns

@@ -9,7 +9,7 @@ machine that slows down slows both alike. Both meshes have the same vertices, fa
 and no modifiers, and each move changes one component by as much. FLAME: random numbers in the size
 of the official file, 5,023 vertices and 300 + 100 components.
 
-In a window, strands follow after the redraw that shows the skin (scene/completion.py); the other
+In a window, strands follow after the redraw that shows the skin (head/completion.py); the other
 lines have them in, too, which the official way has none of, and subdivision on both sides.
 """
 
@@ -41,8 +41,8 @@ from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import FloatArray, IntArray
-from facegen_addon.scene import completion
-from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.head import completion
+from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.ui.properties import sliders_of
 from tools.timing import print_ratio, timed
 

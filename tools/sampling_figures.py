@@ -19,13 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.heads.parameters import FloatArray
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.encoder import Encoder
 from facegen_addon.mapping.sampling import HeadSampler
-from facegen_addon.scene.forward import ForwardMapping
-from facegen_addon.scene.render import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.forward import ForwardMapping
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 
 LOCKED = (0.0, 0.25, 0.5)
 ANGLES = (10, 20, 40)  # degrees

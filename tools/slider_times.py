@@ -18,8 +18,8 @@ import numpy as np
 
 import facegen_addon
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.scene import completion
-from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.head import completion
+from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.ui.properties import sliders_of
 from tools.timing import timed
 

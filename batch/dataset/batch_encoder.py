@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import RejectedSample
-from facegen_addon.mapping.encoder import Encoder
 
 AT_ONCE = 4
 """Images a call; on a CPU more are no faster."""

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegen_addon.artifacts import artifact
+from facegen_addon.encoders.encoder import encoder_names, same_face_threshold
 from facegen_addon.latent.metrics import pairwise_distances
 from facegen_addon.latent.selection import greedy_selection
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from facegen_addon.mapping.encoder import encoder_names, same_face_threshold
 
 _BLOCK = 2048  # latents compared at once: what bounds the memory
 _PAIRED = 2000  # identities whose pairs are counted at most

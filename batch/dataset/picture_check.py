@@ -14,7 +14,7 @@ from batch.dataset.recipe_tables import FILE_KEYS
 from batch.progress import ProgressBar
 from batch.silence import libraries_silent
 from facegen_addon.errors import UserError
-from facegen_addon.scene.picture_file import (
+from facegen_addon.scene.render.picture_file import (
     DamagedPicture,
     can_decode_side_by_side,
     decode,

@@ -60,7 +60,7 @@ def _decode(sample: StoredSample) -> Image:
     if sample.suffix == "png":
         return decode_png(sample.image, f"sample {sample.key}: its image")
     # Blender's module is there where a data set is made, an imaging library is not.
-    from facegen_addon.scene.portrait import decode_jpeg
+    from facegen_addon.scene.render.portrait import decode_jpeg
 
     return decode_jpeg(sample.image)
 

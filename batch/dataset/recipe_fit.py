@@ -15,9 +15,9 @@ from batch.dataset.gaze import eye_columns, turn_from_ahead
 from batch.dataset.recipe_keys import nearest
 from batch.dataset.recipe_tables import GazeTable
 from facegen_addon.errors import UserError
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
-from facegen_addon.heads.slider_file import read_slider_file
 
 if TYPE_CHECKING:
     from batch.dataset.recipe import Recipe

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 from batch.dataset.colours import Colours, read_colours
 from batch.dataset.distribution import Distribution, DistributionError, finite, read_distribution
 from batch.dataset.recipe_files import NamedFiles, files_of_folder, one_file
+from facegen_addon.encoders.encoder import encoder_names
 from facegen_addon.errors import UserError
-from facegen_addon.heads.slider_file import RUN_FILE
-from facegen_addon.mapping.encoder import encoder_names
+from facegen_addon.heads.exchange.slider_file import RUN_FILE
 
 _LONGEST = 60  # characters of a wrong value that are shown
 

@@ -12,9 +12,9 @@ from batch.dataset.expressions import EXPRESSIONS
 from batch.dataset.recipe_files import HDRI_SUFFIXES, PICTURE_SUFFIXES, NamedFiles
 from batch.dataset.recipe_keys import Weights, key
 from facegen_addon.choices import DISTRIBUTIONS, ENGINES, LIGHT_PRESETS
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
 from facegen_addon.mapping.backward import GRADES, Grade
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
 
 _ANGLE = keys.distribution(-180.0, 180.0)
 _SHARE = keys.number(0.0, 1.0)

@@ -21,7 +21,7 @@ from batch.silence import blender_silent
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
-from facegen_addon.scene.sample_renderer import Rendered, SampleRenderer, SampleSettings
+from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(pipe: Connection) -> None:
     """Answer jobs until the pipe closes (EOFError)."""
-    from facegen_addon.scene.render import compute_device
+    from facegen_addon.scene.render.head_renderer import compute_device
 
     set_up: SetUp = pipe.recv()
     settings = SampleSettings(**set_up.settings)

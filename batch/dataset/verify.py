@@ -144,7 +144,7 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     from batch.dataset.generate import render_settings
     from batch.dataset.messages import Job
     from batch.dataset.render_worker import finished
-    from facegen_addon.scene.sample_renderer import SampleRenderer, SampleSettings
+    from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 
     device = "CPU" if (run.read_sidecar(0) or {}).get("device") == "CPU" else "auto"
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))

@@ -16,11 +16,11 @@ from batch.dataset.bytes_format import BYTES_FORMAT, FACEGEN_KEY, FORMAT_KEY
 from batch.dataset.recipe import Recipe
 from batch.results import facegen_version
 from facegen_addon.artifacts import artifact
+from facegen_addon.encoders.encoder import find_encoder
+from facegen_addon.encoders.face_crop import FACE_BOX
 from facegen_addon.heads.catalogue import model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping.correction import default_correction
-from facegen_addon.mapping.encoder import find_encoder
-from facegen_addon.mapping.face_crop import FACE_BOX
 from facegen_addon.mapping.influence import table_digest
 from facegen_addon.onnx_runtime import onnx_runtime
 

@@ -37,7 +37,7 @@ class View:
 
 @dataclass(frozen=True)
 class Light:
-    """A preset of scene.look.LIGHTS, or an HDRI; both keep their place before the camera.
+    """A preset of scene.render.lights.LIGHTS, or an HDRI; both keep their place before the camera.
 
     azimuth, elevation: radians by which the preset's lamp is moved, to the viewer's right and up;
     strength: factor on everything; hdri: path of an equirectangular picture that lights instead,

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..artifacts import read_npz
+from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
-from ..heads.slider_file import RUN_FILE
+from ..heads.exchange.slider_file import RUN_FILE
 from ..latent.coverage import greedy_cover, neighbourhood_middles
 from ..latent.metrics import nearest_neighbour_distances
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance_matrix
 from .backward import BackwardMapping, Grade, Progress, checked_latents
-from .encoder import DEFAULT_ENCODER
 from .screening import VarietyProposal, spread
 from .surrogate import FloatArray
 

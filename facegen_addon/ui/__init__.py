@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 
-from ..scene import lost_links, stray_hair
+from ..scene.head import lost_links, stray_hair
 from ..user_folder import set_user_folder
 from . import (
     arkit_operators,

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..heads.catalogue import load_head_model
-from ..scene.arkit_import import import_arkit
+from ..scene.exchange.arkit_import import import_arkit
 from .head_operator import ReportingOperator, active_head, make_active, movable_head
 from .importing import SequenceImport
 

@@ -16,15 +16,15 @@ from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import AREAS
 from ..mapping.backward import is_trained
-from ..scene.candidates import (
+from ..scene.head.head_object import ID_KEY, MODEL_KEY, HeadObject
+from ..scene.render.portrait import portraits
+from ..scene.workflows.candidates import (
     COUNT,
     Candidates,
     CandidatesRequest,
     make_candidates,
     take_candidate,
 )
-from ..scene.head_object import ID_KEY, MODEL_KEY, HeadObject
-from ..scene.portrait import portraits
 from . import jobs, preferences
 from .candidate_sheet import Sheet, cell_at
 from .head_operator import ReportingOperator, active_head, movable_head

@@ -11,15 +11,9 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
-from ..scene.export import (
-    FORMATS,
-    ExportedHead,
-    HeadSource,
-    export_head,
-    export_heads,
-)
-from ..scene.export_parts import HAIR, MAXIMUM_SUBDIVISION, ExportSettings
-from ..scene.slider_import import export_sliders, import_sliders
+from ..scene.exchange.slider_import import export_sliders, import_sliders
+from ..scene.export.files import FORMATS, ExportedHead, HeadSource, export_head, export_heads
+from ..scene.export.parts import HAIR, MAXIMUM_SUBDIVISION, ExportSettings
 from . import jobs
 from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
 from .jobs import JobOperator, Progress

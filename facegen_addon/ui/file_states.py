@@ -16,9 +16,9 @@ import bpy
 
 from ..artifacts import USER_MODEL_PREFIX, artifact
 from ..caches import FolderSize, folder_size
+from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
 from ..heads.flame.file import read_flame_file
-from ..mapping.encoder import DEFAULT_ENCODER
 from ..user_folder import user_folder
 from .remedies import explain
 

@@ -10,12 +10,12 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..errors import UserError
-from ..heads.arkit.files import check_no_take
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
-from ..heads.flame.interchange import WRITABLE
-from ..scene.flame_export import export_heads
-from ..scene.flame_import import import_heads
-from ..scene.head_object import MODEL_KEY, HeadObject
+from ..heads.exchange.arkit.files import check_no_take
+from ..heads.exchange.flame_codes import WRITABLE
+from ..scene.exchange.flame_export import export_heads
+from ..scene.exchange.flame_import import import_heads
+from ..scene.head.head_object import MODEL_KEY, HeadObject
 from .head_operator import ReportingOperator
 from .importing import SequenceImport
 

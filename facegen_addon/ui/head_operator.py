@@ -6,7 +6,7 @@ from __future__ import annotations
 import bpy
 
 from ..errors import NotReached, UserError
-from ..scene.head_object import MODEL_KEY, HeadObject
+from ..scene.head.head_object import MODEL_KEY, HeadObject
 from .properties import obstacle
 from .remedies import explain
 

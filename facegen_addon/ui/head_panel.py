@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
-from ..scene.head_object import MODEL_KEY, PARAMETERS_KEY
-from ..scene.locks import locked
+from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
+from ..scene.head.locks import locked
 from . import jobs, thumbnails
 from .head_operator import active_head
 from .properties import (

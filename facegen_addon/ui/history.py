@@ -10,8 +10,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, IntProperty, PointerProperty
 
-from ..scene import history
-from ..scene.history_text import Entry
+from ..scene.head import history
+from ..scene.head.history_text import Entry
 from .head_operator import HeadOperator, active_head
 
 _ROWS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bpy.props import FloatProperty, IntProperty
 
-from ..scene.imported_heads import ImportedHeads
+from ..scene.exchange.imported_heads import ImportedHeads
 
 
 class SequenceImport:

@@ -12,11 +12,12 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
+from ..encoders.encoder import same_face_threshold
 from ..errors import NotReached, UserError
-from ..mapping.encoder import same_face_threshold
-from ..scene import latents, measure
-from ..scene.head_object import HeadObject
-from ..scene.measure import Neighbour, Outcome, Work
+from ..scene.head import latents
+from ..scene.head.head_object import HeadObject
+from ..scene.workflows import measure
+from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
 from .head_operator import active_head, make_active, movable_head, selected_heads
 from .head_panel import draw_message

@@ -7,7 +7,7 @@ import bpy
 from bpy.props import IntProperty
 
 from ..heads.catalogue import load_head_model
-from ..scene.head_object import HeadObject
+from ..scene.head.head_object import HeadObject
 from .head_operator import ReportingOperator, make_active
 from .properties import model_property
 

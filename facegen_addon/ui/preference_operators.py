@@ -11,9 +11,9 @@ from bpy.props import IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..caches import clear_caches
+from ..encoders.facenet_file import build_from_wheel, take_over
 from ..errors import UserError
 from ..heads.flame.file import read_flame_file
-from ..mapping.facenet_file import build_from_wheel, take_over
 from . import file_states, preferences
 from .head_operator import ReportingOperator
 

@@ -15,9 +15,10 @@ from bpy_extras.io_utils import ImportHelper
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
 from ..heads.head_model import HeadModel
-from ..scene import history, presets
-from ..scene.asset_file import is_unsettled, settle_imported
-from ..scene.head_object import HeadObject
+from ..scene.head import history
+from ..scene.head.head_object import HeadObject
+from ..scene.workflows import presets
+from ..scene.workflows.asset_file import is_unsettled, settle_imported
 from . import preferences, thumbnails
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads

@@ -33,9 +33,9 @@ from ..heads.parameters import FloatArray, Parameter, ParameterTable
 from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
 from ..mapping.ranking import Ranking
-from ..scene import completion
-from ..scene.animation import sliders_name
-from ..scene.head_object import (
+from ..scene.head import completion
+from ..scene.head.animation import sliders_name
+from ..scene.head.head_object import (
     MODEL_KEY,
     PARAMETERS_KEY,
     HeadObject,

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import Need, Remedy, explained
-from ..mapping.encoder import DEFAULT_ENCODER
 
 _AGAIN = "install FaceGen's zip again"
 _REMEDIES = {

@@ -19,11 +19,11 @@ from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..mapping.backward import is_trained
 from ..mapping.sampling import AREAS, HeadSampler, Sampled
-from ..scene.head_object import MODEL_KEY, HeadObject
-from ..scene.latents import read
-from ..scene.locks import locked
-from ..scene.placement import place_between
-from ..scene.sampled import apply
+from ..scene.head.head_object import MODEL_KEY, HeadObject
+from ..scene.head.latents import read
+from ..scene.head.locks import locked
+from ..scene.head.placement import place_between
+from ..scene.workflows.drawn_heads import apply
 from .head_operator import (
     HeadOperator,
     ReportingOperator,

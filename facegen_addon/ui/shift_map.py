@@ -15,7 +15,7 @@ from ..errors import UserError
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import angle
 from ..mapping.backward import LATENT_SIZE
-from ..scene.latents import Latent, Latents
+from ..scene.head.latents import Latent, Latents
 from .remedies import explain
 
 FULL = float(np.radians(60.0))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import bpy
 import numpy as np
 
-from ..scene import latents
-from ..scene.head_object import ID_KEY, MODEL_KEY, PARAMETERS_KEY
-from ..scene.latents import LATENTS_KEY, Latents
+from ..scene.head import latents
+from ..scene.head.head_object import ID_KEY, MODEL_KEY, PARAMETERS_KEY
+from ..scene.head.latents import LATENTS_KEY, Latents
 from .shift_map import FloatArray, ShiftMap, angles_of, colour, degrees, has_shift, shift_map
 
 _RING = 0.6  # radius of a ring as a share of the head's longest side: around the head, not on it

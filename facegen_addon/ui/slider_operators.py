@@ -15,8 +15,8 @@ from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.parameters import FloatArray, IntArray, ParameterTable
 from ..mapping import ranking
-from ..scene import locks
-from ..scene.head_object import MODEL_KEY
+from ..scene.head import locks
+from ..scene.head.head_object import MODEL_KEY
 from . import jobs, preferences
 from .head_operator import HeadOperator, active_head
 from .properties import (

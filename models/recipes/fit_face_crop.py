@@ -30,16 +30,16 @@ from batch.process import run_process
 from batch.progress import ProgressBar
 from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
-from facegen_addon.errors import UserError
-from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.mapping.face_crop import (
+from facegen_addon.encoders.encoder import Encoder
+from facegen_addon.encoders.face_crop import (
     BOX_GROWTH,
     box_from_shape,
     crop_face,
     enlarge_box,
     shape_of_points,
 )
+from facegen_addon.errors import UserError
+from facegen_addon.latent.sphere import cosine_distance
 from models.recipes.lfw import lfw_directory
 from models.recipes.register import register
 

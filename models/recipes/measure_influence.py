@@ -20,9 +20,9 @@ from batch.influence import parse_options
 from batch.process import run_process
 from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
 from facegen_addon.mapping.influence import influence_folder, read
 from models.recipes.register import register
 

@@ -29,12 +29,12 @@ from batch.progress import ProgressBar
 from batch.remedies import explain
 from batch.workers import report, reports, serve, start_worker
 from facegen_addon.artifacts import read_npz
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
+from facegen_addon.encoders.facenet_builder import LATENT_SIZE
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
-from facegen_addon.mapping.facenet_builder import LATENT_SIZE
 from models.recipes import pairs
 from models.recipes.register import register
 
@@ -156,9 +156,9 @@ def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Fo
     # Imported here: only processes that render need bpy.
     import bpy
 
-    from facegen_addon.mapping.encoder import Encoder
-    from facegen_addon.scene.forward import ForwardMapping
-    from facegen_addon.scene.render import HeadRenderer, RenderSettings
+    from facegen_addon.encoders.encoder import Encoder
+    from facegen_addon.scene.render.forward import ForwardMapping
+    from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 
     encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
     settings = RenderSettings(

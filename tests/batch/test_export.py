@@ -14,7 +14,7 @@ import pytest
 from batch import export
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.slider_file import write_slider_file
+from facegen_addon.heads.exchange.slider_file import write_slider_file
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
 

@@ -19,11 +19,11 @@ pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` ha
 
 from batch.generate import _generator
 from facegen_addon.artifacts import artifact
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.slider_file import read_slider_file
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.scene.forward import ForwardMapping
-from facegen_addon.scene.render import HeadRenderer, RenderSettings
+from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.scene.render.forward import ForwardMapping
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 
 SMALL = ("--count", "3", "--distance", "0.3", "--samples", "2", "--size", "96", "--seed", "5")
 

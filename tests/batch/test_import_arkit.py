@@ -10,10 +10,10 @@ import pytest
 
 from batch import import_arkit, import_flame
 from facegen_addon.errors import UserError
-from facegen_addon.heads.arkit.take import NAMES
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.exchange.arkit.take import NAMES
+from facegen_addon.heads.exchange.slider_file import SUFFIXES, read_slider_file
 from facegen_addon.heads.flame.head import FlameHead
-from facegen_addon.heads.slider_file import SUFFIXES, read_slider_file
 from tests.heads.arkit import takes
 
 

@@ -12,10 +12,10 @@ from batch import import_flame
 from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.exchange.flame_sliders import import_sliders
+from facegen_addon.heads.exchange.slider_file import SUFFIXES, read_slider_file
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.model import LIMITS
-from facegen_addon.heads.flame.sliders import import_sliders
-from facegen_addon.heads.slider_file import SUFFIXES, read_slider_file
 
 
 def _deca(path: Path, **changes: np.ndarray) -> Path:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from batch.reference import load_reference, reference_by
+from facegen_addon.encoders.encoder import EncoderSource, find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import normalise
-from facegen_addon.mapping.encoder import EncoderSource, find_encoder
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from batch.dataset.batch_encoder import AT_ONCE, BatchEncoder
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import RejectedSample
-from facegen_addon.mapping.encoder import Encoder
 
 POINTS = np.array([[50.0, 60], [110, 60], [80, 90], [55, 120], [105, 120]])
 

@@ -16,7 +16,7 @@ from batch.dataset import picture_check
 from batch.dataset.picture_check import check_pictures, check_same_files
 from batch.dataset.recipe import Recipe
 from facegen_addon.errors import UserError
-from facegen_addon.scene import picture_file
+from facegen_addon.scene.render import picture_file
 from tests.picture_kinds import exr_rgb, hdr, png16, quarters, see_through, stored, turned
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8))

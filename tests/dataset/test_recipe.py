@@ -20,7 +20,7 @@ from batch.dataset.toml_text import toml_table
 from facegen_addon.choices import LIGHT_PRESETS
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.heads.slider_file import RUN_FILE, write_slider_file
+from facegen_addon.heads.exchange.slider_file import RUN_FILE, write_slider_file
 from tests.toy_head import ToyHead
 
 HDR = b"#?RADIANCE\n"
@@ -69,7 +69,7 @@ def test_an_empty_file_is_the_default_recipe(write: Write) -> None:
 
 def test_light_presets_are_those_of_the_scene() -> None:
     pytest.importorskip("bpy")
-    from facegen_addon.scene.look import LIGHTS
+    from facegen_addon.scene.render.lights import LIGHTS
 
     assert tuple(LIGHTS) == LIGHT_PRESETS
 

@@ -65,9 +65,9 @@ def test_a_run_notes_all_that_its_processes_read(monkeypatch: pytest.MonkeyPatch
         return original(self)
 
     monkeypatch.setattr(artifacts.Artifact, "read", spy)
+    from facegen_addon.encoders import face_crop
+    from facegen_addon.encoders.encoder import Encoder
     from facegen_addon.heads.flame.open_head import open_flame
-    from facegen_addon.mapping import face_crop
-    from facegen_addon.mapping.encoder import Encoder
 
     for cached in (open_flame, face_crop._box_coefficients):
         cached.cache_clear()

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
+from facegen_addon.heads.exchange.slider_file import (
+    RUN_FILE,
+    SUFFIXES,
+    read_slider_file,
+    write_slider_file,
+)
 from facegen_addon.heads.parameters import Parameter, ParameterTable
-from facegen_addon.heads.slider_file import RUN_FILE, SUFFIXES, read_slider_file, write_slider_file
 
 
 def _parameter(name: str, mean: float) -> Parameter:

@@ -137,7 +137,7 @@ def test_blender_makes_the_same_of_what_is_no_surface(
 ) -> None:
     """A user's FLAME file may hold anything."""
     bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
-    from facegen_addon.scene.head_object import add_subdivision
+    from facegen_addon.scene.head.head_object import add_subdivision
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     vertices = rng.normal(size=(count, 3))
@@ -160,7 +160,7 @@ def test_blender_makes_the_same_of_what_is_no_surface(
 def test_blender_makes_the_same_surface(name: str, seed: int) -> None:
     """Vertices, triangles' middles and triangulation in the same order; edges in another."""
     bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
-    from facegen_addon.scene.head_object import HeadObject
+    from facegen_addon.scene.head.head_object import HeadObject
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     model = load_head_model(name)

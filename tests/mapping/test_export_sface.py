@@ -11,9 +11,9 @@ import pytest
 
 from facegen_addon import artifacts
 from facegen_addon.artifacts import open_onnx
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from facegen_addon.mapping.encoder import Encoder
 from models.recipes import export_sface, fit_face_crop
 from models.recipes.fetch_carrier import fetch_wheel
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facegen_addon import artifacts
+from facegen_addon.encoders import face_crop
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.mapping import face_crop
-from facegen_addon.mapping.encoder import Encoder
 
 # A frontal face as MTCNN sees it: eyes 26 apart, centred at (75, 80) in an image of 150.
 FRONTAL = np.array([[62, 67], [88, 67], [75, 81], [64, 94], [86, 94]], dtype=np.float64)

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from facegen_addon import artifacts
+from facegen_addon.encoders import facenet_builder
+from facegen_addon.encoders.protobuf import read_fields, read_varints, write_field
+from facegen_addon.encoders.tensorflow_graph import read_graph
 from facegen_addon.errors import UserError
-from facegen_addon.mapping import facenet_builder
-from facegen_addon.mapping.protobuf import read_fields, read_varints, write_field
-from facegen_addon.mapping.tensorflow_graph import read_graph
 
 BUILD = """
 import sys

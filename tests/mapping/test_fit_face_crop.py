@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facegen_addon import artifacts
-from facegen_addon.mapping.face_crop import enlarge_box
+from facegen_addon.encoders.face_crop import enlarge_box
 from models.recipes import fit_face_crop
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, EncoderSource
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER, Encoder, EncoderSource
 from models.recipes import pairs
 from models.recipes.render_pairs import View, render_rows
 from models.recipes.report import second_encoder, study

@@ -10,15 +10,16 @@ import pytest
 
 import facegen_addon
 from facegen_addon.errors import UserError
-from facegen_addon.heads.arkit.sliders import import_take
-from facegen_addon.heads.arkit.take import NAMES
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame.sliders import import_sliders
-from facegen_addon.scene import animation, imported_heads, locks
-from facegen_addon.scene.animation import key_frames, slider_path
-from facegen_addon.scene.arkit_import import import_arkit
-from facegen_addon.scene.flame_import import import_heads
-from facegen_addon.scene.head_object import MODEL_KEY, HeadObject
+from facegen_addon.heads.exchange.arkit.sliders import import_take
+from facegen_addon.heads.exchange.arkit.take import NAMES
+from facegen_addon.heads.exchange.flame_sliders import import_sliders
+from facegen_addon.scene.exchange import imported_heads
+from facegen_addon.scene.exchange.arkit_import import import_arkit
+from facegen_addon.scene.exchange.flame_import import import_heads
+from facegen_addon.scene.head import animation, locks
+from facegen_addon.scene.head.animation import key_frames, slider_path
+from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 from tests.heads.arkit import takes
 
 

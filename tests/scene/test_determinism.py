@@ -19,9 +19,9 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.labels.shot import Shot, View
-from facegen_addon.scene import head_object
-from facegen_addon.scene.head_object import HeadObject, add_subdivision
-from facegen_addon.scene.sample_renderer import SampleRenderer, SampleSettings
+from facegen_addon.scene.head import head_object
+from facegen_addon.scene.head.head_object import HeadObject, add_subdivision
+from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 
 ROUGH = "rough"
 """A head whose triangles do not quite agree on the texture of their corners, as those do that a

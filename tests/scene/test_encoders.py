@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from facegen_addon.encoders.encoder import Encoder
+from facegen_addon.encoders.face_crop import crop_face
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.mapping.face_crop import crop_face
-from facegen_addon.scene.forward import ForwardMapping
-from facegen_addon.scene.render import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.forward import ForwardMapping
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 
 MODEL = load_head_model("anny")
 SETTINGS = RenderSettings(samples=1, size=128, face_only=True)

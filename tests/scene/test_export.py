@@ -15,10 +15,10 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.rig import at_rest
-from facegen_addon.scene import export
-from facegen_addon.scene.export import HeadSource, export_head, export_heads, file_names
-from facegen_addon.scene.export_parts import ExportSettings, head_parts
-from facegen_addon.scene.head_object import HeadObject
+from facegen_addon.scene.export import files as export
+from facegen_addon.scene.export.files import HeadSource, export_head, export_heads, file_names
+from facegen_addon.scene.export.parts import ExportSettings, head_parts
+from facegen_addon.scene.head.head_object import HeadObject
 
 MOVABLE = ("glb", "fbx")
 POSES = {

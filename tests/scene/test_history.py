@@ -12,9 +12,16 @@ import pytest
 import facegen_addon
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene import history
-from facegen_addon.scene.head_object import PARAMETERS_KEY, HeadObject
-from facegen_addon.scene.latents import LATENTS_KEY, SEED_KEY, Latents, read, store, store_achieved
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import PARAMETERS_KEY, HeadObject
+from facegen_addon.scene.head.latents import (
+    LATENTS_KEY,
+    SEED_KEY,
+    Latents,
+    read,
+    store,
+    store_achieved,
+)
 
 MODEL = load_head_model("anny")
 LATENT = np.eye(512, dtype=np.float32)

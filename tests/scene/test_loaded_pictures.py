@@ -12,9 +12,9 @@ from PIL import Image
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.labels.shot import Background, Light, Shot, View
-from facegen_addon.scene import picture_file
-from facegen_addon.scene.picture_file import look_at
-from facegen_addon.scene.sample_renderer import SampleRenderer, SampleSettings
+from facegen_addon.scene.render import picture_file
+from facegen_addon.scene.render.picture_file import look_at
+from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 from tests.picture_kinds import (
     HEIGHT,
     WIDTH,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.locks import LOCKED_KEY, locked, set_locked
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.locks import LOCKED_KEY, locked, set_locked
 
 TABLE = load_head_model("anny").table
 

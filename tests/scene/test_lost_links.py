@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.scene import lost_links
-from facegen_addon.scene.head_object import HAIR_KEY, MODEL_KEY, HeadObject, hair_of
+from facegen_addon.scene.head import lost_links
+from facegen_addon.scene.head.head_object import HAIR_KEY, MODEL_KEY, HeadObject, hair_of
 
 Loss = Callable[[bpy.types.Object, bpy.types.Object], object]
 

@@ -9,16 +9,17 @@ import bpy
 import numpy as np
 import pytest
 
+from facegen_addon.encoders.encoder import Encoder, same_face_threshold
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping.approach import Answer
 from facegen_addon.mapping.correction import compensated
-from facegen_addon.mapping.encoder import Encoder, same_face_threshold
-from facegen_addon.scene import latents, locks, measure
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.latents import Latents
-from facegen_addon.scene.measure import Outcome, Work
+from facegen_addon.scene.head import latents, locks
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.latents import Latents
+from facegen_addon.scene.workflows import measure
+from facegen_addon.scene.workflows.measure import Outcome, Work
 
 MODEL = load_head_model("anny")
 TABLE = MODEL.table

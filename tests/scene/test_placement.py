@@ -4,7 +4,7 @@
 import pytest
 from mathutils import Vector
 
-from facegen_addon.scene.placement import free_origin, grid_places, place_between
+from facegen_addon.scene.head.placement import free_origin, grid_places, place_between
 
 
 def test_a_grid_begins_at_a_free_origin() -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.slider_file import read_slider_file, write_slider_file
-from facegen_addon.scene import history, presets
-from facegen_addon.scene.asset_file import is_unsettled, settle_imported
-from facegen_addon.scene.head_object import ID_KEY, MODEL_KEY, HeadObject
-from facegen_addon.scene.latents import SEED_KEY
-from facegen_addon.scene.portrait import decode_jpeg
+from facegen_addon.heads.exchange.slider_file import read_slider_file, write_slider_file
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY, HeadObject
+from facegen_addon.scene.head.latents import SEED_KEY
+from facegen_addon.scene.render.portrait import decode_jpeg
+from facegen_addon.scene.workflows import presets
+from facegen_addon.scene.workflows.asset_file import is_unsettled, settle_imported
 from facegen_addon.ui import properties
 
 MODEL = load_head_model("anny")

@@ -18,10 +18,10 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.label_check import HIDDEN, OUTSIDE, VISIBLE, check_labels
 from facegen_addon.labels.maps import CLASSES
 from facegen_addon.labels.shot import Background, Light, Shot, View
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.portrait import decode_jpeg
-from facegen_addon.scene.render import HeadRenderer, RenderSettings
-from facegen_addon.scene.sample_renderer import Rendered, SampleRenderer, SampleSettings
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.portrait import decode_jpeg
+from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 
 MODEL = load_head_model(DEFAULT_MODEL)
 SMALL = {"samples": 2, "width": 80, "height": 64, "device": "CPU"}

@@ -12,15 +12,15 @@ import pytest
 import facegen_addon
 from batch.png import encode_png
 from facegen_addon.choices import ENGINES
+from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
-from facegen_addon.mapping.encoder import Encoder
-from facegen_addon.scene.forward import ForwardMapping
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.latents import LATENTS_KEY, read
-from facegen_addon.scene.render import HeadRenderer, RenderSettings, engine_id
-from facegen_addon.scene.studio import Studio
-from facegen_addon.scene.variety import VarietyRequest, run_variety
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.latents import LATENTS_KEY, read
+from facegen_addon.scene.render.forward import ForwardMapping
+from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings, engine_id
+from facegen_addon.scene.render.studio import Studio
+from facegen_addon.scene.workflows.variety import VarietyRequest, run_variety
 from facegen_addon.ui.variety import last_outcome
 
 MODEL = load_head_model(DEFAULT_MODEL)

@@ -4,8 +4,8 @@
 import bpy
 
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.stray_hair import remove_stray_hair, stray_hair
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.stray_hair import remove_stray_hair, stray_hair
 
 
 def add() -> HeadObject:

@@ -12,8 +12,8 @@ pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` ha
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.sphere import cosine_distance, geodesic, normalise
-from facegen_addon.scene import variety
-from facegen_addon.scene.variety import VarietyRequest
+from facegen_addon.scene.workflows import variety
+from facegen_addon.scene.workflows.variety import VarietyRequest
 
 MODEL = VarietyRequest.model
 TABLE = load_head_model(MODEL).table

@@ -13,7 +13,7 @@ import facegen_addon
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import Influence, InfluenceSettings, SliderInfluence
-from facegen_addon.scene.portrait import encode_jpeg
+from facegen_addon.scene.render.portrait import encode_jpeg
 
 
 @pytest.fixture(autouse=True)

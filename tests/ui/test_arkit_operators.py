@@ -7,9 +7,9 @@ import bpy
 import numpy as np
 import pytest
 
-from facegen_addon.heads.arkit.sliders import import_take
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY
+from facegen_addon.heads.exchange.arkit.sliders import import_take
+from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from facegen_addon.ui import properties
 from tests.heads.arkit import takes
 

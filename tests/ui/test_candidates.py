@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.scene import candidates as scene_candidates
-from facegen_addon.scene import history
-from facegen_addon.scene.candidates import COUNT, CandidatesRequest, make_candidates
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.latents import SEED_KEY
-from facegen_addon.scene.locks import set_locked
-from facegen_addon.scene.portrait import portraits
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.latents import SEED_KEY
+from facegen_addon.scene.head.locks import set_locked
+from facegen_addon.scene.render.portrait import portraits
+from facegen_addon.scene.workflows import candidates as scene_candidates
+from facegen_addon.scene.workflows.candidates import COUNT, CandidatesRequest, make_candidates
 from facegen_addon.ui import candidates, jobs
 from facegen_addon.ui.candidate_sheet import arrange, cell_at, free_space, linear, rounded
 

@@ -12,11 +12,11 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene.export import HeadSource, export_head
-from facegen_addon.scene.export_parts import ExportSettings
-from facegen_addon.scene.head_object import MODEL_KEY, HeadObject
-from facegen_addon.scene.history import history_of
-from facegen_addon.scene.slider_import import export_sliders
+from facegen_addon.scene.exchange.slider_import import export_sliders
+from facegen_addon.scene.export.files import HeadSource, export_head
+from facegen_addon.scene.export.parts import ExportSettings
+from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
+from facegen_addon.scene.head.history import history_of
 from facegen_addon.ui import exporting, jobs
 from facegen_addon.ui.exporting import named
 

@@ -9,11 +9,11 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame.interchange import read_parameters
-from facegen_addon.heads.flame.sliders import flame_head, import_sliders
-from facegen_addon.scene.flame_export import export_heads
-from facegen_addon.scene.flame_import import import_heads
-from facegen_addon.scene.head_object import MODEL_KEY, HeadObject
+from facegen_addon.heads.exchange.flame_codes import read_parameters
+from facegen_addon.heads.exchange.flame_sliders import flame_head, import_sliders
+from facegen_addon.scene.exchange.flame_export import export_heads
+from facegen_addon.scene.exchange.flame_import import import_heads
+from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene import history
-from facegen_addon.scene.head_object import PARAMETERS_KEY, HeadObject
-from facegen_addon.scene.history_text import Entry
-from facegen_addon.scene.locks import set_locked
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import PARAMETERS_KEY, HeadObject
+from facegen_addon.scene.head.history_text import Entry
+from facegen_addon.scene.head.locks import set_locked
 from facegen_addon.ui import properties
 from facegen_addon.ui.history import shown_entries, title
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene.head_object import PARAMETERS_KEY, HeadObject
-from facegen_addon.scene.locks import locked
+from facegen_addon.scene.head.head_object import PARAMETERS_KEY, HeadObject
+from facegen_addon.scene.head.locks import locked
 from facegen_addon.ui import head_panel, properties
 
 TABLE = load_head_model("anny").table

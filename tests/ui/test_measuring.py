@@ -8,13 +8,14 @@ import bpy
 import numpy as np
 import pytest
 
+from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import RejectedSample
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping.approach import Answer
-from facegen_addon.mapping.encoder import same_face_threshold
-from facegen_addon.scene import latents, measure
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.latents import Latents
+from facegen_addon.scene.head import latents
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.latents import Latents
+from facegen_addon.scene.workflows import measure
 from facegen_addon.ui import file_states, jobs, measuring
 from facegen_addon.ui.file_states import FileState
 

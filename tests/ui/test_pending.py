@@ -8,9 +8,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from facegen_addon.scene import completion
-from facegen_addon.scene.head_object import HAIR_KEY, MODEL_KEY, hair_of
-from facegen_addon.scene.stray_hair import remove_stray_hair, stray_hair
+from facegen_addon.scene.head import completion
+from facegen_addon.scene.head.head_object import HAIR_KEY, MODEL_KEY, hair_of
+from facegen_addon.scene.head.stray_hair import remove_stray_hair, stray_hair
 from tests.ui.test_robustness import activate, add_head, duplicate, heads, set_slider, snapshot
 
 

@@ -13,9 +13,9 @@ bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make te
 
 from facegen_addon import artifacts
 from facegen_addon.caches import CACHES, clear_caches, folder_size
+from facegen_addon.encoders import facenet_file
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.mapping import facenet_file
 from facegen_addon.mapping.ranking import cached_path, stored_ranking
 from facegen_addon.ui import file_states, preferences
 from facegen_addon.user_folder import user_folder

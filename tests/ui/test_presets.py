@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene import history, presets
-from facegen_addon.scene.head_object import MODEL_KEY, HeadObject
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
+from facegen_addon.scene.workflows import presets
 from facegen_addon.ui import presets as panel
 from facegen_addon.ui import properties, thumbnails
 

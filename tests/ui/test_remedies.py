@@ -4,8 +4,8 @@
 import bpy
 import pytest
 
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import Need, Remedy, UserError
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER
 from facegen_addon.ui import remedies
 
 

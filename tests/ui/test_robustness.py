@@ -15,15 +15,15 @@ import facegen_addon
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.strands import grow
-from facegen_addon.scene import completion, look, lost_links
-from facegen_addon.scene.head_object import (
+from facegen_addon.scene.head import completion, look, lost_links
+from facegen_addon.scene.head.head_object import (
     ID_KEY,
     MODEL_KEY,
     PARAMETERS_KEY,
     HeadObject,
     hair_of,
 )
-from facegen_addon.scene.locks import LOCKED_KEY
+from facegen_addon.scene.head.locks import LOCKED_KEY
 from facegen_addon.ui import head_panel, preferences, properties
 
 

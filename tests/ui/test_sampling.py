@@ -11,10 +11,10 @@ import pytest
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.latent.sphere import angle
 from facegen_addon.mapping.sampling import AREAS, HeadSampler
-from facegen_addon.scene import history, latents
-from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
-from facegen_addon.scene.latents import SEED_KEY, Latents
-from facegen_addon.scene.locks import set_locked
+from facegen_addon.scene.head import history, latents
+from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
+from facegen_addon.scene.head.latents import SEED_KEY, Latents
+from facegen_addon.scene.head.locks import set_locked
 from facegen_addon.ui import properties, sampling
 from tests.ui.test_sliders import RecordingLayout, check_call
 

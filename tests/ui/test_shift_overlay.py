@@ -8,9 +8,9 @@ import pytest
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import normalise
-from facegen_addon.scene import latents
-from facegen_addon.scene.head_object import HeadObject
-from facegen_addon.scene.latents import Latents
+from facegen_addon.scene.head import latents
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.latents import Latents
 from facegen_addon.ui import shift_drawing, shift_map, shift_overlay
 from facegen_addon.ui.shift_map import FULL, Plane, arrow_heads, colour, discs
 from facegen_addon.ui.shift_overlay import Box, OverlayData, map_box

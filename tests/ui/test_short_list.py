@@ -13,8 +13,8 @@ from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping import ranking
 from facegen_addon.mapping.ranking import Ranking
-from facegen_addon.scene.head_object import PARAMETERS_KEY
-from facegen_addon.scene.locks import locked
+from facegen_addon.scene.head.head_object import PARAMETERS_KEY
+from facegen_addon.scene.head.locks import locked
 from facegen_addon.ui import head_panel, properties
 from tests.ui.test_sliders import RecordingLayout
 

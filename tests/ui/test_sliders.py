@@ -14,8 +14,8 @@ import facegen_addon
 from facegen_addon.errors import UserError
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.scene import completion, head_object
-from facegen_addon.scene.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
+from facegen_addon.scene.head import completion, head_object
+from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
 from facegen_addon.ui import head_panel, properties, thumbnails
 
 MODELS = tuple(HEAD_MODELS)

@@ -8,15 +8,15 @@ import bpy
 import numpy as np
 import pytest
 
+from facegen_addon.encoders import encoder
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
-from facegen_addon.mapping import encoder
-from facegen_addon.scene import history
-from facegen_addon.scene.head_object import ID_KEY, MODEL_KEY
-from facegen_addon.scene.latents import SEED_KEY, read
-from facegen_addon.scene.thinking import think
-from facegen_addon.scene.variety import VarietyRequest, run_variety
-from facegen_addon.scene.variety_placing import COLLECTION, place_heads
+from facegen_addon.scene.head import history
+from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY
+from facegen_addon.scene.head.latents import SEED_KEY, read
+from facegen_addon.scene.workflows.background_thread import think
+from facegen_addon.scene.workflows.variety import VarietyRequest, run_variety
+from facegen_addon.scene.workflows.variety_placing import COLLECTION, place_heads
 from facegen_addon.ui import jobs
 from facegen_addon.ui.variety import last_outcome, set_listener
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from batch import plots
 from batch.report import CAPACITY_DISTANCES
+from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.latent.coverage import (
     CoverageCurve,
     clusters,
@@ -20,7 +21,6 @@ from facegen_addon.latent.metrics import bootstrap_interval, nearest_neighbour_d
 from facegen_addon.latent.selection import capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
-from facegen_addon.mapping.encoder import same_face_threshold
 from facegen_addon.mapping.gaps import propose_gap_fillers
 from models.recipes.report.correlations import slider_labels
 from models.recipes.report.section import Figure, Section, Table

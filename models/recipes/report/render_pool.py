@@ -14,10 +14,10 @@ import numpy as np
 
 from batch.progress import ProgressBar
 from batch.silence import blender_silent
+from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
-from facegen_addon.mapping.encoder import find_encoder
 from models.recipes import pairs
 from models.recipes.render_pairs import Forward, View, load_forward, render_rows
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from batch import plots
 from facegen_addon.artifacts import load_npz
+from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
     bootstrap_interval,
@@ -32,7 +33,6 @@ from facegen_addon.mapping.correction import (
     compensated,
     corrections_of,
 )
-from facegen_addon.mapping.encoder import same_face_threshold
 from facegen_addon.mapping.perceptron import Perceptron
 from facegen_addon.mapping.roundtrip import GALLERY
 from models.recipes import pairs

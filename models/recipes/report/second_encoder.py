@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from batch import plots
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from facegen_addon.latent.metrics import bootstrap_interval
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
-from facegen_addon.mapping.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from models.recipes.render_pairs import View
 from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Study

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facegen_addon.heads.arkit.take import NAMES
+from facegen_addon.heads.exchange.arkit.take import NAMES
 
 TURNS = tuple(
     f"{part}{axis}" for part in ("Head", "LeftEye", "RightEye") for axis in ("Yaw", "Pitch", "Roll")

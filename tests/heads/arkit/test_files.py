@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.arkit.files import read_take
-from facegen_addon.heads.arkit.take import NAMES, Take, canonical
-from facegen_addon.heads.arkit.timecode import rate_of, seconds_of
+from facegen_addon.heads.exchange.arkit.files import read_take
+from facegen_addon.heads.exchange.arkit.take import NAMES, Take, canonical
+from facegen_addon.heads.exchange.arkit.timecode import rate_of, seconds_of
 from tests.heads.arkit import takes
 
 

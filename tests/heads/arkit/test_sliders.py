@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegen_addon.heads.arkit.sliders import axis_angle, import_take
-from facegen_addon.heads.arkit.take import NAMES
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.exchange.arkit.sliders import axis_angle, import_take
+from facegen_addon.heads.exchange.arkit.take import NAMES
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.skinning import rotation_matrices
 from tests.heads.arkit import takes

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame.interchange import (
+from facegen_addon.heads.exchange.flame_codes import (
     WRITABLE,
     WRITABLE_SUFFIXES,
     ImportedParameters,

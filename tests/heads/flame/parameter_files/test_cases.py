@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame.interchange import read_parameters
+from facegen_addon.heads.exchange.flame_codes import read_parameters
 
 READ: dict[str, tuple[str, int, bool]] = {
     "batch_dims/batch3d.npz": ("deca", 4, True),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame.interchange import read_parameters
+from facegen_addon.heads.exchange.flame_codes import read_parameters
 
 
 def _some(*shape: int) -> np.ndarray:

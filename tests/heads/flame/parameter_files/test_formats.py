@@ -9,12 +9,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import Need, Remedy, UserError
+from facegen_addon.heads.exchange.flame_codes import ImportedParameters, for_model, read_parameters
 from facegen_addon.heads.flame.file import FlameArrays, read_flame_file
-from facegen_addon.heads.flame.interchange import (
-    ImportedParameters,
-    for_model,
-    read_parameters,
-)
 from facegen_addon.heads.flame.model import POSES, Flame, FlameParameters
 from facegen_addon.heads.skinning import rotation_matrices
 from tests.heads.flame.parameter_files.torch_bytes import archive, tensor

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame.parameter_files.containers import parse
+from facegen_addon.heads.exchange.parameter_files.containers import parse
 
 FILE = Path("a.mat")
 _CLASSES = {"f8": (6, 9), "f4": (7, 7), "i1": (8, 1), "u1": (9, 2), "i2": (10, 3), "i4": (12, 5)}

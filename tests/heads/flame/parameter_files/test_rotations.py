@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facegen_addon.heads.flame.parameter_files.rotations import (
+from facegen_addon.heads.exchange.parameter_files.rotations import (
     are_rotations,
     axis_angle_from_matrices,
     axis_angle_from_six,

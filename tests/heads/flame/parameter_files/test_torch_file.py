@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.flame.parameter_files.containers import parse
+from facegen_addon.heads.exchange.parameter_files.containers import parse
 from tests.heads.flame.parameter_files.torch_bytes import (
     STORAGES,
     Storage,

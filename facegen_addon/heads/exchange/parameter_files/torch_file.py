@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What torch.save and pickle make of tensors, read without torch and without running anything.
+
+A tensor is pickled as a call that names a storage, an offset, a size and strides; its numbers lie
+in the storage, raw: in a member of a zip archive (since torch 1.6), behind the pickles (before), or
+in a file of the older kind inside the pickle (where pickle itself met a tensor).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...flame.safe_pickle import (
+    ADMITTED,
+    MAX_BYTES,
+    Admitted,
+    Interpreter,
+    Resolver,
+    StandIn,
+    damage_reported,
+)
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY = pickle.dumps(_MAGIC, 2)
+_DTYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
+
+
+def is_legacy(data: bytes) -> bool:
+    """Whether bytes begin as torch.save began files before torch 1.6."""
+    return data.startswith(_LEGACY)
+
+
+def pickle_in(archive: zipfile.ZipFile) -> str | None:
+    """The member of an archive of torch.save that holds the pickle; None if it is another's."""
+    return next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
+
+
+def load_archive(archive: zipfile.ZipFile, path: Path) -> Any:
+    """What an archive of torch.save holds, tensors as arrays; UserError as of `load_pickle`."""
+    with damage_reported(path):
+        name = pickle_in(archive) or ""
+        folder = name.removesuffix("data.pkl")
+
+        def read(member: str) -> bytes:
+            info = archive.getinfo(folder + member)
+            if info.file_size > MAX_BYTES:
+                raise ValueError(f"{member} of {info.file_size:,} bytes")
+            return archive.read(info)
+
+        order = f"{folder}byteorder"
+        if order in archive.namelist() and archive.read(order) != b"little":
+            raise ValueError("numbers in the order of big-endian machines")
+        content = io.BytesIO(read("data.pkl"))
+        return Resolver()(_Tensors(content, lambda key: read(f"data/{key}")).load())
+
+
+def load_pickled(data: bytes, path: Path) -> Any:
+    """What a pickle, or an older file of torch.save, holds, tensors as arrays."""
+    with damage_reported(path):
+        if is_legacy(data):
+            return Resolver()(_legacy(data))
+        return Resolver()(_Tensors(io.BytesIO(data), _no_storage).load())
+
+
+def _no_storage(key: str) -> bytes:
+    raise ValueError(f"the numbers of tensor {key} lie in another file")
+
+
+@dataclass
+class _Kind:
+    """A type of storage that a pickle names: what numbers it holds."""
+
+    dtype: str
+
+
+@dataclass
+class _Storage:
+    """A run of numbers: where they are is known once the whole file has been read."""
+
+    dtype: str
+    count: int
+    read: Callable[[], bytes]
+
+    def numbers(self) -> NDArray[Any]:
+        """All of them."""
+        return np.frombuffer(self.read(), self.dtype, self.count)
+
+
+class _Tensor(StandIn):
+    """_rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks)."""
+
+    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+        storage, offset, size, strides = self.arguments[:4]
+        if not isinstance(storage, _Storage) or len(size) != len(strides):
+            raise ValueError("a tensor without numbers")
+        if not all(type(n) is int and n >= 0 for n in (offset, *size, *strides)):
+            raise ValueError(f"a tensor of size {size}")
+        numbers = storage.numbers()
+        last = offset + sum((n - 1) * step for n, step in zip(size, strides, strict=True))
+        if math.prod(size) and last >= len(numbers):
+            raise ValueError("a tensor that ends beyond its numbers")
+        if math.prod(size) > len(numbers):
+            raise ValueError("a tensor of repeated numbers")  # expanded: could be of any size
+        bytes_ = numbers.dtype.itemsize
+        view = np.lib.stride_tricks.as_strided(
+            numbers[offset:], tuple(size), [step * bytes_ for step in strides], writeable=False
+        )
+        return view.copy()
+
+
+class _Tensors(Interpreter):
+    """Reads pickles that hold tensors; `read` gets the bytes of a storage by its key."""
+
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(Interpreter.dispatch)
+
+    def __init__(self, stream: IO[bytes], read: Callable[[str], bytes]) -> None:
+        super().__init__(stream, _NAMES)
+        self.storages: dict[str, _Storage] = {}
+        self._read = read
+
+    def load_storage(self) -> None:
+        """("storage", kind, key, device, count, ...) -> storage."""
+        tag, kind, key, _, count, *_ = self.stack.pop()
+        made = kind.make() if isinstance(kind, Admitted) else None
+        fits = tag == "storage" and type(key) is str and type(count) is int and count >= 0
+        if not fits or not isinstance(made, _Kind):
+            raise ValueError("an object from outside the file that is no tensor")
+        self.storages[key] = _Storage(made.dtype, count, lambda: self._read(key))
+        self.stack.append(self.storages[key])
+
+
+_Tensors.dispatch[pickle.BINPERSID[0]] = _Tensors.load_storage
+
+
+def _legacy(data: Any) -> Any:
+    """What an older file holds, not yet resolved: five pickles, then each storage's numbers."""
+    if isinstance(data, StandIn):  # protocol 2 writes bytes as text and its encoding
+        data = Resolver()(data)
+    if not isinstance(data, bytes) or not is_legacy(data):
+        raise ValueError("a tensor in an unknown form")
+    stream = io.BytesIO(data)
+    by_key: dict[str, bytes] = {}
+    machine = [_Tensors(stream, _no_storage).load() for _ in range(3)][-1]
+    if not isinstance(machine, dict) or machine.get("little_endian") is not True:
+        raise ValueError("numbers in the order of big-endian machines")
+    reader = _Tensors(stream, by_key.__getitem__)
+    content = reader.load()
+    for key in _Tensors(stream, _no_storage).load():
+        (count,) = struct.unpack("<q", stream.read(8))
+        by_key[key] = stream.read(max(count, 0) * np.dtype(reader.storages[key].dtype).itemsize)
+    return content
+
+
+def _names() -> dict[tuple[str, str], Admitted]:
+    """What pickles of tensors name beside what pickles of arrays do."""
+    names: dict[tuple[str, str], Callable[..., Any]] = {
+        ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+        ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+        ("torch.storage", "_load_from_bytes"): _legacy,
+        ("torch", "Size"): tuple,
+        ("torch", "device"): StandIn,
+    }
+    names |= {("torch", kind): partial(_Kind, dtype) for kind, dtype in _DTYPES.items()}
+    return ADMITTED | {name: Admitted(make) for name, make in names.items()}
+
+
+_NAMES = _names()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads in the scene from a file of slider values, and such a file from heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from ...errors import UserError
+from ...heads.catalogue import load_head_model
+from ...heads.exchange.slider_file import read_slider_file, write_slider_file
+from ..head import history
+from ..head.head_object import HeadObject
+from ..head.placement import grid_places
+
+
+def import_sliders(
+    path: Path, fallback: str, collection: bpy.types.Collection, origin: Vector
+) -> list[HeadObject]:
+    """Add the heads of a slider file to ``collection``: a grid from ``origin`` (metres).
+
+    ``fallback``: the model's name where the file does not say it. UserError, before anything is
+    added, if the file is none or its model cannot be loaded.
+    """
+    file = read_slider_file(path)
+    model = load_head_model(file.model or fallback)
+    rows = file.rows(model.table)
+    heads = []
+    for place, row in zip(grid_places(len(rows), origin), rows, strict=True):
+        head = HeadObject.create(model, collection)
+        head.set_parameters(row)
+        head.mesh_object.location = place
+        history.record(head, "Imported")
+        heads.append(head)
+    return heads
+
+
+def export_sliders(path: Path, heads: Sequence[HeadObject]) -> None:
+    """Write the slider values of heads of one model to a .json or .npz file.
+
+    UserError if there are none, their models differ or the file cannot be written.
+    """
+    if not heads:
+        raise UserError("no head is selected; select the heads to export")
+    names = sorted({head.model.name for head in heads})
+    if len(names) > 1:
+        raise UserError(f"the heads have different models, {', '.join(names)}; select those of one")
+    write_slider_file(path, heads[0].model, np.stack([head.parameters for head in heads]))

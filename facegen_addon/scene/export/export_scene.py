@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A temporary scene that holds one head as exporters understand it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from ..head.head_object import add_subdivision
+from .armature import bind, follow, new_armature
+from .parts import HeadParts, Look, Part, ShapeKeys
+
+COLOUR = "Color"
+"""Name of the colour attribute, the one that other programs know."""
+
+
+@contextmanager
+def export_scene(name: str, parts: HeadParts, armature: bool, subdivision: int) -> Iterator[None]:
+    """Show the parts in the window, alone; afterwards all is as it was before."""
+    window = bpy.context.window or bpy.context.window_manager.windows[0]
+    before, layer = window.scene, window.view_layer
+    scene = bpy.data.scenes.new("FaceGen Export")
+    try:
+        window.scene = scene
+        _build(name, parts, armature, subdivision, scene)
+        yield
+    finally:
+        window.scene = before
+        window.view_layer = layer  # a scene begins with its first one
+        _remove(scene)
+
+
+def _remove(scene: bpy.types.Scene) -> None:
+    """Remove a scene with all that it alone uses."""
+    objects = list(scene.collection.all_objects)
+    data = [o.data for o in objects]
+    materials = {m for d in data if isinstance(d, bpy.types.Mesh) for m in d.materials}
+    bpy.data.batch_remove([*objects, *data, *materials, scene])
+
+
+def _build(
+    name: str, parts: HeadParts, armature: bool, subdivision: int, scene: bpy.types.Scene
+) -> None:
+    found = [part for part in (parts.head, parts.hair) if part is not None]
+    objects = [_new_object(f"{name} {part.name}", part, scene) for part in found]
+    if armature:
+        for mesh_object, part in zip(objects, found, strict=True):
+            bind(mesh_object, parts.rig.names, part.weights)
+    if subdivision:
+        _subdivide(objects[0], subdivision)
+    if armature:
+        rig = new_armature(parts.rig, scene, f"{name} Rig")
+        for mesh_object in objects:
+            follow(mesh_object, rig)
+    scene.view_layers[0].update()
+
+
+def _new_object(name: str, part: Part, scene: bpy.types.Scene) -> bpy.types.Object:
+    mesh = bpy.data.meshes.new(name)
+    mesh_object = bpy.data.objects.new(name, mesh)
+    scene.collection.objects.link(mesh_object)
+    mesh.from_pydata(part.vertices.tolist(), [], part.faces.tolist())
+    mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", part.uv.ravel())
+    mesh.attributes.new(COLOUR, "FLOAT_COLOR", "POINT").data.foreach_set(
+        "color", part.colour.ravel().astype(np.float32)
+    )
+    mesh.attributes.active_color_name = COLOUR
+    mesh.attributes.render_color_index = mesh.color_attributes.find(COLOUR)
+    for look in part.looks:
+        mesh.materials.append(_new_material(look))
+    mesh.polygons.foreach_set("material_index", part.look_of_face)
+    mesh.shade_smooth()
+    mesh.update()
+    if part.keys is not None:
+        _add_keys(mesh_object, part, part.keys)
+    return mesh_object
+
+
+def _new_material(look: Look) -> bpy.types.Material:
+    """A Principled material that all formats have a place for, coloured by the vertices."""
+    material = bpy.data.materials.new(look.name)
+    material.use_nodes = True
+    tree = material.node_tree
+    bsdf = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    bsdf.inputs["Base Color"].default_value = (*look.colour, 1.0)
+    bsdf.inputs["Roughness"].default_value = look.roughness
+    colour = tree.nodes.new("ShaderNodeVertexColor")
+    colour.layer_name = COLOUR
+    tree.links.new(colour.outputs["Color"], bsdf.inputs["Base Color"])
+    return material
+
+
+def _add_keys(mesh_object: bpy.types.Object, part: Part, keys: ShapeKeys) -> None:
+    mesh_object.shape_key_add(name="Basis", from_mix=False)
+    rows = zip(keys.names, keys.offsets, keys.values, keys.lowest, strict=True)
+    for name, offset, value, lowest in rows:
+        key = mesh_object.shape_key_add(name=name, from_mix=False)
+        key.data.foreach_set("co", (part.vertices + offset).ravel())
+        key.slider_min, key.value = lowest, value
+
+
+def _subdivide(mesh_object: bpy.types.Object, levels: int) -> None:
+    """Replace the mesh by itself, subdivided; its vertex groups are kept."""
+    add_subdivision(mesh_object, levels)
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    coarse = mesh_object.data
+    name = coarse.name
+    mesh_object.data = bpy.data.meshes.new_from_object(
+        mesh_object.evaluated_get(depsgraph), preserve_all_data_layers=True, depsgraph=depsgraph
+    )
+    mesh_object.modifiers.clear()
+    bpy.data.meshes.remove(coarse)
+    mesh_object.data.name = name

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads as OBJ, glTF and FBX files, by Blender's own exporters."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ...errors import UserError
+from ...heads.head_model import HeadModel
+from ...heads.parameters import FloatArray
+from ..head.head_object import HeadObject
+from .export_scene import export_scene
+from .parts import ExportSettings, HeadParts, head_parts
+
+# Windows keeps these names for devices, whatever suffix follows.
+_RESERVED = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "123456789"
+}
+
+
+@dataclass(frozen=True)
+class HeadSource:
+    """A head to export: its name, model and parameters (P,)."""
+
+    name: str
+    model: HeadModel
+    parameters: FloatArray
+
+    @classmethod
+    def of(cls, head: HeadObject) -> HeadSource:
+        """A head of the scene; UserError if its mesh is no longer its model's."""
+        mesh_object = head.mesh_object
+        if len(mesh_object.data.vertices) != len(head.model.surface.rest_position):
+            raise UserError(
+                f"head {mesh_object.name!r} has a mesh that was edited and no longer fits its"
+                " model; export it by Blender's own File > Export"
+            )
+        return cls(mesh_object.name, head.model, head.parameters)
+
+
+@dataclass(frozen=True)
+class ExportedHead:
+    """A file written; triangles of all and of the hair alone; lines on what is lost."""
+
+    path: Path
+    triangles: int
+    hair_triangles: int
+    notes: tuple[str, ...]
+
+
+def _write_obj(path: Path, settings: ExportSettings) -> set[str]:
+    return bpy.ops.wm.obj_export(
+        filepath=str(path),
+        check_existing=False,
+        export_selected_objects=False,
+        apply_modifiers=False,
+        export_colors=True,
+        export_pbr_extensions=True,
+        path_mode="STRIP",
+    )
+
+
+def _write_glb(path: Path, settings: ExportSettings) -> set[str]:
+    return bpy.ops.export_scene.gltf(
+        filepath=str(path),
+        check_existing=False,
+        export_format="GLB",
+        use_active_scene=True,
+        export_animations=False,
+        # The nodes have the head's pose, the inverse bind matrices its rest.
+        export_rest_position_armature=False,
+        export_morph_normal=settings.shape_keys,
+    )
+
+
+def _write_fbx(path: Path, settings: ExportSettings) -> set[str]:
+    return bpy.ops.export_scene.fbx(
+        filepath=str(path),
+        check_existing=False,
+        object_types={"MESH", "ARMATURE"},
+        use_mesh_modifiers=False,
+        add_leaf_bones=False,
+        bake_anim=False,
+        path_mode="STRIP",
+    )
+
+
+@dataclass(frozen=True)
+class _Format:
+    """How a format is written; addon: the exporter's, where it is no part of Blender itself."""
+
+    write: Callable[[Path, ExportSettings], set[str]]
+    addon: str = ""
+    can_move: bool = True  # shape keys and armature
+
+
+FORMATS = {
+    "obj": _Format(_write_obj, can_move=False),
+    "glb": _Format(_write_glb, "io_scene_gltf2"),
+    "fbx": _Format(_write_fbx, "io_scene_fbx"),
+}
+"""By the suffix of their files."""
+
+
+def export_head(path: Path, head: HeadSource, settings: ExportSettings) -> ExportedHead:
+    """Write one head to a .obj (and .mtl), .glb or .fbx file, complete or not at all.
+
+    Metres; the head stands at the origin, however it stands in the scene. UserError if the
+    suffix is none of these, the format cannot hold what is wanted or the file cannot be written.
+    """
+    path = Path(path)
+    if os.path.isdir(path):  # False, too, for names that no disk takes
+        raise UserError(f"{path} is a folder; name a file in it")
+    check_format(path.suffix.removeprefix("."), settings)
+    with _complete_folder(path.parent) as folder:
+        parts = _write(folder / path.name, head, settings)
+    return _exported(path, parts, settings)
+
+
+def export_heads(
+    folder: Path,
+    heads: Sequence[HeadSource],
+    format_name: str,
+    settings: ExportSettings,
+    replace: bool = True,
+) -> Generator[ExportedHead, None, None]:
+    """Write each head to a file of its name in ``folder``, yielding after each.
+
+    No file appears before all are complete, and none if the generator is closed before. UserError
+    as for ``export_head``, or if a file is there already and is not to be replaced.
+    """
+    check_format(format_name, settings)
+    if not heads:
+        raise UserError("no head is selected; select the heads to export")
+    folder = Path(folder)
+    names = [f"{name}.{format_name}" for name in file_names([head.name for head in heads])]
+    there = next((name for name in names if os.path.exists(folder / name)), None)
+    if there is not None and not replace:
+        raise UserError(f"{folder / there} is there already; allow replacing or name a new folder")
+    with _complete_folder(folder) as partial:
+        for name, head in zip(names, heads, strict=True):
+            yield _exported(folder / name, _write(partial / name, head, settings), settings)
+
+
+def check_format(name: str, settings: ExportSettings) -> None:
+    """UserError unless ``name`` is a format that can hold what the settings want."""
+    if name not in FORMATS:
+        raise UserError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
+    if not FORMATS[name].can_move and (settings.shape_keys or settings.armature):
+        raise UserError(f"format {name!r} holds no shape keys and no armature; choose glb or fbx")
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """Names as file names that are safe and unique on every system, in the same order."""
+    taken: set[str] = set()
+    safe = []
+    for name in names:
+        stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "head"
+        if stem.partition(".")[0].casefold() in _RESERVED:
+            stem = f"head_{stem}"
+        candidate, number = stem, 1
+        while candidate.casefold() in taken:
+            number += 1
+            candidate = f"{stem}_{number}"
+        taken.add(candidate.casefold())
+        safe.append(candidate)
+    return safe
+
+
+def _exported(path: Path, parts: HeadParts, settings: ExportSettings) -> ExportedHead:
+    head = len(parts.head.faces)
+    if settings.subdivision:  # a triangle becomes three quadrangles, and each of these four
+        head *= 6 * 4 ** (settings.subdivision - 1)
+    hair = len(parts.hair.faces) if parts.hair is not None else 0
+    return ExportedHead(path, head + hair, hair, parts.notes)
+
+
+def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
+    how = FORMATS[path.suffix.removeprefix(".")]
+    if how.addon:
+        _need_addon(how.addon)
+    parts = head_parts(head.model, head.parameters, settings)
+    with export_scene(path.stem, parts, settings.armature, settings.subdivision):
+        try:
+            finished = how.write(path, settings) == {"FINISHED"}
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path.name} cannot be written: {reason}") from None
+    if not finished or not path.exists():
+        raise UserError(f"{path.name} cannot be written: Blender's exporter gave up")
+    return parts
+
+
+def _need_addon(name: str) -> None:
+    """Switch on the add-on that exports, for this session; UserError if it is not there."""
+    import addon_utils  # type: ignore[import-not-found]  # Blender's own, there once bpy is
+
+    _, enabled = addon_utils.check(name)
+    if not enabled and addon_utils.enable(name) is None:
+        raise UserError(
+            f"Blender's add-on {name} is not there; enable it in Preferences > Add-ons, or choose"
+            " another format"
+        )
+
+
+@contextmanager
+def _complete_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder inside ``folder``, whose files are moved up on success, else removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".facegen-", dir=folder) as name:
+            partial = Path(name)
+            yield partial
+            for file in sorted(partial.iterdir()):
+                file.replace(folder / file.name)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written to ({error.strerror}); choose another folder"
+        ) from None

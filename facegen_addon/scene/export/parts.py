@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an exported head consists of, as arrays: skin, eyes and hair, their keys and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UserError
+from ...heads.appearance import SCLERA, Appearance, strand_colours
+from ...heads.head_model import HeadModel
+from ...heads.parameters import FloatArray
+from ...heads.ribbons import ribbons
+from ...heads.rig import Rig, at_rest, strongest
+from ...heads.strands import grow
+
+HAIR = ("ribbons", "none")
+CORRECTIVES = "pose_correctives"
+"""Shape key of what a model adds to a posed head before skinning."""
+MAXIMUM_SUBDIVISION = 3
+_SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
+_STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
+_EXACT = 1e-4  # metres; correctives of a pose below it are left out
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """What an export holds besides the mesh.
+
+    shape_keys: one per expression, at its slider's maximum; armature: the model's joints; hair:
+    one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them.
+    """
+
+    shape_keys: bool = False
+    armature: bool = False
+    hair: str = "ribbons"
+    subdivision: int = 0
+
+    def __post_init__(self) -> None:
+        if self.hair not in HAIR:
+            raise UserError(f"hair is {self.hair!r}; choose from {', '.join(HAIR)}")
+        if not 0 <= self.subdivision <= MAXIMUM_SUBDIVISION:
+            raise UserError(f"subdivision is {self.subdivision}; give 0 to {MAXIMUM_SUBDIVISION}")
+        if self.shape_keys and self.subdivision:
+            raise UserError("a subdivided mesh keeps no shape keys; give subdivision 0")
+
+
+@dataclass(frozen=True)
+class ShapeKeys:
+    """K shape keys: offsets (K, V, 3) metres at value 1; values and lowest values (K,)."""
+
+    names: tuple[str, ...]
+    offsets: NDArray[np.float32]
+    values: FloatArray
+    lowest: FloatArray
+
+
+@dataclass(frozen=True)
+class Look:
+    """A material: the colour, linear RGB, where vertex colours are not read; roughness."""
+
+    name: str
+    colour: tuple[float, ...]
+    roughness: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object: vertices (V, 3) metres, faces (T, 3), uv (T, 3, 2), colour (V, 4) linear,
+    looks and which of them each face has (T,), weights (V, J)."""
+
+    name: str
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    uv: NDArray[np.float32]
+    colour: NDArray[np.float32]
+    looks: tuple[Look, ...]
+    look_of_face: NDArray[np.int32]
+    keys: ShapeKeys | None
+    weights: FloatArray
+
+
+@dataclass(frozen=True)
+class HeadParts:
+    """The head's mesh, its hair if there is to be any, its rig, and lines on what is lost."""
+
+    head: Part
+    hair: Part | None
+    rig: Rig
+    notes: tuple[str, ...]
+
+
+def head_parts(model: HeadModel, parameters: FloatArray, settings: ExportSettings) -> HeadParts:
+    """One head (P,) at rest if an armature is to pose it, else in its pose."""
+    full = model.rig(parameters)
+    rig = replace(full, weights=strongest(full.weights))
+    shown = at_rest(model.table, parameters) if settings.armature else parameters
+    basis = _without_expression(model, shown) if settings.shape_keys else shown
+    vertices = model.forward(basis)[0]
+    keys = _expression_keys(model, basis, parameters) if settings.shape_keys else None
+    look = model.appearance(parameters)
+    hair = None
+    if settings.hair == "ribbons":
+        hair = _hair_part(model, parameters, vertices, keys, rig.weights, look)
+    notes: tuple[str, ...] = ()
+    if settings.armature:
+        keys, notes = _with_correctives(model, parameters, rig, keys)
+    return HeadParts(_head_part(model, vertices, keys, rig.weights, look), hair, rig, notes)
+
+
+def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:
+    neutral = parameters.copy()
+    neutral[model.table.columns("expression")] = 0.0
+    return neutral
+
+
+def _expression_keys(model: HeadModel, basis: FloatArray, parameters: FloatArray) -> ShapeKeys:
+    """Each expression at its slider's maximum, its value the head's own."""
+    table = model.table
+    columns = table.columns("expression")
+    highest = table.maximum[columns]
+    rows = np.tile(basis, (len(columns) + 1, 1))
+    rows[np.arange(len(columns)), columns] = highest
+    vertices = model.forward(rows)
+    return ShapeKeys(
+        names=tuple(table.names[column] for column in columns),
+        offsets=vertices[:-1] - vertices[-1],
+        values=parameters[columns] / highest,
+        lowest=table.minimum[columns] / highest,
+    )
+
+
+def _with_correctives(
+    model: HeadModel, parameters: FloatArray, rig: Rig, keys: ShapeKeys | None
+) -> tuple[ShapeKeys | None, tuple[str, ...]]:
+    """The keys with what else than skinning poses this head, or a line on how much is lost."""
+    rest = model.forward(at_rest(model.table, parameters))[0]
+    offsets = rig.unposed(model.forward(parameters)[0]) - rest
+    largest = float(np.linalg.norm(offsets, axis=1).max())
+    if largest < _EXACT:
+        return keys, ()
+    if keys is None:
+        lost = f"the pose's own shape, up to {1000 * largest:.1f} mm: add shape keys to keep it"
+        return None, (f"an armature leaves out {lost}",)
+    return ShapeKeys(
+        (*keys.names, CORRECTIVES),
+        np.concatenate([keys.offsets, offsets[None].astype(np.float32)]),
+        np.append(keys.values, 1.0),
+        np.append(keys.lowest, 0.0),
+    ), ()
+
+
+def _head_part(
+    model: HeadModel,
+    vertices: NDArray[np.float32],
+    keys: ShapeKeys | None,
+    weights: FloatArray,
+    look: Appearance,
+) -> Part:
+    surface = model.surface
+    is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
+    skin = look.vertex_colour[surface.part == 0].mean(0)
+    return Part(
+        name="Head",
+        vertices=vertices,
+        faces=surface.faces,
+        uv=surface.uv,
+        colour=np.insert(look.vertex_colour, 3, 1.0, axis=1),
+        looks=(
+            Look("Skin", tuple(skin.tolist()), look.roughness),
+            Look("Eyes", SCLERA, 0.1),
+        ),
+        look_of_face=is_eye.astype(np.int32),
+        keys=keys,
+        weights=weights,
+    )
+
+
+def _hair_part(
+    model: HeadModel,
+    parameters: FloatArray,
+    vertices: NDArray[np.float32],
+    keys: ShapeKeys | None,
+    weights: FloatArray,
+    look: Appearance,
+) -> Part | None:
+    """Strands as ribbons, each moving as its root does; None for a head without any."""
+    strands, faces = model.strands, model.surface.faces
+    grown = ribbons(grow(strands, model.hair_style(parameters), vertices, faces))
+    if not len(grown.strand):
+        return None
+    corners = faces[strands.triangle]
+    bary = strands.bary.astype(np.float64)
+
+    def at_roots(values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Values of vertices (V, C) -> those of the ribbons (12 R, C)."""
+        return grown.of_vertices((values[corners] * bary[:, :, None]).sum(1))
+
+    return Part(
+        name="Hair",
+        vertices=grown.vertices,
+        faces=grown.faces,
+        uv=grown.uv,
+        colour=grown.of_vertices(strand_colours(strands, look)),
+        looks=(Look("Hair", tuple(look.hair.tolist()), 0.55),),
+        look_of_face=np.zeros(len(grown.faces), np.int32),
+        keys=None if keys is None else _moved_keys(keys, at_roots),
+        weights=strongest(at_roots(weights)),
+    )
+
+
+def _moved_keys(
+    keys: ShapeKeys, at_roots: Callable[[NDArray[np.floating]], NDArray[np.float64]]
+) -> ShapeKeys | None:
+    """Those of the head's keys that move hair, as they move its roots."""
+    offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])
+    distance = np.linalg.norm(offsets, axis=2)
+    offsets[distance < _STILL] = 0.0
+    moving = np.flatnonzero(distance.max(1) >= _SEEN)
+    if not len(moving):
+        return None
+    names = tuple(keys.names[key] for key in moving)
+    return ShapeKeys(names, offsets[moving], keys.values[moving], keys.lowest[moving])

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads whose skin has followed a slider at once are completed in the next moment.
+
+Strands take ten times as long as skin. So in a window they follow after the redraw; what is saved
+or rendered is complete, and so is what undo brings back, which may be a moment between the two.
+Without a window there is no next moment: heads are completed at once.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+
+from ...errors import UserError
+from .head_object import MODEL_KEY, HeadObject, hair_of
+
+_logger = logging.getLogger(__name__)
+_HANDLERS = ("render_init", "save_pre", "undo_post", "redo_post", "load_post")
+_waits = not bpy.app.background
+
+
+def waits() -> bool:
+    """Whether heads are completed in a later moment, not at once."""
+    return _waits
+
+
+def set_waiting(on: bool) -> None:
+    """As in a window, or as without one; benchmarks and tests have none and want both."""
+    global _waits
+    _waits = on
+
+
+def soon() -> None:
+    """Have all heads completed after the redraw that is due."""
+    if _waits and not bpy.app.timers.is_registered(complete_all):
+        bpy.app.timers.register(complete_all, first_interval=0.0)
+
+
+def complete_all() -> None:
+    """Complete all heads of the file that are not; those that cannot be are left as they are."""
+    for mesh_object in bpy.data.objects:
+        if MODEL_KEY not in mesh_object or not mesh_object.is_editable:
+            continue
+        try:
+            HeadObject(mesh_object, hair_of(mesh_object)).complete()
+        except UserError as error:
+            _logger.debug("%s", error)  # its sliders are missing, and the panel says why
+
+
+@bpy.app.handlers.persistent
+def _complete_first(*_: object) -> None:
+    complete_all()
+
+
+def register() -> None:
+    """Have heads complete before anything reads them."""
+    for name in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(_complete_first)
+
+
+def unregister() -> None:
+    """Undo register, with all heads complete."""
+    if bpy.app.timers.is_registered(complete_all):
+        bpy.app.timers.unregister(complete_all)
+        complete_all()
+    for name in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(_complete_first)

@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A head model's arrays as Blender objects, updated in place."""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UserError
+from ...heads.appearance import Appearance, strand_colours
+from ...heads.catalogue import load_head_model
+from ...heads.head_model import HeadModel
+from ...heads.incremental import IncrementalHead
+from ...heads.parameters import FloatArray
+from ...heads.strands import POINTS, HairStyle, grow
+from ...heads.surface import welded_uv
+from . import materials
+
+ID_KEY = "facegen_id"
+MODEL_KEY = "facegen_model"
+PARAMETERS_KEY = "facegen_parameters"
+HAIR_KEY = "facegen_hair_of"
+COMPLETE_KEY = "facegen_complete_for"
+"""On the data of skin and hair: the parameters that they are complete for."""
+
+_UV_WELD = 1e-4
+"""Corners at a vertex that are nearer in u and v are one to Blender's subdivision
+(STD_UV_CONNECT_LIMIT): its threads write to one place, and what the last to come wrote remains."""
+
+Listener = Callable[["HeadObject"], None]
+_listeners: list[Listener] = []
+
+
+def add_listener(listener: Listener) -> None:
+    """Have ``listener`` called with each head whose parameters were set."""
+    _listeners.append(listener)
+
+
+def remove_listener(listener: Listener) -> None:
+    """Undo add_listener."""
+    _listeners.remove(listener)
+
+
+@dataclass
+class _Live:
+    """What was last computed for a head whose sliders move; arrays only, so that undo, which
+    replaces Blender's objects, leaves it valid for the parameters that it stands for."""
+
+    parameters: FloatArray
+    shape: IncrementalHead
+    style: HairStyle
+
+
+_live: OrderedDict[str, _Live] = OrderedDict()
+_MAXIMUM_LIVE = 8  # heads; a FLAME head's state is some 100 kB
+
+
+class HeadObject:
+    """One head in the scene: a mesh object and the hair object parented to it, if it is there.
+
+    Hold it no longer than one operator runs; afterwards find the object again by its id.
+    """
+
+    def __init__(self, mesh_object: bpy.types.Object, hair_object: bpy.types.Object | None) -> None:
+        self.mesh_object = mesh_object
+        self.hair_object = hair_object
+        self.model = load_head_model(mesh_object[MODEL_KEY])
+
+    @classmethod
+    def create(
+        cls, model: HeadModel, collection: bpy.types.Collection, subdivision: int = 1
+    ) -> HeadObject:
+        """Add the mean head of ``model`` to ``collection``; ``subdivision`` levels, 0 for none.
+
+        UserError, before anything is added, if the collection is another file's.
+        """
+        require_own(collection)
+        mesh_object = bpy.data.objects.new("Head", new_mesh(model))
+        mesh_object[ID_KEY] = uuid.uuid4().hex
+        mesh_object[MODEL_KEY] = model.name
+        collection.objects.link(mesh_object)
+        if subdivision:
+            add_subdivision(mesh_object, subdivision)
+        hair_object = bpy.data.objects.new("Hair", new_hair(model))
+        hair_object[HAIR_KEY] = mesh_object[ID_KEY]
+        hair_object.parent = mesh_object
+        collection.objects.link(hair_object)
+        head = cls(mesh_object, hair_object)
+        head.set_parameters(model.table.default())
+        return head
+
+    @classmethod
+    def find(cls, head_id: str) -> HeadObject:
+        """The head with this id; KeyError if it is gone."""
+        return cls.of(_find(ID_KEY, head_id))
+
+    @classmethod
+    def of(cls, mesh_object: bpy.types.Object) -> HeadObject:
+        """The head that this mesh object is; a copy of a head becomes a head of its own.
+
+        UserError if its model cannot be loaded.
+        """
+        if _find(ID_KEY, mesh_object[ID_KEY]) != mesh_object:
+            renew_id(mesh_object)
+        return cls(mesh_object, hair_of(mesh_object))
+
+    @property
+    def _owners(self) -> list[bpy.types.Object]:
+        """The objects of skin and, if it is there, hair."""
+        return [o for o in (self.mesh_object, self.hair_object) if o is not None]
+
+    @property
+    def head_id(self) -> str:
+        """The id that survives undo, copies of the file and renaming."""
+        return str(self.mesh_object[ID_KEY])
+
+    @property
+    def parameters(self) -> FloatArray:
+        """The parameters (P,) that the head has; UserError if they are not its model's."""
+        stored = np.array(self.mesh_object[PARAMETERS_KEY], np.float64)
+        if stored.shape != (len(self.model.table),):
+            raise UserError(
+                f"head {self.mesh_object.name!r} has {stored.size} parameters, model"
+                f" {self.model.name!r} has {len(self.model.table)}: it was made with another"
+                " version of the model; add a new head"
+            )
+        return stored
+
+    def set_parameters(self, parameters: FloatArray) -> NDArray[np.float32]:
+        """Give the head these parameters (P,) and return its vertices (V, 3), metres.
+
+        UserError, before anything changes, if one is not finite or out of its range.
+        """
+        (parameters,) = self.model.table.validate(parameters)
+        vertices = self.model.forward(parameters)[0]
+        appearance = self.model.appearance(parameters)
+        self._own_data()
+        self._write_shape(vertices)
+        _write_colours(self.mesh_object.data, appearance)
+        self._write_strands(self.model.hair_style(parameters), vertices)
+        self._write_hair_colours(appearance)
+        for owner in self._owners:
+            owner.data[COMPLETE_KEY] = parameters
+        self._finish(parameters)
+        return vertices
+
+    def move_to(self, parameters: FloatArray, *, complete: bool = True) -> None:
+        """As ``set_parameters``, but nothing is computed anew that the last call has computed.
+
+        Not ``complete``: vertices to 1e-6 m only, and strands stay behind until ``complete``.
+        """
+        (parameters,) = self.model.table.validate(parameters)
+        live = _live.get(self.head_id)
+        if live is None or not np.array_equal(live.parameters, self.parameters):
+            self._begin_moving(parameters)
+            return
+        self._own_data()
+        style = self.model.hair_style(parameters)
+        reshaped, restyled = live.shape.move(parameters), style != live.style
+        stays = zip(self._owners, (not reshaped, not (reshaped or restyled)), strict=False)
+        for owner in [owner for owner, same in stays if same]:
+            if _is_complete(owner, live.parameters):
+                owner.data[COMPLETE_KEY] = parameters
+        # What a face says of facial hair enters the colours as it enters the style.
+        if restyled or live.shape.recolours(parameters != live.parameters):
+            appearance = self.model.appearance(parameters)
+            _write_colours(self.mesh_object.data, appearance)
+            self._write_hair_colours(appearance)
+        if complete:
+            self._complete(parameters)
+        elif reshaped:
+            self._write_shape(live.shape.vertices)
+        live.parameters, live.style = parameters, style
+        self._finish(parameters)
+
+    def complete(self) -> None:
+        """Bring the head to what ``set_parameters`` makes of its parameters, to the last bit."""
+        stored = self.mesh_object[PARAMETERS_KEY]
+        if not all(_is_complete(owner, stored) for owner in self._owners):
+            self._complete(self.parameters)
+            self.mesh_object.data.update()
+
+    def _complete(self, parameters: FloatArray) -> None:
+        stale = [owner for owner in self._owners if not _is_complete(owner, parameters)]
+        if not stale:
+            return
+        vertices, mesh = self.model.forward(parameters)[0], self.mesh_object.data
+        fits = len(mesh.vertices) == len(vertices) and not mesh.is_editmode
+        if self.mesh_object in stale and fits:
+            self._write_shape(vertices)
+        if self.hair_object in stale:
+            self._write_strands(self.model.hair_style(parameters), vertices)
+        for owner in stale:
+            owner.data[COMPLETE_KEY] = parameters
+
+    def _begin_moving(self, parameters: FloatArray) -> None:
+        model = self.model
+        self.set_parameters(parameters)
+        _live[self.head_id] = _Live(
+            parameters,
+            IncrementalHead(model, parameters),
+            model.hair_style(parameters),
+        )
+        while len(_live) > _MAXIMUM_LIVE:
+            _live.popitem(last=False)
+
+    def _own_data(self) -> None:
+        """Part from a linked duplicate's mesh and hair: each head has parameters of its own."""
+        for owner in self._owners:
+            if owner.data.users - owner.data.use_fake_user > 1:
+                owner.data = owner.data.copy()
+
+    def _finish(self, parameters: FloatArray) -> None:
+        self.mesh_object.data.update()
+        self.mesh_object[PARAMETERS_KEY] = parameters
+        for listener in tuple(_listeners):
+            listener(self)
+
+    def _write_shape(self, vertices: NDArray[np.float32]) -> None:
+        mesh = self.mesh_object.data
+        mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
+
+    def _write_strands(self, style: HairStyle, vertices: NDArray[np.float32]) -> None:
+        if self.hair_object is None:
+            return
+        model = self.model
+        strands = grow(model.strands, style, vertices, model.surface.faces)
+        hair = self.hair_object.data
+        hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
+        hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())
+        hair.update_tag()
+
+    def _write_hair_colours(self, appearance: Appearance) -> None:
+        if self.hair_object is None:
+            return
+        hair = self.hair_object.data
+        rgba = strand_colours(self.model.strands, appearance)
+        hair.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
+        hair.update_tag()
+        # What the viewport and Workbench show of strands.
+        self.hair_object.color = (*appearance.hair, 1.0)
+
+
+def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:
+    """The hair object of a head's mesh object; None where it has been removed."""
+    head_id = mesh_object[ID_KEY]
+    return next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
+
+
+def require_own(collection: bpy.types.Collection) -> None:
+    """UserError if nothing can be added to a collection, as it is linked from another file."""
+    if not collection.is_editable or collection.override_library is not None:
+        raise UserError(
+            f"collection {collection.name!r} is linked from another file: make another one active"
+        )
+
+
+def remove_with_data(owned: bpy.types.Object) -> None:
+    """Remove an object, and its data where nothing else uses them."""
+    data = owned.data
+    bpy.data.objects.remove(owned)
+    if data.users == 0:
+        bpy.data.batch_remove([data])
+
+
+def renew_id(mesh_object: bpy.types.Object) -> None:
+    """Make the head that this mesh object is one that nothing is known of yet."""
+    hair = hair_of(mesh_object)
+    mesh_object[ID_KEY] = uuid.uuid4().hex
+    if hair is not None:
+        hair[HAIR_KEY] = mesh_object[ID_KEY]
+
+
+def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
+    """Which part can no longer take what its model makes: "mesh", "hair"; empty if none."""
+    attributes = {materials.COLOUR, materials.IRIS, materials.ROUGHNESS}
+    mesh, hair = mesh_object.data, hair_of(mesh_object)
+    if (
+        mesh_object.type != "MESH"
+        or len(mesh.vertices) != len(model.surface.rest_position)
+        or not attributes <= set(mesh.attributes.keys())
+    ):
+        return "mesh"
+    if hair is not None and (
+        hair.type != "CURVES"
+        or len(hair.data.points) != POINTS * len(model.strands)
+        or not {"radius", materials.COLOUR} <= set(hair.data.attributes.keys())
+    ):
+        return "hair"
+    return ""
+
+
+def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:
+    """Whether skin or hair is what ``set_parameters`` makes of these; files once said nothing.
+
+    There is nothing to complete where undo has lost the data and it could not be made anew.
+    """
+    note = owner.data.get(COMPLETE_KEY) if owner.data else None
+    return note is None or np.array_equal(note, parameters)
+
+
+def add_subdivision(mesh_object: bpy.types.Object, levels: int) -> None:
+    """Have a mesh subdivided.
+
+    Not on its limit surface, which is 0.1 mm away and takes 5 s at first and 0.2 s a move.
+    """
+    modifier = mesh_object.modifiers.new("Subdivision", "SUBSURF")
+    modifier.levels = modifier.render_levels = levels
+    modifier.use_limit_surface = False
+
+
+def _find(key: str, head_id: str) -> bpy.types.Object:
+    for candidate in bpy.data.objects:
+        if candidate.get(key) == head_id:
+            return candidate
+    raise KeyError(f"no object has {key} = {head_id}")
+
+
+def _write_colours(mesh: bpy.types.Mesh, appearance: Appearance) -> None:
+    alpha = np.ones((len(appearance.vertex_colour), 1), np.float32)
+    rgba = np.concatenate([appearance.vertex_colour, alpha], axis=1)
+    mesh.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
+    # The same all over, but kept on the mesh, so that heads can share their materials.
+    iris = mesh.attributes[materials.IRIS].data
+    iris.foreach_set("vector", np.tile(appearance.iris, len(iris)).astype(np.float32))
+    gloss = mesh.attributes[materials.ROUGHNESS].data
+    gloss.foreach_set("value", np.full(len(gloss), appearance.roughness, np.float32))
+
+
+def new_mesh(model: HeadModel) -> bpy.types.Mesh:
+    """The mesh of a model's mean head, with its materials."""
+    surface = model.surface
+    mesh = bpy.data.meshes.new("Head")
+    mesh.from_pydata(surface.rest_position.tolist(), [], surface.faces.tolist())
+    layer = mesh.uv_layers.new(name="UVMap")
+    uv = welded_uv(surface.faces, surface.uv, _UV_WELD)
+    layer.uv.foreach_set("vector", uv.ravel())
+    mesh.attributes.new(materials.COLOUR, "FLOAT_COLOR", "POINT")
+    mesh.attributes.new(materials.IRIS, "FLOAT_VECTOR", "POINT")
+    mesh.attributes.new(materials.ROUGHNESS, "FLOAT", "POINT")
+    for name, vectors in ((materials.REST, surface.rest_position), (materials.GAZE, surface.gaze)):
+        attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
+        attribute.data.foreach_set("vector", vectors.astype(np.float32).ravel())
+    mesh.materials.append(materials.skin_material())
+    mesh.materials.append(materials.eye_material())
+    is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
+    mesh.polygons.foreach_set("material_index", is_eye.astype(np.int32))
+    mesh.shade_smooth()
+    mesh.update()
+    return mesh
+
+
+def new_hair(model: HeadModel) -> bpy.types.ID:
+    """The curves of a model's strands, which have not grown yet."""
+    hair = bpy.data.hair_curves.new("Hair")
+    hair.add_curves([POINTS] * len(model.strands))
+    if "radius" not in hair.attributes:
+        hair.attributes.new("radius", "FLOAT", "POINT")
+    hair.attributes.new(materials.COLOUR, "FLOAT_COLOR", "CURVE")
+    hair.materials.append(materials.hair_material())
+    return hair

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender's undo loses of a head is found and mended before anything else reads the head.
+
+Undo and redo read what has changed into memory that they hold for a moment, and replace the address
+of that memory by the lasting one wherever it is named - before they translate the addresses of the
+time when the step was taken. Memory is used again: the former address of what has been undone and
+done again may be that of the moment, and who names it is left without it. So hair loses its head,
+an object its data or its collection, a mesh its materials: by chance, once in thousands of steps.
+
+So heads' links are remembered while all is well. What undo has lost is linked again in place. Only
+an object without its data has to be made anew; that is an undo step of its own, and what could be
+redone is forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ...errors import UserError
+from ...heads.catalogue import load_head_model
+from ...heads.head_model import HeadModel
+from .head_object import (
+    HAIR_KEY,
+    MODEL_KEY,
+    HeadObject,
+    add_subdivision,
+    edited_part,
+    hair_of,
+    new_hair,
+    new_mesh,
+)
+from .stray_hair import stray_hair
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Links:
+    """What a part of a head is linked to, by session_uid, which undo does not change."""
+
+    data: int | None
+    parent: int | None
+    materials: tuple[int | None, ...]
+    collections: tuple[int, ...]
+
+
+_known: dict[int, Links] = {}
+"""By the part's session_uid, as last seen outside of undo; also of parts that are gone."""
+_let_go: set[tuple[int, str]] = set()
+"""Parts, and a kind of link that they were seen without outside of undo: an artist's wish."""
+_in_undo = False
+_mended_steps = 0
+
+
+def forget() -> None:
+    """Know nothing of any part: another file has been opened."""
+    global _in_undo
+    _in_undo = False
+    _known.clear()
+    _let_go.clear()
+
+
+def remember() -> None:
+    """Remember the links of all parts of heads; not while undo is at work, which may lose some."""
+    if _in_undo:
+        return
+    stray = stray_hair()  # without a head as that was deleted: it may come back
+    for part in _parts():
+        if part.data is not None and part not in stray:
+            links = _known[part.session_uid] = _links(part)
+            _let_go.update((part.session_uid, kind) for kind in _missing(part, links))
+
+
+def begin_undo() -> None:
+    """Remember what is true now, also where the last undo was refused and never ended."""
+    global _in_undo
+    _in_undo = False
+    remember()
+    _in_undo = True
+
+
+def end_undo() -> None:
+    """Mend what undo has lost; what was missed by the artist's hand stays as it is."""
+    global _in_undo, _mended_steps
+    emptied = [part for part in _parts() if part.data is None]
+    for part in _parts():
+        known = _known.get(part.session_uid)
+        if known is not None:
+            _mend(part, known)
+    made = [anew for part in emptied if (anew := _make_anew(part)) is not None]
+    if made:
+        for head in {part if MODEL_KEY in part else part.parent for part in made}:
+            _grow(head)
+        bpy.ops.ed.undo_push(message="Mend What Undo Has Lost")
+        _mended_steps += 1
+    _in_undo = False
+
+
+def mended_steps() -> int:
+    """How many undo steps were added since Blender began, to make anew what undo had lost."""
+    return _mended_steps
+
+
+def _parts() -> list[bpy.types.Object]:
+    """The objects of all heads that are this file's own: skin before hair."""
+    found = [o for o in bpy.data.objects if MODEL_KEY in o or HAIR_KEY in o]
+    return sorted((o for o in found if o.is_editable), key=lambda part: HAIR_KEY in part)
+
+
+def _collections() -> list[bpy.types.Collection]:
+    return [*bpy.data.collections, *(scene.collection for scene in bpy.data.scenes)]
+
+
+def _links(part: bpy.types.Object) -> Links:
+    return Links(
+        part.data.session_uid if part.data else None,
+        part.parent.session_uid if part.parent else None,
+        tuple(m.session_uid if m else None for m in part.data.materials) if part.data else (),
+        tuple(c.session_uid for c in _collections() if c.objects.get(part.name) == part),
+    )
+
+
+def _missing(part: bpy.types.Object, links: Links) -> list[str]:
+    """The kinds of links that a part lacks; skin needs no parent."""
+    lacks = {
+        "parent": HAIR_KEY in part and links.parent in (None, part.session_uid),
+        "materials": None in links.materials,
+        "collections": not links.collections,
+    }
+    return [kind for kind, is_missing in lacks.items() if is_missing]
+
+
+def _mend(part: bpy.types.Object, known: Links) -> None:
+    """Link a part again to what it was linked to, as far as that is there."""
+    lost = [k for k in _missing(part, _links(part)) if (part.session_uid, k) not in _let_go]
+    if "parent" in lost:
+        part.parent = _by_uid(bpy.data.objects, known.parent)
+    if "materials" in lost:
+        for slot, uid in zip(range(len(part.data.materials)), known.materials, strict=False):
+            if part.data.materials[slot] is None:
+                part.data.materials[slot] = _by_uid(bpy.data.materials, uid)
+    if "collections" in lost:
+        found = [_by_uid(_collections(), uid) for uid in known.collections]
+        for collection in [c for c in found if c is not None] or [bpy.context.scene.collection]:
+            collection.objects.link(part)
+    if lost:
+        _logger.warning("undo lost %s of %r, now mended", " and ".join(lost), part.name)
+
+
+def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
+    """An object with the lost data, or with new data, in the place of one that has none.
+
+    None where its head is gone, or the head's model.
+    """
+    model = _model_of(emptied if MODEL_KEY in emptied else emptied.parent)
+    if model is None:
+        return None
+    is_hair, known = HAIR_KEY in emptied, _known.get(emptied.session_uid)
+    kept = bpy.data.hair_curves if is_hair else bpy.data.meshes
+    data = _by_uid(kept, known.data) if known else None
+    name = emptied.name
+    anew = bpy.data.objects.new(name, data or (new_hair if is_hair else new_mesh)(model))
+    for key, value in emptied.items():
+        anew[key] = value.to_dict() if hasattr(value, "to_dict") else value
+    anew.parent, anew.color = emptied.parent, emptied.color
+    anew.matrix_parent_inverse = emptied.matrix_parent_inverse
+    anew.matrix_basis = emptied.matrix_basis
+    for modifier in emptied.modifiers:
+        if modifier.type == "SUBSURF":
+            add_subdivision(anew, modifier.levels)
+    emptied.user_remap(anew)
+    bpy.data.objects.remove(emptied)
+    anew.name = name
+    _logger.warning("undo lost the data of %r, now made anew", name)
+    return anew
+
+
+def _grow(head: bpy.types.Object) -> None:
+    """Bring skin, hair and sliders to the head's parameters, unless an artist has edited them."""
+    model = _model_of(head)
+    if model is not None and not edited_part(head, model):
+        whole = HeadObject(head, hair_of(head))
+        whole.set_parameters(whole.parameters)
+
+
+def _model_of(head: bpy.types.Object | None) -> HeadModel | None:
+    """The model of a head; None where it cannot be loaded, which the panel says."""
+    try:
+        return load_head_model(head[MODEL_KEY]) if head is not None else None
+    except UserError as error:
+        _logger.debug("%s", error)
+        return None
+
+
+def _by_uid(blocks: Iterable[bpy.types.ID], uid: int | None) -> Any | None:
+    return next((block for block in blocks if block.session_uid == uid), None)
+
+
+@bpy.app.handlers.persistent
+def _before_undo(*_: object) -> None:
+    begin_undo()
+
+
+@bpy.app.handlers.persistent
+def _after_undo(*_: object) -> None:
+    end_undo()
+
+
+@bpy.app.handlers.persistent
+def _after_change(*_: object) -> None:
+    remember()
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    forget()
+
+
+_HANDLERS = (
+    ("undo_pre", _before_undo),
+    ("redo_pre", _before_undo),
+    ("undo_post", _after_undo),
+    ("redo_post", _after_undo),
+    ("depsgraph_update_post", _after_change),
+    ("load_post", _after_load),
+)
+
+
+def register() -> None:
+    """Watch undo; before what reads heads after it registers."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Undo register."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    forget()

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Materials of skin, eyes, hair and cloth, which read the colours of each head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ...heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
+
+COLOUR = "facegen_colour"
+IRIS = "facegen_iris"
+ROUGHNESS = "facegen_roughness"
+REST = "facegen_rest"
+GAZE = "facegen_gaze"
+
+CLOTH = (0.012, 0.014, 0.020)
+
+
+def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
+    """The material called ``name``, built once per file."""
+    material = bpy.data.materials.get(name)
+    if material is None:
+        material = bpy.data.materials.new(name)
+        material.use_nodes = True
+        build(material.node_tree)
+    return material
+
+
+def _attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeAttribute")
+    node.attribute_name = name
+    return node
+
+
+def _principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+
+
+def _math(
+    tree: bpy.types.NodeTree,
+    operation: str,
+    first: bpy.types.NodeSocket | float,
+    second: bpy.types.NodeSocket | float,
+) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeMath")
+    node.operation = operation
+    for socket, value in zip(node.inputs, (first, second), strict=False):
+        if isinstance(value, bpy.types.NodeSocket):
+            tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+    return node.outputs[0]
+
+
+def skin_material() -> bpy.types.Material:
+    """Skin: colour from the head, pores and fine mottling from noise that sticks to it."""
+
+    def build(tree: bpy.types.NodeTree) -> None:
+        bsdf = _principled(tree)
+        rest = _attribute(tree, REST)
+        pores = _noise(tree, rest.outputs["Vector"], scale=900.0, detail=2.0)
+        mottle = _noise(tree, rest.outputs["Vector"], scale=260.0, detail=4.0)
+        tint = _tinted(tree, _attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
+        tree.links.new(tint, bsdf.inputs["Base Color"])
+        tree.links.new(_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+        bump = tree.nodes.new("ShaderNodeBump")
+        bump.inputs["Strength"].default_value = 0.22
+        bump.inputs["Distance"].default_value = 0.0006
+        tree.links.new(pores, bump.inputs["Height"])
+        tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
+        bsdf.subsurface_method = "BURLEY"
+        bsdf.inputs["Subsurface Weight"].default_value = 0.12
+        bsdf.inputs["Subsurface Radius"].default_value = (1.0, 0.35, 0.2)
+        bsdf.inputs["Subsurface Scale"].default_value = 0.004
+        bsdf.inputs["Specular IOR Level"].default_value = 0.42
+
+    return _material("FaceGen Skin", build)
+
+
+def _tinted(
+    tree: bpy.types.NodeTree,
+    colour: bpy.types.NodeSocket,
+    noise: bpy.types.NodeSocket,
+    contrast: float,
+) -> bpy.types.NodeSocket:
+    """``colour`` made lighter and darker by noise around 0.5."""
+    shade = _math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
+    tint = tree.nodes.new("ShaderNodeVectorMath")
+    tint.operation = "SCALE"
+    tree.links.new(colour, tint.inputs[0])
+    tree.links.new(shade, tint.inputs["Scale"])
+    return tint.outputs[0]
+
+
+def _noise(
+    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: float, detail: float
+) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeTexNoise")
+    node.inputs["Scale"].default_value = scale
+    node.inputs["Detail"].default_value = detail
+    tree.links.new(vector, node.inputs["Vector"])
+    return node.outputs[0]
+
+
+def eye_material() -> bpy.types.Material:
+    """Sclera, iris and pupil by the angle from the direction of gaze, under a wet coat."""
+
+    def build(tree: bpy.types.NodeTree) -> None:
+        bsdf = _principled(tree)
+        radius = _gaze_radius(tree)
+        sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
+        sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
+        sclera_mix.inputs["B"].default_value = (*SCLERA, 1.0)
+        pupil_mix = _mix(tree, _step(tree, radius, PUPIL - 0.02, PUPIL + 0.02))
+        pupil_mix.inputs["A"].default_value = (0.002, 0.002, 0.002, 1.0)
+        tree.links.new(_iris_fibres(tree), pupil_mix.inputs["B"])
+        tree.links.new(pupil_mix.outputs["Result"], sclera_mix.inputs["A"])
+        tree.links.new(sclera_mix.outputs["Result"], bsdf.inputs["Base Color"])
+        bsdf.inputs["Roughness"].default_value = 0.35
+        bsdf.inputs["Coat Weight"].default_value = 1.0
+        bsdf.inputs["Coat Roughness"].default_value = 0.04
+
+    return _material("FaceGen Eye", build)
+
+
+def _gaze_radius(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """Sine of the angle between the surface's direction and the gaze; above 1 behind."""
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(_attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
+    x, y, z = parts.outputs
+    squared = _math(tree, "ADD", _math(tree, "MULTIPLY", x, x), _math(tree, "MULTIPLY", z, z))
+    behind = _math(tree, "GREATER_THAN", y, 0.0)
+    return _math(tree, "ADD", _math(tree, "SQRT", squared, 0.0), behind)
+
+
+def _step(
+    tree: bpy.types.NodeTree, value: bpy.types.NodeSocket, low: float, high: float
+) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeMapRange")
+    node.interpolation_type = "SMOOTHSTEP"
+    node.inputs["From Min"].default_value = low
+    node.inputs["From Max"].default_value = high
+    tree.links.new(value, node.inputs["Value"])
+    return node.outputs["Result"]
+
+
+class _ColourMix:
+    """A Mix node in colour mode, its sockets by name (Blender keeps one set per data type)."""
+
+    def __init__(self, node: bpy.types.Node) -> None:
+        colour = [s for s in node.inputs if s.type == "RGBA"]
+        self.inputs = {"A": colour[0], "B": colour[1]}
+        self.outputs = {"Result": next(s for s in node.outputs if s.type == "RGBA")}
+
+
+def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
+    node = tree.nodes.new("ShaderNodeMix")
+    node.data_type = "RGBA"
+    tree.links.new(factor, node.inputs[0])
+    return _ColourMix(node)
+
+
+def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """The iris colour, streaked by noise."""
+    noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
+    return _tinted(tree, _attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
+
+
+def hair_material() -> bpy.types.Material:
+    """Strands: each its own colour, with a soft sheen."""
+
+    def build(tree: bpy.types.NodeTree) -> None:
+        bsdf = _principled(tree)
+        tree.links.new(_attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
+        bsdf.inputs["Roughness"].default_value = 0.55
+        bsdf.inputs["Specular IOR Level"].default_value = 0.15
+
+    return _material("FaceGen Hair", build)
+
+
+def cloth_material() -> bpy.types.Material:
+    """The collar that ends the bust."""
+
+    def build(tree: bpy.types.NodeTree) -> None:
+        bsdf = _principled(tree)
+        bsdf.inputs["Base Color"].default_value = (*CLOTH, 1.0)
+        bsdf.inputs["Roughness"].default_value = 0.9
+
+    return _material("FaceGen Cloth", build)

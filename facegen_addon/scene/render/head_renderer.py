@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parameters -> images, with Cycles, EEVEE or Workbench."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...choices import ENGINES
+from ...encoders.encoder import Encoder
+from ...encoders.face_crop import face_box
+from ...errors import RejectedSample, check_values
+from ...heads.head_model import HeadModel
+from ...heads.parameters import FloatArray
+from ...labels.camera import middle_of_face
+from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
+from .lights import LIGHTS
+from .studio import StudioRenderer, shows_face, use_single_layer
+
+Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How heads are rendered; the same settings and parameters give the same image.
+
+    size in pixels (images are square); light is a name from LIGHTS; device is "auto" or
+    "CPU"; face_only renders no more than the face crop, for F alone.
+    """
+
+    engine: str = "CYCLES"
+    samples: int = 16
+    size: int = 256
+    seed: int = 0
+    light: str = "studio"
+    device: str = "auto"
+    face_only: bool = False
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
+            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
+            (64 <= self.size <= 4096, "size", self.size, "64 to 4096 pixels"),
+            (0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647"),
+            (
+                self.light in LIGHTS,
+                "light",
+                self.light,
+                f"one of {', '.join(LIGHTS)}",
+            ),
+            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
+        )
+        check_values(checks)
+
+
+@dataclass(frozen=True)
+class RenderedHead:
+    """image (S, S, 3) uint8 RGB; points (5, 2) pixels, x right and y down; box (x0, y0, x1, y1)
+    of the face crop, pixels; vertices (V, 3) metres."""
+
+    image: NDArray[np.uint8]
+    points: NDArray[np.float64]
+    box: tuple[float, float, float, float]
+    vertices: NDArray[np.float32]
+
+    def crop_for(self, encoder: Encoder) -> NDArray[np.uint8]:
+        """The face as ``encoder`` wants it, (S, S, 3) uint8."""
+        return encoder.cut(self.image, self.points)
+
+
+class HeadRenderer(StudioRenderer):
+    """A scene of its own with one head, camera, light and collar; close it when done."""
+
+    def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
+        super().__init__(model)
+        self.settings = settings
+        self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
+        self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
+        self._studio.surroundings.show(Light(settings.light), Background())
+        self._studio.camera.data.lens = View().focal_length
+        self._studio.camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+        self._file = self._studio.folder / "head.png"
+        configure(self._scene, settings, settings.size, settings.size)
+        _configure_variant(self._scene, settings)
+        self._scene.render.filepath = str(self._file)
+
+    def reseed(self, seed: int, *, face_only: bool) -> None:
+        """Render with other noise, all of the image or the face alone, from now on.
+
+        A second renderer would do, too, but Cycles takes seconds to change from scene to scene.
+        """
+        self.settings = replace(self.settings, seed=seed, face_only=face_only)
+        _configure_variant(self._scene, self.settings)
+
+    def render(self, parameters: FloatArray) -> RenderedHead:
+        """The image of the head with these parameters (P,).
+
+        RejectedSample where no more than the face is wanted and the head does not show it.
+        """
+        start = time.perf_counter()
+        vertices, _ = self._studio.pose(parameters)
+        self.mesh_seconds += time.perf_counter() - start
+        landmarks = self.model.five_points(vertices)
+        self._aim(landmarks)
+        points = self._project(landmarks)
+        x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
+        box = (x0, y0, x1, y1)
+        if self.settings.face_only:
+            if not shows_face(points, box, self.settings.size, self.settings.size):
+                raise RejectedSample("the head does not show its face")
+            _set_border(self._scene.render, _union([extent(points) for extent in self.extents]))
+        bpy.ops.render.render(write_still=True, scene=self._scene.name)
+        return RenderedHead(self._studio.read(self._file), points, box, vertices)
+
+    def _aim(self, points: NDArray[np.float32]) -> None:
+        """Look at the face straight from the front, its box a little above the middle."""
+        x, y, z = middle_of_face(points)
+        self._studio.camera.location = (x, y - PORTRAIT_DISTANCE, z)
+
+    def _project(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Points (..., 3) metres -> pixels (..., 2): a pinhole camera that looks along +Y."""
+        offset = points - np.array(self._studio.camera.location)
+        scale = self.settings.size * PORTRAIT_DISTANCE / PORTRAIT_FRAME
+        along = offset[..., 1]
+        pixels = np.stack([offset[..., 0] / along, -offset[..., 2] / along], axis=-1) * scale
+        return pixels + 0.5 * self.settings.size
+
+
+def _union(boxes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The smallest box (4,) around boxes (4,)."""
+    corners = np.stack(boxes)
+    return np.concatenate([corners[:, :2].min(0), corners[:, 2:].max(0)])
+
+
+def _set_border(render: bpy.types.RenderSettings, box: NDArray[np.float64]) -> None:
+    """Have the pixels of ``box`` rendered only; the rest stays black."""
+    size = render.resolution_x
+    x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)
+    render.border_min_x, render.border_max_x = x0, x1
+    render.border_min_y, render.border_max_y = 1.0 - y1, 1.0 - y0
+
+
+def engine_id(engine: str) -> str:
+    """Blender's own id of an engine of ENGINES; EEVEE has had two."""
+    if engine == "EEVEE":
+        return "BLENDER_EEVEE_NEXT" if bpy.app.version < (5, 0, 0) else "BLENDER_EEVEE"
+    return {"CYCLES": "CYCLES", "WORKBENCH": "BLENDER_WORKBENCH"}[engine]
+
+
+class EngineSettings(Protocol):
+    """What ``configure`` reads of a renderer's settings."""
+
+    @property
+    def engine(self) -> str:
+        """One of ENGINES."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Per pixel."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """ "auto" or "CPU"."""
+        ...
+
+
+def configure(scene: bpy.types.Scene, settings: EngineSettings, width: int, height: int) -> None:
+    """Have a scene rendered so, into an image of width x height pixels, a PNG without losses."""
+    render = scene.render
+    render.engine = engine_id(settings.engine)
+    render.resolution_x, render.resolution_y = width, height
+    render.resolution_percentage = 100
+    render.use_persistent_data = True
+    render.use_crop_to_border = False
+    use_single_layer(render.image_settings, "PNG")
+    render.image_settings.compression = 0
+    scene.view_settings.view_transform = "Standard"
+    if settings.engine == "CYCLES":
+        _configure_cycles(scene, settings)
+    elif settings.engine == "EEVEE":
+        scene.eevee.taa_render_samples = settings.samples
+    else:
+        scene.display.shading.light = "STUDIO"
+        scene.display.shading.color_type = "VERTEX"
+
+
+def _configure_cycles(scene: bpy.types.Scene, settings: EngineSettings) -> None:
+    cycles = scene.cycles
+    cycles.samples = settings.samples
+    cycles.use_denoising = False  # not every build of Blender has a denoiser
+    cycles.use_adaptive_sampling = False
+    cycles.use_light_tree = False  # a few lamps: trying each costs less than choosing
+    scene.cycles_curves.shape = "RIBBONS"
+    cycles.max_bounces = 3
+    cycles.diffuse_bounces = 2
+    cycles.glossy_bounces = 1
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.device = "GPU" if settings.device == "auto" and compute_device() != "CPU" else "CPU"
+
+
+def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:
+    """What may change between renders without Cycles building its scene anew."""
+    scene.render.use_border = settings.face_only
+    if settings.engine == "CYCLES":
+        scene.cycles.seed = settings.seed
+
+
+def compute_device() -> str:
+    """Switch on the fastest device that Cycles finds and name it; "CPU" if there is no other."""
+    addon = bpy.context.preferences.addons.get("cycles")
+    if addon is None:
+        return "CPU"
+    preferences = addon.preferences
+    for kind in ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL"):
+        try:
+            preferences.compute_device_type = kind
+        except TypeError:  # this build of Blender does not know the kind
+            continue
+        preferences.refresh_devices()
+        devices = [device for device in preferences.devices if device.type == kind]
+        if devices:
+            for device in preferences.devices:
+                device.use = device.type == kind
+            return f"{kind}: {', '.join(device.name for device in devices)}"
+    preferences.compute_device_type = "NONE"
+    return "CPU"

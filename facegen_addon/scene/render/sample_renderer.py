@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shots -> images with all that is true of them, from one render each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...choices import ENGINES
+from ...encoders.face_crop import face_box
+from ...errors import check_values
+from ...heads.head_model import HeadModel
+from ...labels.camera import Camera, head_rotation, middle_of_face
+from ...labels.jpeg import without_notes
+from ...labels.label_points import DENSE_POINTS, LabelPoints
+from ...labels.maps import LabelMaps, LandmarkLabels
+from ...labels.passes import Passes
+from ...labels.shot import Shot
+from ...labels.subdivision import Subdivision
+from ...labels.visibility import hidden_points
+from . import collar
+from .head_renderer import configure
+from .label_passes import LabelPasses
+from .studio import StudioRenderer, shows_face, use_single_layer
+
+IMAGE_FORMATS = ("PNG", "JPEG")
+_HIDING_STRANDS = ("hair", "beard")
+"""Brows hide nothing: the landmarks of brows are marked on them."""
+_HIDING_SHARE = 0.5  # of a landmark's pixel
+_LAST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """How samples are rendered; the same settings and shot give the same bytes.
+
+    width, height: pixels, 64 to 4096; device: "auto" or "CPU"; threads of the CPU: 0 for all;
+    labels: whether landmarks and label images are made, too; quality of JPEGs: 1 to 100.
+    """
+
+    engine: str = "CYCLES"
+    samples: int = 16
+    width: int = 256
+    height: int = 256
+    device: str = "auto"
+    threads: int = 0
+    labels: bool = True
+    image_format: str = "PNG"
+    quality: int = 90
+
+    def __post_init__(self) -> None:
+        formats = f"one of {', '.join(IMAGE_FORMATS)}"
+        checks = (
+            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
+            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
+            (64 <= self.width <= 4096, "width", self.width, "64 to 4096 pixels"),
+            (64 <= self.height <= 4096, "height", self.height, "64 to 4096 pixels"),
+            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
+            (0 <= self.threads <= 1024, "threads", self.threads, "1 to 1024, or 0 for all"),
+            (
+                not self.labels or self.engine != "WORKBENCH",
+                "engine",
+                self.engine,
+                "CYCLES or EEVEE, or no labels: Workbench renders no passes to make them of",
+            ),
+            (self.image_format in IMAGE_FORMATS, "image_format", self.image_format, formats),
+            (1 <= self.quality <= 100, "quality", self.quality, "1 to 100"),
+        )
+        check_values(checks)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One sample of H x W pixels.
+
+    image (H, W, 3) uint8 RGB, as a reader of its file sees it; encoded: the JPEG file, empty for
+    PNG, which loses nothing whoever encodes it; points (5, 2) pixels and box (x0, y0, x1, y1) of
+    the face crop, pixels; shows_face: whether the face is turned to the camera and in the image;
+    landmarks and maps: None without labels.
+    """
+
+    image: NDArray[np.uint8]
+    encoded: bytes
+    camera: Camera
+    points: NDArray[np.float64]
+    box: tuple[float, float, float, float]
+    shows_face: bool
+    landmarks: LandmarkLabels | None
+    maps: LabelMaps | None
+
+
+class SampleRenderer(StudioRenderer):
+    """A scene of its own, updated in place for each shot; close it when done.
+
+    dense: how many points of the face are labelled beside the 68 landmarks; pictures: path ->
+    sha256 of all files that shots may name, where other contents are not to be shown.
+    """
+
+    def __init__(
+        self,
+        model: HeadModel,
+        settings: SampleSettings,
+        *,
+        dense: int = DENSE_POINTS,
+        pictures: Mapping[str, str] | None = None,
+    ) -> None:
+        self._points = LabelPoints.of(model, dense)  # may refuse, before there is a scene
+        super().__init__(model)
+        self._studio.surroundings.pictures.expected = pictures
+        self.settings = settings
+        self._subdivision = Subdivision.of(model.surface.faces, len(model.surface.part))
+        self._triangles = _triangles(self._subdivision.quads, collar.quads())
+        self._file = self._studio.folder / f"sample.{settings.image_format.lower()}"
+        self._passes = LabelPasses(self._studio, model) if settings.labels else None
+        configure(self._scene, settings, settings.width, settings.height)
+        render = self._scene.render
+        if settings.threads:
+            render.threads_mode, render.threads = "FIXED", settings.threads
+        render.image_settings.quality = settings.quality
+        if settings.engine == "EEVEE":
+            self.render(Shot(model.table.default()))  # its first image of a scene is like no other
+
+    def close(self) -> None:
+        """Remove the scene with all that is in it, and the temporary files."""
+        super().close()
+        if self._passes is not None:
+            self._passes.close()
+
+    def render(self, shot: Shot) -> Rendered:
+        """The sample of a shot.
+
+        The noise is Cycles's; EEVEE has none that a seed changes.
+        UserError, before anything is rendered, for parameters out of range and for a preset or a
+        picture that is not there.
+        """
+        check_values(((0 <= shot.seed <= _LAST_SEED, "seed", shot.seed, f"0 to {_LAST_SEED}"),))
+        vertices, collar = self._studio.pose(shot.parameters)
+        five = self.model.five_points(vertices)
+        camera = self._arrange(shot, middle_of_face(five))
+        self._studio.render()
+        image, encoded = self._saved()
+        points = camera.project(five)
+        x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
+        box = (x0, y0, x1, y1)
+        maps = landmarks = None
+        if self._passes is not None:
+            passes = self._passes.read()
+            maps = passes.maps(camera)
+            landmarks = self._landmarks(vertices, collar, camera, passes)
+        shown = shows_face(points, box, camera.width, camera.height)
+        return Rendered(image, encoded, camera, points, box, shown, landmarks, maps)
+
+    def _arrange(self, shot: Shot, middle: NDArray[np.float64]) -> Camera:
+        """Have the scene as the shot says; its camera."""
+        width, height = self.settings.width, self.settings.height
+        camera = Camera.of(shot.view, middle, width, height)
+        self._studio.see_by(camera)
+        self._studio.surroundings.show(
+            shot.light,
+            shot.background,
+            turn=head_rotation(shot.view),
+            middle=middle,
+            aspect=width / height,
+        )
+        if self.settings.engine == "CYCLES":
+            self._scene.cycles.seed = shot.seed
+        return camera
+
+    def _saved(self) -> tuple[NDArray[np.uint8], bytes]:
+        """The image as read again from its file, and the file where that is a JPEG."""
+        use_single_layer(self._scene.render.image_settings, self.settings.image_format)
+        self._studio.save(self._file)
+        image = self._studio.read(self._file)
+        if self.settings.image_format != "JPEG":
+            return image, b""
+        return image, without_notes(self._file.read_bytes())
+
+    def _landmarks(
+        self,
+        vertices: NDArray[np.float32],
+        collar: NDArray[np.float32],
+        camera: Camera,
+        passes: Passes,
+    ) -> LandmarkLabels:
+        world = self._points.read(vertices)
+        pixels, seen = camera.project(world), camera.seen(world)
+        surface = np.concatenate([self._subdivision.apply(vertices), collar])
+        hidden = hidden_points(seen, camera.seen(surface), self._triangles)
+        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1)
+        inside &= seen[:, 2] > 0
+        column, row = np.floor(pixels[inside]).astype(np.intp).T
+        covered = passes.strands(_HIDING_STRANDS)[row, column] > _HIDING_SHARE
+        hidden[inside] |= covered & (passes.strand_depth(camera)[row, column] < seen[inside, 2])
+        visibility = np.where(inside, np.where(hidden, 1, 2), 0).astype(np.uint8)
+        return LandmarkLabels(world, pixels, seen[:, 2], visibility)
+
+
+def _triangles(head: NDArray[np.intp], collar: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Triangles (T, 3) of the quads of head (Q, 4) and collar, whose vertices come after."""
+    quads = np.concatenate([head, collar + head.max() + 1])
+    return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

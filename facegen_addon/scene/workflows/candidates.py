@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nine heads that the active one could become, with their portraits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...choices import DISTRIBUTIONS
+from ...errors import UserError, check_values
+from ...heads.areas import AREAS
+from ...heads.head_model import HeadModel
+from ...heads.parameters import FloatArray
+from ...mapping.sampling import HeadSampler, Sampled
+from ..head import latents
+from ..head.head_object import HeadObject
+from ..head.locks import locked
+from ..render.portrait import portraits
+from . import drawn_heads
+
+COUNT = 9
+KINDS = ("sample", "nearby", *AREAS)
+"""How candidates come about: any head, one near this one, or one area of it anew."""
+_SEEDS = 2**31
+
+Portraits = Callable[[HeadModel, FloatArray], Generator[NDArray[np.uint8], None, None]]
+
+
+@dataclass(frozen=True)
+class CandidatesRequest:
+    """What is wanted: a kind of KINDS; for "nearby" the angle, radians; for "sample" one of
+    DISTRIBUTIONS.
+
+    Raises UserError, naming value and remedy, for what cannot be.
+    """
+
+    kind: str = "nearby"
+    angle: float = math.radians(20.0)
+    distribution: str = "latent"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks = (
+            (self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}"),
+            (0 <= self.angle <= math.pi, "angle", self.angle, "0 to pi radians"),
+            (
+                self.distribution in DISTRIBUTIONS,
+                "distribution",
+                self.distribution,
+                f"one of {', '.join(DISTRIBUTIONS)}",
+            ),
+            (0 <= self.seed < _SEEDS, "seed", self.seed, f"0 to {_SEEDS - 1}"),
+        )
+        check_values(checks)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Each candidate's own, with which it can be drawn again alone."""
+        return [int(seed) for seed in np.random.default_rng(self.seed).integers(_SEEDS, size=COUNT)]
+
+    @property
+    def label(self) -> str:
+        """What history calls a head that was taken."""
+        return f"Candidate, {self.kind}"
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """For the head of this id, one each for the request's seeds; pictures (9, S, S, 3) uint8."""
+
+    head_id: str
+    model: str
+    request: CandidatesRequest
+    drawn: tuple[Sampled, ...]
+    pictures: NDArray[np.uint8]
+
+    @property
+    def parameters(self) -> FloatArray:
+        """Of all candidates, (9, P)."""
+        return np.stack([candidate.parameters for candidate in self.drawn])
+
+
+@dataclass(frozen=True)
+class CandidatesEvent:
+    """Progress of a stage, "draw" or "render"; the last event carries the result."""
+
+    stage: str
+    done: int
+    result: Candidates | None = None
+
+
+def make_candidates(
+    head: HeadObject, request: CandidatesRequest, render: Portraits = portraits
+) -> Generator[CandidatesEvent, None, None]:
+    """Draw and portray; yields progress and at last the result. The head is not touched.
+
+    UserError where the head's model cannot do what is asked.
+    """
+    head_id, model, current = head.head_id, head.model, head.parameters
+    measured = latents.read(head.mesh_object).achieved
+    locks = locked(head.mesh_object, model.table)
+    del head  # may be another object by the time that this goes on
+    yield CandidatesEvent("draw", 0)
+    sampler = HeadSampler.load(model)
+    drawn: list[Sampled] = []
+    for seed in request.seeds:
+        rng = np.random.default_rng(seed)
+        drawn.append(_draw(sampler, request, current, measured, locks, rng))
+        yield CandidatesEvent("draw", len(drawn))
+    parameters = np.stack([candidate.parameters for candidate in drawn])
+    pictures: list[NDArray[np.uint8]] = []
+    with closing(render(model, parameters)) as images:
+        for image in images:
+            pictures.append(image)
+            yield CandidatesEvent("render", len(pictures))
+    result = Candidates(head_id, model.name, request, tuple(drawn), np.stack(pictures))
+    yield CandidatesEvent("render", COUNT, result)
+
+
+def _draw(
+    sampler: HeadSampler,
+    request: CandidatesRequest,
+    current: FloatArray,
+    measured: NDArray[np.float32] | None,
+    locks: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> Sampled:
+    if request.kind == "sample":
+        return sampler.sample(request.distribution, current, locks, rng)
+    if request.kind == "nearby":
+        return sampler.nearby(request.angle, current, measured, locks, rng)
+    return sampler.reroll(request.kind, current, locks, rng)
+
+
+def take_candidate(head: HeadObject, candidates: Candidates, index: int) -> None:
+    """Make the head its candidate of this index, 0 to 8; UserError if there is none for it."""
+    if not 0 <= index < COUNT:
+        raise UserError(f"candidate {index}: give 0 to {COUNT - 1}")
+    if (candidates.head_id, candidates.model) != (head.head_id, head.model.name):
+        raise UserError(
+            f"the candidates are not for head {head.mesh_object.name!r}: make some for it"
+        )
+    request = candidates.request
+    drawn_heads.apply(head, candidates.drawn[index], request.label, request.seeds[index])

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads kept for other files: slider values as JSON with a portrait, and an asset beside them.
+
+NAME.json is a slider file that the command line reads, too; NAME.blend holds the same head for
+Blender's asset browser. Dropped from there it is a FaceGen head like any other.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...atomic_file import replacing
+from ...errors import UserError
+from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
+from ...heads.head_model import HeadModel
+from ...heads.parameters import FloatArray
+from ...mapping.influence import table_digest
+from ...user_folder import user_folder
+from ..head import history
+from ..head.head_object import HeadObject
+from ..head.latents import store_seed
+from ..render.portrait import encode_jpeg, portraits
+from .asset_file import write_asset
+
+LIBRARY = "FaceGen Presets"
+"""Name of the asset library in Blender's preferences."""
+LONGEST_NAME = 63
+"""Bytes; Blender's names are no longer."""
+_NOT_IN_FILE_NAMES = '<>:"/\\|?*'
+_PORTRAIT_SIZE, _PORTRAIT_SAMPLES = 256, 16
+
+Portrait = NDArray[np.uint8]
+"""(S, S, 3) RGB."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A preset's file, read: one head. ``portrait``: JPEG, None where the file has none."""
+
+    sliders: SliderFile
+    digest: str | None
+    portrait: bytes | None
+
+    def parameters(self, model: HeadModel) -> FloatArray:
+        """The head's parameters (P,); UserError if it is of another model or does not fit."""
+        of = self.sliders.model
+        if of is not None and of != model.name:
+            raise UserError(
+                f"{self.sliders.path} is a head of model {of!r}, the active head of {model.name!r};"
+                " add it as a new head"
+            )
+        rows = self.sliders.rows(model.table)
+        if len(rows) != 1:
+            raise UserError(f"{self.sliders.path} holds {len(rows)} heads; a preset holds one")
+        return rows[0]
+
+    def is_of_another_version(self, model: HeadModel) -> bool:
+        """Whether the model's sliders have changed since; those added stand at their mean."""
+        return self.digest is not None and self.digest != table_digest(model.table)
+
+
+def presets_folder() -> Path:
+    """Where presets are kept; it may not exist yet."""
+    return user_folder() / "presets"
+
+
+def checked_name(name: str) -> str:
+    """A preset's name without spaces around it; UserError if no file can have it."""
+    name = name.strip()
+    shown = name if len(name) <= LONGEST_NAME else name[:20] + "..."
+    if not name:
+        raise UserError("the preset's name is empty; give it a name")
+    if len(name.encode("utf-8", "replace")) > LONGEST_NAME:
+        raise UserError(f"preset name {shown!r} is too long; give at most {LONGEST_NAME} bytes")
+    bad = sorted({c for c in name if c in _NOT_IN_FILE_NAMES or not c.isprintable()})
+    if bad:
+        raise UserError(f"preset name {shown!r} has {bad[0]!r} in it; leave it out")
+    if name.startswith(".") or name.endswith("."):
+        raise UserError(f"preset name {shown!r} begins or ends with a full stop; leave it out")
+    return name
+
+
+def preset_file(name: str) -> Path:
+    """The slider file of the preset with this name; UserError if no preset can have it."""
+    return presets_folder() / f"{checked_name(name)}.json"
+
+
+def preset_names() -> list[str]:
+    """The names of all presets, in order."""
+    return sorted((path.stem for path in presets_folder().glob("*.json")), key=str.casefold)
+
+
+def render_portrait(model: HeadModel, parameters: FloatArray, device: str = "auto") -> Portrait:
+    """The portrait of one head (P,); ``device`` as in RenderSettings."""
+    (portrait,) = portraits(
+        model,
+        parameters[None],
+        size=_PORTRAIT_SIZE,
+        samples=_PORTRAIT_SAMPLES,
+        device=device,
+    )
+    return portrait
+
+
+def save_preset(
+    head: HeadObject,
+    name: str,
+    overwrite: bool = False,
+    render: Callable[[HeadModel, FloatArray], Portrait] = render_portrait,
+) -> Path:
+    """Keep a head under this name; the path of its slider file.
+
+    UserError, before anything is written, if the name cannot be, or is taken and not to be
+    overwritten. The scene stays as it is.
+    """
+    path = preset_file(name)
+    if path.exists() and not overwrite:
+        raise UserError(f"there is a preset {path.stem!r}; choose Overwrite or another name")
+    model, parameters = head.model, head.parameters
+    portrait = render(model, parameters)
+    with replacing(path.with_suffix(".blend")) as partial:
+        write_asset(partial, path.stem, model, parameters, portrait)
+    jpeg = base64.b64encode(encode_jpeg(portrait)).decode("ascii")
+    write_slider_file(path, model, parameters[None], digest=table_digest(model.table), preview=jpeg)
+    return path
+
+
+def read_preset(path: Path) -> Preset:
+    """A preset, or any slider file of one head; UserError if it is neither."""
+    sliders = read_slider_file(path)
+    if path.suffix != ".json":
+        return Preset(sliders, None, None)
+    content = json.loads(path.read_bytes())  # which has just been read well
+    digest, preview = content.get("digest"), content.get("preview")
+    try:
+        portrait = base64.b64decode(preview, validate=True) if preview else None
+    except (binascii.Error, TypeError, ValueError):
+        portrait = None  # the head is none the worse
+    return Preset(sliders, str(digest) if digest else None, portrait)
+
+
+def load_preset(head: HeadObject, path: Path) -> Preset:
+    """Make a head the preset's, locked sliders too, and record it in the head's history.
+
+    UserError, before anything changes, if the file is none or is of another model.
+    """
+    preset = read_preset(path)
+    parameters = preset.parameters(head.model)
+    history.before_change(head)
+    head.set_parameters(parameters)
+    store_seed(head.mesh_object, None)  # what was drawn before was another head
+    history.record(head, f"Preset {path.stem}")
+    return preset
+
+
+def delete_preset(name: str) -> None:
+    """Delete a preset's files; UserError if there is none of this name."""
+    path = preset_file(name)
+    if not path.exists():
+        raise UserError(f"there is no preset {path.stem!r}; choose one of the list")
+    for gone in (path, path.with_suffix(".blend")):
+        try:
+            gone.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{gone} cannot be deleted ({error.strerror}); unlock it") from None
+
+
+def offer_library(preferences: bpy.types.Preferences) -> None:
+    """Have the asset browser show the presets' folder, if it does not yet.
+
+    The entry stays when the add-on is disabled or updated: the folder is the user's, and its heads
+    can be dropped without the add-on, too.
+    """
+    folder, libraries = presets_folder(), preferences.filepaths.asset_libraries
+    if any(Path(library.path) == folder for library in libraries):
+        return
+    library = libraries.new(name=LIBRARY, directory=str(folder))
+    library.import_method = "APPEND"  # a head that shares its mesh would move with the other
+    preferences.is_dirty = True
