@@ -245,8 +245,6 @@ def test_a_missing_second_encoder_names_the_command_that_builds_it(
     assert done.returncode == 2, done.stderr
     said = "sface.onnx is missing: run `sh tools/set_up.sh runtime sface`, which builds it"
     assert said in done.stderr
-        "sface.onnx is missing: run `sh tools/set_up.sh runtime sface`, which builds" in done.stderr
-    )
     assert not (tmp_path / "out").exists()
 
 
