@@ -6,11 +6,11 @@ import ctypes
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO, TextIO
 
 from batch.interruption import undisturbed
+from batch.temporary import own_temporary_files
 from facegen_addon.errors import NotReached, UserError
 
 SHOWN = 20  # lines of Blender's that are shown where something went wrong
@@ -47,10 +47,10 @@ def blender_silent() -> Iterator[Chatter]:
     """Blender prints up to 150 lines a picture, between which nobody finds the result.
 
     They are kept, and those that say something go to stderr if the block ends by a defect.
-    UserError if there is no place for temporary files.
+    Temporary files that are made in the block go with it. UserError if there is no place for them.
     """
     sys.stdout.flush()
-    with _temporary_log() as log:
+    with own_temporary_files() as folder, (folder / "blender.log").open("w+b", 0) as log:
         chatter = Chatter(log)
         kept = os.dup(1)
         os.dup2(log.fileno(), 1)
@@ -72,22 +72,6 @@ def show_lines(lines: Iterable[str]) -> None:
     """What Blender said last, for whoever looks for the reason."""
     for line in lines:
         print(f"Blender: {line}", file=sys.stderr)
-
-
-def _temporary_log() -> IO[bytes]:
-    """A file without a name."""
-    try:
-        return tempfile.TemporaryFile("w+b", buffering=0, prefix="facegen-")
-    except OSError as error:
-        raise no_temporary_files(error) from None
-
-
-def no_temporary_files(error: OSError) -> UserError:
-    """What the user is told where there is no place for them."""
-    reason = (error.strerror or str(error)).partition(" found in ")[0]
-    return UserError(
-        f"temporary files cannot be written ({reason}); make room, or name another folder by TMPDIR"
-    )
 
 
 def load_blender() -> None:

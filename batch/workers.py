@@ -3,7 +3,6 @@
 
 import subprocess
 import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import IO
 from batch.interruption import exit_status, stop_if_asked
 from batch.silence import SHOWN, says_something, show_lines
 from batch.streams import OutputLost
+from batch.temporary import own_temporary_files
 from facegen_addon.errors import UserError
 
 _TICK = "rendered"
@@ -39,13 +39,10 @@ def serve(work: Callable[[], None]) -> int:
     Temporary files go with it, also those of renderers that it leaves as they are.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="facegen-", ignore_cleanup_errors=True) as folder:
-            tempfile.tempdir = folder
+        with own_temporary_files():
             work()
     except KeyboardInterrupt as stop:
         return exit_status(stop)
-    finally:
-        tempfile.tempdir = None
     return 0
 
 

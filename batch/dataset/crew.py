@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
-from batch.silence import no_temporary_files
+from batch.temporary import no_temporary_files
 from batch.workers import worker_command
 from facegen_addon.errors import UserError
 

@@ -10,6 +10,7 @@ after another in alphabetical order. Not every Blender has OpenImageIO's Python 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def read_exr(path: Path) -> ExrImage:
         return _parse(content)
     except _Unreadable as problem:
         raise UserError(f"{path} cannot be read as OpenEXR ({problem}); render it anew") from None
+
+
+def exr_channels(content: bytes) -> tuple[str, ...]:
+    """Names of the channels of any OpenEXR file's first part; none where it is no such file."""
+    header = _Header(content)
+    try:
+        if header.take(4) != _MAGIC:
+            return ()
+        header.number("<I")
+        return tuple(name for name, _ in _channels(header.attributes()["channels"]))
+    except _Unreadable:
+        return ()
 
 
 class _Unreadable(Exception):
@@ -100,15 +113,21 @@ def _chunks(content: bytes, position: int, height: int, width: int, channels: in
 def _channel_names(value: bytes) -> tuple[str, ...]:
     """Names of the channels in a chlist, each of which must be of 32-bit floats, unsampled."""
     names = []
-    entries = _Header(value)
-    while name := entries.string():
-        kind, _linear, across, down = entries.unpack("<4i", entries.take(16))
-        if (kind, across, down) != (_FLOAT, 1, 1):
+    for name, kept in _channels(value):
+        if kept != (_FLOAT, 1, 1):
             raise _Unreadable(f"channel {name!r} is not of 32-bit floats for each pixel")
         names.append(name)
     if not names:
         raise _Unreadable("it has no channels")
     return tuple(names)
+
+
+def _channels(value: bytes) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Each channel's name in a chlist, and how it is kept: type, columns and rows a value."""
+    entries = _Header(value)
+    while name := entries.string():
+        kind, _linear, across, down = entries.unpack("<4i", entries.take(16))
+        yield name, (kind, across, down)
 
 
 class _Header:

@@ -139,10 +139,11 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
             raise
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        """Run to the end; Ctrl-C is an outcome, of whose way here Blender would print each line."""
+        """Run to the end; Ctrl-C, which Blender would print the whole way of, is one line too."""
         try:
             return super().execute(context)
         except KeyboardInterrupt:
+            self.report({"ERROR"}, "KeyboardInterrupt: stopped")
             return {"CANCELLED"}
 
     def _request(self, context: bpy.types.Context) -> VarietyRequest:

