@@ -23,7 +23,7 @@ lint: ## style, types and banned imports
 # Several small networks at once: one thread each is faster than all fighting for two cores.
 check: export OPENBLAS_NUM_THREADS := 1
 check: lint ## style, types, imports and the pure rooms: a minute or two, Blender is not started
-	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/mapping \
+	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/encoders tests/mapping \
 		tests/test_imports.py tests/test_documentation.py
 
 test: export OPENBLAS_NUM_THREADS := 1
@@ -31,7 +31,7 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: lint ## what every change has to pass
 	@$(SET_UP) recipes
 	$(PYTHON) -m pytest -m "not torch and not blender"
-	$(RECIPES) -m pytest -m torch tests/heads tests/mapping tests/recipes
+	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/recipes
 	$(PYTHON) models/recipes/make_report.py --quick --output out/report-quick
 
 models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours

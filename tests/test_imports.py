@@ -1,21 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The arrows between rooms: ui -> scene -> mapping -> latent, heads; scene -> labels -> heads."""
+"""The arrows between rooms, as docs/architecture.md draws them, and that there is no circle."""
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ALLOWED = {
+ALLOWED: dict[str, set[str]] = {
     "heads": set(),
     "latent": set(),
     "labels": {"heads"},
-    "mapping": {"heads", "latent"},
-    "scene": {"heads", "labels", "latent", "mapping"},
-    "ui": {"heads", "labels", "latent", "mapping", "scene"},
+    "encoders": set(),
+    "mapping": {"encoders", "heads", "latent"},
+    "scene.head": {"encoders", "heads", "latent", "mapping"},
+    "scene.render": {"encoders", "heads", "labels", "mapping", "scene.head"},
+    "scene.export": {"heads", "scene.head"},
+    "scene.exchange": {"heads", "scene.head"},
+    "scene.workflows": {
+        *("encoders", "heads", "latent", "mapping"),
+        *("scene.head", "scene.render"),
+    },
+    "ui": {
+        *("encoders", "heads", "labels", "latent", "mapping"),
+        *("scene.head", "scene.render", "scene.export", "scene.exchange", "scene.workflows"),
+    },
+}
+"""Room of facegen_addon -> the rooms that it may import; what lies beside them serves all."""
+
+TOP_LEVEL: dict[str, set[str]] = {
+    "facegen_addon": set(),
+    "batch": {"facegen_addon"},
+    "models": {"batch", "facegen_addon"},
+    "tools": {"batch", "facegen_addon", "models"},
 }
 
 IMPORT_ALL = """
@@ -28,34 +48,111 @@ for module in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
     importlib.import_module(module.name)
 """
 
+Arrows = Mapping[str, set[str]]
 
-def _relative_imports(source: Path, package: Path) -> Iterator[str]:
-    """Rooms (or modules) of the add-on that a file imports by relative imports."""
-    depth = len(source.relative_to(package).parts)
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            if node.module:
-                yield node.module.split(".")[0]
-            else:
-                yield from (alias.name for alias in node.names)
+
+def _module(file: Path) -> str:
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _imported(file: Path, source: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of each import of a file, wherever in it; the name is empty for `import`."""
+    package = _module(file).split(".")
+    if file.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def arrows_between(sources: Mapping[Path, str]) -> Arrows:
+    """Module -> the modules among these that it imports, late and TYPE_CHECKING imports too."""
+    modules = {_module(file) for file in sources}
+    arrows: dict[str, set[str]] = {module: set() for module in modules}
+    for file, source in sources.items():
+        here = _module(file)
+        for module, name in _imported(file, source):
+            target = f"{module}.{name}" if f"{module}.{name}" in modules else module
+            if target in modules and target != here:
+                arrows[here].add(target)
+    return arrows
+
+
+@pytest.fixture(scope="module")
+def arrows(project: Path) -> Arrows:
+    """Those of the whole project but its tests."""
+    files = [
+        file.relative_to(project)
+        for folder in TOP_LEVEL
+        for file in sorted((project / folder).rglob("*.py"))
+    ]
+    assert len(files) > 250
+    return arrows_between({file: (project / file).read_text(encoding="utf-8") for file in files})
+
+
+def _room(module: str) -> str:
+    """The room of facegen_addon that a module is in; empty for what lies beside the rooms."""
+    parts = module.split(".")[1:]
+    name = ".".join(parts[:2]) if parts[:1] == ["scene"] else "".join(parts[:1])
+    return name if name in ALLOWED else ""
 
 
 @pytest.mark.parametrize("room", ALLOWED)
-def test_arrows_run_one_way(project: Path, room: str) -> None:
-    package = project / "facegen_addon"
-    if not (package / room).is_dir():
-        pytest.skip(f"no room {room}")
-    for source in (package / room).rglob("*.py"):
-        foreign = set(_relative_imports(source, package)) & (ALLOWED.keys() - {room})
-        assert foreign <= ALLOWED[room], f"{source} imports {foreign - ALLOWED[room]}"
+def test_arrows_between_rooms_run_one_way(arrows: Arrows, room: str) -> None:
+    inside = [module for module in arrows if _room(module) == room]
+    assert inside, f"no room {room}"
+    for module in inside:
+        others = {_room(target) for target in arrows[module]} - {"", room}
+        assert others <= ALLOWED[room], f"{module} imports {others - ALLOWED[room]}"
 
 
-@pytest.mark.parametrize("source", ["from ..scene import render", "from .. import scene"])
-def test_the_arrow_check_sees_a_wrong_import(tmp_path: Path, source: str) -> None:
-    (tmp_path / "heads").mkdir()
-    file = tmp_path / "heads" / "wrong.py"
-    file.write_text(source)
-    assert set(_relative_imports(file, tmp_path)) == {"scene"}
+def test_every_module_of_a_folder_is_in_a_room(arrows: Arrows) -> None:
+    homeless = [
+        module
+        for module in arrows
+        if module.startswith("facegen_addon.") and module.count(".") > 1 and not _room(module)
+    ]
+    assert homeless == []
+
+
+@pytest.mark.parametrize("folder", TOP_LEVEL)
+def test_arrows_between_folders_run_one_way(arrows: Arrows, folder: str) -> None:
+    for module, targets in arrows.items():
+        if module.split(".")[0] == folder:
+            others = {target.split(".")[0] for target in targets} - {folder}
+            assert others <= TOP_LEVEL[folder], f"{module} imports {others - TOP_LEVEL[folder]}"
+
+
+def test_no_files_import_one_another_in_a_circle(arrows: Arrows) -> None:
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "from ..scene.head import look",
+        "def f():\n    from ..scene.head.look import x",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..scene.head.look import x",
+        "import facegen_addon.scene.head.look",
+    ],
+)
+def test_the_checks_see_a_wrong_import(wrong: str) -> None:
+    sources = {
+        Path("facegen_addon/heads/wrong.py"): wrong,
+        Path("facegen_addon/scene/head/look.py"): "from ...heads import wrong",
+    }
+    found = arrows_between(sources)
+    assert found["facegen_addon.heads.wrong"] == {"facegen_addon.scene.head.look"}
+    with pytest.raises(CycleError):
+        TopologicalSorter(found).prepare()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +161,7 @@ def test_the_arrow_check_sees_a_wrong_import(tmp_path: Path, source: str) -> Non
         ("heads", "bpy,torch,onnxruntime"),
         ("latent", "bpy,torch,onnxruntime"),
         ("labels", "bpy,torch,onnxruntime"),
+        ("encoders", "bpy,torch"),
         ("mapping", "bpy,torch"),
     ],
 )

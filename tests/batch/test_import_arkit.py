@@ -14,7 +14,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.arkit.take import NAMES
 from facegen_addon.heads.exchange.slider_file import SUFFIXES, read_slider_file
 from facegen_addon.heads.flame.head import FlameHead
-from tests.heads.arkit import takes
+from tests.heads.exchange.arkit import takes
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from facegen_addon.scene.exchange.flame_import import import_heads
 from facegen_addon.scene.head import animation, locks
 from facegen_addon.scene.head.animation import key_frames, slider_path
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
-from tests.heads.arkit import takes
+from tests.heads.exchange.arkit import takes
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.arkit.sliders import import_take
 from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from facegen_addon.ui import properties
-from tests.heads.arkit import takes
+from tests.heads.exchange.arkit import takes
 
 TABLE = load_head_model("anny").table
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels.exr import exr_channels
+from ...labels.exr import exr_channels
 
 _NAME = "OpenImageIO"
 _LONGEST = 80  # characters of a library's message

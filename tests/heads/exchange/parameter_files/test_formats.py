@@ -13,7 +13,7 @@ from facegen_addon.heads.exchange.flame_codes import ImportedParameters, for_mod
 from facegen_addon.heads.flame.file import FlameArrays, read_flame_file
 from facegen_addon.heads.flame.model import POSES, Flame, FlameParameters
 from facegen_addon.heads.skinning import rotation_matrices
-from tests.heads.flame.parameter_files.torch_bytes import archive, tensor
+from tests.heads.exchange.parameter_files.torch_bytes import archive, tensor
 from tests.heads.flame.synthetic import flame_table
 
 

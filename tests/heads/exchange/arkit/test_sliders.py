@@ -11,7 +11,7 @@ from facegen_addon.heads.exchange.arkit.sliders import axis_angle, import_take
 from facegen_addon.heads.exchange.arkit.take import NAMES
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.skinning import rotation_matrices
-from tests.heads.arkit import takes
+from tests.heads.exchange.arkit import takes
 
 MODELS = ("open_flame", "anny")
 

@@ -12,7 +12,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.arkit.files import read_take
 from facegen_addon.heads.exchange.arkit.take import NAMES, Take, canonical
 from facegen_addon.heads.exchange.arkit.timecode import rate_of, seconds_of
-from tests.heads.arkit import takes
+from tests.heads.exchange.arkit import takes
 
 
 def _values(take: Take) -> np.ndarray:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.parameter_files.containers import parse
-from tests.heads.flame.parameter_files.torch_bytes import (
+from tests.heads.exchange.parameter_files.torch_bytes import (
     STORAGES,
     Storage,
     Tensor,
