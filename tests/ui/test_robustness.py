@@ -15,7 +15,7 @@ import facegen_addon
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.strands import grow
-from facegen_addon.scene.head import completion, look, lost_links
+from facegen_addon.scene.head import completion, lost_links, materials
 from facegen_addon.scene.head.head_object import (
     ID_KEY,
     MODEL_KEY,
@@ -293,7 +293,7 @@ def test_edit_mode_entered_and_left(waiting: bool) -> None:
 
 
 def _remove_colour(head: bpy.types.Object) -> None:
-    head.data.attributes.remove(head.data.attributes[look.COLOUR])
+    head.data.attributes.remove(head.data.attributes[materials.COLOUR])
 
 
 def _convert(head: bpy.types.Object) -> None:
