@@ -249,7 +249,8 @@ def _learned(
     """
     from models.recipes.fit_tangent_networks import fit_regression, fit_through, of_base
 
-    module, seed = of_base(base, place), place.options.seed
+    module = of_base(base, place.name, place.random_pairs, place.talk_path)
+    seed = place.options.seed
 
     def report(done: int, total: int) -> None:
         bar.update(f"learned: {base}", done, total)

@@ -24,6 +24,7 @@ from batch.dataset.members import label_members
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_tables import Heads
 from batch.dataset.record import describe_shot
+from batch.dataset.shard_state import read_sidecar
 from batch.png import encode_png
 from batch.shards import encode_json, encode_npy, tar_members, write_tar
 from facegen_addon.heads.catalogue import load_head_model
@@ -182,7 +183,7 @@ def test_records_and_members(tmp_path: Path) -> None:
                 else:
                     data = ""
                 seen.append([member.name, data])
-        seen.append({**(run.read_sidecar(shard) or {}), "run": "", "sha256": "", "bytes": 0})
+        seen.append({**(read_sidecar(run, shard) or {}), "run": "", "sha256": "", "bytes": 0})
     same_as_ever("records", as_bytes(seen))
 
 
