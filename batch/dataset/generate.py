@@ -24,13 +24,14 @@ from batch.dataset.shard_state import failures, is_done
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
 from batch.dataset.versions import versions
-from batch.interruption import exit_status, interruptible
-from batch.progress import ProgressBar
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.mapping.backward import LATENT_SIZE, is_trained
+from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.mapping.backward import is_trained
+from facegen_addon.terminal.interruption import exit_status, interruptible
+from facegen_addon.terminal.progress import ProgressBar
 
 _LOGS = "logs-"
 _QUIET = 2.0  # seconds: what takes less needs no bar

@@ -25,10 +25,10 @@ from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import image_suffix
 from batch.dataset.shard_state import read_sidecar
 from batch.dataset.table import require_pyarrow
-from batch.interruption import interruptible
-from batch.progress import ProgressBar
-from batch.silence import blender_silent, load_blender
 from facegen_addon.errors import NotReached, UserError
+from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import blender_silent, load_blender
 
 if TYPE_CHECKING:
     from batch.dataset.plan import Plan
