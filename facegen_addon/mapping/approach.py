@@ -15,7 +15,7 @@ from .surrogate import FloatArray
 
 STEP = 0.5
 """Of the way to what compensates for a head's whole shift. All of it overshoots: most of the shift
-is what no head can reach (models/recipes/report/roundtrips.py has the figures)."""
+is what no head can reach (models/training/report/roundtrips.py has the figures)."""
 
 Answer = Callable[[FloatArray, FloatArray], FloatArray]
 """B near a head: latents asked for (N, 512), z (N, G) of the heads so far -> z (N, G)."""

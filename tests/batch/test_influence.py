@@ -16,7 +16,7 @@ from batch.influence_sheet import draw_pages, markdown_table
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import InfluenceSettings, Probe
-from models.recipes import measure_influence
+from models.training import measure_influence
 from tests.toy_head import TABLE, ToyHead, toy_probe
 
 ARGUMENTS = ["--model", "toy", "--heads", "2", "--samples", "2"]

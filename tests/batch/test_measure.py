@@ -28,7 +28,7 @@ from facegen_addon.mapping import roundtrip
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.mapping.roundtrip import Iterated
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
-from tests.recipes.synthetic import SyntheticHead, synthetic_table
+from tests.training.synthetic import SyntheticHead, synthetic_table
 
 OFFSET = 0.4 * normalise(np.random.default_rng(5).standard_normal(512))
 COUNT = 2 * CHUNK + 3

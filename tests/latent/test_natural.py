@@ -18,7 +18,7 @@ from facegen_addon.latent.metrics import (
     nearest_neighbour_distances,
 )
 from facegen_addon.latent.natural import NaturalFaces
-from models.recipes import fit_natural_faces
+from models.training import fit_natural_faces
 
 
 def arrays_of(density: NaturalFaces) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping.approach import STEP, Approach, answer_from_heads
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion, invert
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
-from tests.recipes.synthetic import synthetic_table
+from tests.training.synthetic import synthetic_table
 
 seeds = st.integers(0, 2**32 - 1)
 OFFSET = 0.4 * normalise(np.random.default_rng(99).standard_normal(512))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from facegen_addon import artifacts
 from facegen_addon.errors import Need, Remedy, UserError
-from models.recipes import register as register_recipe
+from models.training import register as register_recipe
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_every_committed_artifact_is_registered_and_whole(project: Path) -> None
     assert lying <= files
     for name, entry in index.items():
         assert {"licence", "source", "recipe", "shapes"} <= entry.keys()
-        assert (project / "models" / "recipes" / entry["recipe"]).is_file()
+        assert (project / "models" / "training" / entry["recipe"]).is_file()
         if not entry["file"].startswith(artifacts.BUILT_FOLDER):
             artifacts.artifact(name).read()
 

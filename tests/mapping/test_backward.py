@@ -23,7 +23,7 @@ from facegen_addon.mapping.backward import (
 )
 from facegen_addon.mapping.screening import propose_variety, spread
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
-from tests.recipes.synthetic import synthetic_table
+from tests.training.synthetic import synthetic_table
 
 TABLE = synthetic_table(16)
 SETTINGS = InversionSettings.of(TABLE)

@@ -29,7 +29,7 @@ from facegen_addon.mapping.correction import (
 )
 from facegen_addon.mapping.perceptron import Perceptron
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
-from tests.recipes.synthetic import synthetic_table
+from tests.training.synthetic import synthetic_table
 
 
 @pytest.fixture

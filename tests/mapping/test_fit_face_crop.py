@@ -8,7 +8,7 @@ import pytest
 
 from facegen_addon import artifacts
 from facegen_addon.encoders.face_crop import enlarge_box
-from models.recipes import fit_face_crop
+from models.training import fit_face_crop
 
 
 def test_fit_recovers_a_known_map(rng: np.random.Generator) -> None:
@@ -51,7 +51,7 @@ def test_missing_photos_are_one_line_and_exit_2(
 def test_recipe_makes_the_committed_coefficients_again(
     shared_data: Path,
 ) -> None:
-    """In the recipes' environment, which has faceie; a hundredth of a pixel at most apart."""
+    """In the training environment, which has faceie; a hundredth of a pixel at most apart."""
     committed = artifacts.load_npz("face_box")["coefficients"]
     figures = artifacts.artifact("face_box").facts
     faces = fit_face_crop.detect(shared_data / "lfw")

@@ -27,10 +27,10 @@ from facegen_addon.mapping.ranking import (
     stored_ranking,
 )
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
-from models.recipes import rank_sliders
-from models.recipes.register import register
+from models.training import rank_sliders
+from models.training.register import register
 from tests.mapping.test_backward import small_ensemble
-from tests.recipes.synthetic import SyntheticHead, synthetic_table
+from tests.training.synthetic import SyntheticHead, synthetic_table
 
 SCALES = np.array([0.5, 3.0, 1.0, 0.0, 2.0])
 SHARES = SCALES**2 / (SCALES**2).sum()
@@ -273,7 +273,7 @@ def test_the_recipe_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize("name", ["anny", "open_flame"])
 def test_committed_rankings_are_of_the_present_surrogates(name: str) -> None:
-    """After training, models/recipes/rank_sliders.py is due."""
+    """After training, models/training/rank_sliders.py is due."""
     model = load_head_model(name)
     found = stored_ranking(model)
     assert found is not None

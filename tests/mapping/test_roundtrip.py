@@ -27,7 +27,7 @@ from facegen_addon.mapping.roundtrip import (
     shift_figures,
 )
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
-from tests.recipes.synthetic import synthetic_table
+from tests.training.synthetic import synthetic_table
 
 seeds = st.integers(0, 2**32 - 1)
 OFFSET = 0.3 * normalise(np.random.default_rng(99).standard_normal(512))

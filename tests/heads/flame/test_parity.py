@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.torch
-pytest.importorskip("smplx", reason="smplx is in the recipes' environment only")
+pytest.importorskip("smplx", reason="smplx is in the training environment only")
 
 from facegen_addon.artifacts import models_directory
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file

@@ -55,7 +55,7 @@ def test_views_of_one_storage(form: str) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("zipped", [False, True])
 def test_torch_itself_agrees(rng: np.random.Generator, tmp_path: Path, zipped: bool) -> None:
-    torch = pytest.importorskip("torch", reason="torch is in the recipes' environment only")
+    torch = pytest.importorskip("torch", reason="torch is in the training environment only")
     whole = torch.tensor(rng.random((5, 6)).astype(np.float32))
     tensors = {"a": whole, "t": whole.T[1:3], "p": torch.nn.Parameter(whole), "h": whole.half()}
     torch.save(tensors, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)

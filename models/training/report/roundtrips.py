@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shift and its corrections: every B, with and without each of them, judged by renders."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facegen_addon.artifacts import load_npz
+from facegen_addon.encoders.encoder import same_face_threshold
+from facegen_addon.errors import UserError
+from facegen_addon.latent.metrics import (
+    bootstrap_interval,
+    frechet_distance,
+    own_identity_rate,
+    pairwise_distances,
+    plausibility,
+    precision_recall,
+)
+from facegen_addon.latent.selection import capacity_curve
+from facegen_addon.latent.sphere import angle, cosine_distance, normalise
+from facegen_addon.mapping.approach import Answer, Approach, answer_from_heads
+from facegen_addon.mapping.correction import (
+    Correct,
+    Rotation,
+    as_written,
+    compensated,
+    corrections_of,
+)
+from facegen_addon.mapping.perceptron import Perceptron
+from facegen_addon.mapping.roundtrip import GALLERY
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
+from models.training import pairs
+from models.training.report.study import Rendered, Study
+from models.training.talk_mapping import BASES, TALK_NETWORK, TalkMapping, load_bases
+
+LABELS = {
+    "talk_kernel_ridge": "talk's B: kernel ridge",
+    "talk_network": "talk's B: network",
+    "direct": "direct",
+    "refined": "refined",
+    "none": "none",
+    "as_written": "as written, B(s - rho)",
+    "mean_rotation": "mean rotation",
+    "procrustes": "Procrustes rotation",
+    "plane": "into the renders' plane",
+    "learned": "learned network",
+}
+PEOPLE, FEW = (60, 3), (20, 2)
+"""Held-out people, and those of them for whom feedback goes on to eight renders; full and quick."""
+_REFERENCE = 1000
+_LONG = (4, 8)
+
+
+@dataclass(frozen=True)
+class Trip:
+    """One row of the table, head by head: (N, 512) each, z (N, G), and what it cost.
+
+    thinking: milliseconds a head of C and B, all their answers on the way there together;
+    renders: a head, before the one that is kept.
+    """
+
+    base: str
+    correction: str
+    requested: np.ndarray
+    asked: np.ndarray
+    z: np.ndarray
+    rendered: Rendered
+    renders: int
+    thinking: float
+
+    @property
+    def distances(self) -> np.ndarray:
+        """Cosine distance (N,) from requested to achieved."""
+        return cosine_distance(self.requested, self.rendered.latents)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """What feedback goes by, (N, 512): where no face was seen, what was requested.
+
+        What is not a face says nothing about where to go.
+        """
+        return np.where(self.rendered.usable[:, None], self.rendered.latents, self.requested)
+
+
+class Trips:
+    """Makes and keeps the trips of one B."""
+
+    def __init__(self, study: Study, base: str, backward: TalkMapping, people: np.ndarray) -> None:
+        self.study, self.base, self._backward, self.people = study, base, backward, people
+
+    def trip(
+        self,
+        name: str,
+        ask: Callable[[], np.ndarray],
+        renders: int,
+        count: int | None = None,
+        before: float = 0.0,
+    ) -> Trip:
+        """Ask B for `ask()` and render; `name` says what for, `before` what thinking led here."""
+        start = time.perf_counter()
+        asked = ask()
+        z = pairs.quantised(self._backward(asked))
+        thinking = 1000 * (time.perf_counter() - start) / len(z)
+        rendered = self._rendered(name, z)
+        people = self.people[:count]
+        return Trip(self.base, name, people, asked, z, rendered, renders, before + thinking)
+
+    def free(self, corrections: dict[str, Correct]) -> Iterator[Trip]:
+        """What needs no render: none, the rotations, the learned networks."""
+        yield self.trip("none", lambda: self.people, 0)
+        for name, correct in corrections.items():
+            yield self.trip(name, lambda correct=correct: correct(self.people), 0)  # type: ignore[misc]
+
+    def as_written(self, first: Trip) -> Trip:
+        """The talk's formula."""
+        return self.trip(
+            "as_written",
+            lambda: as_written(self.people, first.seen),
+            1,
+            before=first.thinking,
+        )
+
+    def fed_back(self, first: Trip, renders: int, count: int) -> Iterator[Trip]:
+        """The compensating steps that follow `first`, for the first `count` people."""
+        last = _head(first, count)
+        few = ", few people" if count < len(self.people) else ""
+        for number in range(first.renders + 1, renders + 1):
+            here = last
+            last = self.trip(
+                f"compensated, {_renders(number)}{few}",
+                lambda here=here: compensated(here.requested, here.seen, here.asked),  # type: ignore[misc]
+                number,
+                count,
+                here.thinking,
+            )
+            yield last
+
+    def approached(self, first: Trip, correct: Correct, renders: int) -> Iterator[Trip]:
+        """Half steps from the nearest head so far, after the correction that `first` had."""
+        label = "" if first.correction == "none" else f"{LABELS[first.correction]}, "
+        way = Approach(
+            self._answer(correct), first.requested, first.z, first.rendered.latents,
+            first.rendered.usable,
+        )  # fmt: skip
+        thinking = first.thinking
+        few = ", few people" if len(first.requested) < len(self.people) else ""
+        for number in range(1, renders + 1):
+            name = f"{label}half steps, nearest of {number + 1}{few}"
+            start = time.perf_counter()
+            z = pairs.quantised(way.proposed())
+            thinking += 1000 * (time.perf_counter() - start) / len(z)
+            rendered = self._rendered(name, z)
+            way.rendered(z, rendered.latents, rendered.usable)
+            nearest = Rendered(way.achieved.copy(), np.isfinite(way.distances))
+            yield Trip(
+                self.base, name, first.requested, way.requested, way.z.copy(), nearest, number,
+                thinking,
+            )  # fmt: skip
+
+    def _answer(self, correct: Correct) -> Answer:
+        """The project's B starts from the head as it is; the talk's has only one answer."""
+        if self.base == "refined":
+            return answer_from_heads(self.study.backward)
+        return lambda asked, z: self._backward(correct(asked)).astype(np.float32)
+
+    def _rendered(self, name: str, z: np.ndarray) -> Rendered:
+        return self.study.render(re.sub(r"\W+", "_", f"{self.base}_{name}"), z)
+
+
+def _renders(number: int) -> str:
+    return f"{number} render{'s' if number > 1 else ''}"
+
+
+def _head(trip: Trip, count: int) -> Trip:
+    """The first `count` people of a trip."""
+    rendered = Rendered(trip.rendered.latents[:count], trip.rendered.usable[:count])
+    return Trip(
+        trip.base, trip.correction, trip.requested[:count], trip.asked[:count], trip.z[:count],
+        rendered, trip.renders, trip.thinking,
+    )  # fmt: skip
+
+
+def nearest_of(trips: list[Trip], way: str) -> Trip:
+    """Of several renders of each person, the one nearest to what was asked for; `way` they came."""
+    distances = np.stack([np.where(trip.rendered.usable, trip.distances, np.inf) for trip in trips])
+    best, rows = distances.argmin(axis=0), np.arange(distances.shape[1])
+
+    def chosen(arrays: list[np.ndarray]) -> np.ndarray:
+        result: np.ndarray = np.stack(arrays)[best, rows]
+        return result
+
+    last = trips[-1]
+    rendered = Rendered(
+        chosen([trip.rendered.latents for trip in trips]),
+        chosen([trip.rendered.usable for trip in trips]),
+    )
+    return Trip(
+        last.base, f"{way}, nearest of {len(trips)}", last.requested,
+        chosen([trip.asked for trip in trips]), chosen([trip.z for trip in trips]),
+        rendered, len(trips) - 1, last.thinking,
+    )  # fmt: skip
+
+
+def _fitted(study: Study) -> dict[str, np.ndarray]:
+    """What was fitted for the model; UserError where nothing was."""
+    try:
+        return load_npz(f"corrections_{study.model.name}")
+    except UserError as error:
+        raise UserError(
+            f"{error} (`make corrections MODEL=...` fits what the chapter roundtrips judges;"
+            " --chapters does without it)"
+        ) from None
+
+
+def all_trips(
+    study: Study, people: np.ndarray, few: int, arrays: dict[str, np.ndarray]
+) -> list[Trip]:
+    """Every row of the table, B by B; `arrays` as `corrections_of` reads them."""
+    network = Perceptron.from_arrays(arrays, TALK_NETWORK)
+    random_pairs = pairs.load_random_pairs(study.model.name, study.table)
+    found: list[Trip] = []
+    for base, backward in load_bases(study.backward, random_pairs, network).items():
+        trips = Trips(study, base, backward, people)
+        found += _of_one(trips, corrections_of(arrays, base), few)
+    return found
+
+
+def _of_one(trips: Trips, corrections: dict[str, Correct], few: int) -> list[Trip]:
+    free = list(trips.free(corrections))
+    first, best = free[0], best_free(free)
+    fed = list(trips.fed_back(first, 2, len(trips.people)))
+    long = list(trips.fed_back(_head(fed[-1], few), max(_LONG), few))
+    found = [*free, trips.as_written(first), *fed]
+    found += [trip for trip in long if trip.renders in _LONG]
+    found += [nearest_of([first, *fed[:k]], "compensated") for k in (1, 2)]
+    correct = corrections.get(best.correction, lambda s: s)
+    found += trips.approached(best, correct, 2)
+    if trips.base == "refined":  # the default, for which a farm can ask for more
+        steps = trips.approached(_head(best, few), correct, max(_LONG))
+        found += [trip for trip in steps if trip.renders in _LONG]
+    return found
+
+
+def best_free(free: list[Trip]) -> Trip:
+    """The nearest of the render-free trips for every other person: `judged` asks the rest.
+
+    A correction that makes heads more alike than none does, the first, is not eligible.
+    """
+
+    def spread(trip: Trip) -> float:
+        return pairwise_distances(trip.rendered.latents[trip.rendered.usable]).median
+
+    least = 0.99 * spread(free[0])
+    # A head without a face counts as far away: its latent is zero, at distance 1.
+    return min(
+        (trip for trip in free if trip is free[0] or spread(trip) >= least),
+        key=lambda trip: float(trip.distances[::2].mean()),
+    )
+
+
+def judged(chosen: Trip, none: Trip, talk: Trip) -> dict[str, Any]:
+    """Plain figures of `best_free`'s choice on the people that it did not look at.
+
+    `none` is the same B and `talk` the talk's kernel ridge, both without a correction.
+    """
+    trips = (chosen, none, talk)
+    keep = np.logical_and.reduce([trip.rendered.usable for trip in trips])
+    keep[::2] = False
+    if not keep.any():
+        raise UserError(f"no head of {chosen.base} shows a face: nothing can be judged")
+    rows, rng = np.stack([trip.distances[keep] for trip in trips], axis=1), np.random.default_rng(0)
+    against = {"none": rows[:, [0, 1]], "talk": rows[:, [0, 2]]}
+    return {
+        "base": chosen.base,
+        "correction": chosen.correction,
+        "count": len(rows),
+        "distance_mean": float(rows[:, 0].mean()),
+        **{f"share_of_{name}": _ratio(both) for name, both in against.items()},
+        **{
+            f"share_of_{name}_interval": bootstrap_interval(both, _ratio, rng)
+            for name, both in against.items()
+        },
+    }
+
+
+def both_seen(trip: Trip, none: Trip) -> np.ndarray:
+    """Of which people (N,) both trips show a face; `none` may be of more people."""
+    seen: np.ndarray = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
+    return seen
+
+
+def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> dict[str, Any]:
+    """Plain figures of a row; `none` is the same B without a correction.
+
+    Of people of whom `both_seen`, two at least.
+    """
+    keep = both_seen(trip, none)
+    s, f = trip.requested[keep], trip.rendered.latents[keep]
+    distances, rng = trip.distances[keep], np.random.default_rng(0)
+    both = np.stack([distances, none.distances[: len(keep)][keep]], axis=1)
+    degrees = np.degrees(angle(s, f))
+    # Both depend on how many heads there are: none for the rows of few people.
+    enough = len(s) > 3 and len(trip.requested) == len(none.requested)
+    return {
+        "base": trip.base,
+        "correction": trip.correction,
+        "count": len(s),
+        "renders": trip.renders,
+        "thinking_ms": trip.thinking,
+        "distance_mean": float(distances.mean()),
+        "distance_interval": bootstrap_interval(distances, np.mean, rng),
+        "distance_90": float(np.quantile(distances, 0.9)),
+        "angle_mean": float(degrees.mean()),
+        "angle_90": float(np.quantile(degrees, 0.9)),
+        "share_of_none": _ratio(both),
+        "share_interval": bootstrap_interval(both, _ratio, rng),
+        "frechet": frechet_distance(f, reference) if enough else None,
+        "recall": precision_recall(reference, f).recall if enough else None,
+        "own_identity": own_identity_rate(s, f, reference, others=GALLERY),
+        "pairwise": asdict(pairwise_distances(f)),
+        "apart": int(capacity_curve(f, [same_face_threshold()])[0]),
+        "rms": plausibility(trip.z[keep], study.table.guided_groups()).rms,
+    }
+
+
+def _ratio(rows: np.ndarray) -> float:
+    return float(rows[:, 0].mean() / rows[:, 1].mean())
+
+
+def shift_parts(trips: dict[str, Trip], corrections: dict[str, dict[str, Correct]]) -> Table:
+    """How much of the shift one rotation of all latents would take away again."""
+    rows = []
+    for base, trip in trips.items():
+        s, f = trip.requested[trip.rendered.usable], trip.rendered.latents[trip.rendered.usable]
+        rho = s - f
+        common = float(np.sum(rho.mean(axis=0) ** 2) / np.mean(np.sum(rho**2, axis=1)))
+        cells = [LABELS[base], f"{np.degrees(angle(s, f)).mean():.1f}°", f"{common:.2f}"]
+        for name in ("mean_rotation", "procrustes"):
+            turn = corrections[base].get(name)
+            assert isinstance(turn, Rotation)
+            back = normalise(f @ turn.matrix)
+            cells.append(f"{np.degrees(angle(s, back)).mean():.1f}°")
+        rows.append(tuple(cells))
+    return Table(
+        "What of the shift is one rotation",
+        (
+            "B", "mean angle", "share common to all", "after turning the achieved latents back:"
+            " mean rotation", "Procrustes",
+        ),
+        tuple(rows),
+        "The rotations were fitted to other people's roundtrips. Share common to all: squared"
+        " length of the mean shift over the mean squared length. Turning latents afterwards is"
+        " bookkeeping: no head changes by it.",
+    )  # fmt: skip
+
+
+def chapter(study: Study) -> Section:
+    """The table of corrections."""
+    people = study.held_out(study.pick(*PEOPLE))
+    reference = study.held_out(_REFERENCE)[len(people) :]
+    arrays = _fitted(study)
+    trips = all_trips(study, people, study.pick(*FEW), arrays)
+    none = {trip.base: trip for trip in trips if trip.correction == "none"}
+    rows = [
+        figures_of(trip, none[trip.base], reference, study)
+        for trip in trips
+        if both_seen(trip, none[trip.base]).sum() > 1
+    ]
+    chosen = [
+        judged(best_free([t for t in trips if (t.base, t.renders) == (base, 0)]), none[base], talk)
+        for talk in [none[BASES[0]]]
+        for base in BASES
+    ]
+    fitted = {base: corrections_of(arrays, base) for base in BASES}
+    who = "held-out people, one photo each" if study.has_real_faces else "samples of the density"
+    return Section(
+        "roundtrips",
+        "The shift, and what corrects it",
+        (
+            f"Head model {study.model.name}: {len(people)} {who}; every figure is of rendered"
+            " heads. Distances are cosine distances from the latent asked for to the latent of the"
+            " rendered head; in brackets 95 % by bootstrap over people.",
+            "Renders: those a head costs before the one that is kept. Share: mean distance over"
+            " that of the same B, for the same people, without a correction. Pairwise median and"
+            " heads apart show whether a correction brings heads nearer by making them alike;"
+            " Frechet distance and recall depend on how many heads there are and are left out where"
+            " there are fewer. Thinking: C and B together, the answers before the last included.",
+        ),
+        (
+            *(_table(base, [row for row in rows if row["base"] == base]) for base in BASES),
+            _judged_table(chosen),
+            shift_parts(none, fitted),
+        ),
+        (Figure("Angle from requested to achieved, uncorrected", _histogram(none)),),
+        {"people": len(people), "real": study.has_real_faces, "rows": rows, "judged": chosen},
+    )
+
+
+def _histogram(none: dict[str, Trip]) -> str:
+    return plots.histogram(
+        {
+            LABELS[base]: np.degrees(angle(trip.requested, trip.rendered.latents))[
+                trip.rendered.usable
+            ]
+            for base, trip in none.items()
+        },
+        "degrees",
+        {},
+        of="heads",
+    )
+
+
+def _table(base: str, rows: list[dict[str, Any]]) -> Table:
+    return Table(
+        LABELS[base],
+        (
+            "correction", "people", "renders", "thinking, ms", "distance mean", "90 %",
+            "angle mean / 90 %", "share", "Frechet", "recall", "own of 120", "pairwise median",
+            "apart at 0.51", "RMS",
+        ),
+        tuple(_cells(row) for row in rows),
+    )  # fmt: skip
+
+
+def _judged_table(chosen: list[dict[str, Any]]) -> Table:
+    return Table(
+        "The best render-free correction, chosen by every other person, judged by the rest",
+        ("B", "chosen", "people", "distance mean", "share", "share of the talk's kernel ridge"),
+        tuple(
+            (
+                LABELS[row["base"]],
+                LABELS[row["correction"]],
+                str(row["count"]),
+                f"{row['distance_mean']:.3f}",
+                _share(row["share_of_none"], row["share_of_none_interval"]),
+                _share(row["share_of_talk"], row["share_of_talk_interval"]),
+            )
+            for row in chosen
+        ),
+        "Those who choose among several corrections see the chance that made one of them look best;"
+        " these people did not choose. Half steps go on from the same choice, judged by all.",
+    )
+
+
+def _share(value: float, interval: tuple[float, float]) -> str:
+    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = row["distance_interval"]
+    return (
+        LABELS.get(row["correction"], row["correction"]),
+        str(row["count"]),
+        str(row["renders"]),
+        f"{row['thinking_ms']:.1f}",
+        f"{row['distance_mean']:.3f} [{low:.3f}, {high:.3f}]",
+        f"{row['distance_90']:.3f}",
+        f"{row['angle_mean']:.1f}° / {row['angle_90']:.1f}°",
+        _share(row["share_of_none"], row["share_interval"]),
+        *(f"{row[key]:.3f}" if row[key] is not None else "–" for key in ("frechet", "recall")),
+        f"{row['own_identity']:.3f}",
+        f"{row['pairwise']['median']:.3f}",
+        str(row["apart"]),
+        f"{row['rms']:.2f}",
+    )

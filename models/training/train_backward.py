@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the backward mapping on rendered pairs.
+
+    train_backward.py surrogates                 fit the ensemble to all pairs so far
+    train_backward.py surrogates --warm --epochs 12    go on from the present one (cheap)
+    train_backward.py settings                   after a change of InversionSettings alone
+    train_backward.py propose 1 --count 600      heads worth rendering next, for round 1
+    train_backward.py rounds                     what the rounds promised and what renders said
+    train_backward.py distil                     the direct network, from inversions
+
+Needs torch (bar `propose` and `rounds`), not bpy. `make_backward.py` runs all in order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+# Threads that spin while they wait make training ten times slower where another process runs:
+# torch's are told not to, and NumPy's are replaced by inversion's own, one a block of heads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+# These scripts run from a checkout, where facegen_addon is not an installed package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from facegen_addon.artifacts import artifact, models_folder, read_npz
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.mapping.backward import (
+    PRECISION,
+    InversionSettings,
+    TrustRegion,
+    invert,
+    load_inversion,
+)
+from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
+from models.training import pairs, real_latents
+from models.training.baselines import KernelRidge
+from models.training.register import register
+
+PROPOSAL_STEPS = 120
+PROPOSAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0)
+"""Disagreement weights tried side by side in each round, so that renders can choose among them."""
+
+JITTERED_SHARE, JITTER = 0.25, 0.3
+_START_PAIRS = 3000
+_SHRINKAGE = 0.1
+_LICENCE = "GPL-3.0-or-later"
+_SOURCE = "renders of this project's own heads, embedded by FaceNet"
+
+
+def train_surrogates(options: argparse.Namespace) -> None:
+    """Fit the ensemble, write and register it."""
+    # Imported here: only fitting needs torch.
+    from models.training.fit_surrogates import SurrogateOptions, fit_surrogates
+
+    table = load_head_model(options.model).table
+    data = pairs.load_pairs(options.model, table, options.from_table)
+    start = SurrogateEnsemble.load(options.model) if options.warm else None
+    shape = SurrogateOptions(
+        members=options.members, width=options.width, epochs=options.epochs, seed=options.seed
+    )
+    bar = ProgressBar()
+    stage = f"surrogates, {len(data)} pairs"
+    ensemble, score = fit_surrogates(data, shape, start, lambda i, n: bar.update(stage, i, n))
+    facts = {"pairs": len(data), "held_out_median_distance": round(score, 4)}
+    path = enter_surrogates(load_head_model(options.model), ensemble, facts)
+    print(f"{path.name}: held-out median cosine distance {score:.4f} ({len(data)} pairs)")
+
+
+def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[str, Any]) -> Path:
+    """Write and register the ensemble, the prior's precision and the present settings."""
+    precision, settings = prior_precision(model), InversionSettings.of(model.table)
+    TrustRegion.of(model.table, settings, precision)
+    path = models_folder(model.name) / f"surrogate_{model.name}.npz"
+    arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    register(
+        f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
+        recipe="train_backward.py", inversion=settings.as_mapping(), **facts,
+    )  # fmt: skip
+    return path
+
+
+def prior_precision(model: HeadModel) -> np.ndarray:
+    """(G, G) inverse of the prior's correlations, shrunk: shares that sum to 1 have no inverse."""
+    z = model.table.standardise(model.sample_prior(np.random.default_rng(0), 20_000))
+    shrunk = (1 - _SHRINKAGE) * (z.T @ z) / len(z) + _SHRINKAGE * np.eye(z.shape[1])
+    inverse: np.ndarray = np.linalg.inv(shrunk)
+    return inverse
+
+
+def enter_settings(options: argparse.Namespace) -> None:
+    """Enter the present `InversionSettings` beside the surrogates that are there."""
+    known = artifact(f"surrogate_{options.model}").facts
+    facts = {key: known[key] for key in ("pairs", "held_out_median_distance")}
+    ensemble = SurrogateEnsemble.load(options.model)
+    enter_surrogates(load_head_model(options.model), ensemble, facts)
+
+
+def inverted(
+    options: argparse.Namespace,
+    table: ParameterTable,
+    latents: np.ndarray,
+    disagreement_weight: np.ndarray | None = None,
+) -> np.ndarray:
+    """z (N, G) found for latents (N, 512) from kernel ridge on."""
+    data = pairs.load_pairs(options.model, table, options.from_table)
+    rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
+    start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
+    ensemble, region, settings = load_inversion(options.model, table)
+    bar = ProgressBar()
+    return invert(
+        ensemble,
+        latents,
+        start,
+        region,
+        replace(settings, steps=PROPOSAL_STEPS),
+        disagreement_weight,
+        lambda i, n: bar.update("inversion", i, n),
+    )
+
+
+def propose(options: argparse.Namespace) -> None:
+    """Invert latents with the present surrogates; a share of the heads is jittered."""
+    rng = np.random.default_rng([options.seed, options.number])
+    table = load_head_model(options.model).table
+    natural = NaturalFaces.load()
+    latents = real_latents.latents_to_invert(
+        options.count, real_latents.fit_latents(), natural, rng
+    )
+    weight = np.resize(PROPOSAL_WEIGHTS, len(latents)).astype(np.float32)
+    z = inverted(options, table, latents, weight)
+    jittered = rng.random(len(z)) < JITTERED_SHARE
+    z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
+    ensemble, region, _ = load_inversion(options.model, table)
+    z = pairs.quantised(region.project(z))
+    predicted = ensemble.predict(z)[0]
+    path = pairs.proposal_path(options.model, options.number)
+    pairs.save_npz(
+        path, z=z, requested=latents, weight=weight, jittered=jittered,
+        predicted=cosine_distance(latents, predicted).astype(np.float32),
+    )  # fmt: skip
+    print(f"{path}: {len(z)} heads, {int(jittered.sum())} jittered")
+
+
+def report_rounds(options: argparse.Namespace) -> None:
+    """Print a table: each round's heads by disagreement weight, promised and rendered."""
+    print("| round | weight | heads | promised median | rendered median | 90 % | rms |")
+    print("|---|---|---|---|---|---|---|")
+    for name in pairs.batch_names(options.model):
+        path = pairs.batch_folder(options.model, name) / pairs.PROPOSAL
+        if path.exists():
+            _report_round(name, read_npz(path), *pairs.read_batch(path.parent))
+
+
+def _report_round(
+    name: str, proposal: dict[str, np.ndarray], rendered: pairs.Pairs, usable: np.ndarray
+) -> None:
+    count = len(rendered)
+    distance = cosine_distance(proposal["requested"][:count], rendered.latents)
+    for weight in np.unique(proposal["weight"]):
+        rows = usable & ~proposal["jittered"][:count] & (proposal["weight"][:count] == weight)
+        if rows.any():
+            promised = np.median(proposal["predicted"][:count][rows])
+            median, high = np.quantile(distance[rows], [0.5, 0.9])
+            rms = np.sqrt(np.mean(rendered.z[rows] ** 2))
+            print(
+                f"| {name} | {weight:g} | {rows.sum()} | {promised:.3f} | {median:.3f}"
+                f" | {high:.3f} | {rms:.2f} |"
+            )
+
+
+def distil(options: argparse.Namespace) -> None:
+    """Invert many latents and fit the direct network to what was found."""
+    from models.training.fit_surrogates import DirectOptions, fit_direct
+    from models.training.write_onnx import write_direct_network
+
+    table = load_head_model(options.model).table
+    latents = real_latents.latents_to_invert(
+        options.count, real_latents.fit_latents(), NaturalFaces.load(),
+        np.random.default_rng([options.seed, 1 << 20]),
+    )  # fmt: skip
+    found = inverted(options, table, latents)
+    bar = ProgressBar()
+    network = fit_direct(
+        latents, found, *load_inversion(options.model, table),
+        DirectOptions(epochs=options.epochs, width=options.width, seed=options.seed),
+        lambda i, n: bar.update("direct network", i, n),
+    )  # fmt: skip
+    path = models_folder(options.model) / f"backward_{options.model}.onnx"
+    write_direct_network(network, path)
+    register(
+        f"backward_{options.model}", path, licence=_LICENCE, source=_SOURCE,
+        recipe="train_backward.py", latents=len(latents),
+        surrogate=artifact(f"surrogate_{options.model}").sha256,
+    )  # fmt: skip
+    print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    surrogates = commands.add_parser("surrogates", help="fit the ensemble")
+    surrogates.add_argument("--members", type=pairs.positive, default=3)
+    surrogates.add_argument("--width", type=pairs.positive, default=768)
+    surrogates.add_argument("--epochs", type=pairs.positive, default=30)
+    surrogates.add_argument("--warm", action="store_true", help="go on from the present ensemble")
+    surrogates.set_defaults(run=train_surrogates)
+    settings = commands.add_parser("settings", help="register changed inversion settings")
+    settings.set_defaults(run=enter_settings)
+    proposing = commands.add_parser("propose", help="heads worth rendering next")
+    proposing.add_argument("number", type=pairs.positive, help="of the round")
+    proposing.add_argument("--count", type=pairs.positive, default=600)
+    proposing.set_defaults(run=propose)
+    reporting = commands.add_parser("rounds", help="what was promised, what came")
+    reporting.set_defaults(run=report_rounds)
+    distilling = commands.add_parser("distil", help="the direct network")
+    distilling.add_argument("--count", type=pairs.positive, default=14_000)
+    distilling.add_argument("--width", type=pairs.positive, default=1280)
+    distilling.add_argument("--epochs", type=pairs.positive, default=60)
+    distilling.set_defaults(run=distil)
+    for command in (surrogates, settings, proposing, reporting, distilling):
+        pairs.add_model_option(command)
+        command.add_argument("--seed", type=int, default=0)
+        command.add_argument(
+            "--from-table", action="store_true", help="the committed pairs, not the work folder's"
+        )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 2 after an error that the user can put right."""
+    try:
+        options = make_parser().parse_args(arguments)
+        options.model = pairs.model_name(options.model)
+        options.run(options)
+    except UserError as error:
+        print(f"train_backward: {explain(error)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    run_process(main, "train_backward")

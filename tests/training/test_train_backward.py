@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole of training on a synthetic forward mapping: it has to find heads for latents."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is in the training environment only")
+pytestmark = pytest.mark.torch
+
+import torch
+
+from facegen_addon.artifacts import read_index
+from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.mapping.backward import BackwardMapping, InversionSettings
+from facegen_addon.mapping.roundtrip import make_roundtrip
+from models.training import fit_surrogates, pairs, real_latents, render_pairs, train_backward
+from tests.training.conftest import SyntheticNature
+from tests.training.synthetic import SyntheticForward, SyntheticHead
+
+TINY = ["--model", "synthetic", "--width", "64"]
+
+
+@pytest.fixture
+def trained(
+    models: Path,
+    head: SyntheticHead,
+    forward: SyntheticForward,
+    nature: SyntheticNature,
+    monkeypatch: pytest.MonkeyPatch,
+) -> BackwardMapping:
+    """Everything once: initial pairs, surrogates, one round, surrogates again, distillation."""
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(5)
+    monkeypatch.setattr(train_backward.NaturalFaces, "load", lambda: nature)
+    monkeypatch.setattr(real_latents, "fit_latents", lambda: nature.sample(rng, 300))
+    steps = [
+        lambda: render_pairs.main(["initial", "--model", "synthetic", "--count", "800"], forward),
+        lambda: train_backward.main(["surrogates", *TINY, "--epochs", "60"]),
+        lambda: train_backward.main(["propose", "1", "--model", "synthetic", "--count", "200"]),
+        lambda: render_pairs.main(["round", "1", "--model", "synthetic"], forward),
+        lambda: train_backward.main(["surrogates", *TINY, "--epochs", "20", "--warm"]),
+        lambda: train_backward.main(["distil", *TINY, "--count", "600", "--epochs", "30"]),
+    ]
+    for step in steps:
+        assert step() == 0
+    return BackwardMapping.load("synthetic", head.table)
+
+
+def test_both_grades_find_their_heads(
+    trained: BackwardMapping,
+    head: SyntheticHead,
+    forward: SyntheticForward,
+    nature: SyntheticNature,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted = nature.sample(np.random.default_rng(9), 60)
+    mean_head = forward(head.table.default()[None])
+    refined, direct = (
+        make_roundtrip(wanted, trained, forward, grade).figures(head.table)
+        for grade in ("refined", "direct")
+    )
+    baseline = float(np.median(cosine_distance(wanted, mean_head)))
+    assert refined["roundtrip"]["median"] < 0.35 * baseline
+    assert direct["roundtrip"]["median"] < 0.6 * baseline
+    assert refined["own_identity_nearest"]["raw"] > 0.95
+    for figures in (refined, direct):
+        assert figures["plausibility"]["rms"] <= 1.0
+        assert figures["plausibility"]["group_rms"]["iris"] <= 0.6
+
+    assert len(pairs.load_pairs("synthetic", head.table)) == 1000
+    capsys.readouterr()
+    assert train_backward.main(["rounds", "--model", "synthetic"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(train_backward.PROPOSAL_WEIGHTS)
+    settings = read_index()["surrogate_synthetic"]["inversion"]
+    assert InversionSettings.from_mapping(settings) == InversionSettings.of(head.table)
+
+
+def test_stored_ensemble_agrees_with_torch() -> None:
+    options = fit_surrogates.SurrogateOptions(width=32)
+    mean = np.eye(512, dtype=np.float32)[0]
+    networks = fit_surrogates.StackedNetworks.untrained(11, mean, options)
+    z = np.random.default_rng(0).normal(size=(6, 11)).astype(np.float32)
+    leaf = torch.from_numpy(z).requires_grad_()
+    slope = torch.randn(3, 6, 512, generator=torch.Generator().manual_seed(1))
+    with torch.enable_grad():
+        members = networks(leaf.expand(3, -1, -1))
+        (members * slope).sum().backward()
+    ensemble = networks.ensemble()
+    tape = ensemble.forward(z)
+    np.testing.assert_allclose(tape.members, members.detach().numpy(), atol=2e-3)
+    np.testing.assert_allclose(
+        ensemble.backward(tape, slope.numpy()), leaf.grad.numpy(), atol=5e-3, rtol=1e-2
+    )
+
+
+def test_training_is_repeatable(head: SyntheticHead, forward: SyntheticForward) -> None:
+    z = render_pairs.initial_heads(head, 200, seed=0)
+    data = pairs.Pairs(z, forward(head.table.from_standardised(z)))
+    options = fit_surrogates.SurrogateOptions(width=16, epochs=2)
+    first, second = (fit_surrogates.fit_surrogates(data, options)[0] for _ in range(2))
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
