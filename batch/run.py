@@ -37,8 +37,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
 
-from batch.process import run_process, status_of
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.process import run_process, status_of
 
 COMMANDS = {
     "generate": "batch.generate",

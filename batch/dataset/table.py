@@ -13,7 +13,7 @@ from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
 from facegen_addon.errors import UserError
-from facegen_addon.mapping.backward import LATENT_SIZE
+from facegen_addon.latent.checked import LATENT_SIZE
 
 if TYPE_CHECKING:
     import pyarrow

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user of the command line does about a fault: the project's own commands."""
 
-from facegen_addon.artifacts import USER_MODEL_PREFIX, artifact
-from facegen_addon.errors import Need, Remedy, explained
+from ..artifacts import USER_MODEL_PREFIX, artifact
+from ..errors import Need, Remedy, explained
 
 
 def explain(error: Exception) -> str:
