@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     three cases the output folder stays as it was. With --recipe, `dataset make` instead.
     """
     if asks_for_dataset(arguments):
-        return run_by_old_spelling("generate --recipe", arguments)
+        return run_by_old_spelling("generate --recipe NAME", arguments)
     options = parse_options(arguments)
     start = time.monotonic()
     model = load_head_model(options.model)

@@ -13,7 +13,7 @@ _COMMANDS = {
     "verify": ("batch.dataset.verify", "check hashes, labels and tables, and make samples again"),
 }
 
-OLD_SPELLINGS = {"generate --recipe": "make", "merge": "merge", "verify": "verify"}
+OLD_SPELLINGS = {"generate --recipe NAME": "make", "merge": "merge", "verify": "verify"}
 """What a command was called before -> its name behind `dataset`."""
 
 _HELP = """usage: dataset COMMAND ...
@@ -55,7 +55,7 @@ def run_by_old_spelling(spelling: str, arguments: Sequence[str]) -> int:
     The line goes to stderr: what a script reads stays as it was.
     """
     name = OLD_SPELLINGS[spelling]
-    new = "dataset make --recipe" if name == "make" else f"dataset {name}"
+    new = "dataset make --recipe NAME" if name == "make" else f"dataset {name}"
     print(f"hint: `{spelling}` is spelled `{new}` now; both work", file=sys.stderr)
     return _run(name, arguments, spelling)
 

@@ -11,7 +11,7 @@ from batch.dataset.options import DatasetOptions
 from tests.dataset.synthetic_run import SyntheticRun
 
 HINTS = {
-    "generate": "hint: `generate --recipe` is spelled `dataset make --recipe` now; both work",
+    "generate": "hint: `generate --recipe NAME` is spelled `dataset make --recipe NAME` now; both work",
     "merge": "hint: `merge` is spelled `dataset merge` now; both work",
     "verify": "hint: `verify` is spelled `dataset verify` now; both work",
 }
@@ -74,7 +74,7 @@ def test_make_is_what_generate_with_a_recipe_was(
     ("command", "named"),
     [
         ("dataset make --recipe photos --cuont 3", "dataset make --help"),
-        ("generate --recipe photos --cuont 3", "generate --recipe --help"),
+        ("generate --recipe photos --cuont 3", "generate --recipe NAME --help"),
         ("dataset merge", "dataset merge --help"),
         ("merge", "; see merge --help"),
         ("dataset verify a b", "dataset verify --help"),
@@ -113,6 +113,13 @@ def test_help_has_examples_that_can_be_typed(
     assert len(typed) >= 3 and ["dataset"] in [words[:1] for words in typed]
     assert {words[0] for words in typed} <= set(run.COMMANDS)
     assert {words[1] for words in typed if words[0] == "dataset"} <= {"make", "merge", "verify"}
+
+
+def test_the_help_that_errors_of_the_old_spelling_name_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status, out, lines = said(capsys, *"generate --recipe NAME --help".split())
+    assert status == 0 and "--shard-size" in out and lines == [HINTS["generate"]]
 
 
 def test_the_help_of_all_names_each_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,7 +133,7 @@ def test_the_figures_are_those_of_the_run(run: RunFolder, look: Callable[..., Ou
 def test_a_run_that_is_not_closed_fails(tmp_path: Path, look: Callable[..., Outcome]) -> None:
     outcome = look(SyntheticRun().write(tmp_path / "run"))
     assert list(outcome.failed) == CLOSED and outcome.status == 3
-    assert "index.json is missing: run merge" in outcome.failed["index"]
+    assert "index.json is missing: run `dataset merge`" in outcome.failed["index"]
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink])
