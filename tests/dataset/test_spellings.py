@@ -10,10 +10,11 @@ from batch.dataset import generate
 from batch.dataset.options import DatasetOptions
 from tests.dataset.synthetic_run import SyntheticRun
 
+HINT = "hint: `{}` is spelled `dataset {}` now; both work"
 HINTS = {
-    "generate": "hint: `generate --recipe NAME` is spelled `dataset make --recipe NAME` now; both work",
-    "merge": "hint: `merge` is spelled `dataset merge` now; both work",
-    "verify": "hint: `verify` is spelled `dataset verify` now; both work",
+    "generate": HINT.format("generate --recipe NAME", "make --recipe NAME"),
+    "merge": HINT.format("merge", "merge"),
+    "verify": HINT.format("verify", "verify"),
 }
 
 
@@ -118,7 +119,7 @@ def test_help_has_examples_that_can_be_typed(
 def test_the_help_that_errors_of_the_old_spelling_name_is_there(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    status, out, lines = said(capsys, *"generate --recipe NAME --help".split())
+    status, out, lines = said(capsys, "generate", "--recipe", "NAME", "--help")
     assert status == 0 and "--shard-size" in out and lines == [HINTS["generate"]]
 
 
