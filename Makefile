@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo check test lint models corrections report evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo check test test-farm test-rooms lint models corrections report evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -26,12 +26,21 @@ check: lint ## style, types, imports and the pure rooms: a minute or two, Blende
 	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/encoders tests/mapping \
 		tests/test_imports.py tests/test_documentation.py
 
-test: export OPENBLAS_NUM_THREADS := 1
-test: export OMP_WAIT_POLICY := PASSIVE
+# The two halves of the tests run side by side, and each tells all at its end.
+FARM_TESTS := tests/batch tests/dataset tests/install
+test test-farm test-rooms: export OPENBLAS_NUM_THREADS := 1
+test test-farm test-rooms: export OMP_WAIT_POLICY := PASSIVE
 test: lint ## what every change has to pass
 	@$(SET_UP) recipes
-	$(PYTHON) -m pytest -m "not torch and not blender"
+	@echo "two halves side by side, about ten minutes on two cores; each tells all at its end"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-farm test-rooms
+
+test-farm:
+	$(PYTHON) -m pytest -m "not torch and not blender" $(FARM_TESTS)
 	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/training
+
+test-rooms:
+	$(PYTHON) -m pytest -m "not torch and not blender" tests $(FARM_TESTS:%=--ignore=%)
 	$(PYTHON) models/training/make_report.py --quick --output out/report-quick
 
 models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours

@@ -5,21 +5,22 @@
 # nodes have to see at the same path, like the output folder:
 #
 #   job=$(sbatch --parsable --array=0-7 batch/facegen.slurm.sh \
-#     generate --recipe photos --count 16000 --output /shared/data)
-#   sbatch --dependency=afterok:$job batch/facegen.slurm.sh merge /shared/data
+#     dataset make --recipe photos --count 16000 --output /shared/data)
+#   sbatch --dependency=afterok:$job batch/facegen.slurm.sh dataset merge /shared/data
 #
-# Task i of an array 0-7 makes every 8th tar file, `--shard i/8`; what follows `generate` goes to
-# generate as it is, after one render process of one thread for each CPU of the task (name both
-# --workers and --threads to change that). The merge, with `verify` after it, starts once all tasks
+# Task i of an array 0-7 makes every 8th tar file, `--shard i/8`; what follows `dataset make` goes to
+# it as it is, after one render process of one thread for each CPU of the task (name both --workers
+# and --threads to change that). The merge, with `dataset verify` after it, starts once all tasks
 # have ended with 0. What follows the folder goes to verify: --model and --recipe, where the model
 # is a file or the recipe names folders. The #SBATCH lines are defaults; --time, --mem,
 # --cpus-per-task, --gres=gpu:1, --partition given to sbatch before the script's name win.
+# `generate ...` and `merge ...`, as the two were called before, go on working.
 #
 # Nothing is lost: two minutes before a time limit a task gets SIGTERM, keeps what is rendered, and
 # puts itself back into the queue, where it goes on (20 times at most); `scancel` ends it for good.
 # To run some tasks of an array again, say how many there were:
 #
-#   FACEGEN_SHARDS=8 sbatch --array=3,5 batch/facegen.slurm.sh generate ... (the same as before)
+#   FACEGEN_SHARDS=8 sbatch --array=3,5 batch/facegen.slurm.sh dataset make ... (as before)
 #
 # FACEGEN_COMMAND starts FaceGen's command line in the checkout; its words are separated by spaces:
 #   FACEGEN_COMMAND="blender -b -P batch/run.py --" sbatch ...
@@ -45,17 +46,23 @@ main() {
   if [ ! -f batch/run.py ]; then
     fail "no batch/run.py in $PWD; submit from FaceGen's checkout, or give sbatch --chdir"
   fi
-  case ${1:-} in
-    generate) generate "${@:2}" ;;
-    merge) "${facegen[@]}" merge "${2:-}" && "${facegen[@]}" verify "${@:2}" ;;
-    *) fail "the first argument is '${1:-}'; it has to be generate or merge" ;;
+  case "${1:-} ${2:-}" in
+    "dataset make") make "${@:3}" ;;
+    "dataset merge") merge "${@:3}" ;;
+    "generate "*) make "${@:2}" ;;
+    "merge "*) merge "${@:2}" ;;
+    *) fail "told '${1:-} ${2:-}'; that has to be dataset make or dataset merge" ;;
   esac
 }
 
-generate() {
+merge() {
+  "${facegen[@]}" dataset merge "${1:-}" && "${facegen[@]}" dataset verify "$@"
+}
+
+make() {
   local task=${SLURM_ARRAY_TASK_ID:-0} tasks status=0
   tasks=${FACEGEN_SHARDS:-$(tasks_of_array)} || exit
-  "${facegen[@]}" generate --workers "${SLURM_CPUS_PER_TASK:-1}" --threads 1 "$@" \
+  "${facegen[@]}" dataset make --workers "${SLURM_CPUS_PER_TASK:-1}" --threads 1 "$@" \
     --shard "$task/$tasks" --resume &
   local child=$!
   trap 'stopped=yes; kill -TERM "$child"' TERM

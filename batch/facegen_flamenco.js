@@ -104,7 +104,7 @@ const JOB_TYPE = {
             type: "string",
             default: "",
             visible: "submission",
-            description: "Further options of generate, e.g. --threads 4 --device CPU",
+            description: "Further options of dataset make, e.g. --threads 4 --device CPU",
         },
     ],
 };
@@ -114,13 +114,13 @@ function compileJob(job) {
     const mergeTask = author.Task("merge", "misc");
     for (let shard = 0; shard < settings.tasks; shard++) {
         const task = author.Task(`render-${shard}-of-${settings.tasks}`, "blender");
-        task.addCommand(facegen(settings, generateArguments(settings, shard)));
+        task.addCommand(facegen(settings, makeArguments(settings, shard)));
         job.addTask(task);
         mergeTask.addDependency(task);
     }
-    mergeTask.addCommand(facegen(settings, ["merge", settings.output]));
+    mergeTask.addCommand(facegen(settings, ["dataset", "merge", settings.output]));
     const origin = ["--recipe", settings.recipe, "--model", settings.model];
-    mergeTask.addCommand(facegen(settings, ["verify", settings.output].concat(origin)));
+    mergeTask.addCommand(facegen(settings, ["dataset", "verify", settings.output].concat(origin)));
     // Last: a job takes a task as it is at this moment.
     job.addTask(mergeTask);
 }
@@ -138,9 +138,10 @@ function completed(given) {
     return settings;
 }
 
-function generateArguments(settings, shard) {
+function makeArguments(settings, shard) {
     return [
-        "generate",
+        "dataset",
+        "make",
         "--recipe", settings.recipe,
         "--model", settings.model,
         "--count", String(settings.count),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.command_line import shown_command
+from batch.dataset.commands import run_by_old_spelling
 from batch.figures import HeadSet
 from batch.options import GenerateOptions, asks_for_dataset, parse_options
 from batch.output import output_folder
@@ -47,12 +48,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run `generate` with its command line arguments; the exit status.
 
     UserError for a wrong value, NotReached if the variety was not, KeyboardInterrupt: in all
-    three cases the output folder stays as it was. With --recipe, a data set instead.
+    three cases the output folder stays as it was. With --recipe, `dataset make` instead.
     """
     if asks_for_dataset(arguments):
-        from batch.dataset import generate as dataset
-
-        return dataset.main(arguments)
+        return run_by_old_spelling("generate --recipe NAME", arguments)
     options = parse_options(arguments)
     start = time.monotonic()
     model = load_head_model(options.model)

@@ -86,9 +86,9 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
 
 
 def asks_for_dataset(arguments: Sequence[str]) -> bool:
-    """Whether a labelled data set is asked for, which has options of its own.
+    """Whether a labelled data set is asked for, as `dataset make` was spelled before.
 
-    UserError for those options where it is not.
+    UserError for options of data sets where it is not.
     """
     names = {argument.partition("=")[0] for argument in arguments}
     if "--recipe" in names:
@@ -96,8 +96,8 @@ def asks_for_dataset(arguments: Sequence[str]) -> bool:
     for option in _OF_DATASETS:
         if option in names:
             raise UserError(
-                f"{option} is of labelled data sets: add --recipe, see"
-                " `generate --recipe photos --help`"
+                f"{option} is of labelled data sets: use `dataset make --recipe ...`, see"
+                " `dataset make --help`"
             )
     return False
 
@@ -124,8 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="generate",
         description="Generate heads of which no two are nearer than a cosine distance."
-        " With --recipe NAME|FILE: a labelled data set instead, of any size, on any number of"
-        " machines; see generate --recipe photos --help.",
+        " Labelled data sets, of any size and on any number of machines, are made by"
+        " `dataset make`.",
         formatter_class=DefaultsFormatter,
         allow_abbrev=False,
     )

@@ -37,22 +37,34 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
 
+from batch.dataset.commands import OLD_SPELLINGS, run_by_old_spelling, table_of
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process, status_of
 
 COMMANDS = {
-    "generate": "batch.generate",
-    "influence": "batch.influence",
-    "measure": "batch.measure",
-    "mesh": "batch.mesh",
-    "export": "batch.export",
-    "import-flame": "batch.import_flame",
-    "import-arkit": "batch.import_arkit",
-    "export-flame": "batch.export_flame",
-    "merge": "batch.dataset.merge",
-    "verify": "batch.dataset.verify",
+    "generate": ("batch.generate", "make a variety: heads of which no two are alike"),
+    "dataset": (
+        "batch.dataset.commands",
+        "make | merge | verify: labelled data sets, by recipe",
+    ),
+    "influence": ("batch.influence", "render what each slider of a head model does"),
+    "measure": ("batch.measure", "tell how far from the requested latents heads land"),
+    "mesh": ("batch.mesh", "turn parameters into meshes, without Blender"),
+    "export": ("batch.export", "write heads as glTF, FBX or OBJ"),
+    "import-flame": ("batch.import_flame", "read FLAME parameters into sliders"),
+    "import-arkit": ("batch.import_arkit", "read ARKit face captures into sliders"),
+    "export-flame": ("batch.export_flame", "write heads as FLAME parameters"),
 }
+"""Name of a command -> its module, and what it does in a line of help."""
 
+_EXAMPLES = """examples:
+  generate --count 40 --distance 0.51 --output out/forty
+  dataset make --recipe photos --count 2000 --output out/photos
+  dataset verify out/photos
+  mesh --model open_flame --parameters out/forty/heads.npz --output meshes.npz
+
+Labelled data sets were called `generate --recipe`, `merge` and `verify` before; these go on
+working."""
 
 # Started by other commands, not by people.
 HIDDEN_COMMANDS = {"render-worker": "batch.dataset.render_worker"}
@@ -67,15 +79,18 @@ def main(arguments: Sequence[str]) -> int:
 def _dispatch(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__.strip())
-        print(f"Commands: {', '.join(COMMANDS)}")
+        summaries = {name: summary for name, (_, summary) in COMMANDS.items()}
+        print(f"\ncommands:\n{table_of(summaries)}\n\n{_EXAMPLES}")
         return 0
     name, *rest = arguments
-    modules = {**COMMANDS, **HIDDEN_COMMANDS}
-    if name not in modules:
+    if name not in (*COMMANDS, *HIDDEN_COMMANDS, *OLD_SPELLINGS):
         raise UserError(f"unknown command {name!r}; choose from {', '.join(COMMANDS)}")
     _check_folder()
     try:
-        return importlib.import_module(modules[name]).main(rest)
+        if name in OLD_SPELLINGS:
+            return run_by_old_spelling(name, rest)
+        module = COMMANDS[name][0] if name in COMMANDS else HIDDEN_COMMANDS[name]
+        return importlib.import_module(module).main(rest)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("batch", "facegen_addon"):
             raise

@@ -98,7 +98,7 @@ def test_a_data_set_leaves_no_trace_and_calls_nobody(project: Path, tmp_path: Pa
     own = {name: os.environ[name] for name in os.environ if name not in ("CI", SWITCH)}
     own = {name: value for name, value in own.items() if not name.startswith("XDG_")}
     command = [
-        *_traced(trace), sys.executable, "batch/run.py", "generate", "--recipe", str(recipe),
+        *_traced(trace), sys.executable, "batch/run.py", "dataset", "make", "--recipe", str(recipe),
         "--count", "1", "--workers", "1", "--threads", "1", "--output", str(tmp_path / "run"),
     ]  # fmt: skip
     result = subprocess.run(

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Tries the project in Debian 13's Blender 4.3 (Python 3.13), in a chroot made once by debootstrap
 # below FACEGEN_CHROOT:
-#   generate: `blender -b -P batch/run.py -- generate`, also with --recipe. Blender's Python lacks ONNX Runtime: its
+#   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
 #             tools/window/story.py, which leaves its screenshots in out/window.
@@ -41,10 +41,10 @@ generate() {
     run_batch generate --count 4 --distance 0.3 --samples 4 --output "$inside/project/out/blender"
     test -s "$project/out/blender/report.json"
     # A task of a farm, whose render processes are Blenders too; Parquet is written outside.
-    run_batch generate --recipe portraits --count 4 --shard-size 2 --shard 0/1 --workers 1 \
+    run_batch dataset make --recipe portraits --count 4 --shard-size 2 --shard 0/1 --workers 1 \
         --output "$inside/project/out/data"
-    .venv/bin/python batch/run.py merge "$project/out/data"
-    .venv/bin/python batch/run.py verify "$project/out/data" --labels 1
+    .venv/bin/python batch/run.py dataset merge "$project/out/data"
+    .venv/bin/python batch/run.py dataset verify "$project/out/data" --labels 1
     status=0
     run_batch generate --count 0 || status=$?
     [ "$status" = 2 ] || { echo "expected exit status 2 for --count 0, got $status" >&2; exit 1; }

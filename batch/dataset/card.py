@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
-from batch.dataset.command import generate_command
+from batch.dataset.command import make_command
 from batch.dataset.pictures import CLASS_COLOURS
 from batch.dataset.run_folder import FORMAT, RECIPE_FILE, RunFolder
 from batch.dataset.sample import StoredSample
@@ -74,7 +74,7 @@ def data_set_card(
         width=sample.camera.width,
         height=sample.camera.height,
         sheet=SHEET_FILE,
-        command=generate_command(run, RECIPE_FILE, "data"),
+        command=make_command(run, RECIPE_FILE, "data"),
         recipe=recipe.strip(),
         digest=run.digest,
         counts=_counts(facts),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `verify` looks at in a run, one check after the other."""
+"""What `dataset verify` looks at in a run, one check after the other."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Shot
 from facegen_addon.mapping.influence import table_digest
 
-_REMEDY = "run merge again"
+_REMEDY = "run `dataset merge` again"
 _OTHER_SUMS = 1e-5  # another NumPy adds in another order, and B descends by sums
 _SAME_CAMERA = 1e-9  # sines and cosines differ in their last bits from processor to processor
 

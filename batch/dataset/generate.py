@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`generate --recipe`: a labelled data set, or the shards of it that this machine makes."""
+"""`dataset make`: a labelled data set, or the shards of it that this machine makes."""
 
 import contextlib
 import os
@@ -37,13 +37,13 @@ _LOGS = "logs-"
 _QUIET = 2.0  # seconds: what takes less needs no bar
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Make a data set; the exit status.
+def main(arguments: Sequence[str], spelling: str = "dataset make") -> int:
+    """Make a data set by the command called `spelling`; the exit status.
 
     UserError for a wrong value, NotReached if samples had to be given up. Whatever ends it,
     finished samples stay, and the same command with --resume goes on.
     """
-    options = parse_options(arguments)
+    options = parse_options(arguments, spelling)
     log = EventLog(options.log_json)
     status = 1
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `verify` looks at in each sample of a run."""
+"""What `dataset verify` looks at in each sample of a run."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence

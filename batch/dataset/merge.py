@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`merge`: close a run that one or many machines have made, with index, table, card and sheet."""
+"""`dataset merge`: close a run that machines have made, with index, table, card and sheet."""
 
 import argparse
 import contextlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batch.command_line import OneLineParser
 from batch.dataset.closing import INDEX_FILE, Progress, close_run
-from batch.dataset.command import generate_command
+from batch.dataset.command import make_command
 from batch.dataset.run_folder import RECIPE_FILE, RUN_FILE, RunFolder
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import require_pyarrow
@@ -23,20 +23,20 @@ from facegen_addon.terminal.progress import ProgressBar
 
 _NAMED = 8  # missing shards named in one line at most
 _EXAMPLES = """examples:
-  merge /share/photos
+  dataset merge /share/photos
       close a run whose machines all wrote into one folder
-  merge node1/photos node2/photos --output photos
+  dataset merge node1/photos node2/photos --output photos
       bring the shards of two machines together in a new folder, and close the run there
-  merge node1/photos node2/photos --output photos --replace
+  dataset merge node1/photos node2/photos --output photos --replace
       the same again, in place of the first
 
 Exit status: 0 all samples are there, 3 the run is closed but samples had to be given up, 2 shards
 are missing, damaged or of another run; nothing is written then."""
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], spelling: str = "dataset merge") -> int:
     """Close a run; the exit status. UserError for wrong input, NotReached if samples failed."""
-    values = _parser().parse_args(arguments)
+    values = _parser(spelling).parse_args(arguments)
     require_pyarrow()
     runs = [RunFolder.open(folder) for folder in values.folders]
     _check_folders(runs, values.output)
@@ -61,10 +61,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(spelling: str) -> argparse.ArgumentParser:
     parser = OneLineParser(
-        prog="merge",
-        description="Close a run of `generate --recipe`: check that every shard is there once and"
+        prog=spelling,
+        description="Close a run of `dataset make`: check that every shard is there once and"
         " whole, then write index.json, table.parquet, croissant.json, README.md and"
         " contact_sheet.png.",
         epilog=_EXAMPLES,
@@ -133,7 +133,7 @@ def _missing(run: RunFolder, missing: Sequence[int]) -> str:
     each = "" if len(missing) == 1 else f", and so on for {names}"
     place = f"{missing[0]}/{run.shard_count}"
     recipe, output = str(run.path / RECIPE_FILE), str(run.path)
-    command = generate_command(run, recipe, output, "--resume", "--shard", place)
+    command = make_command(run, recipe, output, "--resume", "--shard", place)
     return f"{which} missing, {len(missing)} of {run.shard_count}: make it by `{command}`{each}"
 
 

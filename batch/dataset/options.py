@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `generate --recipe` is asked for: read from the command line, checked before it starts."""
+"""What `dataset make` is asked for: read from the command line, checked before it starts."""
 
 import argparse
 import os
@@ -18,9 +18,12 @@ MAXIMUM_WORKERS = 256
 _DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about half a gigabyte
 
 _EXAMPLES = """examples:
-  generate --recipe photos --count 2000 --output out/photos
-  generate --recipe mine.toml --count 100000 --shard 3/16 --resume --output /share/mine
-  generate --recipe photos --resume --log-json out/photos.jsonl --output out/photos
+  dataset make --recipe photos --count 2000 --output out/photos
+      on all cores of this machine, closed at the end
+  dataset make --recipe mine.toml --count 100000 --shard 3/16 --resume --output /share/mine
+      the fourth of 16 machines' parts, which `dataset merge /share/mine` closes
+  dataset make --recipe photos --resume --log-json out/photos.jsonl --output out/photos
+      go on where it stopped, with events for other programs to read
 """
 
 
@@ -48,9 +51,12 @@ class DatasetOptions:
     log_json: Path | None
 
 
-def parse_options(arguments: Sequence[str]) -> DatasetOptions:
-    """Read and check the options; UserError names a wrong value and the remedy."""
-    values = _parser().parse_args(arguments)
+def parse_options(arguments: Sequence[str], spelling: str = "dataset make") -> DatasetOptions:
+    """Read and check the options of the command, which is called `spelling`.
+
+    UserError names a wrong value and the remedy.
+    """
+    values = _parser(spelling).parse_args(arguments)
     check_model_name(values.model)
     check_range("--count", values.count, 1, MAXIMUM_COUNT)
     check_range("--seed", values.seed, 0, 2**31 - 1)
@@ -96,9 +102,9 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(spelling: str) -> argparse.ArgumentParser:
     parser = OneLineParser(
-        prog="generate --recipe",
+        prog=spelling,
         description="Make a labelled data set. Sample i depends on the recipe, the seed and i only;"
         " a killed run goes on with --resume.",
         epilog=_EXAMPLES,
@@ -124,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shard",
         metavar="I/N",
         help="make every N-th tar file from the I-th on, I from 0 to N-1, and leave closing the run"
-        " to `merge`; default: make and close all of it",
+        " to `dataset merge`; default: make and close all of it",
     )
     add("--shard-size", type=int, default=500, help="samples a tar file")
     add("--workers", type=int, help="render processes; default: one a core, 8 at most")

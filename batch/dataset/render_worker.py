@@ -27,7 +27,7 @@ from facegen_addon.terminal.silence import blender_silent
 def main(arguments: Sequence[str]) -> int:
     """Serve the farm that started this process; the exit status."""
     if PIPE_VARIABLE not in os.environ:
-        raise UserError("render-worker is started by `generate --recipe`: run that")
+        raise UserError("render-worker is started by `dataset make`: run that")
     pipe = Connection(int(os.environ[PIPE_VARIABLE]))
     # The farm is gone: nobody waits for the rest, and nothing is left to be cleaned.
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):

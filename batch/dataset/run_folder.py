@@ -57,7 +57,7 @@ class RunFolder:
         except FileNotFoundError:
             raise UserError(
                 f"{path} holds no data set (no {RUN_FILE}): name the folder that"
-                " `generate --recipe` made"
+                " `dataset make` made"
             ) from None
         except (OSError, ValueError) as error:
             raise UserError(f"{file} cannot be read ({error}): restore it") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading a shard back, strictly: what `generate` never writes is an error, not a surprise."""
+"""Reading a shard back, strictly: what `dataset make` never writes is an error, not a surprise."""
 
 import re
 import tarfile

@@ -170,4 +170,4 @@ def read_table(path: Path) -> "pyarrow.Table":
         return pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be read ({reason}): run merge again") from None
+        raise UserError(f"{path} cannot be read ({reason}): run `dataset merge` again") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`verify`: everything that a buyer of a data set would check, with a line for each."""
+"""`dataset verify`: everything that a buyer of a data set would check, with a line for each."""
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 _SHOWN = 5  # problems of one check that are printed
 _MOST = 1_000_000
 _EXAMPLES = """examples:
-  verify out/photos
+  dataset verify out/photos
       all hashes, records and tables; the labels of every tenth sample; 8 samples drawn again
-  verify out/photos --labels 1 --seeds 100
+  dataset verify out/photos --labels 1 --seeds 100
       the labels of every sample; 100 samples drawn again from the seed alone
-  verify out/photos --render 4
+  dataset verify out/photos --render 4
       also render 4 samples again and compare images and labels byte for byte
-  verify out/flame --model /share/generic_model.pkl
+  dataset verify out/flame --model /share/generic_model.pkl
       a run of a FLAME file, which has to be at hand to draw its samples again
 
 Exit status: 0 everything is as it has to be, 3 something is not, 2 there is no run to look at."""
@@ -69,9 +69,9 @@ class Remaking:
     open_renderer: Callable[[RunFolder, Any], AbstractContextManager[RenderAgain]]
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], spelling: str = "dataset verify") -> int:
     """Look at a run; the exit status. UserError if there is none, NotReached if it has faults."""
-    options = parse_options(arguments)
+    options = parse_options(arguments, spelling)
     require_pyarrow()
     run = RunFolder.open(options.folder)
     remaking = Remaking(lambda: _open_plan(options), _open_renderer)
@@ -165,9 +165,12 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
         yield render
 
 
-def parse_options(arguments: Sequence[str]) -> VerifyOptions:
-    """Read and check the options of `verify`; UserError names a wrong value and the remedy."""
-    values = _parser().parse_args(arguments)
+def parse_options(arguments: Sequence[str], spelling: str = "dataset verify") -> VerifyOptions:
+    """Read and check the options of the command, which is called `spelling`.
+
+    UserError names a wrong value and the remedy.
+    """
+    values = _parser(spelling).parse_args(arguments)
     if not 0.0 <= values.labels <= 1.0:
         raise UserError(f"--labels {values.labels:g} is no share; give a number from 0 to 1")
     check_range("--seeds", values.seeds, 0, _MOST)
@@ -175,10 +178,10 @@ def parse_options(arguments: Sequence[str]) -> VerifyOptions:
     return VerifyOptions(**vars(values))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(spelling: str) -> argparse.ArgumentParser:
     parser = OneLineParser(
-        prog="verify",
-        description="Check a data set of `generate --recipe`: hashes, records, parameters, latents,"
+        prog=spelling,
+        description="Check a data set of `dataset make`: hashes, records, parameters, latents,"
         " labels, table, croissant.json, and that samples come from their seed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

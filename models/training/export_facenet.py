@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build FaceNet as ONNX: (N, 3, 160, 160) float32, (RGB - 127.5) / 128 -> (N, 512), unit norm.
 
-    python models/training/export_facenet.py                   # models/built/facenet.onnx
+    python models/training/export_facenet.py                    # models/built/facenet.onnx
     python models/training/export_facenet.py --wheel FILE       # the same, from a wheel at hand
     python models/training/export_facenet.py --source vggface2  # models/built/facenet-vggface2.onnx
 

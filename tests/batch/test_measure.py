@@ -604,7 +604,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--latents held-out --count 200" in text
     assert "half_steps, compensated, as_written" in " ".join(text.split())
-    assert "--chunks" not in text and COMMANDS["measure"] == "batch.measure"
+    assert "--chunks" not in text and COMMANDS["measure"][0] == "batch.measure"
 
 
 def test_examples_are_the_ends_and_the_middle_of_the_usable() -> None:

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed data set `run`, and `codes.npz` of a tracker."""
     folder = tmp_path_factory.mktemp("streams")
     SyntheticRun().write(folder / "run")
-    assert main(["merge", str(folder / "run")]) == 0
+    assert main(["dataset", "merge", str(folder / "run")]) == 0
     codes = {"shape": (2, 100), "exp": (2, 50), "pose": (2, 6), "cam": (2, 3)}
     np.savez(folder / "codes.npz", **{name: np.zeros(size) for name, size in codes.items()})
     return folder
@@ -52,7 +52,7 @@ def shell(project: Path, folder: Path) -> Shell:
     return shell
 
 
-VERIFY = "verify run --seeds 0"
+VERIFY = "dataset verify run --seeds 0"
 IMPORT = "import-flame codes.npz"
 LOST = "facegen: standard output cannot be written (No space left on device)"
 
@@ -85,11 +85,11 @@ def test_a_full_stdout_is_one_line_and_status_2(shell: Shell, command: str) -> N
 
 
 def test_what_is_wrong_counts_though_stdout_is_full(shell: Shell) -> None:
-    done = shell("$F verify nowhere >/dev/full")
+    done = shell("$F dataset verify nowhere >/dev/full")
     assert done.returncode == 2 and "nowhere" in done.stderr
 
 
-@pytest.mark.parametrize(("command", "status"), [(VERIFY, 0), ("verify nowhere", 2)])
+@pytest.mark.parametrize(("command", "status"), [(VERIFY, 0), ("dataset verify nowhere", 2)])
 def test_a_full_stderr_stops_nobody(shell: Shell, command: str, status: int) -> None:
     done = shell(f"$F {command} 2>/dev/full")
     assert done.returncode == status
@@ -129,7 +129,7 @@ def test_a_name_that_is_no_utf8_is_written_as_it_is(shell: Shell, folder: Path) 
 
 
 def test_a_folder_that_has_gone_is_one_line_and_status_2(shell: Shell) -> None:
-    done = shell("mkdir gone; cd gone; rmdir ../gone; $F verify run")
+    done = shell("mkdir gone; cd gone; rmdir ../gone; $F dataset verify run")
     assert done.returncode == 2
     assert done.stderr.startswith("facegen: the current folder is not there any more")
     assert len(done.stderr.splitlines()) == 1
@@ -148,12 +148,14 @@ def test_no_home_and_no_temporary_folder_are_no_need(shell: Shell, folder: Path)
     assert shell(line).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["generate --recipe minimal --count 2", "generate --count 2"])
+@pytest.mark.parametrize(
+    "command", ["dataset make --recipe minimal --count 2", "generate --count 2"]
+)
 def test_a_full_log_stops_a_run_before_anything_is_made(
     shell: Shell, folder: Path, command: str
 ) -> None:
     pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
-    where = "--log-json /dev/full" if "recipe" in command else ">/dev/full"
+    where = "--log-json /dev/full" if "dataset" in command else ">/dev/full"
     done = shell(f"$F {command} --output full {where}")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1 and "No space left" in done.stderr

@@ -22,7 +22,7 @@ mlcroissant = pytest.importorskip("mlcroissant")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run = SyntheticRun(size=64, faceless={5}).write(tmp_path_factory.mktemp("croissant") / "data")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     return run
 
 
@@ -95,7 +95,7 @@ def test_other_runs_are_valid_too_and_all_their_records_load(
     tmp_path: Path, kind: dict[str, Any]
 ) -> None:
     run = SyntheticRun(**kind).write(tmp_path / "data")
-    assert main(["merge", str(run.path)]) in (0, 3)
+    assert main(["dataset", "merge", str(run.path)]) in (0, 3)
     data_set = mlcroissant.Dataset(str(run.path / "croissant.json"))
     assert not issues(data_set).errors
     there = [i for i in range(kind.get("count", 7)) if i not in kind.get("failed", ())]

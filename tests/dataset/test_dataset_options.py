@@ -58,7 +58,7 @@ def test_options_of_data_sets_name_what_is_missing(
     option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main(["generate", option, "0/2"]) == 2
-    assert f"{option} is of labelled data sets: add --recipe" in capsys.readouterr().err
+    assert f"{option} is of labelled data sets: use `dataset make" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("recipe", ["fotos", "missing.toml", "."])
@@ -66,7 +66,7 @@ def test_a_recipe_that_is_none_exits_with_2(
     recipe: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "data"
-    assert run.main(["generate", "--recipe", recipe, "--output", str(output)]) == 2
+    assert run.main(["dataset", "make", "--recipe", recipe, "--output", str(output)]) == 2
     error = capsys.readouterr().err
     assert recipe in error and len(error.splitlines()) == 1
     assert not output.exists()
@@ -87,13 +87,13 @@ def test_heads_of_latents_need_b_and_its_encoder(
     monkeypatch.setattr("batch.dataset.generate.is_trained", lambda name: trained)
     recipe, output = tmp_path / "guided.toml", tmp_path / "data"
     recipe.write_text(f'[heads]\nencoder = "{encoder}"\n')
-    assert run.main(["generate", "--recipe", str(recipe), "--output", str(output)]) == 2
+    assert run.main(["dataset", "make", "--recipe", str(recipe), "--output", str(output)]) == 2
     assert re.search(named, capsys.readouterr().err) and not output.exists()
 
 
 def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        run.main(["generate", "--recipe", "photos", "--help"])
+        run.main(["dataset", "make", "--recipe", "photos", "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert "examples:" in text and "--shard 3/16 --resume" in text and "(default: 500)" in text
@@ -104,4 +104,4 @@ def test_render_workers_are_not_for_people(
 ) -> None:
     monkeypatch.delenv("FACEGEN_FARM_PIPE", raising=False)
     assert run.main(["render-worker"]) == 2
-    assert "generate --recipe" in capsys.readouterr().err
+    assert "dataset make" in capsys.readouterr().err

@@ -136,8 +136,8 @@ def test_openjd_renders_each_part_and_then_closes_the_run(checkout: Path) -> Non
     asked += ["--workers", "3", "--output", output]
     further = ["--resume", "--log-json", "-", "--threads", "1", "--device", "CPU"]
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
-        ("generate", [*asked, "--shard", "0/2", *further]),
-        ("generate", [*asked, "--shard", "1/2", *further]),
+        ("make", [*asked, "--shard", "0/2", *further]),
+        ("make", [*asked, "--shard", "1/2", *further]),
         ("merge", [output]),
         ("verify", [output, *origin]),
     ]
@@ -147,7 +147,7 @@ def test_openjd_closes_no_run_of_which_a_part_failed(checkout: Path) -> None:
     parameters = {"Recipe": "any", "Tasks": 1, "OutputDir": "data", "Options": "--model fail"}
     done = run(openjd_command(checkout, parameters), checkout)
     assert done.returncode != 0
-    assert [(call["command"], call["status"]) for call in calls(checkout)] == [("generate", 3)]
+    assert [(call["command"], call["status"]) for call in calls(checkout)] == [("make", 3)]
 
 
 def test_a_canceled_openjd_task_lets_facegen_end_by_itself(checkout: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_canceled_openjd_task_lets_facegen_end_by_itself(checkout: Path) -> No
     with started(openjd_command(checkout, parameters), checkout) as job:
         job.send_signal(signal.SIGINT)
         assert job.wait(WAIT) != 0
-    assert [(call["command"], call["status"]) for call in calls(checkout)] == [("generate", 143)]
+    assert [(call["command"], call["status"]) for call in calls(checkout)] == [("make", 143)]
 
 
 @pytest.mark.parametrize("name", ["Count", "Tasks", "ShardSize", "Workers"])
@@ -193,8 +193,9 @@ def with_scontrol(checkout: Path, state: str) -> dict[str, str]:
     return {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
 
-def test_a_slurm_task_makes_its_part(checkout: Path) -> None:
-    done = run(["bash", SLURM, "generate", "--recipe", "two words"], checkout, **ARRAY)
+@pytest.mark.parametrize("command", [["dataset", "make"], ["generate"]])
+def test_a_slurm_task_makes_its_part(checkout: Path, command: list[str]) -> None:
+    done = run(["bash", SLURM, *command, "--recipe", "two words"], checkout, **ARRAY)
     assert done.returncode == 0, done.stdout
     own = ["--workers", "2", "--threads", "1"]
     assert [call["arguments"] for call in calls(checkout)] == [
@@ -204,7 +205,7 @@ def test_a_slurm_task_makes_its_part(checkout: Path) -> None:
 
 def test_without_an_array_it_makes_everything(checkout: Path) -> None:
     command = {"FACEGEN_COMMAND": ARRAY["FACEGEN_COMMAND"]}
-    assert run(["bash", SLURM, "generate"], checkout, **command).returncode == 0
+    assert run(["bash", SLURM, "dataset", "make"], checkout, **command).returncode == 0
     assert calls(checkout)[0]["arguments"][-3:] == ["--shard", "0/1", "--resume"]
 
 
@@ -221,16 +222,20 @@ def test_part_of_a_slurm_array_needs_the_number_of_tasks(
         "SLURM_ARRAY_TASK_MAX": most,
         "SLURM_ARRAY_TASK_COUNT": count,
     }
-    refused = run(["bash", SLURM, "generate"], checkout, **part)
+    refused = run(["bash", SLURM, "dataset", "make"], checkout, **part)
     assert refused.returncode == 2
     assert "FACEGEN_SHARDS" in refused.stdout
     assert calls(checkout) == []
-    assert run(["bash", SLURM, "generate"], checkout, **part, FACEGEN_SHARDS="8").returncode == 0
+    assert (
+        run(["bash", SLURM, "dataset", "make"], checkout, **part, FACEGEN_SHARDS="8").returncode
+        == 0
+    )
     assert f"{most}/8" in calls(checkout)[0]["arguments"]
 
 
-def test_the_slurm_merge_verifies_too(checkout: Path) -> None:
-    asked = ["bash", SLURM, "merge", "the data", "--model", "a head.pkl"]
+@pytest.mark.parametrize("command", [["dataset", "merge"], ["merge"]])
+def test_the_slurm_merge_verifies_too(checkout: Path, command: list[str]) -> None:
+    asked = ["bash", SLURM, *command, "the data", "--model", "a head.pkl"]
     assert run(asked, checkout, **ARRAY).returncode == 0
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
         ("merge", ["the data"]),
@@ -238,22 +243,24 @@ def test_the_slurm_merge_verifies_too(checkout: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("arguments", [[], ["genrate"], ["--recipe", "any"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["genrate"], ["--recipe", "any"], ["dataset"], ["dataset", "verify"]]
+)
 def test_slurm_refuses_other_commands(checkout: Path, arguments: list[str]) -> None:
     done = run(["bash", SLURM, *arguments], checkout, **ARRAY)
     assert done.returncode == 2
-    assert "generate or merge" in done.stdout
+    assert "dataset make or dataset merge" in done.stdout
     assert calls(checkout) == []
 
 
 def test_slurm_says_that_it_was_submitted_elsewhere(checkout: Path, tmp_path: Path) -> None:
-    done = run(["bash", checkout / SLURM, "generate"], tmp_path, **ARRAY)
+    done = run(["bash", checkout / SLURM, "dataset", "make"], tmp_path, **ARRAY)
     assert done.returncode == 2
     assert "submit from FaceGen's checkout" in done.stdout
 
 
 def test_a_slurm_task_passes_on_how_facegen_ended(checkout: Path) -> None:
-    asked = ["bash", SLURM, "generate", "--model", "fail"]
+    asked = ["bash", SLURM, "dataset", "make", "--model", "fail"]
     assert run(asked, checkout, **ARRAY, **with_scontrol(checkout, "RUNNING")).returncode == 3
     assert not (checkout / "requeued").exists()
 
@@ -262,7 +269,7 @@ def test_a_slurm_task_passes_on_how_facegen_ended(checkout: Path) -> None:
 def test_a_slurm_task_out_of_time_is_queued_again_but_not_a_canceled_one(
     checkout: Path, state: str, again: bool
 ) -> None:
-    asked = ["bash", SLURM, "generate", "--model", "wait"]
+    asked = ["bash", SLURM, "dataset", "make", "--model", "wait"]
     with started(asked, checkout, **ARRAY, **with_scontrol(checkout, state)) as task:
         task.send_signal(signal.SIGTERM)
         assert task.wait(WAIT) == 143
@@ -273,7 +280,7 @@ def test_a_slurm_task_out_of_time_is_queued_again_but_not_a_canceled_one(
 
 
 def test_a_slurm_task_is_not_queued_for_ever(checkout: Path) -> None:
-    asked = ["bash", SLURM, "generate", "--model", "wait"]
+    asked = ["bash", SLURM, "dataset", "make", "--model", "wait"]
     often = {**ARRAY, **with_scontrol(checkout, "RUNNING"), "SLURM_RESTART_COUNT": "20"}
     with started(asked, checkout, **often) as task:
         task.send_signal(signal.SIGTERM)
@@ -348,8 +355,8 @@ def test_flamenco_tasks_do_the_job(checkout: Path) -> None:
     asked = [*origin, "--count", "7", "--seed", "5", "--shard-size", "2"]
     asked += ["--workers", "3", "--output", output]
     assert [(call["command"], call["arguments"]) for call in calls(checkout)] == [
-        ("generate", [*asked, "--shard", "0/2", "--resume", "--threads", "1"]),
-        ("generate", [*asked, "--shard", "1/2", "--resume", "--threads", "1"]),
+        ("make", [*asked, "--shard", "0/2", "--resume", "--threads", "1"]),
+        ("make", [*asked, "--shard", "1/2", "--resume", "--threads", "1"]),
         ("merge", [output]),
         ("verify", [output, *origin]),
     ]
@@ -360,7 +367,7 @@ def test_flamenco_can_run_facegen_inside_blender(checkout: Path) -> None:
     call = compiled(checkout, settings)["tasks"][-1]["commands"][0]["parameters"]
     assert call == {
         "exe": "{blender}",
-        "args": ["-b", "-P", "/p/batch/run.py", "--", "merge", "/o"],
+        "args": ["-b", "-P", "/p/batch/run.py", "--", "dataset", "merge", "/o"],
     }
 
 
@@ -413,7 +420,7 @@ def test_an_openjd_job_makes_the_data_of_an_undisturbed_run(project: Path, tmp_p
     again = run(job, project)
     assert again.returncode == 0, again.stdout
     assert "openjd_progress: 100" in again.stdout
-    local = [sys.executable, "batch/run.py", "generate", "--recipe", recipe, "--count", "4"]
+    local = [sys.executable, "batch/run.py", "dataset", "make", "--recipe", recipe, "--count", "4"]
     local += ["--seed", "7", "--shard-size", "2", "--workers", "2", "--device", "CPU"]
     done = run([*local, "--output", alone], project)
     assert done.returncode == 0, done.stdout

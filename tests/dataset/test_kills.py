@@ -39,9 +39,9 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(project: Path, recipe: Path, output: Path, *more: str) -> list[str]:
-    run = [sys.executable, str(project / "batch" / "run.py"), "generate", "--recipe", str(recipe)]
+    run = [sys.executable, str(project / "batch" / "run.py"), "dataset", "make"]
     sizes = ["--count", "24", "--shard-size", "8", "--workers", "2", "--threads", "1"]
-    return [*run, *sizes, "--seed", "7", "--output", str(output), *more]
+    return [*run, "--recipe", str(recipe), *sizes, "--seed", "7", "--output", str(output), *more]
 
 
 def tars(output: Path) -> dict[str, str]:
@@ -169,7 +169,7 @@ def test_two_machines_make_what_one_makes(
         for i in range(2)
     ]
     assert [share.wait() for share in shares] == [0, 0]
-    run = [sys.executable, str(project / "batch" / "run.py")]
+    run = [sys.executable, str(project / "batch" / "run.py"), "dataset"]
     parts = [str(tmp_path / f"part{i}") for i in range(2)]
     merge = [*run, "merge", *parts, "--output", str(tmp_path / "whole")]
     subprocess.run(merge, check=True, capture_output=True)

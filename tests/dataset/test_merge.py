@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from batch.dataset import diversity, merge
-from batch.dataset.command import generate_command
+from batch.dataset.command import make_command
 from batch.dataset.diversity import mutually_apart
 from batch.dataset.members import LABEL_SUFFIXES
 from batch.run import main
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The one line with which `merge` refuses."""
-    assert main(["merge", *map(str, arguments)]) == 2
+    assert main(["dataset", "merge", *map(str, arguments)]) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("facegen: ")]
     assert len(lines) == 1
     return lines[0]
@@ -54,7 +54,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_a_run_is_closed_in_its_folder(folder: Path) -> None:
     before = content(folder)
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     after = content(folder)
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == set(CLOSING)
@@ -73,14 +73,14 @@ def test_a_run_is_closed_in_its_folder(folder: Path) -> None:
 
 
 def test_closing_twice_gives_the_same_bytes(folder: Path) -> None:
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     first = content(folder)
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     assert content(folder) == first
 
 
 def test_the_table_has_every_figure_of_every_sample(folder: Path) -> None:
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     rows = pq.read_table(folder / "table.parquet").to_pylist()
     plan = SyntheticPlan()
     assert [row["index"] for row in rows] == list(range(7))
@@ -100,7 +100,7 @@ def test_the_table_has_every_figure_of_every_sample(folder: Path) -> None:
 
 def test_heads_without_latents_have_none_in_the_table(tmp_path: Path) -> None:
     run = SyntheticRun(plan=SyntheticPlan(guided=False)).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     rows = pq.read_table(run.path / "table.parquet").to_pylist()
     assert {row["requested"] for row in rows} == {row["cosine_distance"] for row in rows} == {None}
 
@@ -110,7 +110,7 @@ def test_a_run_of_the_format_before_has_the_same_table(tmp_path: Path) -> None:
     for number in (1, 2):
         kind = SyntheticRun(format=number, faceless={1, 6}, checked={2})
         run = kind.write(tmp_path / f"run-{number}")
-        assert main(["merge", str(run.path)]) == 0
+        assert main(["dataset", "merge", str(run.path)]) == 0
         tables.append(pq.read_table(run.path / "table.parquet"))
         assert json.loads((run.path / "index.json").read_text())["format"] == number
     assert tables[0].equals(tables[1])
@@ -120,17 +120,17 @@ def test_a_run_of_the_format_before_has_the_same_table(tmp_path: Path) -> None:
 
 def test_images_without_labels_are_closed_too(tmp_path: Path) -> None:
     run = SyntheticRun(labels=False).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     assert "no label images" in (run.path / "README.md").read_text()
     assert "depth" not in (run.path / "croissant.json").read_text()
     Image.open(run.path / "contact_sheet.png").verify()
 
 
 def test_the_card_says_how_it_was_made(folder: Path) -> None:
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     card = (folder / "README.md").read_text()
     assert card.startswith("---\nlicense: cc0-1.0\n")
-    command = "batch/run.py generate --recipe recipe.toml --model open_flame --count 7 --seed 0"
+    command = "batch/run.py dataset make --recipe recipe.toml --model open_flame --count 7 --seed 0"
     assert command in card
     assert (folder / "recipe.toml").read_text() in card
     run = json.loads((folder / "run.json").read_text())
@@ -150,8 +150,11 @@ def test_machines_end_with_the_same_bytes_as_one(
         refusal = OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         monkeypatch.setattr(merge.os, "link", lambda *_: (_ for _ in ()).throw(refusal))
     whole = tmp_path / "whole"
-    assert main(["merge", str(tmp_path / "a"), str(tmp_path / "b"), "--output", str(whole)]) == 0
-    assert main(["merge", str(folder)]) == 0
+    assert (
+        main(["dataset", "merge", str(tmp_path / "a"), str(tmp_path / "b"), "--output", str(whole)])
+        == 0
+    )
+    assert main(["dataset", "merge", str(folder)]) == 0
     assert content(whole) == content(folder)
     assert (content(tmp_path / "a"), content(tmp_path / "b")) == before
     same = (whole / "data-000001.tar").samefile(tmp_path / "b" / "data-000001.tar")
@@ -162,10 +165,10 @@ def test_an_earlier_merge_is_replaced_when_asked(
     tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = tmp_path / "whole"
-    assert main(["merge", str(folder), "--output", str(whole)]) == 0
+    assert main(["dataset", "merge", str(folder), "--output", str(whole)]) == 0
     first = content(whole)
     assert "add --replace" in refused(capsys, folder, "--output", whole)
-    assert main(["merge", str(folder), "--output", str(whole), "--replace"]) == 0
+    assert main(["dataset", "merge", str(folder), "--output", str(whole), "--replace"]) == 0
     assert content(whole) == first
     other = tmp_path / "mine"
     other.mkdir()
@@ -176,7 +179,7 @@ def test_an_earlier_merge_is_replaced_when_asked(
 
 def test_samples_given_up_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = SyntheticRun(failed={1, 6}, attempts={2: 3}).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 3
+    assert main(["dataset", "merge", str(run.path)]) == 3
     assert "2 of 7 samples had to be given up" in capsys.readouterr().err
     index = json.loads((run.path / "index.json").read_text())
     reason = "the face is turned away"
@@ -195,7 +198,7 @@ def test_a_run_without_any_sample_is_not_closed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = SyntheticRun(failed=set(range(7))).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 3
+    assert main(["dataset", "merge", str(run.path)]) == 3
     assert "all 7 samples" in capsys.readouterr().err
     assert not (run.path / "index.json").exists()
 
@@ -385,13 +388,13 @@ def test_a_full_disk_leaves_nothing_half_written(
     leftover = folder / "work" / "closing" / ".facegen-killed.parquet"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"half")
-    assert main(["merge", str(folder)]) == 0
+    assert main(["dataset", "merge", str(folder)]) == 0
     assert not (folder / "work").exists()
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_status:
-        main(["merge", "--help"])
+        main(["dataset", "merge", "--help"])
     assert exit_status.value.code == 0
     assert "node1/photos node2/photos --output photos" in capsys.readouterr().out
 
@@ -416,7 +419,7 @@ def test_jpegs_are_shown_too(tmp_path: Path) -> None:
         for image_format in ("png", "jpeg")
     ]
     for run in runs:
-        assert main(["merge", str(run.path)]) == 0
+        assert main(["dataset", "merge", str(run.path)]) == 0
     png, jpeg = (np.array(Image.open(run.path / "contact_sheet.png")).astype(int) for run in runs)
     assert png.shape == jpeg.shape and 0 < np.abs(png - jpeg).mean() < 3
     card = (runs[1].path / "README.md").read_text()
@@ -427,13 +430,13 @@ def test_jpegs_are_shown_too(tmp_path: Path) -> None:
 def test_the_command_of_a_users_own_model_asks_for_its_file(tmp_path: Path) -> None:
     kind = SyntheticRun()
     run = kind.begin(tmp_path / "my run", model="flame_0123456789ab")
-    command = generate_command(run, "my recipe.toml", "data", "--shard", "1/3")
+    command = make_command(run, "my recipe.toml", "data", "--shard", "1/3")
     assert command == (
-        "batch/run.py generate --recipe 'my recipe.toml' --model FLAME_FILE --count 7 --seed 0"
+        "batch/run.py dataset make --recipe 'my recipe.toml' --model FLAME_FILE --count 7 --seed 0"
         " --shard-size 3 --output data --shard 1/3"
     )
     for shard in range(3):
         kind.write_shard(run, shard, {i: kind.members(run, i) for i in run.indices(shard)})
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     card = (run.path / "README.md").read_text()
     assert card.startswith("---\nlicense: other\n") and "its licence governs" in card

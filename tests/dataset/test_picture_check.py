@@ -274,9 +274,11 @@ def test_a_run_begins_with_whole_pictures_and_goes_on_with_the_same(
     (tmp_path / "mine.toml").write_text(RECIPE, encoding="utf-8")
     out = tmp_path / "out"
 
-    def generate(*more: str) -> tuple[int, str]:
-        command = [sys.executable, project / "batch/run.py", "generate", "--recipe", "mine.toml"]
+    def make(*more: str) -> tuple[int, str]:
+        command = [sys.executable, project / "batch/run.py", "dataset", "make"]
         command += [
+            "--recipe",
+            "mine.toml",
             "--count",
             "4",
             "--shard-size",
@@ -293,17 +295,17 @@ def test_a_run_begins_with_whole_pictures_and_goes_on_with_the_same(
         return ended.returncode, ended.stderr
 
     (tmp_path / "walls" / "half.jpg").write_bytes(BAD["half.jpg"][0])
-    status, errors = generate()
+    status, errors = make()
     assert status == 2 and errors.startswith("facegen: mine.toml: 1 of 3 pictures cannot be used")
     assert errors.count("\n") == 1 and not out.exists()
     (tmp_path / "walls" / "half.jpg").unlink()
-    assert generate()[0] == 0
+    assert make()[0] == 0
     shard, known = out / "data-000001.tar", (out / "data-000001.tar").read_bytes()
     shard.unlink()
     (tmp_path / "walls" / "rgb.png").write_bytes(GOOD["la.png"])
-    status, errors = generate("--resume")
+    status, errors = make("--resume")
     assert status == 2 and errors.count("\n") == 1
     assert f"restore the file of sha256 {hashlib.sha256(GOOD['rgb.png']).hexdigest()}" in errors
     (tmp_path / "walls" / "rgb.png").write_bytes(GOOD["rgb.png"])
-    assert generate("--resume")[0] == 0
+    assert make("--resume")[0] == 0
     assert shard.read_bytes() == known

@@ -65,9 +65,9 @@ def made(
         parts = [
             kind.write(folder / str(n), shards).path for n, shards in enumerate([(0, 2), (1,)])
         ]
-        closed = main(["merge", *map(str, parts), "--output", str(folder / "data")])
+        closed = main(["dataset", "merge", *map(str, parts), "--output", str(folder / "data")])
     else:
-        closed = main(["merge", str(kind.write(folder / "data").path)])
+        closed = main(["dataset", "merge", str(kind.write(folder / "data").path)])
     assert closed == (3 if kind.failed else 0)
     return kind, RunFolder.open(folder / "data")
 
@@ -76,7 +76,7 @@ def made(
 def small(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A closed run of which the first and the last sample show no face."""
     run = SyntheticRun(faceless={0, 6}).write(tmp_path_factory.mktemp("small") / "data")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     return run
 
 
@@ -255,7 +255,15 @@ def test_rendered_data_sets_open(
     options = ["--recipe", str(tmp_path / f"{recipe}.toml"), "--output", str(tmp_path / "data")]
     options += ["--count", "6", "--shard-size", "4", "--seed", "3", "--device", "CPU"]
     made = subprocess.run(
-        [sys.executable, project / "batch" / "run.py", "generate", *options, "--workers", "1"],
+        [
+            sys.executable,
+            project / "batch" / "run.py",
+            "dataset",
+            "make",
+            *options,
+            "--workers",
+            "1",
+        ],
         capture_output=True,
         text=True,
     )
@@ -276,6 +284,6 @@ def test_the_table_of_an_earlier_format_opens_as_its_card_says(
     datasets: Any, tmp_path: Path
 ) -> None:
     run = SyntheticRun(format=1, faceless={6}, checked={6}).write(tmp_path / "data")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     assert datasets.get_dataset_config_names(str(run.path)) == ["samples"]
     assert len(datasets.load_dataset(str(run.path), "samples", split="train")) == 7

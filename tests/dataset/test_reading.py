@@ -24,7 +24,7 @@ pytest.importorskip("webdataset")  # and what else is in requirements/test-datas
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run = SyntheticRun().write(tmp_path_factory.mktemp("reading") / "data")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     return run
 
 

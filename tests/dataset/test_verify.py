@@ -41,7 +41,7 @@ class Outcome:
 def run(tmp_path: Path) -> RunFolder:
     """A closed run of seven samples."""
     run = SyntheticRun().write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     return run
 
 
@@ -54,7 +54,7 @@ def look(
     def look(run: RunFolder, *options: str, plan: Any = None) -> Outcome:
         monkeypatch.setattr(verify, "_open_plan", lambda _: plan or SyntheticPlan())
         capsys.readouterr()
-        status = main(["verify", str(run.path), *options])
+        status = main(["dataset", "verify", str(run.path), *options])
         printed = capsys.readouterr()
         outcome = Outcome(status, text=printed.out)
         for block in re.split(r"^(?=[✓✗] )", printed.out, flags=re.M)[1:]:
@@ -80,7 +80,7 @@ def rewritten(
     samples: dict[int, Members] = {i: kind.members(run, i) for i in run.indices(shard)}
     samples[index] = list(change(dict(samples[index])).items())
     kind.write_shard(run, shard, samples)
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     return run
 
 
@@ -91,7 +91,7 @@ def test_a_sound_run_passes(run: RunFolder, look: Callable[..., Outcome]) -> Non
 
 def test_samples_given_up_are_no_fault(tmp_path: Path, look: Callable[..., Outcome]) -> None:
     run = SyntheticRun(failed={1}, attempts={2: 3}).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 3
+    assert main(["dataset", "merge", str(run.path)]) == 3
     assert look(run).status == 0
 
 
@@ -110,7 +110,7 @@ def test_other_kinds_of_runs_pass(
     tmp_path: Path, look: Callable[..., Outcome], kind: dict[str, Any]
 ) -> None:
     run = SyntheticRun(**kind).write(tmp_path / "run")
-    assert main(["merge", str(run.path)]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
     assert look(run, "--labels", "1", plan=kind.get("plan")).status == 0
 
 
@@ -133,7 +133,7 @@ def test_the_figures_are_those_of_the_run(run: RunFolder, look: Callable[..., Ou
 def test_a_run_that_is_not_closed_fails(tmp_path: Path, look: Callable[..., Outcome]) -> None:
     outcome = look(SyntheticRun().write(tmp_path / "run"))
     assert list(outcome.failed) == CLOSED and outcome.status == 3
-    assert "index.json is missing: run merge" in outcome.failed["index"]
+    assert "index.json is missing: run `dataset merge`" in outcome.failed["index"]
 
 
 @pytest.mark.parametrize("harm", [cut, flip, Path.unlink])
@@ -347,7 +347,7 @@ def test_rendering_again_compares_every_byte(
 def test_wrong_options_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
-    assert main(["verify", str(tmp_path), *options]) == 2
+    assert main(["dataset", "verify", str(tmp_path), *options]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -356,12 +356,12 @@ def test_what_is_no_run_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / "empty").mkdir()
-    assert main(["verify", str(tmp_path / name)]) == 2
+    assert main(["dataset", "verify", str(tmp_path / name)]) == 2
     assert "holds no data set (no run.json)" in capsys.readouterr().err
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_status:
-        main(["verify", "--help"])
+        main(["dataset", "verify", "--help"])
     assert exit_status.value.code == 0
     assert "verify out/photos --render 4" in capsys.readouterr().out

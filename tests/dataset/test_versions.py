@@ -147,8 +147,8 @@ def test_a_run_of_before_still_verifies(tmp_path: Path, capsys: pytest.CaptureFi
     run = kind.begin(tmp_path / "run", versions=noted)
     for shard in range(run.shard_count):
         kind.write_shard(run, shard, {i: kind.members(run, i) for i in run.indices(shard)})
-    assert main(["merge", str(run.path)]) == 0
-    assert main(["verify", str(run.path), "--seeds", "0"]) == 0
+    assert main(["dataset", "merge", str(run.path)]) == 0
+    assert main(["dataset", "verify", str(run.path), "--seeds", "0"]) == 0
 
 
 # FLAME files -------------------------------------------------------------------------------------

@@ -122,11 +122,11 @@ def test_a_set_of_a_flame_file_is_the_same_bytes_on_any_threads_and_workers(
         folder = tmp_path / f"{workers}x{threads}"
         _run(
             project,
-            *("generate", "--recipe", recipe, "--model", model, "--count", 2, "--device", "CPU"),
-            *("--workers", workers, "--threads", threads, "--output", folder),
+            *("dataset", "make", "--recipe", recipe, "--model", model, "--count", 2),
+            *("--device", "CPU", "--workers", workers, "--threads", threads, "--output", folder),
         )
         files = (path for path in sorted(folder.rglob("*")) if path.is_file())
         runs.append({path.name: path.read_bytes() for path in files})
     assert [name for name in runs[0] if runs[0][name] != runs[1].get(name)] == []
-    said = _run(project, "verify", folder, "--model", model, "--render", 2)
+    said = _run(project, "dataset", "verify", folder, "--model", model, "--render", 2)
     assert "✗" not in said and "render" in said
