@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands share in reading their arguments."""
+"""What the commands share in reading their arguments, and in calling one another."""
 
 import argparse
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from facegen_addon.errors import UserError
+
+_RUN = Path(__file__).with_name("run.py")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -32,6 +35,14 @@ def shown_command(name: str, arguments: Sequence[str]) -> str:
     """A command as it was given, to be read by people: bytes that are no UTF-8 as escapes."""
     command = f"batch/run.py {name} {shlex.join(arguments)}"
     return command.encode(errors="backslashreplace").decode()
+
+
+def worker_command(arguments: Sequence[str]) -> list[str]:
+    """The command line of batch/run.py with `arguments`, in the interpreter or Blender of this."""
+    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
+    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
+    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
+    return [*start, *arguments]
 
 
 def check_range(option: str, value: int, low: int, high: int) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch.command_line import OneLineParser
-from batch.interruption import interruptible
 from batch.output import check_output, output_folder
-from batch.progress import ProgressBar
-from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 
 if TYPE_CHECKING:
     from facegen_addon.scene.export.files import ExportedHead, HeadSource

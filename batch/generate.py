@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from batch.command_line import shown_command
 from batch.dataset.commands import run_by_old_spelling
 from batch.figures import HeadSet
-from batch.interruption import interruptible
 from batch.options import GenerateOptions, asks_for_dataset, parse_options
 from batch.output import output_folder
-from batch.progress import ProgressBar
 from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
-from batch.silence import Chatter, blender_silent, load_blender
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
-from facegen_addon.mapping.backward import LATENT_SIZE
 from facegen_addon.mapping.gaps import read_achieved, run_file
+from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 
 if TYPE_CHECKING:
     from facegen_addon.scene.workflows.variety import VarietyResult

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from batch.command_line import DefaultsFormatter, OneLineParser, check_output_file, check_range
+from batch.command_line import (
+    DefaultsFormatter,
+    OneLineParser,
+    check_output_file,
+    check_range,
+    worker_command,
+)
 from batch.influence_sheet import draw_pages, markdown_table
-from batch.interruption import exit_status, interruptible
-from batch.png import encode_png
-from batch.progress import ProgressBar
-from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource, find_encoder
 from facegen_addon.errors import UserError
@@ -22,6 +24,10 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping import influence as figures
 from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
+from facegen_addon.png import encode_png
+from facegen_addon.terminal.interruption import exit_status, interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.workers import report, reports, serve, start_worker
 
 ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
 

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.command_line import shown_command
-from batch.interruption import exit_status, interruptible
+from batch.command_line import shown_command, worker_command
 from batch.measure_options import (
     MeasureOptions,
     Wanted,
@@ -23,20 +22,22 @@ from batch.measure_options import (
 from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
 from batch.output import output_folder
-from batch.progress import ProgressBar
 from batch.results import describe_versions
-from batch.silence import blender_silent, load_blender
-from batch.workers import report, reports, serve, start_worker, worker_command
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.mapping.backward import LATENT_SIZE, BackwardMapping
+from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import load_correction
 from facegen_addon.mapping.influence import table_digest
 from facegen_addon.mapping.roundtrip import HALF_STEPS, RenderAndEmbed, iterate, one_by_one
+from facegen_addon.terminal.interruption import exit_status, interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import blender_silent, load_blender
+from facegen_addon.terminal.workers import report, reports, serve, start_worker
 
 _PORTRAIT_SIZE = 192  # pixels
 _DECISIVE = ("FaceGen", "Blender", "device")
@@ -67,7 +68,7 @@ class BlenderStudio:
 
     def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed:
         """F on one thread: as many workers as cores are faster than threads, and all alike."""
-        from models.recipes.render_pairs import View, load_forward
+        from facegen_addon.scene.render.view import View, load_forward
 
         return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
 

@@ -16,12 +16,13 @@ from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
+from facegen_addon.latent.checked import LATENT_SIZE, checked_latents
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from facegen_addon.mapping.backward import GRADES, LATENT_SIZE, Grade, checked_latents
+from facegen_addon.mapping.backward import GRADES, Grade
 from facegen_addon.mapping.correction import RENDER_FREE
 from facegen_addon.mapping.roundtrip import FEEDBACKS, GALLERY, HALF_STEPS
-from models.recipes.lfw import lfw_directory
 
 logger = logging.getLogger("facegen_addon.batch")
 

@@ -28,11 +28,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch import plots
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.measure_strips import draw_strip, examples
 from batch.measure_work import Measured
-from batch.png import encode_png
 from batch.reference import Reference
 from batch.report import write_json
 from facegen_addon.encoders.encoder import find_encoder
@@ -47,8 +45,10 @@ from facegen_addon.mapping.roundtrip import (
     nearest_identity,
     shift_figures,
 )
-from models.recipes.report.page import page
-from models.recipes.report.section import Figure, Section, Table
+from facegen_addon.png import encode_png
+from facegen_addon.report import plots
+from facegen_addon.report.page import page
+from facegen_addon.report.section import Figure, Section, Table
 
 ARRAYS, REPORT, PAGE = "roundtrip.npz", "report.json", "index.html"
 

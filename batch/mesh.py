@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_output_file
 from batch.obj import ObjWriter
-from batch.progress import ProgressBar
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
@@ -26,6 +25,7 @@ from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
+from facegen_addon.terminal.progress import ProgressBar
 
 HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
 SUFFIXES = (".npz", ".obj")

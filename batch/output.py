@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from batch.command_line import nearest_existing
-from batch.interruption import undisturbed
 from batch.workshop import EARLIER, PREFIX, remove_stale, workshop
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.interruption import undisturbed
 
 _NEW = "new"
 _DISK = (errno.ENOSPC, errno.EDQUOT)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource
 from facegen_addon.errors import UserError
+from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.metrics import Moments, moments
 from facegen_addon.latent.natural import NaturalFaces
-from facegen_addon.mapping.backward import LATENT_SIZE
-from models.recipes.lfw import (
+from facegen_addon.latent.real_faces import (
     HELD_OUT,
     lfw_directory,
     load_photos,

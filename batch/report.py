@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch import plots
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
-from facegen_addon.latent.selection import capacity_curve
+from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance_matrix
+from facegen_addon.report import plots
+from facegen_addon.report.page import style
 
-CAPACITY_DISTANCES = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))  # 0.2 to 0.8
 _PAGE = Path(__file__).with_name("report_page.html")
 
 
@@ -112,6 +112,7 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
     }
     latent_map, map_note = _latent_map(record)
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        style=style(),
         title=html.escape(title),
         lead=html.escape(
             f"Made by FaceGen with {request['engine']}, seed {request['seed']}. Distances are"

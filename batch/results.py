@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.contact_sheet import contact_sheet
-from batch.png import encode_png
 from batch.report import RunRecord, build_report, render_page, write_json
 from batch.shards import Sample, write_shards
 from facegen_addon.artifacts import read_index
 from facegen_addon.heads.exchange.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.mapping.gaps import encoder_array
+from facegen_addon.png import encode_png
 
 Progress = Callable[[str, float, float], None]
 

@@ -39,9 +39,9 @@ if "FACEGEN_SITE" in os.environ:
     sys.path.append(os.environ["FACEGEN_SITE"])
 
 from batch.dataset.commands import OLD_SPELLINGS, run_by_old_spelling, table_of
-from batch.process import run_process, status_of
-from batch.remedies import is_installed
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.process import run_process, status_of
+from facegen_addon.terminal.remedies import is_installed
 
 COMMANDS = {
     "generate": ("batch.generate", "make a variety: heads of which no two are alike"),

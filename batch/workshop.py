@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from batch import lock
-from batch.interruption import undisturbed
+from facegen_addon.terminal.interruption import undisturbed
 
 logger = logging.getLogger("facegen_addon.output")
 

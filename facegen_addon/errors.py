@@ -11,7 +11,7 @@ from enum import Enum
 class Remedy(Enum):
     """What puts a fault right where command line and panel go about it differently.
 
-    The rooms state the fault; batch/remedies.py and ui/remedies.py know the words of their users.
+    The rooms state the fault; terminal/remedies.py and ui/remedies.py know their users' words.
     """
 
     BUILD_ENCODER = "build an encoder's file; the subject is its name"

@@ -35,12 +35,12 @@ from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.status import EventLog, Status
-from batch.progress import ProgressBar
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
+from facegen_addon.terminal.progress import ProgressBar
 from tools.timing import timed
 
 _BLOCK = 12  # heads between two turns

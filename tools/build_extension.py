@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from batch.process import run_process  # noqa: E402 - the project root has to be on the path first
+from facegen_addon.terminal.process import run_process  # noqa: E402 - the project root has to be on the path first
 
 PINS = ROOT / "requirements" / "wheels.txt"
 SHIPPED = ("LICENSE", "LICENSES", "README.md", "__init__.py", "facegen_addon", "models")
@@ -112,7 +112,10 @@ def _download(wheel: Path) -> None:
 
 def _copy_shipped(stage: Path) -> None:
     """Copy what may go into the zip; the manifest excludes parts of it."""
-    unwanted = shutil.ignore_patterns("__pycache__", "built", "work", "recipes", "pairs_*", ".*")
+    unwanted = shutil.ignore_patterns(
+        *("__pycache__", "__main__.py", "built", "work", "recipes"),
+        *("report", "terminal", "pairs_*", ".*"),
+    )
     for name in SHIPPED:
         source = ROOT / name
         if source.is_dir():

@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from batch.process import run_process  # noqa: E402 - the project root has to be on the path first
-from batch.progress import ProgressBar  # noqa: E402
+from facegen_addon.terminal.process import run_process  # noqa: E402 - the project root has to be on the path first
+from facegen_addon.terminal.progress import ProgressBar  # noqa: E402
 
 VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
 RUNTIME = ROOT / ".venv"

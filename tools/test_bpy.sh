@@ -32,4 +32,4 @@ fi
 [ -f models/built/sface.onnx ] || "$python" models/recipes/export_sface.py
 export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 exec "$python" -m pytest -m "not torch and not blender" -p no:cacheprovider \
-    ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/install}
+    ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/terminal tests/install}

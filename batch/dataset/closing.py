@@ -26,12 +26,12 @@ from batch.dataset.sample import StoredSample
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import TableBuilder, write_table
 from batch.lock import only_one
-from batch.png import encode_png
 from batch.shards import encode_json
 from facegen_addon.artifacts import read_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import NotReached
 from facegen_addon.latent.metrics import distance_summary
+from facegen_addon.png import encode_png
 
 if TYPE_CHECKING:
     import pyarrow

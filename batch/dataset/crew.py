@@ -21,10 +21,10 @@ from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
 
+from batch.command_line import worker_command
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
-from batch.temporary import no_temporary_files
-from batch.workers import worker_command
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.temporary import no_temporary_files
 
 logger = logging.getLogger("facegen_addon.dataset")
 

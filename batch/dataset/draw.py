@@ -49,7 +49,7 @@ def draw_shot(
 
     The expression is added to the one that the head has, within the sliders' ranges; the gaze,
     where the recipe says anything about it, and [parameters] replace what it has. The recipe must
-    fit the model (Recipe.check_model).
+    fit the model (check_model).
     """
     streams = _Streams(rng)
     view = _view(recipe, streams)

@@ -18,17 +18,20 @@ from batch.dataset.options import DatasetOptions, parse_options
 from batch.dataset.picture_check import check_pictures, check_same_files
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe, describe
+from batch.dataset.recipe_fit import check_model
 from batch.dataset.run_folder import RUN_FILE, WORK_FOLDER, RunFolder, digest_of
+from batch.dataset.shard_state import failures, is_done
 from batch.dataset.status import EventLog, Status
 from batch.dataset.table import require_pyarrow
 from batch.dataset.versions import versions
-from batch.interruption import exit_status, interruptible
-from batch.progress import ProgressBar
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.mapping.backward import LATENT_SIZE, is_trained
+from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.mapping.backward import is_trained
+from facegen_addon.terminal.interruption import exit_status, interruptible
+from facegen_addon.terminal.progress import ProgressBar
 
 _LOGS = "logs-"
 _QUIET = 2.0  # seconds: what takes less needs no bar
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str], spelling: str = "dataset make") -> int:
 def _generate(options: DatasetOptions, log: EventLog) -> int:
     recipe = Recipe.read(options.recipe)
     model = load_head_model(options.model)
-    recipe.check_model(model)
+    check_model(recipe, model)
     encoder = Encoder.load(recipe.heads.encoder, threads=1, device=options.encoder_device)
     if recipe.heads.is_guided:
         _check_guide(options.model, model, encoder)
@@ -128,7 +131,7 @@ def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:
     with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
         unfinished = []
         for done, shard in enumerate(shards, start=1):
-            if not run.is_done(shard):
+            if not is_done(run, shard):
                 unfinished.append(shard)
             bar.update("check shards", done, len(shards))
     return unfinished
@@ -136,7 +139,7 @@ def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:
 
 def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> int:
     """Close the run where this process makes all of it; NotReached if samples are missing."""
-    failed = sum(run.failures(shard) for shard in shards)
+    failed = sum(failures(run, shard) for shard in shards)
     if not failed:
         # Those of a division that was given up, too, once the whole is there.
         name = f"{_LOGS}*" if options.is_whole else _logs(run, options).name

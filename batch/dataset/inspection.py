@@ -13,12 +13,12 @@ from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample
 from batch.dataset.sidecar import Sidecar
-from batch.png import decode_png
-from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.parameters import Parameter, ParameterTable
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.png import decode_png
+from facegen_addon.terminal.remedies import explain
 
 _JPEG = (b"\xff\xd8", b"\xff\xd9")  # how one begins and ends
 _SAME_DISTANCE = 1e-6

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.png import decode_png, encode_png
 from facegen_addon.artifacts import parse_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
 from facegen_addon.labels.maps import CLASSES, LabelMaps, LandmarkLabels
+from facegen_addon.png import decode_png, encode_png
 
 LABEL_SUFFIXES = ("landmarks.npz", "segmentation.png", "depth.png", "normals.png", "uv.png")
 

@@ -15,11 +15,11 @@ from batch.dataset.command import make_command
 from batch.dataset.run_folder import RECIPE_FILE, RUN_FILE, RunFolder
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import require_pyarrow
-from batch.interruption import interruptible
 from batch.output import check_output, output_folder
-from batch.progress import ProgressBar
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import NotReached, UserError
+from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
 
 _NAMED = 8  # missing shards named in one line at most
 _EXAMPLES = """examples:

@@ -11,8 +11,6 @@ from typing import Any
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_files import NamedFiles
 from batch.dataset.recipe_tables import FILE_KEYS
-from batch.progress import ProgressBar
-from batch.silence import libraries_silent
 from facegen_addon.errors import UserError
 from facegen_addon.scene.render.picture_file import (
     DamagedPicture,
@@ -20,6 +18,8 @@ from facegen_addon.scene.render.picture_file import (
     decode,
     environment_problem,
 )
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import libraries_silent
 
 _SHOWN = 3  # files that an error names
 _QUIET = 2.0  # seconds: what takes less needs no bar

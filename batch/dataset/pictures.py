@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from batch.contact_sheet import contact_sheet
 from batch.dataset.members import read_labels
 from batch.dataset.sample import StoredSample
-from batch.png import Image, decode_png
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
 from facegen_addon.labels.label_check import VISIBLE
 from facegen_addon.labels.maps import LabelMaps, LandmarkLabels
+from facegen_addon.png import Image, decode_png
 
 CLASS_COLOURS = {
     "background": (0, 0, 0),

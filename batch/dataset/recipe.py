@@ -13,7 +13,6 @@ from typing import Any
 
 from batch.dataset.distribution import Distribution
 from batch.dataset.recipe_files import NamedFiles
-from batch.dataset.recipe_fit import check_model
 from batch.dataset.recipe_keys import Place, nearest
 from batch.dataset.recipe_reading import check_tables, read_sliders, read_table
 from batch.dataset.recipe_tables import (
@@ -35,7 +34,6 @@ from batch.dataset.recipe_tables import (
 from batch.dataset.toml_text import read_toml, toml_table
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.slider_file import read_slider_file
-from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import FloatArray, ParameterTable
 
 RECIPES: Mapping[str, Path] = {
@@ -159,10 +157,6 @@ class Recipe:
     def _tables(self) -> Iterator[tuple[str, Any]]:
         for name in (*TABLES, PARAMETERS):
             yield name, getattr(self, name)
-
-    def check_model(self, model: HeadModel) -> None:
-        """UserError, naming key and remedy, for what a head model does not have or cannot do."""
-        check_model(self, model)
 
 
 def describe(recipe: Recipe) -> str:

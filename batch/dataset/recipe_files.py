@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batch.progress import ProgressBar
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
 from facegen_addon.labels.jpeg import is_whole
+from facegen_addon.terminal.progress import ProgressBar
 
 HDRI_SUFFIXES: Mapping[str, bytes] = {".hdr": b"#?", ".exr": b"\x76\x2f\x31\x01"}
 PICTURE_SUFFIXES: Mapping[str, bytes] = {

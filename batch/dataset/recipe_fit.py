@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a head model has what a recipe asks of it."""
 
-from __future__ import annotations
-
 import itertools
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from batch.dataset.distribution import Distribution
 from batch.dataset.expressions import EXPRESSIONS, ExpressionDraw, shows_units
 from batch.dataset.gaze import eye_columns, turn_from_ahead
+from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_keys import nearest
 from batch.dataset.recipe_tables import GazeTable
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
-
-if TYPE_CHECKING:
-    from batch.dataset.recipe import Recipe
 
 
 def check_model(recipe: Recipe, model: HeadModel) -> None:

@@ -15,13 +15,13 @@ from typing import Any, NoReturn
 
 from batch.dataset.members import label_members
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
-from batch.png import encode_png
-from batch.remedies import explain
-from batch.silence import blender_silent
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
+from facegen_addon.png import encode_png
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
+from facegen_addon.terminal.remedies import explain
+from facegen_addon.terminal.silence import blender_silent
 
 
 def main(arguments: Sequence[str]) -> int:

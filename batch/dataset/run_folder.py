@@ -4,7 +4,6 @@
 import contextlib
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
@@ -19,8 +18,6 @@ from batch.output import check_output
 from batch.shards import encode_json
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-
-logger = logging.getLogger("facegen_addon.dataset")
 
 FORMAT = 2
 """Of run.json, sidecars and records; goes up with every change of what they hold.
@@ -165,54 +162,9 @@ class RunFolder:
         """Where the samples of an unfinished shard lie."""
         return self.path / WORK_FOLDER / self.tar(shard).stem
 
-    def read_sidecar(self, shard: int) -> dict[str, Any] | None:
-        """What stands beside a shard of this run; None if nothing that a closed run could have."""
-        from batch.dataset.sidecar import Sidecar  # which is about run folders
-
-        try:
-            Sidecar.read(self, shard)
-            sidecar: dict[str, Any] = json.loads(self.sidecar(shard).read_text(encoding="utf-8"))
-        except (UserError, OSError, ValueError):
-            return None
-        return sidecar
-
-    def problem(self, shard: int) -> str:
-        """What is wrong with a shard that claims to be complete; empty if nothing is."""
-        sidecar, tar = self.read_sidecar(shard), self.tar(shard)
-        if sidecar is None:
-            return f"{self.sidecar(shard)} of this run is not there"
-        try:
-            with tar.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            return f"{tar} cannot be read ({error.strerror})"
-        return "" if digest == sidecar.get("sha256") else f"{tar} is damaged: its sha256 is another"
-
-    def is_done(self, shard: int) -> bool:
-        """Whether a shard is there, whole, and no further try could add a sample to it.
-
-        What a killed process left of its making is removed.
-        """
-        sidecar = self.read_sidecar(shard)
-        if sidecar is None or any(failure.get("retry") for failure in sidecar["failed"]):
-            return False
-        problem = self.problem(shard)
-        if problem:
-            logger.warning("%s; it is made again", problem)
-            return False
-        if self.work(shard).is_dir():
-            with contextlib.suppress(UserError), only_one(self.work(shard) / "lock"):
-                shutil.rmtree(self.work(shard), ignore_errors=True)
-        return True
-
     def has_begun(self, shard: int) -> bool:
         """Whether anything of a shard is there."""
         return self.tar(shard).exists() or any(self.work(shard).glob("*.part"))
-
-    def failures(self, shard: int) -> int:
-        """How many samples of a complete shard had to be given up."""
-        sidecar = self.read_sidecar(shard)
-        return len(sidecar["failed"]) if sidecar else len(self.indices(shard))
 
     def remove_work(self) -> None:
         """Remove the folder of unfinished work if nothing is left in it."""

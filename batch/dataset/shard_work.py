@@ -18,6 +18,7 @@ from typing import Any
 
 from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_file import SHARD_END
+from batch.dataset.shard_state import problem_of, read_sidecar
 from batch.lock import only_one
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.atomic_file import replacing
@@ -117,8 +118,8 @@ class ShardWork:
     def _find_parts(self) -> None:
         for leftover in self._folder.glob(".facegen-*"):
             leftover.unlink()
-        sidecar = self.run.read_sidecar(self.number)
-        if sidecar is not None and not self.run.problem(self.number):
+        sidecar = read_sidecar(self.run, self.number)
+        if sidecar is not None and not problem_of(self.run, self.number):
             self._unpack()
             self.failed = {int(f["index"]): f for f in sidecar["failed"] if not f.get("retry")}
         indices = self.run.indices(self.number)

@@ -13,10 +13,10 @@ from typing import Any, NoReturn, TextIO
 
 from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
-from batch.progress import draw_bar, is_terminal, terminal_size
-from batch.streams import OutputLost
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.progress import draw_bar, is_terminal, terminal_size
+from facegen_addon.terminal.streams import OutputLost
 
 _REDRAWN = 0.2  # seconds between two drawings on a terminal
 _LOGGED = 10.0  # seconds between two lines where stderr is no terminal

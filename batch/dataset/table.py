@@ -12,9 +12,9 @@ from batch.dataset.latents import LATENTS
 from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
-from batch.remedies import is_installed
 from facegen_addon.errors import UserError
-from facegen_addon.mapping.backward import LATENT_SIZE
+from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.terminal.remedies import is_installed
 
 if TYPE_CHECKING:
     import pyarrow

@@ -23,11 +23,12 @@ from batch.dataset.closing import Gathered, Progress
 from batch.dataset.inspection import Check
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import image_suffix
+from batch.dataset.shard_state import read_sidecar
 from batch.dataset.table import require_pyarrow
-from batch.interruption import interruptible
-from batch.progress import ProgressBar
-from batch.silence import blender_silent, load_blender
 from facegen_addon.errors import NotReached, UserError
+from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import blender_silent, load_blender
 
 if TYPE_CHECKING:
     from batch.dataset.plan import Plan
@@ -146,7 +147,7 @@ def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     from batch.dataset.render_worker import finished
     from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 
-    device = "CPU" if (run.read_sidecar(0) or {}).get("device") == "CPU" else "auto"
+    device = "CPU" if (read_sidecar(run, 0) or {}).get("device") == "CPU" else "auto"
     settings = SampleSettings(**render_settings(plan.recipe, device, threads=0))
     dense, pictures = plan.recipe.labels.dense, plan.recipe.picture_hashes()
     with (

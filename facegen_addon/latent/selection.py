@@ -23,6 +23,9 @@ EFFORT = 3000
 MAXIMUM_DISTANCE = 2.0
 """Cosine distance of opposite latents."""
 
+CAPACITY_DISTANCES = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+"""At which reports tell how many heads stay mutually apart: 0.2 to 0.8."""
+
 
 class DistanceReached(NamedTuple):
     """The largest distance found at which `indices` (count,) are mutually apart."""

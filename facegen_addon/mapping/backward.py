@@ -9,7 +9,6 @@ agree, and where heads are believable (bounds per parameter group, in standard d
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
+from ..latent.checked import checked_latents
 from .surrogate import FloatArray, SurrogateEnsemble
 
 if TYPE_CHECKING:
     from ..onnx_runtime import InferenceSession
 
-logger = logging.getLogger(__name__)
-
 Grade = Literal["refined", "direct"]
 Progress = Callable[[int, int], None]
 
 GRADES: tuple[Grade, ...] = get_args(Grade)
-LATENT_SIZE = 512
 PRECISION = "prior_precision"
 """Array beside the surrogates' weights: (G, G) inverse correlations of the prior."""
 
@@ -371,25 +368,3 @@ class BackwardMapping:
     def predicted(self, z: np.ndarray) -> FloatArray:
         """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""
         return self.ensemble.predict(z)[0]
-
-
-def checked_latents(latents: ArrayLike, size: int | None = LATENT_SIZE) -> FloatArray:
-    """Latents from outside (size,) or (N, size) -> (N, size) of unit norm; size None: of any.
-
-    Raises UserError for another width, what are no numbers, NaN, or a vector without direction.
-    """
-    wanted = f"give rows of {size or LATENT_SIZE} numbers"
-    try:
-        rows = np.atleast_2d(np.asarray(latents, dtype=np.float32))
-    except (TypeError, ValueError):  # text, or rows of several widths
-        raise UserError(f"latents are no numbers: {wanted}") from None
-    if rows.ndim != 2 or rows.shape[1] != (size or rows.shape[1]):
-        raise UserError(f"latents of shape {rows.shape}: {wanted}")
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    bad = ~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-6)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise UserError(f"latent {row} has norm {norms[row, 0]:g}: give finite, non-zero latents")
-    if np.any(np.abs(norms - 1) > 1e-2):
-        logger.warning("latents of norm %.3g to %.3g are normalised", norms.min(), norms.max())
-    return rows / norms  # type: ignore[no-any-return]

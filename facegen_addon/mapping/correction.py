@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike
 from ..artifacts import artifact, load_npz
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
+from ..latent.checked import checked_latents
 from ..latent.sphere import exp_map, normalise, rotation_between
-from .backward import GRADES, BackwardMapping, checked_latents
+from .backward import GRADES, BackwardMapping
 from .perceptron import Perceptron
 from .surrogate import FloatArray
 

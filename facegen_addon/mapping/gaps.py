@@ -19,11 +19,12 @@ from ..artifacts import read_npz
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
 from ..heads.exchange.slider_file import RUN_FILE
+from ..latent.checked import checked_latents
 from ..latent.coverage import greedy_cover, neighbourhood_middles
 from ..latent.metrics import nearest_neighbour_distances
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance_matrix
-from .backward import BackwardMapping, Grade, Progress, checked_latents
+from .backward import BackwardMapping, Grade, Progress
 from .screening import VarietyProposal, spread
 from .surrogate import FloatArray
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
+from ..latent.checked import LATENT_SIZE, checked_latents
 from ..latent.metrics import (
     bootstrap_interval,
     own_identity_rate,
@@ -24,7 +25,7 @@ from ..latent.metrics import (
 )
 from ..latent.sphere import angle, cosine_distance, cosine_distance_matrix, normalise
 from .approach import Approach, answer_from_heads
-from .backward import LATENT_SIZE, BackwardMapping, Grade, checked_latents
+from .backward import BackwardMapping, Grade
 from .correction import FEEDBACK, Correct
 from .surrogate import FloatArray
 

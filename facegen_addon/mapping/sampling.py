@@ -19,9 +19,10 @@ from ..errors import UserError
 from ..heads.areas import APPEARANCE_GROUPS, AREAS, AreaRedraw, checked_area
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
+from ..latent.checked import checked_latents
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
-from .backward import BackwardMapping, TrustRegion, checked_latents
+from .backward import BackwardMapping, TrustRegion
 from .correction import load_sampler
 
 __all__ = ["AREAS", "HeadSampler", "Sampled"]

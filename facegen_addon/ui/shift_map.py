@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..latent.checked import LATENT_SIZE
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import angle
-from ..mapping.backward import LATENT_SIZE
 from ..scene.head.latents import Latent, Latents
 from .remedies import explain
 

@@ -31,11 +31,11 @@ from scipy.sparse.csgraph import connected_components
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
 from facegen_addon.heads.appearance_parameters import appearance_parameters, label_of
 from facegen_addon.heads.parameters import Parameter
+from facegen_addon.terminal.process import run_process
 from models.recipes.anny_landmarks import BROW, brow_line, landmarks
 from models.recipes.register import register
 

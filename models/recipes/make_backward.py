@@ -21,8 +21,8 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.process import run_process
 from models.recipes import pairs
 
 ROOT = Path(__file__).resolve().parents[2]

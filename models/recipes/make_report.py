@@ -30,14 +30,15 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
 from facegen_addon.atomic_file import replacing
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
+from facegen_addon.report.page import markdown, page
+from facegen_addon.report.section import Section
+from facegen_addon.scene.render.view import Forward
+from facegen_addon.terminal.process import run_process
 from models.recipes import pairs
-from models.recipes.render_pairs import Forward, add_render_options
-from models.recipes.report.page import markdown, page
-from models.recipes.report.section import Section
+from models.recipes.render_pairs import add_render_options
 from models.recipes.report.study import Study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,43 +3,62 @@
 
     measure_influence.py --model open_flame --heads 4 --samples 16 --workers 2
 
-Takes the options of `batch/run.py influence`, which it runs; a killed run goes on. Needs bpy.
+Takes the options of `batch/run.py influence`, which it runs in a process of its own; a killed run
+goes on. Needs bpy.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.influence import main as influence
-from batch.influence import parse_options
-from batch.process import run_process
-from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER, find_encoder
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.mapping.influence import influence_folder, read
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.remedies import explain
 from models.recipes.register import register
+
+_RUN = Path(__file__).resolve().parents[2] / "batch" / "run.py"
 
 
 def main(arguments: list[str]) -> int:
     """Measure, copy and register; 2 after an error that the user can put right."""
     try:
-        options = parse_options(arguments)
-        if options.encoder.key != DEFAULT_ENCODER:
+        options, _ = _parser().parse_known_args(arguments)
+        encoder = find_encoder(options.encoder).key
+        if encoder != DEFAULT_ENCODER:
             raise UserError(
-                f"committed figures are {DEFAULT_ENCODER}'s, not {options.encoder.key}'s: use"
+                f"committed figures are {DEFAULT_ENCODER}'s, not {encoder}'s: use"
                 " `batch/run.py influence`, which keeps them apart"
             )
-        return influence(arguments) or _enter(load_head_model(options.model).name)
+        if "--help" in arguments or "-h" in arguments:
+            return _measure(arguments)
+        return _measure(arguments) or _enter(load_head_model(options.model).name)
     except UserError as error:
         print(f"measure_influence: {explain(error)}", file=sys.stderr)
         return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    """What this script itself has to know of the command's options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
+    return parser
+
+
+def _measure(arguments: list[str]) -> int:
+    """Run the command; its exit status."""
+    return subprocess.run([sys.executable, str(_RUN), "influence", *arguments]).returncode
 
 
 def _enter(model_name: str) -> int:

@@ -16,13 +16,13 @@ from pathlib import Path
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.progress import ProgressBar
-from batch.remedies import explain
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.mapping.ranking import Ranking, cached_path, compute_steps, save
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
 from models.recipes import pairs
 from models.recipes.register import register
 

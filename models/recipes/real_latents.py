@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.real_faces import load_photos, one_photo_each, split_identities
 from facegen_addon.latent.sphere import geodesic
-from models.recipes.lfw import load_photos, one_photo_each, split_identities
 
 MIXTURE_RANGE = (0.2, 0.8)
 

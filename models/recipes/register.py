@@ -23,10 +23,10 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.remedies import explain
 from facegen_addon.artifacts import index_path, open_onnx, read_index_file, read_npz
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.remedies import explain
 
 
 def register(

@@ -15,8 +15,7 @@ import argparse
 import contextlib
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,38 +23,22 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.progress import ProgressBar
-from batch.remedies import explain
-from batch.workers import report, reports, serve, start_worker
 from facegen_addon.artifacts import read_npz
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.encoders.facenet_builder import LATENT_SIZE
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.scene.render.view import Forward, View, load_forward
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
+from facegen_addon.terminal.workers import report, reports, serve, start_worker
 from models.recipes import pairs
 from models.recipes.register import register
 
 SAMPLES = 8
 """Cycles samples a pixel, unless told otherwise."""
-
-Forward = Callable[[np.ndarray], np.ndarray]
-"""Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
-
-
-@dataclass(frozen=True)
-class View:
-    """By which encoders F sees a head, and how it is rendered: as pairs are, by default.
-
-    Latents of several `encoders` (names or files) lie side by side; `light` as in RenderSettings,
-    `seed` of the renderer's noise.
-    """
-
-    encoders: tuple[str, ...] = (DEFAULT_ENCODER,)
-    light: str = "studio"
-    seed: int = 0
 
 
 def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
@@ -149,25 +132,6 @@ def _start_worker(heads: Path, index: int, options: argparse.Namespace) -> subpr
         "--light", options.view.light, "--noise-seed", str(options.view.seed),
     ]  # fmt: skip
     return start_worker(command)
-
-
-def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Forward:
-    """F by Blender and the view's encoders, on `threads` threads."""
-    # Imported here: only processes that render need bpy.
-    import bpy
-
-    from facegen_addon.encoders.encoder import Encoder
-    from facegen_addon.scene.render.forward import ForwardMapping
-    from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
-
-    encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
-    settings = RenderSettings(
-        samples=samples, size=224, seed=view.seed, light=view.light, face_only=True
-    )
-    renderer = HeadRenderer(model, settings)
-    for scene in bpy.data.scenes:
-        scene.render.threads_mode, scene.render.threads = "FIXED", threads
-    return ForwardMapping(renderer, *encoders).embed_heads  # type: ignore[no-any-return]
 
 
 def _render_own_share(options: argparse.Namespace) -> None:

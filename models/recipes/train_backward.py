@@ -30,9 +30,6 @@ import numpy as np
 # Recipes run from a checkout, where facegen_addon is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from batch.process import run_process
-from batch.progress import ProgressBar
-from batch.remedies import explain
 from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -48,6 +45,9 @@ from facegen_addon.mapping.backward import (
     load_inversion,
 )
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.remedies import explain
 from models.recipes import pairs, real_latents
 from models.recipes.baselines import KernelRidge
 from models.recipes.register import register

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from batch import import_flame
-from batch.remedies import explain
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.flame_sliders import import_sliders
 from facegen_addon.heads.exchange.slider_file import SUFFIXES, read_slider_file
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.model import LIMITS
+from facegen_addon.terminal.remedies import explain
 
 
 def _deca(path: Path, **changes: np.ndarray) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from batch import influence as command
+from batch.command_line import worker_command
 from batch.influence_sheet import draw_pages, markdown_table
-from batch.workers import worker_command
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import InfluenceSettings, Probe

@@ -461,7 +461,7 @@ def test_held_out_people_are_asked_for_in_their_order(
 
 
 def read_people(real_file: Path) -> np.ndarray:
-    from models.recipes.lfw import load_photos, one_photo_each, split_identities
+    from facegen_addon.latent.real_faces import load_photos, one_photo_each, split_identities
 
     photos = load_photos(real_file)
     held_out = split_identities(photos.identity).held_out

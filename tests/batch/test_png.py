@@ -10,8 +10,8 @@ from PIL import Image
 
 from batch.contact_sheet import contact_sheet
 from batch.lettering import draw_text, text_width
-from batch.png import decode_png, encode_png
 from facegen_addon.errors import UserError
+from facegen_addon.png import decode_png, encode_png
 
 KINDS = [((), np.uint8), ((3,), np.uint8), ((), np.uint16), ((3,), np.uint16)]
 any_kind = pytest.mark.parametrize(("channels", "dtype"), KINDS)

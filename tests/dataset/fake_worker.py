@@ -21,8 +21,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready
-from batch.png import encode_png
 from facegen_addon.labels.camera import Camera
+from facegen_addon.png import encode_png
 
 SIZE = 16
 MIDDLE = (0.0, -0.1, 0.0)

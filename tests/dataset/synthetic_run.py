@@ -19,13 +19,13 @@ from batch.dataset.members import label_members
 from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import FORMAT, RunFolder, key_of
 from batch.dataset.shard_file import SHARD_END
-from batch.png import encode_png
 from batch.shards import encode_json, tar_members, write_tar
 from facegen_addon.artifacts import artifact
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Background, Light, Shot, View
 from facegen_addon.latent.sphere import cosine_distance, normalise
 from facegen_addon.mapping.influence import table_digest
+from facegen_addon.png import encode_png
 from tests.labels.sphere import sphere_scene
 from tests.toy_head import TABLE
 

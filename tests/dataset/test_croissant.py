@@ -12,8 +12,8 @@ import pytest
 
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.shard_file import read_shard
-from batch.png import decode_png
 from batch.run import main
+from facegen_addon.png import decode_png
 from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun
 
 mlcroissant = pytest.importorskip("mlcroissant")

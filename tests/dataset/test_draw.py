@@ -17,6 +17,7 @@ from batch.dataset.draw import draw_shot
 from batch.dataset.expressions import EXPRESSIONS, ExpressionDraw
 from batch.dataset.gaze import turn_from_ahead
 from batch.dataset.recipe import Recipe
+from batch.dataset.recipe_fit import check_model
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import Parameter, ParameterTable
@@ -59,7 +60,7 @@ def same(first: Shot, second: Shot) -> bool:
 def test_every_shot_of_the_named_recipes_is_valid(name: str) -> None:
     head_model = load_head_model(name)
     for recipe in map(Recipe.read, ("minimal", "portraits", "photos")):
-        recipe.check_model(head_model)
+        check_model(recipe, head_model)
         for shot in shots(recipe, head_model, 40):
             head_model.table.validate(shot.parameters)
             assert 0 <= shot.seed < 2**31
@@ -256,7 +257,7 @@ def test_only_allowed_units_are_shown(
 ) -> None:
     text = f"[expression]\nneutral = 0\nactive = 3\nonly = {only}\navoid = {avoid}"
     recipe = recipe_of(tmp_path, text)
-    recipe.check_model(model)
+    check_model(recipe, model)
     shown = [set(expression_of(shot, model)) for shot in shots(recipe, model, 60)]
     assert all(units and units <= allowed for units in shown)
     if len(allowed) < 5:
@@ -280,7 +281,7 @@ def test_principal_components_are_drawn_as_they_were_learned(tmp_path: Path) -> 
     ]
     components: Any = SimpleNamespace(name="flame_0", table=ParameterTable(rows))
     recipe = recipe_of(tmp_path, "[expression]\nneutral = 0\nstrength = 0.5")
-    recipe.check_model(components)
+    check_model(recipe, components)
     drawn = np.array([shot.parameters for shot in shots(recipe, components, 100)])
     assert drawn.std() == pytest.approx(0.5, abs=0.03) and abs(drawn.mean()) < 0.03
     assert np.abs(drawn).max() <= 3.0
@@ -299,7 +300,7 @@ def test_parameters_replace_everything_else(tmp_path: Path, model: HeadModel) ->
     shape_001 = {choice = [-2, 2]}
     """
     recipe = recipe_of(tmp_path, text)
-    recipe.check_model(model)
+    check_model(recipe, model)
     drawn = shots(recipe, model, 20)
     read = {
         name: [s.parameters[model.table.index(name)] for s in drawn] for name in recipe.parameters

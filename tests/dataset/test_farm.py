@@ -24,6 +24,7 @@ from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.shard_file import read_shard
+from batch.dataset.shard_state import is_done, read_sidecar
 from batch.dataset.status import EventLog, Status
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -72,7 +73,7 @@ def make(
     reader = BatchEncoder(encoder or ToyEncoder())
     farm = Farm(run, plan, reader, {"Blender": "none"}, status)
     command = [sys.executable, str(FAKE), *harm]
-    shards = [shard for shard in range(run.shard_count) if not run.is_done(shard)]
+    shards = [shard for shard in range(run.shard_count) if not is_done(run, shard)]
     with Crew(workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command) as crew:
         farm.make(shards, crew)
     return run, status
@@ -134,7 +135,7 @@ def test_a_sample_that_always_crashes_is_given_up_with_its_seed_and_tried_on_res
     log = tmp_path / "events.jsonl"
     run, status = make(tmp_path / "run", recipe, "--die-at", "5", log=log)
     assert (status.accepted, status.failed) == (COUNT - 1, 1)
-    sidecar = run.read_sidecar(1)
+    sidecar = read_sidecar(run, 1)
     assert sidecar is not None
     (failure,) = sidecar["failed"]
     assert failure["index"] == 5 and failure["seed"] == [3, 5, 0] and "SIGSEGV" in failure["reason"]
@@ -167,10 +168,10 @@ def test_a_head_without_a_face_is_drawn_anew_and_given_up_for_good_in_the_end(
     run, status = make(tmp_path / "run", recipe, "--hide-face-at", "9")
     attempts = recipe.accept.attempts
     assert (status.accepted, status.rejected, status.failed) == (COUNT - 1, attempts - 1, 1)
-    sidecar = run.read_sidecar(2)
+    sidecar = read_sidecar(run, 2)
     assert sidecar is not None and sidecar["failed"][0]["seed"] == [3, 9, attempts - 1]
     assert "face" in sidecar["failed"][0]["reason"]
-    assert run.is_done(2), "the same draws would be refused again"
+    assert is_done(run, 2), "the same draws would be refused again"
 
 
 def test_a_sample_without_a_face_has_the_members_and_types_of_the_others(
@@ -215,7 +216,7 @@ def test_a_face_that_cannot_be_cut_out_is_a_face_that_is_not_there(
 
     run, status = make(tmp_path / "run", recipe, encoder=Choosy())
     assert (status.accepted, status.failed) == (0, COUNT)
-    sidecar = run.read_sidecar(0)
+    sidecar = read_sidecar(run, 0)
     assert sidecar is not None and "the face is turned away" in sidecar["failed"][0]["reason"]
 
 

@@ -24,13 +24,14 @@ from batch.dataset.members import label_members
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_tables import Heads
 from batch.dataset.record import describe_shot
-from batch.png import encode_png
+from batch.dataset.shard_state import read_sidecar
 from batch.shards import encode_json, encode_npy, tar_members, write_tar
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.maps import CLASSES, LabelMaps, LandmarkLabels
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.mapping.correction import load_sampler
+from facegen_addon.png import encode_png
 from tests.dataset.test_farm import make
 
 PLAIN = ""
@@ -182,7 +183,7 @@ def test_records_and_members(tmp_path: Path) -> None:
                 else:
                     data = ""
                 seen.append([member.name, data])
-        seen.append({**(run.read_sidecar(shard) or {}), "run": "", "sha256": "", "bytes": 0})
+        seen.append({**(read_sidecar(run, shard) or {}), "run": "", "sha256": "", "bytes": 0})
     same_as_ever("records", as_bytes(seen))
 
 

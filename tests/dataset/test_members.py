@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch.dataset.members import LABEL_SUFFIXES, MAXIMUM_DEPTH, label_members, read_labels
-from batch.png import encode_png
 from facegen_addon.errors import UserError
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.labels.maps import CLASSES, LabelMaps, LandmarkLabels
 from facegen_addon.latent.sphere import normalise
+from facegen_addon.png import encode_png
 from tests.labels.sphere import sphere_scene
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.shard_file import read_shard
-from batch.png import encode_png
 from batch.run import main
+from facegen_addon.png import encode_png
 from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun, decode_npy
 from tests.toy_head import TABLE
 

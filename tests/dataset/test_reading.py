@@ -12,9 +12,9 @@ from batch.dataset.members import read_labels
 from batch.dataset.pictures import CLASS_COLOURS
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.shard_file import read_shard
-from batch.png import decode_png
 from batch.run import main
 from facegen_addon.labels.maps import CLASSES
+from facegen_addon.png import decode_png
 from tests.dataset.synthetic_run import SyntheticPlan, SyntheticRun
 from tests.toy_head import TABLE
 

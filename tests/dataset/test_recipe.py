@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from batch.dataset.distribution import Fixed, Uniform
 from batch.dataset.recipe import RECIPES, Recipe, describe
+from batch.dataset.recipe_fit import check_model
 from batch.dataset.toml_text import toml_table
 from facegen_addon.choices import LIGHT_PRESETS
 from facegen_addon.errors import UserError
@@ -48,7 +49,7 @@ def read(path: Path) -> Recipe:
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("model", HEAD_MODELS)
 def test_named_recipes_fit_every_model(name: str, model: str) -> None:
-    Recipe.read(name).check_model(load_head_model(model))
+    check_model(Recipe.read(name), load_head_model(model))
 
 
 def test_named_recipes_do_what_they_say() -> None:
@@ -325,13 +326,13 @@ def test_heads_of_a_source(tmp_path: Path, write: Write, name: str) -> None:
     file = tmp_path / name / RUN_FILE if name == "run" else tmp_path / name
     write_slider_file(file, model, heads)
     recipe = read(write(f"[heads]\nsource = '{name}'"))
-    recipe.check_model(model)
+    check_model(recipe, model)
     np.testing.assert_array_equal(recipe.source_heads(model.table), heads)
     assert recipe.heads.distribution is None and not recipe.heads.is_guided
     assert list(recipe.as_mapping()["heads"]["source"]) == [file.name]
     assert read(write(recipe.to_toml())) == recipe
     with pytest.raises(UserError, match=r"\[heads\] source"):
-        recipe.check_model(load_head_model("anny"))
+        check_model(recipe, load_head_model("anny"))
 
 
 def test_a_source_of_another_model_is_refused(tmp_path: Path, write: Write) -> None:
@@ -339,10 +340,10 @@ def test_a_source_of_another_model_is_refused(tmp_path: Path, write: Write) -> N
     content = {"model": "flame_1234", "heads": [{"shape_001": 1.0}]}
     (tmp_path / "heads.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="has heads of flame_1234, not of open_flame"):
-        read(write("[heads]\nsource = 'heads.json'")).check_model(model)
+        check_model(read(write("[heads]\nsource = 'heads.json'")), model)
     (tmp_path / "heads.json").write_text("{}")
     with pytest.raises(UserError, match=r"mine.toml: \[heads\] source: .*is not a slider file"):
-        read(write("[heads]\nsource = 'heads.json'")).check_model(model)
+        check_model(read(write("[heads]\nsource = 'heads.json'")), model)
 
 
 @pytest.mark.parametrize(
@@ -370,18 +371,18 @@ def test_what_a_model_cannot_do_is_refused(
     write: Write, model: str, text: str, message: str
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        read(write(text)).check_model(load_head_model(model))
+        check_model(read(write(text)), load_head_model(model))
     assert str(caught.value).startswith(f"{write(text)}: [")
 
 
 def test_a_model_without_expressions_and_eyes(write: Write) -> None:
     toy: Any = ToyHead()
     with pytest.raises(UserError, match="toy has no expressions; give 1"):
-        read(write("")).check_model(toy)
+        check_model(read(write("")), toy)
     still = "[expression]\nneutral = 1\n"
-    read(write(still)).check_model(toy)
+    check_model(read(write(still)), toy)
     with pytest.raises(UserError, match="the eyes of toy do not turn"):
-        read(write(still + "[gaze]\nat_camera = 0.1")).check_model(toy)
+        check_model(read(write(still + "[gaze]\nat_camera = 0.1")), toy)
 
 
 def test_the_description_shows_every_key_that_counts() -> None:
@@ -427,7 +428,7 @@ def test_every_documented_example_is_a_recipe(project: Path, write: Write, tmp_p
     (tmp_path / "hdris" / "sky.hdr").write_bytes(HDR)
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     recipe = read(write(example))
-    recipe.check_model(load_head_model("open_flame"))
+    check_model(recipe, load_head_model("open_flame"))
     assert recipe.camera.framing == Fixed(0.28)
 
 

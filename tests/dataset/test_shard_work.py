@@ -12,6 +12,7 @@ from typing import IO, Any
 import pytest
 
 from batch.dataset.run_folder import RunFolder
+from batch.dataset.shard_state import failures, is_done, problem_of
 from batch.dataset.shard_work import ShardWork, split_tar
 from facegen_addon.errors import UserError
 from tests.dataset.test_run_folder import begin
@@ -50,7 +51,7 @@ def test_a_shard_is_its_samples_in_order_whatever_order_they_came_in(run: RunFol
             work.add(index, members(index))
         sidecar = work.finish("CPU")
         assert names(run.tar(0)) == [f"00000{i}.{s}" for i in range(3) for s in ("png", "json")]
-        assert run.problem(0) == "" and not run.work(0).exists()
+        assert problem_of(run, 0) == "" and not run.work(0).exists()
         hashes.add(sidecar["sha256"])
         run.sidecar(0).unlink()
     assert len(hashes) == 1
@@ -66,7 +67,7 @@ def test_what_was_finished_is_found_again(run: RunFolder) -> None:
     assert second.missing == [1]
     fill(second)
     second.finish("CPU")
-    assert run.is_done(0)
+    assert is_done(run, 0)
 
 
 def test_a_damaged_part_is_made_again(run: RunFolder) -> None:
@@ -101,7 +102,7 @@ def test_a_corrupted_shard_is_noticed_and_made_again(
     data = bytearray(run.tar(0).read_bytes())
     data[700] ^= 1
     run.tar(0).write_bytes(data)
-    assert not run.is_done(0) and "damaged" in caplog.text
+    assert not is_done(run, 0) and "damaged" in caplog.text
     again = ShardWork(run, 0)
     assert again.missing == [0, 1, 2]
     fill(again)
@@ -113,13 +114,13 @@ def test_samples_of_crashes_are_tried_again_and_others_are_not(run: RunFolder) -
     fill(work, but=(1, 2))
     work.failed = {1: failure(1, retry=True), 2: failure(2, retry=False)}
     sidecar = work.finish("CPU")
-    assert [one["index"] for one in sidecar["failed"]] == [1, 2] and run.failures(0) == 2
-    assert not run.is_done(0)
+    assert [one["index"] for one in sidecar["failed"]] == [1, 2] and failures(run, 0) == 2
+    assert not is_done(run, 0)
     again = ShardWork(run, 0)
     assert again.missing == [1]
     fill(again)
     again.finish("CPU")
-    assert run.is_done(0) and run.failures(0) == 1
+    assert is_done(run, 0) and failures(run, 0) == 1
     assert names(run.tar(0))[::2] == ["000000.png", "000001.png"]
 
 
@@ -131,7 +132,7 @@ def test_a_kill_between_shard_and_sidecar_loses_nothing(run: RunFolder) -> None:
     again = ShardWork(run, 0)
     assert again.missing == []
     again.finish("CPU")
-    assert run.is_done(0)
+    assert is_done(run, 0)
 
 
 def test_a_kill_while_parts_are_removed_leaves_none_for_ever(run: RunFolder) -> None:
@@ -140,7 +141,7 @@ def test_a_kill_while_parts_are_removed_leaves_none_for_ever(run: RunFolder) -> 
     work.finish("CPU")
     run.work(0).mkdir(parents=True)
     (run.work(0) / "000001-0.part").write_bytes(b"rest")
-    assert run.is_done(0) and not run.work(0).exists()
+    assert is_done(run, 0) and not run.work(0).exists()
     run.remove_work()
     assert not (run.path / "work").exists()
 
@@ -149,7 +150,7 @@ def test_a_shard_of_failures_alone_is_a_shard(run: RunFolder) -> None:
     work = ShardWork(run, 2)
     work.failed = {6: failure(6, retry=False)}
     work.finish("CPU")
-    assert run.is_done(2) and names(run.tar(2)) == []
+    assert is_done(run, 2) and names(run.tar(2)) == []
     assert list(split_tar(run.tar(2))) == []
 
 
@@ -171,11 +172,11 @@ def test_a_shard_whose_sidecar_lacks_something_is_made_again(run: RunFolder, key
     sidecar = work.finish("CPU")
     del sidecar[key]
     run.sidecar(0).write_text(json.dumps(sidecar))
-    assert not run.is_done(0) and run.failures(0) == 3
+    assert not is_done(run, 0) and failures(run, 0) == 3
     again = ShardWork(run, 0)
     fill(again)
     again.finish("CPU")
-    assert run.is_done(0)
+    assert is_done(run, 0)
 
 
 def test_two_that_remove_finished_work_do_not_disturb_each_other(
@@ -192,7 +193,7 @@ def test_two_that_remove_finished_work_do_not_disturb_each_other(
     monkeypatch.setattr(os, "unlink", late)
     assert work.finish("CPU")["samples"]
     monkeypatch.undo()
-    assert run.is_done(0)
+    assert is_done(run, 0)
 
 
 def test_a_lock_that_its_holder_has_removed_is_no_lock(
@@ -241,7 +242,7 @@ def test_a_disk_that_flushes_no_folders_will_do(
     work = ShardWork(run, 0)
     fill(work)
     work.finish("CPU")
-    assert run.is_done(0)
+    assert is_done(run, 0)
 
 
 def test_parts_are_tars(run: RunFolder) -> None:

@@ -17,10 +17,10 @@ import pytest
 from batch.dataset import verify
 from batch.dataset.members import label_members, read_labels
 from batch.dataset.run_folder import RunFolder
-from batch.png import decode_png, encode_png
 from batch.run import main
 from batch.shards import encode_npy
 from facegen_addon.labels.shot import Shot
+from facegen_addon.png import decode_png, encode_png
 from tests.dataset.synthetic_run import Members, SyntheticPlan, SyntheticRun, cut, edit, flip
 
 ALWAYS = ["run", "shards", "samples", "parameters", "latents", "images", "labels"]

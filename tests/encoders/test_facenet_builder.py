@@ -27,7 +27,7 @@ for banned in ("onnx", "google", "onnxruntime", "bpy", "torch"):
     sys.modules[banned] = None
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from facegen_addon.mapping.facenet_builder import build_facenet
+from facegen_addon.encoders.facenet_builder import build_facenet
 import hashlib
 print(hashlib.sha256(build_facenet(Path(sys.argv[2]))).hexdigest())
 """

@@ -86,7 +86,18 @@ def test_the_zip_holds_what_runs_and_nothing_else(names: list[str]) -> None:
     roots = {name.split("/")[0] for name in names if not name.endswith("/")}
     allowed = {*build_extension.SHIPPED, "blender_manifest.toml", "wheels"}
     assert roots == allowed
-    unwanted = ("__pycache__", "recipes", "tests", "facenet.onnx", "pairs_", "ruff.toml", "/.")
+    unwanted = (
+        "__pycache__",
+        "__main__.py",
+        "recipes",
+        "tests",
+        "/terminal/",
+        "/report/",
+        "facenet.onnx",
+        "pairs_",
+        "ruff.toml",
+        "/.",
+    )
     assert not [name for name in names if any(part in name for part in unwanted)]
     licences = {"LICENSE", "LICENSES/CC0-1.0.txt", "LICENSES/MIT.txt", "LICENSES/README.md"}
     assert licences <= set(names)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
+from facegen_addon.latent import real_faces
 from facegen_addon.latent.metrics import (
     frechet_distance,
     kolmogorov_smirnov,
@@ -17,7 +18,7 @@ from facegen_addon.latent.metrics import (
     nearest_neighbour_distances,
 )
 from facegen_addon.latent.natural import NaturalFaces
-from models.recipes import fit_natural_faces, lfw
+from models.recipes import fit_natural_faces
 
 
 def arrays_of(density: NaturalFaces) -> dict[str, np.ndarray]:
@@ -114,9 +115,9 @@ def test_the_file_holds_statistics_and_is_small(natural, project):
 
 def test_density_fits_held_out_people(natural, shared_data):
     """The issue's bar, on people the fit has not seen, one photo each."""
-    photos = lfw.load_photos(shared_data / "lfw" / "latents_dev.npz")
-    split = lfw.split_identities(photos.identity)
-    held_out = photos.latents[lfw.one_photo_each(photos.identity, split.held_out)]
+    photos = real_faces.load_photos(shared_data / "lfw" / "latents_dev.npz")
+    split = real_faces.split_identities(photos.identity)
+    held_out = photos.latents[real_faces.one_photo_each(photos.identity, split.held_out)]
     one, two = held_out[:500], held_out[500:]
     samples = natural.sample(np.random.default_rng(3), 500)
     assert frechet_distance(samples, two) <= 1.15 * frechet_distance(one, two)
@@ -181,40 +182,40 @@ def test_a_truncated_or_missing_file_is_a_user_error(tmp_path):
         NaturalFaces.load(tmp_path / "none.npz")
 
 
-def photos_of(people: int, seed: int = 0) -> lfw.Photos:
+def photos_of(people: int, seed: int = 0) -> real_faces.Photos:
     """One to three photos each of people drawn from a toy density, in a mixed order."""
     rng = np.random.default_rng(seed)
     identity = rng.permutation(np.repeat(np.arange(people), rng.integers(1, 4, people)))
     latents = toy(core=3, mean=1.0).sample(rng, people)
-    return lfw.Photos(latents[identity], identity)
+    return real_faces.Photos(latents[identity], identity)
 
 
 def test_split_is_by_person_complete_and_always_the_same():
     identity = photos_of(60).identity
-    split = lfw.split_identities(identity, seed=3, held_out=20)
+    split = real_faces.split_identities(identity, seed=3, held_out=20)
     assert len(split.held_out) == 20
     assert sorted([*split.fit, *split.held_out]) == list(range(60))
-    again = lfw.split_identities(identity[::-1], seed=3, held_out=20)
+    again = real_faces.split_identities(identity[::-1], seed=3, held_out=20)
     assert np.array_equal(split.held_out, again.held_out)
-    other = lfw.split_identities(identity, seed=4, held_out=20)
+    other = real_faces.split_identities(identity, seed=4, held_out=20)
     assert not np.array_equal(split.held_out, other.held_out)
     with pytest.raises(UserError, match="too few"):
-        lfw.split_identities(identity, held_out=60)
+        real_faces.split_identities(identity, held_out=60)
 
 
 def test_one_photo_each_is_theirs_and_does_not_depend_on_who_else_is_asked_for():
     identity = photos_of(60).identity
     people = np.array([7, 3, 50])
-    rows = lfw.one_photo_each(identity, people, seed=1)
+    rows = real_faces.one_photo_each(identity, people, seed=1)
     assert np.array_equal(identity[rows], people)
-    assert np.array_equal(lfw.one_photo_each(identity, people[1:], seed=1), rows[1:])
+    assert np.array_equal(real_faces.one_photo_each(identity, people[1:], seed=1), rows[1:])
 
 
 def test_photos_file_without_identities_is_a_user_error(tmp_path):
     path = tmp_path / "latents.npz"
     np.savez(path, latents=np.eye(3))
     with pytest.raises(UserError, match="identity"):
-        lfw.load_photos(path)
+        real_faces.load_photos(path)
 
 
 def test_every_person_weighs_the_same():

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
+from facegen_addon.latent.checked import checked_latents
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.mapping.backward import (
     BackwardMapping,
     InversionSettings,
     TrustRegion,
-    checked_latents,
     inversion_cost,
     invert,
 )

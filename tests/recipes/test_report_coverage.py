@@ -15,7 +15,7 @@ from facegen_addon.latent.correlations import PairCorrelation
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping import gaps
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
-from models.recipes.render_pairs import View
+from facegen_addon.scene.render.view import View
 from models.recipes.report import correlations, coverage
 from models.recipes.report.study import Study
 from tests.mapping.test_backward import LinearNetwork, small_ensemble

@@ -11,8 +11,8 @@ import pytest
 
 from facegen_addon.errors import RejectedSample
 from facegen_addon.mapping.ranking import Ranking, finished, ranking_steps
+from facegen_addon.report.section import Section
 from models.recipes.report import sliders
-from models.recipes.report.section import Section
 from models.recipes.report.study import Study
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead
 

@@ -14,10 +14,11 @@ from scipy import stats
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, EncoderSource
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.report.section import Section
+from facegen_addon.scene.render.view import View
 from models.recipes import pairs
-from models.recipes.render_pairs import View, render_rows
+from models.recipes.render_pairs import render_rows
 from models.recipes.report import second_encoder, study
-from models.recipes.report.section import Section
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.recipes.conftest import SyntheticNature
 from tests.recipes.synthetic import SyntheticForward, SyntheticHead

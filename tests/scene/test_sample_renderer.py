@@ -11,13 +11,13 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
-from batch.png import encode_png
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.label_check import HIDDEN, OUTSIDE, VISIBLE, check_labels
 from facegen_addon.labels.maps import CLASSES
 from facegen_addon.labels.shot import Background, Light, Shot, View
+from facegen_addon.png import encode_png
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
 from facegen_addon.scene.render.portrait import decode_jpeg

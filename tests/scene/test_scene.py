@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import facegen_addon
-from batch.png import encode_png
 from facegen_addon.choices import ENGINES
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
+from facegen_addon.png import encode_png
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.scene.head.latents import LATENTS_KEY, read
 from facegen_addon.scene.render.forward import ForwardMapping

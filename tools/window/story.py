@@ -302,7 +302,7 @@ def render_in_a_drag() -> Steps:
     yield from until(lambda: not bpy.app.is_job_running("RENDER"), "the render")
     run("xdotool", "key", "Escape")
     yield DRAWN
-    live = addon("scene.head_object").HeadObject.of(head)
+    live = addon("scene.head.head_object").HeadObject.of(head)
     before = strands(live)
     live.set_parameters(live.parameters)
     np.testing.assert_array_equal(strands(live), before)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UserError
+from ...latent.checked import checked_latents
 from ...latent.sphere import cosine_distance
-from ...mapping.backward import checked_latents
 from .head_object import PARAMETERS_KEY
 
 SEED_KEY = "facegen_seed"

@@ -27,11 +27,12 @@ from ...errors import NotReached, RejectedSample, UserError
 from ...heads.catalogue import DEFAULT_MODEL, load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.parameters import FloatArray
+from ...latent.checked import LATENT_SIZE
 from ...latent.natural import NaturalFaces
 from ...latent.selection import VarietySelector, checked_count, checked_distance, largest_distance
 from ...latent.sphere import cosine_distance_matrix
 from ...mapping.approach import Approach, answer_from_heads
-from ...mapping.backward import GRADES, LATENT_SIZE, BackwardMapping, Grade, Progress
+from ...mapping.backward import GRADES, BackwardMapping, Grade, Progress
 from ...mapping.correction import load_sampler
 from ...mapping.gaps import propose_gap_fillers, read_achieved
 from ...mapping.screening import VarietyProposal, propose_variety

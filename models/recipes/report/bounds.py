@@ -9,10 +9,10 @@ import numpy as np
 # sliders are too many for a full one in so few renders.
 from cmaes import SepCMA
 
-from batch import plots
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
 from models.recipes import pairs
-from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Study
 
 PEOPLE = (3, 2)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from batch.png import encode_png
 from facegen_addon.errors import UserError
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.correlations import (
@@ -23,7 +22,8 @@ from facegen_addon.latent.correlations import (
     strongest_pairs,
 )
 from facegen_addon.mapping.correction import load_correction
-from models.recipes.report.section import Figure, Section, Table
+from facegen_addon.png import encode_png
+from facegen_addon.report.section import Figure, Section, Table
 from models.recipes.report.study import Study
 
 CORRECTIONS = ("learned",)

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from batch import plots
-from batch.report import CAPACITY_DISTANCES
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.latent.coverage import (
     CoverageCurve,
@@ -18,12 +16,13 @@ from facegen_addon.latent.coverage import (
     heads_needed,
 )
 from facegen_addon.latent.metrics import bootstrap_interval, nearest_neighbour_distances
-from facegen_addon.latent.selection import capacity_curve
+from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.gaps import propose_gap_fillers
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
 from models.recipes.report.correlations import slider_labels
-from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Study
 
 DRAWN, STEERED = "drawn as before", "steered into the gaps"

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from batch.progress import ProgressBar
-from batch.silence import blender_silent
 from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.scene.render.view import Forward, View, load_forward
+from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.silence import blender_silent
 from models.recipes import pairs
-from models.recipes.render_pairs import Forward, View, load_forward, render_rows
+from models.recipes.render_pairs import render_rows
 
 CHUNK = 10
 """Heads a file: a study's sets are small, and every process should have a share of each."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from batch import plots
 from facegen_addon.artifacts import load_npz
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import UserError
@@ -35,8 +34,9 @@ from facegen_addon.mapping.correction import (
 )
 from facegen_addon.mapping.perceptron import Perceptron
 from facegen_addon.mapping.roundtrip import GALLERY
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
 from models.recipes import pairs
-from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Rendered, Study
 from models.recipes.talk_mapping import BASES, TALK_NETWORK, TalkMapping, load_bases
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from batch import plots
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from facegen_addon.latent.metrics import bootstrap_interval
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
-from models.recipes.render_pairs import View
-from models.recipes.report.section import Figure, Section, Table
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
+from facegen_addon.scene.render.view import View
 from models.recipes.report.study import Study
 
 SECOND = "sface"

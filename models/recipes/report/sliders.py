@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from batch import plots
 from facegen_addon.heads.parameters import IntArray
 from facegen_addon.latent.metrics import bootstrap_interval, pairwise_distances
 from facegen_addon.mapping import influence
@@ -26,10 +25,11 @@ from facegen_addon.mapping.ranking import (
     total_variance,
 )
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.report import plots
+from facegen_addon.report.section import Figure, Section, Table
+from facegen_addon.scene.render.view import View
 from models.recipes import pairs
-from models.recipes.render_pairs import View
 from models.recipes.report.correlations import slider_labels
-from models.recipes.report.section import Figure, Section, Table
 from models.recipes.report.study import Rendered, Study
 
 SHARES = (0.9, 0.95, 0.99)

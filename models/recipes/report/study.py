@@ -13,10 +13,11 @@ from facegen_addon.artifacts import models_folder
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.scene.render.view import Forward, View
 from models.recipes import pairs, real_latents
-from models.recipes.lfw import lfw_directory
-from models.recipes.render_pairs import SAMPLES, Forward, View
+from models.recipes.render_pairs import SAMPLES
 from models.recipes.report.render_pool import RenderPool
 
 _USUAL = View()

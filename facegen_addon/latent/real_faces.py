@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Latents of Labeled Faces in the Wild, and the one split of its identities that all recipes use.
+"""Latents of Labeled Faces in the Wild, and the one split of its identities that everything uses.
 
 The data is research data of real people: it is read from the shared data folder and never
 committed.
@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from facegen_addon.artifacts import read_npz
-from facegen_addon.errors import UserError
-from facegen_addon.latent.sphere import normalise
-from facegen_addon.mapping.backward import LATENT_SIZE, checked_latents
+from ..artifacts import read_npz
+from ..errors import UserError
+from .checked import LATENT_SIZE, checked_latents
+from .sphere import normalise
 
 HELD_OUT = 1000
 """Identities that no fit and no training sees."""

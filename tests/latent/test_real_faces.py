@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
-from models.recipes.lfw import load_photos
+from facegen_addon.latent.real_faces import load_photos
 
 ROWS = np.eye(512, dtype=np.float16)[:6]
 

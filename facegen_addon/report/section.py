@@ -27,7 +27,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as HTML (an inline SVG of batch/plots.py, or an <img> with a data: address)."""
+    """A picture as HTML (an inline SVG of plots.py, or an <img> with a data: address)."""
 
     caption: str
     html: str

@@ -2,23 +2,20 @@
 """Worker processes that report on stdout how many steps they have done."""
 
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from typing import IO
 
-from batch.interruption import exit_status, stop_if_asked
-from batch.silence import SHOWN, says_something, show_lines
-from batch.streams import OutputLost
-from batch.temporary import own_temporary_files
-from facegen_addon.errors import UserError
+from ..errors import UserError
+from .interruption import exit_status, stop_if_asked
+from .silence import SHOWN, says_something, show_lines
+from .streams import OutputLost
+from .temporary import own_temporary_files
 
 _TICK = "rendered"
 _GRACE = 20.0  # seconds
-_RUN = Path(__file__).with_name("run.py")
 
 
 def report(count: int) -> None:
@@ -44,14 +41,6 @@ def serve(work: Callable[[], None]) -> int:
     except KeyboardInterrupt as stop:
         return exit_status(stop)
     return 0
-
-
-def worker_command(arguments: Sequence[str]) -> list[str]:
-    """The command line of batch/run.py with `arguments`, in the interpreter or Blender of this."""
-    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
-    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
-    start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
-    return [*start, *arguments]
 
 
 def start_worker(command: Sequence[str]) -> subprocess.Popen[str]:

@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from models.recipes.report.section import Figure, Section, Table
+from .section import Figure, Section, Table
 
-# The look of `generate`'s reports: one style sheet for all pages.
-_STYLED_PAGE = Path(__file__).resolve().parents[3] / "batch" / "report_page.html"
+_STYLE = Path(__file__).with_name("style.css")
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -43,11 +41,16 @@ $sections
 """)
 
 
+def style() -> str:
+    """The style sheet of all pages."""
+    return _STYLE.read_text("utf-8")
+
+
 def page(title: str, sections: Sequence[Section], note: str = "") -> str:
     """The whole page; `note` is about all of its chapters."""
     return _PAGE.substitute(
         title=html.escape(title),
-        style=_style(),
+        style=style(),
         note=f" {html.escape(note)}" if note else "",
         contents="".join(
             f'<a href="#{section.key}">{html.escape(section.title)}</a>' for section in sections
@@ -60,12 +63,6 @@ def markdown(title: str, sections: Sequence[Section], note: str = "") -> str:
     """The same without figures."""
     notes = [f"{note}\n"] if note else []
     return "\n".join([f"# {title}\n", *notes, *(section.markdown() for section in sections)])
-
-
-def _style() -> str:
-    found = re.search(r"<style>\n(.*?)</style>", _STYLED_PAGE.read_text("utf-8"), re.DOTALL)
-    assert found, "the page of generate has a style sheet"
-    return found[1]
 
 
 def _section(section: Section) -> str:

@@ -7,8 +7,8 @@ import sys
 import time
 from typing import TextIO
 
-from batch.interruption import stop_if_asked
-from facegen_addon.durations import format_seconds
+from ..durations import format_seconds
+from .interruption import stop_if_asked
 
 _WIDTH = 28
 _NARROWEST = 4

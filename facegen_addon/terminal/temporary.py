@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from batch.interruption import undisturbed
-from facegen_addon.errors import UserError
+from ..errors import UserError
+from .interruption import undisturbed
 
 
 @contextlib.contextmanager

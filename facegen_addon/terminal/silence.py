@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import IO, TextIO
 
-from batch.interruption import undisturbed
-from batch.temporary import own_temporary_files
-from facegen_addon.errors import NotReached, UserError
+from ..errors import NotReached, UserError
+from .interruption import undisturbed
+from .temporary import own_temporary_files
 
 SHOWN = 20  # lines of Blender's that are shown where something went wrong
 _CHATTER = re.compile(r"Fra:\d|Saved: |Time: |Blender \d|\s*$")

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from batch.silence import blender_silent
-from batch.workers import reports, start_worker
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.silence import blender_silent
+from facegen_addon.terminal.workers import reports, start_worker
 
 CHATTER = (
     b"Fra:1 Mem:30M | Sample 1/16\nSaved: '/x/head.png'\nTime: 00:01.00 (Saving: 00:00.00)\n\n"

@@ -10,15 +10,10 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from batch.interruption import (
-    die_by_signals,
-    exit_status,
-    interruptible,
-    keep_lost_interruptions,
-)
-from batch.remedies import explain
-from batch.streams import OutputLost, lost_output, mend_streams
-from facegen_addon.errors import NotReached, UserError
+from ..errors import NotReached, UserError
+from .interruption import die_by_signals, exit_status, interruptible, keep_lost_interruptions
+from .remedies import explain
+from .streams import OutputLost, lost_output, mend_streams
 
 BROKEN_PIPE = 141
 """Exit status where whoever read stdout has gone, as the shell says it of others."""

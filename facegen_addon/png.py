@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facegen_addon.errors import UserError
+from .errors import UserError
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 

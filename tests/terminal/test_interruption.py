@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from batch.interruption import (
+from batch.output import output_folder
+from facegen_addon.terminal.interruption import (
     Terminated,
     exit_status,
     interruptible,
     stop_if_asked,
     undisturbed,
 )
-from batch.output import output_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -88,7 +88,7 @@ def test_a_second_ctrl_c_does_not_keep_a_folder_from_being_removed(
 
 _PROGRAM = """
 import os, signal, sys
-from batch.process import run_process
+from facegen_addon.terminal.process import run_process
 
 def work():
     {work}
@@ -112,7 +112,7 @@ _SHOWN = """
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
         sys.excepthook(*sys.exc_info())  # as Blender does with what its callbacks raise
-    from batch.progress import ProgressBar
+    from facegen_addon.terminal.progress import ProgressBar
     ProgressBar().update("render", 0, 1)
 """
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a shard of a run is done, by the files that lie there."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import shutil
+from typing import Any
+
+from batch.dataset.run_folder import RunFolder
+from batch.dataset.sidecar import Sidecar
+from batch.lock import only_one
+from facegen_addon.errors import UserError
+
+logger = logging.getLogger("facegen_addon.dataset")
+
+
+def read_sidecar(run: RunFolder, shard: int) -> dict[str, Any] | None:
+    """What stands beside a shard of this run; None if nothing that a closed run could have."""
+    try:
+        Sidecar.read(run, shard)
+        sidecar: dict[str, Any] = json.loads(run.sidecar(shard).read_text(encoding="utf-8"))
+    except (UserError, OSError, ValueError):
+        return None
+    return sidecar
+
+
+def problem_of(run: RunFolder, shard: int) -> str:
+    """What is wrong with a shard that claims to be complete; empty if nothing is."""
+    sidecar, tar = read_sidecar(run, shard), run.tar(shard)
+    if sidecar is None:
+        return f"{run.sidecar(shard)} of this run is not there"
+    try:
+        with tar.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        return f"{tar} cannot be read ({error.strerror})"
+    return "" if digest == sidecar.get("sha256") else f"{tar} is damaged: its sha256 is another"
+
+
+def is_done(run: RunFolder, shard: int) -> bool:
+    """Whether a shard is there, whole, and no further try could add a sample to it.
+
+    What a killed process left of its making is removed.
+    """
+    sidecar = read_sidecar(run, shard)
+    if sidecar is None or any(failure.get("retry") for failure in sidecar["failed"]):
+        return False
+    problem = problem_of(run, shard)
+    if problem:
+        logger.warning("%s; it is made again", problem)
+        return False
+    if run.work(shard).is_dir():
+        with contextlib.suppress(UserError), only_one(run.work(shard) / "lock"):
+            shutil.rmtree(run.work(shard), ignore_errors=True)
+    return True
+
+
+def failures(run: RunFolder, shard: int) -> int:
+    """How many samples of a complete shard had to be given up."""
+    sidecar = read_sidecar(run, shard)
+    return len(sidecar["failed"]) if sidecar else len(run.indices(shard))

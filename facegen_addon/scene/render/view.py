@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""F as others ask for it: by which encoders and how heads are seen. Imports bpy only to render."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...encoders.encoder import DEFAULT_ENCODER, Encoder
+from ...heads.head_model import HeadModel
+
+Forward = Callable[[np.ndarray], np.ndarray]
+"""Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
+
+
+@dataclass(frozen=True)
+class View:
+    """By which encoders F sees a head, and how it is rendered: as pairs are, by default.
+
+    Latents of several `encoders` (names or files) lie side by side; `light` as in RenderSettings,
+    `seed` of the renderer's noise.
+    """
+
+    encoders: tuple[str, ...] = (DEFAULT_ENCODER,)
+    light: str = "studio"
+    seed: int = 0
+
+
+def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Forward:
+    """F by Blender and the view's encoders, on `threads` threads."""
+    # Imported here: only processes that render need bpy.
+    import bpy
+
+    from .forward import ForwardMapping
+    from .head_renderer import HeadRenderer, RenderSettings
+
+    encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
+    settings = RenderSettings(
+        samples=samples, size=224, seed=view.seed, light=view.light, face_only=True
+    )
+    renderer = HeadRenderer(model, settings)
+    for scene in bpy.data.scenes:
+        scene.render.threads_mode, scene.render.threads = "FIXED", threads
+    return ForwardMapping(renderer, *encoders).embed_heads
