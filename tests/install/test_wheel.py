@@ -108,14 +108,16 @@ def test_every_file_of_the_package_and_the_command_line_is_there(
         assert sorted(wanted - set(names)) == []
 
 
-def test_blender_and_its_numpy_are_the_pinned_pair(project: Path) -> None:
+def test_what_is_installed_besides_is_what_is_pinned(project: Path) -> None:
     settings = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    extra = settings["project"]["optional-dependencies"]["blender"]
+    extra = settings["project"]["optional-dependencies"]
     for version in ("311", "313"):
         pins = (project / f"requirements/runtime-py{version}.txt").read_text(encoding="utf-8")
         python = f"; python_version == '3.{version[1:]}'"
-        found = {line.removesuffix(python) for line in extra if line.endswith(python)}
+        found = {line.removesuffix(python) for line in extra["blender"] if line.endswith(python)}
         assert found == set(re.findall(r"^(?:bpy|numpy)==\S+", pins, re.M))
+    dataset = (project / "requirements/dataset.txt").read_text(encoding="utf-8").splitlines()
+    assert set(extra["dataset"]) <= set(dataset)
     test_pins = (project / "requirements/test.txt").read_text(encoding="utf-8").splitlines()
     assert set(settings["build-system"]["requires"]) <= set(test_pins)
 
