@@ -157,8 +157,9 @@ def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Fo
     import bpy
 
     from facegen_addon.encoders.encoder import Encoder
+    from facegen_addon.render_settings import RenderSettings
     from facegen_addon.scene.render.forward import ForwardMapping
-    from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+    from facegen_addon.scene.render.head_renderer import HeadRenderer
 
     encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
     settings = RenderSettings(
