@@ -122,6 +122,7 @@ def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch
         ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
         ({"encoder": "sface", "distribution": "latent"}, "sface gives latents of 128"),
         ({"fill_gaps": [{"name": "nowhere"}], "distribution": "latent"}, "nowhere is missing"),
+        ({"fill_gaps": [{"name": "a;b:c"}], "distribution": "latent"}, "Error: a;b:c is missing"),
     ],
 )
 def test_wrong_values_are_one_line(change: dict, message: str) -> None:

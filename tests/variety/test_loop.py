@@ -11,7 +11,7 @@ import pytest
 
 from facegen_addon.errors import NotReached
 from facegen_addon.latent.selection import largest_distance
-from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix
+from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
 from facegen_addon.mapping import gaps
 from facegen_addon.variety.candidates import Candidates
 from facegen_addon.variety.loop import make_variety
@@ -143,18 +143,36 @@ def test_corrections_end_with_the_budget(budget: int, renders: int) -> None:
         np.testing.assert_array_equal(head.uncorrected.parameters, head.parameters)
 
 
-def test_gaps_of_earlier_runs_are_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heads_have_to_be_apart_once_they_are_corrected() -> None:
+    """First renders are far from one another and from all requests; corrected heads all alike."""
+    alike = normalise(guide()[1].sample(np.random.default_rng(0), 30).mean(axis=0))
+    rng = np.random.default_rng(1)
+
+    def latents(parameters: np.ndarray) -> np.ndarray:
+        first = len(forward.heads) % 2
+        return normalise(rng.standard_normal((1, 512)) if first else alike[None]).astype(np.float32)
+
+    forward = Seeing(latents)
+    with pytest.raises(NotReached, match=r"1 of 2 heads .* 2 heads reach -?0\.000"):
+        made(VarietyRequest(**GUIDED | {"count": 2}, corrections=1, budget=8), forward)
+    assert len(forward.heads) == 8
+
+
+@pytest.mark.parametrize("gap", range(3))
+def test_gaps_of_earlier_runs_are_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: int
+) -> None:
     """Faces lie in three groups; earlier runs have heads in two."""
     monkeypatch.setattr(gaps, "_ANCHORS", 120)
     nature: Any = guide()[1]
     runs = []
-    for group in (0, 2):
+    for group in {0, 1, 2} - {gap}:
         runs.append(str(tmp_path / f"run:{group}.npz"))
         np.savez(runs[-1], achieved=nature.around(group, 5), model=HEAD.name)
     request = VarietyRequest(**GUIDED | {"count": 1}, fill_gaps=tuple(runs))
     (head,) = result_of(request, Seeing(missing)).heads
     middles = np.stack([nature.around(group, 1)[0] for group in range(3)])
-    assert int(np.argmin(cosine_distance(middles, head.requested))) == 1
+    assert int(np.argmin(cosine_distance(middles, head.requested))) == gap
 
 
 def test_f_is_open_only_while_heads_are_rendered() -> None:
