@@ -23,7 +23,7 @@ lint: ## style, types and banned imports
 # Several small networks at once: one thread each is faster than all fighting for two cores.
 check: export OPENBLAS_NUM_THREADS := 1
 check: lint ## style, types, imports and the pure rooms: a minute or two, Blender is not started
-	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/encoders tests/mapping \
+	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/encoders tests/mapping tests/variety \
 		tests/test_imports.py tests/test_documentation.py
 
 # The two halves of the tests run side by side, and each tells all at its end.

@@ -2,13 +2,12 @@
 """`generate`: heads of which no two are nearer than a distance, with a report on them."""
 
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +23,16 @@ from batch.results import PARTS, describe_versions, write_results
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.gaps import read_achieved, run_file
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
-
-if TYPE_CHECKING:
-    from facegen_addon.scene.workflows.variety import VarietyResult
+from facegen_addon.variety.result import VarietyResult
 
 _STAGES = {
     "sample": "choose faces",
@@ -118,7 +117,7 @@ class _Watch:
         self.bar.update("write results", PARTS.index(part) + share, len(PARTS))
 
 
-def _run_operator(options: GenerateOptions, watch: _Watch) -> "VarietyResult":
+def _run_operator(options: GenerateOptions, watch: _Watch) -> VarietyResult:
     """Call the add-on's operator and collect what it made."""
     import bpy
 
@@ -148,10 +147,10 @@ def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
     return {
         name: getattr(options, name)
         for name in (*names, "budget", "grade", "light", "corrections", "encoder")
-    } | {"place": False, "fill_gaps": os.pathsep.join(map(str, options.fill_gaps))}
+    } | {"place": False, "fill_gaps": [{"name": str(run)} for run in options.fill_gaps]}
 
 
-def _head_set(result: "VarietyResult") -> HeadSet:
+def _head_set(result: VarietyResult) -> HeadSet:
     requested = [head.requested for head in result.heads if head.requested is not None]
     return HeadSet(
         parameters=np.stack([head.parameters for head in result.heads]),
@@ -160,7 +159,7 @@ def _head_set(result: "VarietyResult") -> HeadSet:
     )
 
 
-def _uncorrected(result: "VarietyResult") -> dict[str, HeadSet]:
+def _uncorrected(result: VarietyResult) -> dict[str, HeadSet]:
     """The same heads as they were before corrections, if there were any."""
     first = [head.uncorrected for head in result.heads if head.uncorrected is not None]
     if not first:
@@ -202,11 +201,11 @@ def _comparison(
 ) -> dict[str, HeadSet]:
     """As many heads drawn uniformly and from the prior, rendered alike but not selected."""
     from facegen_addon.scene.render.forward import ForwardMapping
-    from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+    from facegen_addon.scene.render.head_renderer import HeadRenderer
 
     draws = {
-        "uniform": model.table.sample_uniform(_generator(options, "uniform"), options.count),
-        "prior": model.sample_prior(_generator(options, "prior"), options.count),
+        name: draw_heads(model, name, _generator(options, name), options.count)
+        for name in ("uniform", "prior")
     }
     settings = RenderSettings(
         engine=options.engine, samples=options.samples, size=options.size, light=options.light

@@ -16,18 +16,19 @@ ALLOWED: dict[str, set[str]] = {
     "labels": {"heads"},
     "encoders": set(),
     "mapping": {"encoders", "heads", "latent"},
+    "variety": {"encoders", "heads", "latent", "mapping"},
     "scene.head": {"encoders", "heads", "latent", "mapping"},
     "scene.render": {"encoders", "heads", "labels", "mapping", "scene.head"},
     "scene.export": {"heads", "scene.head"},
     "scene.exchange": {"heads", "scene.head"},
     "scene.workflows": {
-        *("encoders", "heads", "latent", "mapping"),
+        *("encoders", "heads", "latent", "mapping", "variety"),
         *("scene.head", "scene.render"),
     },
     "report": set(),
     "terminal": set(),
     "ui": {
-        *("encoders", "heads", "labels", "latent", "mapping"),
+        *("encoders", "heads", "labels", "latent", "mapping", "variety"),
         *("scene.head", "scene.render", "scene.export", "scene.exchange", "scene.workflows"),
     },
 }
@@ -169,6 +170,7 @@ def test_the_checks_see_a_wrong_import(wrong: str) -> None:
         ("mapping", "bpy,torch"),
         ("report", "bpy,torch,onnxruntime"),
         ("terminal", "bpy,torch,onnxruntime"),
+        ("variety", "bpy,torch"),
     ],
 )
 def test_room_imports_without(project: Path, room: str, banned: str) -> None:

@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
-from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.render_settings import RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer
 from tools.timing import print_ratio, timed
 
 

@@ -24,8 +24,9 @@ from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.heads.parameters import FloatArray
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.sampling import HeadSampler
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.forward import ForwardMapping
-from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer
 
 LOCKED = (0.0, 0.25, 0.5)
 ANGLES = (10, 20, 40)  # degrees

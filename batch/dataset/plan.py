@@ -16,6 +16,7 @@ from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.latent.natural import NaturalFaces
@@ -109,8 +110,9 @@ class Plan:
         streams = [np.random.default_rng([*b"head", self.seed, i]) for i in identities]
         if heads.distribution == "latent":
             return self._guided(streams)
-        draw = self.model.sample_prior if heads.distribution == "prior" else table.sample_uniform
-        return _Heads(np.concatenate([draw(rng, 1) for rng in streams]), None)
+        assert heads.distribution is not None, "heads without a source are drawn"
+        drawn = [draw_heads(self.model, heads.distribution, rng, 1) for rng in streams]
+        return _Heads(np.concatenate(drawn), None)
 
     def _guided(self, streams: list[np.random.Generator]) -> _Heads:
         if self._guide is None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RejectedSample
 from ..latent.sphere import cosine_distance, geodesic
 from .backward import BackwardMapping, Grade, invert
 from .correction import compensated
@@ -19,6 +21,8 @@ is what no head can reach (models/training/report/roundtrips.py has the figures)
 
 Answer = Callable[[FloatArray, FloatArray], FloatArray]
 """B near a head: latents asked for (N, 512), z (N, G) of the heads so far -> z (N, G)."""
+
+Seen = TypeVar("Seen")
 
 
 def answer_from_heads(backward: BackwardMapping, grade: Grade = "refined") -> Answer:
@@ -86,6 +90,33 @@ class Approach:
         self.z[nearer], self.achieved[nearer] = z[nearer], achieved[nearer]
         self.asked[nearer], self.distances[nearer] = self._next[nearer], distances[nearer]
         return nearer
+
+
+def nearest_render(
+    way: Approach,
+    see: Callable[[FloatArray], tuple[Seen, FloatArray]],
+    first: Seen,
+    renders: int,
+) -> Seen:
+    """Of one head the render that is nearest to its request: `first`, or that of a half step.
+
+    Args:
+        way: begun with that one head.
+        see: z (1, G) -> what is seen of it and its latent (D,); RejectedSample where it shows no
+            face.
+        renders: how many half steps are rendered.
+    """
+    nearest = first
+    for _ in range(renders):
+        z = way.proposed()
+        try:
+            seen, latent = see(z)
+        except RejectedSample:
+            way.rendered(z, np.full_like(way.requested, np.nan))
+            continue
+        if way.rendered(z, latent[None])[0]:
+            nearest = seen
+    return nearest
 
 
 def _usable(latents: FloatArray, said: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

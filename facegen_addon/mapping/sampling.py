@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import APPEARANCE_GROUPS, AREAS, AreaRedraw, checked_area
+from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray
 from ..latent.checked import checked_latents
@@ -98,9 +99,10 @@ class HeadSampler:
         start, locked = self._checked(current, locked)
         if distribution == "latent":
             return self._guided_sample(start, locked, rng)
+        drawn = draw_heads(self.model, distribution, rng, 1)[0]
         if distribution == "prior":
-            return Sampled(self._prior(start, locked, rng))
-        return Sampled(self._kept(self.table.sample_uniform(rng, 1)[0], start, locked))
+            drawn = self._agreeing(drawn, start, locked)
+        return Sampled(self._kept(drawn, start, locked))
 
     def nearby(
         self,
@@ -174,7 +176,9 @@ class HeadSampler:
         groups = APPEARANCE_GROUPS.get(area, ())
         belongs = np.array([parameter.group in groups for parameter in table.parameters])
         belongs[columns] = False  # drawn already, by what it moves
-        return Sampled(self._prior(values, locked | ~belongs, rng))
+        stays = locked | ~belongs
+        drawn = self._agreeing(draw_heads(self.model, "prior", rng, 1)[0], values, stays)
+        return Sampled(self._kept(drawn, values, stays))
 
     @cached_property
     def _areas(self) -> AreaRedraw:
@@ -205,14 +209,13 @@ class HeadSampler:
         chances = np.exp(-(lost - lost.min()) / _TOLERANCE)
         return np.asarray(chances / chances.sum())
 
-    def _prior(self, current: FloatArray, locked: Locked, rng: np.random.Generator) -> FloatArray:
-        """A draw of the model's prior, moved to where it agrees with what is locked.
+    def _agreeing(self, drawn: FloatArray, current: FloatArray, locked: Locked) -> FloatArray:
+        """A draw (P,) of the model's prior, moved to where it agrees with what is locked.
 
         The move is the linear regression on the locked parameters (Matheron's rule): exact for a
         normal prior, and none at all where nothing is locked.
         """
-        table = self.table
-        drawn = self.model.sample_prior(rng, 1)[0]
+        table, drawn = self.table, drawn.copy()
         given, free = locked & self._varying, ~locked & self._varying
         if given.any() and free.any():
             lacking = (current[given] - drawn[given]) / table.std[given]
@@ -221,7 +224,7 @@ class HeadSampler:
                 correlations[np.ix_(given, given)], lacking
             )
             drawn[free] += table.std[free] * moves
-        return self._kept(drawn, current, locked)
+        return drawn
 
     @cached_property
     def _prior_correlations(self) -> FloatArray:

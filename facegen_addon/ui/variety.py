@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import bpy
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -25,8 +25,10 @@ from ..errors import NotReached, UserError
 from ..mapping.backward import GRADES
 from ..scene.head.head_object import HeadObject
 from ..scene.render.lights import LIGHTS
-from ..scene.workflows.variety import VarietyEvent, VarietyRequest, VarietyResult, run_variety
+from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
+from ..variety.request import VarietyRequest
+from ..variety.result import VarietyEvent, VarietyResult
 from . import candidates, file_states, jobs, preferences
 from .head_operator import make_active
 from .jobs import JobOperator, Progress
@@ -98,10 +100,11 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
     budget: IntProperty(  # type: ignore[valid-type]
         name="Renders at Most", default=0, min=0, description="0: ten for each head"
     )
-    fill_gaps: StringProperty(  # type: ignore[valid-type]
+    fill_gaps: CollectionProperty(  # type: ignore[valid-type]
+        type=bpy.types.OperatorFileListElement,
         name="Fill Gaps of",
-        description="Folders of earlier runs, whose heads the new ones complement; several are"
-        " separated as in PATH",
+        description="Folders of earlier runs, whose heads the new ones complement:"
+        ' [{"name": "out/first"}, ...]',
     )
     corrections: IntProperty(  # type: ignore[valid-type]
         name="Corrections",
@@ -149,7 +152,7 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
     def _request(self, context: bpy.types.Context) -> VarietyRequest:
         names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
         values = {name: getattr(self, name) for name in names}
-        values["fill_gaps"] = tuple(filter(None, self.fill_gaps.split(os.pathsep)))
+        values["fill_gaps"] = tuple(run.name for run in self.fill_gaps)
         return VarietyRequest(**values, device=preferences.of(context).device)
 
 

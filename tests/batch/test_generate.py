@@ -22,8 +22,9 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.forward import ForwardMapping
-from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer
 
 SMALL = ("--count", "3", "--distance", "0.3", "--samples", "2", "--size", "96", "--seed", "5")
 

@@ -42,7 +42,7 @@ def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (["--corrections", "2", "--budget", "47"], ["--budget 47", "48"]),
         (["--fill-gaps", "nowhere"], ["--fill-gaps nowhere", "earlier run"]),
         (["--fill-gaps", "facegen_addon"], ["facegen_addon", "heads.npz", "roundtrip.npz"]),
-        (["--fill-gaps", "a:b"], ["a:b", "':'"]),
+        (["--fill-gaps", "a:b"], ["--fill-gaps a:b", "earlier run"]),
         (["--fill-gaps"], ["--fill-gaps"]),
         (["--fill-gaps", "x", "--distribution", "uniform"], ["--fill-gaps", "uniform", "latent"]),
         (["--colour", "red"], ["--colour"]),
@@ -106,7 +106,7 @@ def test_the_default_distance_is_the_encoders(tmp_path: Path) -> None:
 
 
 def test_several_earlier_runs_can_be_given(tmp_path: Path) -> None:
-    runs = [tmp_path / name for name in ("a", "b")]
+    runs = [tmp_path / name for name in ("a", "b", "c:d")]
     for run in runs:
         run.mkdir()
         (run / "heads.npz").touch()

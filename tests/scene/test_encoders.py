@@ -9,8 +9,9 @@ import pytest
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.encoders.face_crop import crop_face
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.forward import ForwardMapping
-from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer
 
 MODEL = load_head_model("anny")
 SETTINGS = RenderSettings(samples=1, size=128, face_only=True)

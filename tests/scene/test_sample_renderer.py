@@ -18,8 +18,9 @@ from facegen_addon.labels.label_check import HIDDEN, OUTSIDE, VISIBLE, check_lab
 from facegen_addon.labels.maps import CLASSES
 from facegen_addon.labels.shot import Background, Light, Shot, View
 from facegen_addon.png import encode_png
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.head.head_object import HeadObject
-from facegen_addon.scene.render.head_renderer import HeadRenderer, RenderSettings
+from facegen_addon.scene.render.head_renderer import HeadRenderer
 from facegen_addon.scene.render.portrait import decode_jpeg
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate Variety in Blender: heads placed or nothing at all."""
 
-from collections.abc import Iterator
-from threading import Event
-
 import bpy
 import numpy as np
 import pytest
@@ -14,11 +11,11 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY
 from facegen_addon.scene.head.latents import SEED_KEY, read
-from facegen_addon.scene.workflows.background_thread import think
-from facegen_addon.scene.workflows.variety import VarietyRequest, run_variety
+from facegen_addon.scene.workflows.variety import run_variety
 from facegen_addon.scene.workflows.variety_placing import COLLECTION, place_heads
 from facegen_addon.ui import jobs
 from facegen_addon.ui.variety import last_outcome, set_listener
+from facegen_addon.variety.request import VarietyRequest
 
 SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
 KINDS = (
@@ -124,7 +121,8 @@ def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch
         ({"corrections": 1}, "choose latent"),
         ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
         ({"encoder": "sface", "distribution": "latent"}, "sface gives latents of 128"),
-        ({"fill_gaps": "nowhere", "distribution": "latent"}, "nowhere is missing"),
+        ({"fill_gaps": [{"name": "nowhere"}], "distribution": "latent"}, "nowhere is missing"),
+        ({"fill_gaps": [{"name": "a;b:c"}], "distribution": "latent"}, "Error: a;b:c is missing"),
     ],
 )
 def test_wrong_values_are_one_line(change: dict, message: str) -> None:
@@ -188,48 +186,6 @@ def test_guided_thoughts_can_be_stopped() -> None:
     assert next(events).stage == "sample"
     assert next(events).stage == "sample"
     events.close()
-
-
-def test_thinking_tells_and_returns() -> None:
-    def work(tell) -> str:
-        tell(1, 2)
-        return "thought"
-
-    def told() -> Iterator[tuple[int, int]]:
-        return (yield from think(work))
-
-    steps = told()
-    with pytest.raises(StopIteration) as finished:
-        while True:
-            assert next(steps) in ((0, 0), (1, 2))
-    assert finished.value.value == "thought"
-
-
-def test_stopped_thinking_ends_where_it_tells_next() -> None:
-    """Closing does not wait for the thread, and the thread ends."""
-    closed, ended = Event(), Event()
-
-    def work(tell) -> None:
-        closed.wait(60.0)
-        try:
-            tell(1, 2)
-        finally:
-            ended.set()
-        raise AssertionError("goes on")
-
-    steps = think(work)
-    next(steps)
-    steps.close()
-    closed.set()
-    assert ended.wait(60.0)
-
-
-def test_errors_of_thoughts_are_raised() -> None:
-    def work(tell) -> None:
-        raise UserError("no such model")
-
-    with pytest.raises(UserError, match="no such model"):
-        list(think(work))
 
 
 def test_settings_are_kept_with_the_scene(tmp_path) -> None:

@@ -12,52 +12,18 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from ...choices import ENGINES
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
-from ...errors import RejectedSample, check_values
+from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
 from ...heads.parameters import FloatArray
 from ...labels.camera import middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
-from .lights import LIGHTS
+from ...render_settings import RenderSettings
 from .studio import StudioRenderer, shows_face, use_single_layer
 
 Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
-
-
-@dataclass(frozen=True)
-class RenderSettings:
-    """How heads are rendered; the same settings and parameters give the same image.
-
-    size in pixels (images are square); light is a name from LIGHTS; device is "auto" or
-    "CPU"; face_only renders no more than the face crop, for F alone.
-    """
-
-    engine: str = "CYCLES"
-    samples: int = 16
-    size: int = 256
-    seed: int = 0
-    light: str = "studio"
-    device: str = "auto"
-    face_only: bool = False
-
-    def __post_init__(self) -> None:
-        checks = (
-            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
-            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
-            (64 <= self.size <= 4096, "size", self.size, "64 to 4096 pixels"),
-            (0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647"),
-            (
-                self.light in LIGHTS,
-                "light",
-                self.light,
-                f"one of {', '.join(LIGHTS)}",
-            ),
-            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
-        )
-        check_values(checks)
 
 
 @dataclass(frozen=True)

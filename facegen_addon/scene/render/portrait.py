@@ -18,8 +18,9 @@ from ...errors import UserError
 from ...heads.head_model import HeadModel
 from ...heads.parameters import FloatArray
 from ...mapping.influence import InfluenceSettings, Probe
+from ...render_settings import RenderSettings
 from .forward import ForwardMapping
-from .head_renderer import HeadRenderer, RenderSettings
+from .head_renderer import HeadRenderer
 from .studio import pixels
 
 PORTRAIT_SIZE = 96

@@ -33,8 +33,9 @@ def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Fo
     # Imported here: only processes that render need bpy.
     import bpy
 
+    from ...render_settings import RenderSettings
     from .forward import ForwardMapping
-    from .head_renderer import HeadRenderer, RenderSettings
+    from .head_renderer import HeadRenderer
 
     encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
     settings = RenderSettings(

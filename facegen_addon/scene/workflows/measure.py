@@ -17,14 +17,15 @@ from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
 from ...heads.parameters import FloatArray, ParameterTable
 from ...latent.sphere import cosine_distance
-from ...mapping.approach import Answer, Approach, answer_from_heads
+from ...mapping.approach import Answer, Approach, answer_from_heads, nearest_render
 from ...mapping.backward import BackwardMapping
+from ...render_settings import RenderSettings
 from ..head import history, latents
 from ..head.head_object import MODEL_KEY, HeadObject
 from ..head.latents import Latent, Latents
 from ..head.locks import locked
 from ..render.forward import ForwardMapping
-from ..render.head_renderer import HeadRenderer, RenderSettings
+from ..render.head_renderer import HeadRenderer
 
 SAMPLES = 8
 """Of a measurement's render; like its size as for the pairs that B was fitted to."""
@@ -208,16 +209,18 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     start = table.standardise(found.parameters)
     answer = backward(kept[table.guided], start[0])
     way = Approach(answer, now.requested[None], start, now.achieved[None])
-    z = way.proposed()
-    proposed = np.where(kept, found.parameters, table.from_standardised(z)[0])
-    try:
+
+    def see(z: Latent) -> tuple[tuple[FloatArray, Latent], Latent]:
+        proposed = np.where(kept, found.parameters, table.from_standardised(z)[0])
         achieved = forward(proposed)
-    except RejectedSample:
+        return (proposed, achieved), achieved
+
+    nearer = nearest_render(way, see, None, 1)
+    if nearer is None:
         return found
-    if not way.rendered(z, achieved[None])[0]:
-        return found
+    moved_to, achieved = nearer
     after = replace(now, achieved=achieved, before=_first(now.before, now.achieved))
-    return replace(found, after=after, moved_to=proposed)
+    return replace(found, after=after, moved_to=moved_to)
 
 
 def _first(before: Latent | None, achieved: Latent) -> Latent:

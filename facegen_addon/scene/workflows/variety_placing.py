@@ -10,11 +10,11 @@ from mathutils import Vector
 
 from ...encoders.encoder import DEFAULT_ENCODER
 from ...heads.catalogue import load_head_model
+from ...variety.result import GeneratedHead, VarietyResult
 from ..head import history
 from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, require_own
 from ..head.latents import Latents, store, store_seed
 from ..head.placement import free_origin, grid_places
-from .variety import GeneratedHead, VarietyResult
 
 COLLECTION = "FaceGen Variety"
 """Name of the collection that a variety's heads are put into, which hides or deletes them all."""

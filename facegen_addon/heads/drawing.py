@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads drawn from a distribution that no latent guides."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .head_model import HeadModel
+from .parameters import FloatArray
+
+
+def draw_heads(model: HeadModel, distribution: str, rng: np.random.Generator, n: int) -> FloatArray:
+    """n heads (n, P) of "prior" or "uniform"; what the others of DISTRIBUTIONS need is not here."""
+    if distribution == "prior":
+        return model.sample_prior(rng, n)
+    assert distribution == "uniform", f"{distribution} is guided by latents"
+    return model.table.sample_uniform(rng, n)

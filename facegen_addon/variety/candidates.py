@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Heads that are worth a render: drawn, pushed apart, and brought nearer to their requests."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..encoders.encoder import find_encoder
+from ..heads.drawing import draw_heads
+from ..heads.head_model import HeadModel
+from ..heads.parameters import FloatArray
+from ..latent.natural import NaturalFaces
+from ..mapping.approach import Approach, answer_from_heads, nearest_render
+from ..mapping.backward import BackwardMapping, Progress
+from ..mapping.correction import load_sampler
+from ..mapping.gaps import propose_gap_fillers, read_achieved
+from ..mapping.screening import VarietyProposal, propose_variety
+from .background_thread import think
+from .request import VarietyRequest
+from .result import Forward, Rendered, VarietyEvent
+from .stopwatch import Stopwatch
+
+_PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
+_PROPOSED_FOR_GAPS = 128  # at most together: they are weighed against thousands of others
+
+Guide = tuple[BackwardMapping, NaturalFaces]
+"""B, and where real faces lie: what heads that are asked for by latents need."""
+
+
+def load_guide(model: HeadModel) -> Guide:
+    """That of a head model; UserError where it has no B."""
+    return load_sampler(model.name, model.table), NaturalFaces.load()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """parameters (P,) of a head; requested (512,), the latent asked of B, None where none was."""
+
+    parameters: FloatArray
+    requested: NDArray[np.float32] | None
+
+
+class Candidates:
+    """Candidates without end; the same for the same seed, however many are taken."""
+
+    def __init__(
+        self,
+        request: VarietyRequest,
+        model: HeadModel,
+        watch: Stopwatch,
+        load: Callable[[HeadModel], Guide] = load_guide,
+    ) -> None:
+        """`load` is called once, in a thread, where the first latent is asked for.
+
+        UserError, naming it, for an earlier run that is missing, damaged or of another kind.
+        """
+        self._request, self._model, self._watch, self._load = request, model, watch, load
+        self._ready: deque[Candidate] = deque()
+        self._numbers = itertools.count()
+        self._guide: Guide | None = None
+        # Heads that are there, or soon will be: gaps lie elsewhere.
+        encoder = find_encoder(request.encoder).key
+        self._there = [read_achieved(Path(run), model.name, encoder) for run in request.fill_gaps]
+
+    def think(self) -> Iterator[VarietyEvent]:
+        """Have at least one candidate ready."""
+        if self._ready:
+            return
+        yield VarietyEvent("sample", 0, self._request.count)
+        steps = think(partial(self._batch, next(self._numbers)))
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as finished:
+                self._ready.extend(finished.value)
+                return
+            yield VarietyEvent("sample", done, total or self._request.count)
+
+    def take(self) -> Candidate:
+        """The next candidate, after ``think``."""
+        return self._ready.popleft()
+
+    def corrected(
+        self, candidate: Candidate, first: Rendered, forward: Forward, renders: int
+    ) -> Rendered:
+        """The nearest to its request among `first` and up to `renders` half steps, see Approach."""
+        requested, table = candidate.requested, self._model.table
+        if requested is None or not renders:
+            return first
+        assert self._guide is not None, "a head with a request was guided"
+        nearby = answer_from_heads(self._guide[0], self._request.grade)
+
+        def answer(asked: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
+            with self._watch.stage("sample"):
+                return nearby(asked, z)
+
+        def see(z: NDArray[np.float32]) -> tuple[Rendered, NDArray[np.float32]]:
+            seen = forward(table.from_standardised(z)[0])
+            return seen, seen.latent
+
+        start = table.standardise(first.parameters)
+        way = Approach(answer, requested[None], start, first.latent[None])
+        return nearest_render(way, see, first, renders)
+
+    def _batch(self, number: int, tell: Progress) -> list[Candidate]:
+        """The candidates of one number."""
+        request = self._request
+        rng = np.random.default_rng([request.seed, number])
+        with self._watch.stage("sample"):
+            if request.distribution == "latent":
+                return self._guided(rng, tell)
+            return [Candidate(draw_heads(self._model, request.distribution, rng, 1)[0], None)]
+
+    def _guided(self, rng: np.random.Generator, tell: Progress) -> list[Candidate]:
+        request = self._request
+        if self._guide is None:
+            self._guide = self._load(self._model)
+        batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
+        proposal = self._proposal(self._guide, batch, rng, tell)
+        return [
+            Candidate(parameters, requested)
+            for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True)
+        ]
+
+    def _proposal(
+        self, guide: Guide, batch: int, rng: np.random.Generator, tell: Progress
+    ) -> VarietyProposal:
+        request = self._request
+        if not self._there:
+            return propose_variety(*guide, rng, batch, request.distance, request.grade, tell)
+        proposal = propose_gap_fillers(
+            *guide,
+            rng,
+            min(batch, _PROPOSED_FOR_GAPS),
+            np.concatenate(self._there),
+            request.distance,
+            request.grade,
+            tell,
+        )
+        self._there.append(proposal.predicted)
+        return proposal

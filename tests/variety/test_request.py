@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is asked of Generate Variety, checked before anything starts."""
+
+from typing import Any
+
+import pytest
+
+from facegen_addon.errors import UserError
+from facegen_addon.variety.request import VarietyRequest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": 0}, "count 0"),
+        ({"distance": 2.0}, "distance 2.0"),
+        ({"distribution": "gauss"}, "'gauss'"),
+        ({"grade": "rough"}, "'rough'"),
+        ({"count": 9, "budget": 3}, "budget 3"),
+        ({"size": 32}, "size is 32; give 64 to 4096 pixels"),
+        ({"light": "disco"}, "light is 'disco'; give one of studio"),
+    ],
+)
+def test_bad_requests_are_named(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        VarietyRequest(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"corrections": 9}, "corrections 9"),
+        ({"corrections": -1}, "corrections -1"),
+        ({"corrections": 1, "distribution": "prior"}, "choose latent"),
+        ({"fill_gaps": ("run",), "distribution": "uniform"}, "choose latent"),
+        ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
+        ({"encoder": "nowhere.onnx", "distance": 0.3}, r"nowhere\.onnx is missing"),
+    ],
+)
+def test_what_cannot_be_is_refused(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        VarietyRequest(**change)
+
+
+def test_corrections_have_renders_of_their_own() -> None:
+    assert VarietyRequest(count=3).renders == 30
+    assert VarietyRequest(count=3, corrections=2).renders == 90
+    assert VarietyRequest(count=3, corrections=2, budget=40).renders == 40
+
+
+def test_the_default_distance_is_the_encoders() -> None:
+    assert VarietyRequest().distance == 0.51
+    assert VarietyRequest(encoder="sface").distance == 0.637
+    assert VarietyRequest(encoder="sface", distance=0.2).distance == 0.2
