@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FaceGen's command line.
 
+facegen COMMAND ...                          after `pip install`
 python batch/run.py COMMAND ...              with the interpreter that has bpy (.venv/bin/python)
 blender -b -P batch/run.py -- COMMAND ...    inside Blender
 
@@ -40,6 +41,7 @@ if "FACEGEN_SITE" in os.environ:
 from batch.dataset.commands import OLD_SPELLINGS, run_by_old_spelling, table_of
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process, status_of
+from facegen_addon.terminal.remedies import is_installed
 
 COMMANDS = {
     "generate": ("batch.generate", "make a variety: heads of which no two are alike"),
@@ -53,6 +55,7 @@ COMMANDS = {
     "export": ("batch.export", "write heads as glTF, FBX or OBJ"),
     "import-flame": ("batch.import_flame", "read FLAME parameters into sliders"),
     "import-arkit": ("batch.import_arkit", "read ARKit face captures into sliders"),
+    "encoder": ("batch.encoder", "put FaceNet where FaceGen looks for it, from a wheel or a file"),
     "export-flame": ("batch.export_flame", "write heads as FLAME parameters"),
 }
 """Name of a command -> its module, and what it does in a line of help."""
@@ -118,6 +121,9 @@ def _show_notices() -> None:
 
 
 def _missing(error: ModuleNotFoundError) -> str:
+    if is_installed():
+        extra = {"bpy": "facegen[blender]", "pyarrow": "facegen[dataset]"}.get(error.name or "")
+        return f"Python module {error.name!r} is not there: pip install '{extra or error.name}'"
     return (
         f"Python module {error.name!r} is not there; run `make demo` once and then"
         " .venv/bin/python batch/run.py, or see the README on running inside Blender"

@@ -95,9 +95,17 @@ class Artifact:
 
 
 def models_directory() -> Path:
-    """Where the artifacts lie: environment variable FACEGEN_MODELS, else `models` of this tree."""
+    """Where the artifacts lie: environment variable FACEGEN_MODELS, else `models` of this tree.
+
+    That is beside this package in a checkout and in Blender's extension, inside of it where pip
+    installed it.
+    """
     override = os.environ.get("FACEGEN_MODELS")
-    return Path(override) if override else Path(__file__).resolve().parents[1] / "models"
+    if override:
+        return Path(override)
+    package = Path(__file__).resolve().parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
 
 
 def user_models() -> Path:

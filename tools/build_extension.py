@@ -113,7 +113,8 @@ def _download(wheel: Path) -> None:
 def _copy_shipped(stage: Path) -> None:
     """Copy what may go into the zip; the manifest excludes parts of it."""
     unwanted = shutil.ignore_patterns(
-        *("__pycache__", "built", "work", "training", "report", "terminal", "pairs_*", ".*")
+        *("__pycache__", "__main__.py", "built", "work", "training"),
+        *("report", "terminal", "pairs_*", ".*"),
     )
     for name in SHIPPED:
         source = ROOT / name

