@@ -23,6 +23,7 @@ from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.mapping.backward import GRADES, Grade
 from facegen_addon.mapping.correction import RENDER_FREE
 from facegen_addon.mapping.roundtrip import FEEDBACKS, GALLERY, HALF_STEPS
+from facegen_addon.random_streams import random_stream
 
 logger = logging.getLogger("facegen_addon.batch")
 
@@ -206,7 +207,7 @@ def wanted_latents(options: MeasureOptions) -> Wanted:
 def _natural_latents(seed: int, count: int) -> NDArray[np.float32]:
     """Each has a generator of its own, so that more of them begin with the same."""
     density = NaturalFaces.load()
-    rows = [density.sample(np.random.default_rng([seed, i]), 1) for i in range(count)]
+    rows = [density.sample(random_stream(seed, i), 1) for i in range(count)]
     return np.concatenate(rows).astype(np.float32)
 
 

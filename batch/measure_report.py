@@ -46,6 +46,7 @@ from facegen_addon.mapping.roundtrip import (
     shift_figures,
 )
 from facegen_addon.png import encode_png
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.page import page
 from facegen_addon.report.section import Figure, Section, Table
@@ -92,7 +93,7 @@ class MeasureRecord:
 
     def rng(self, purpose: str) -> np.random.Generator:
         """A stream of its own for each purpose, so that none shifts another's draws."""
-        return np.random.default_rng([self.settings["seed"], *purpose.encode()])
+        return random_stream(self.settings["seed"], purpose)
 
 
 def write_results(folder: Path, record: MeasureRecord, portraits: Portraits) -> dict[str, Any]:

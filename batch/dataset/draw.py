@@ -27,6 +27,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import FloatArray, ParameterTable
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import SENSOR_WIDTH, Background, Light, Shot, View
+from facegen_addon.random_streams import random_stream
 
 _SEEDS = 2**31  # Cycles' seed is a signed 32-bit integer
 
@@ -39,7 +40,7 @@ class _Streams:
 
     def of(self, name: str) -> np.random.Generator:
         """A new generator; the same name always begins the same way."""
-        return np.random.default_rng([*name.encode(), self._seed])
+        return random_stream(name, self._seed)
 
 
 def draw_shot(

@@ -22,6 +22,7 @@ from facegen_addon.labels.shot import Shot
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import load_sampler
+from facegen_addon.random_streams import random_stream
 
 BLOCK = 64
 """Heads that B is asked for together, whatever the run's size: its last bits depend on it."""
@@ -68,7 +69,7 @@ class Plan:
     def shot(self, index: int, attempt: int) -> Shot:
         """How a sample is rendered, the attempt-th time that it is drawn."""
         heads, row = self._found(index)
-        rng = np.random.default_rng([*b"shot", self.seed, index, attempt])
+        rng = random_stream("shot", self.seed, index, attempt)
         return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
 
     def requested(self, index: int) -> NDArray[np.float32] | None:
@@ -87,7 +88,7 @@ class Plan:
     def is_checked(self, index: int) -> bool:
         """Whether a sample's labels are checked."""
         labels = self.recipe.labels
-        rng = np.random.default_rng([*b"check", self.seed, index])
+        rng = random_stream("check", self.seed, index)
         return bool(labels.on and rng.random() < labels.check)
 
     def _found(self, index: int) -> tuple[_Heads, int]:
@@ -107,7 +108,7 @@ class Plan:
             if self._source is None:
                 self._source = self.recipe.source_heads(table)
             return _Heads(self._source[[i % len(self._source) for i in identities]], None)
-        streams = [np.random.default_rng([*b"head", self.seed, i]) for i in identities]
+        streams = [random_stream("head", self.seed, i) for i in identities]
         if heads.distribution == "latent":
             return self._guided(streams)
         assert heads.distribution is not None, "heads without a source are drawn"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..random_streams import random_stream
 from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
 
@@ -56,7 +57,7 @@ def smoothstep(low: float, high: float, x: NDArray) -> NDArray:
 
 def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: int) -> NDArray:
     """A smooth random field (V,) of unit variance at points (V, 3) metres; always the same."""
-    rng = np.random.default_rng((_NOISE_SEED, channel))
+    rng = random_stream(_NOISE_SEED, channel)
     waves = rng.normal(size=(24, 3)) * (2.0 * np.pi / wavelength)
     phases = rng.uniform(0.0, 2.0 * np.pi, 24)
     return np.cos(positions @ waves.T + phases).sum(1) / np.sqrt(12.0)

@@ -27,6 +27,7 @@ from ..atomic_file import replacing
 from ..errors import Need, RejectedSample, Remedy, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, Parameter, ParameterTable
+from ..random_streams import random_stream
 from ..user_folder import user_folder
 
 BELIEVABLE = 2.5
@@ -191,7 +192,7 @@ def draw_heads(model: HeadModel, settings: InfluenceSettings) -> FloatArray:
     """The base heads' parameters (H, P): of the prior, head i by its own seed."""
     return np.concatenate(
         [
-            model.sample_prior(np.random.default_rng([settings.seed, head]), 1)
+            model.sample_prior(random_stream(settings.seed, head), 1)
             for head in range(settings.heads)
         ]
     )

@@ -28,6 +28,7 @@ from ..atomic_file import replacing
 from ..errors import Need, Remedy, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import FloatArray, IntArray
+from ..random_streams import random_stream
 from ..user_folder import user_folder
 from .influence import table_digest
 from .surrogate import SurrogateEnsemble
@@ -348,5 +349,5 @@ def _design(
     heads: int,
     seed: int,
 ) -> Design:
-    rngs = (np.random.default_rng([seed, part]) for part in range(2))
+    rngs = (random_stream(seed, part) for part in range(2))
     return Design(predict, *(independent_heads(pool, blocks, rng, heads) for rng in rngs))

@@ -50,6 +50,7 @@ from facegen_addon.mapping.correction import (
     load_correction,
 )
 from facegen_addon.mapping.perceptron import Perceptron
+from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
@@ -150,7 +151,7 @@ def fit(options: argparse.Namespace) -> None:
     arrays = read_npz(place.talk_path)
     latents = real_latents.latents_to_invert(
         options.latents, real_latents.fit_latents(), NaturalFaces.load(),
-        np.random.default_rng([options.seed, 1 << 21]),
+        random_stream(options.seed, 1 << 21),
     )  # fmt: skip
     facts = {}
     for base, backward in place.bases().items():

@@ -46,6 +46,7 @@ from facegen_addon.latent.metrics import (
 )
 from facegen_addon.latent.natural import ARTIFACT, NaturalFaces
 from facegen_addon.latent.real_faces import Photos, load_photos, one_photo_each, split_identities
+from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
 from models.training.register import register
@@ -246,9 +247,7 @@ def measure(density: NaturalFaces, photos: Photos, split_seed: int) -> Figures:
     fitted = photos.latents[one_photo_each(photos.identity, split.fit, split_seed)]
     size = len(held_out) // 2
     halves = held_out[:size], held_out[size : 2 * size]
-    samples = [
-        density.sample(np.random.default_rng([split_seed, draw]), size) for draw in range(DRAWS)
-    ]
+    samples = [density.sample(random_stream(split_seed, draw), size) for draw in range(DRAWS)]
     others = [fitted[draw * size : (draw + 1) * size] for draw in range(DRAWS)]
     real = [nearest_neighbour_distances(halves[1 - side], halves[side]) for side in (0, 1)]
 

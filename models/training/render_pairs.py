@@ -29,6 +29,7 @@ from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View, load_forward
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
@@ -47,7 +48,7 @@ def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
     Wide heads draw every group at its own scale, so that surrogates see groups vary apart.
     Head i depends on (seed, i) alone.
     """
-    rows = [_initial_head(model, np.random.default_rng([seed, i]), i) for i in range(count)]
+    rows = [_initial_head(model, random_stream(seed, i), i) for i in range(count)]
     return pairs.quantised(np.stack(rows))
 
 

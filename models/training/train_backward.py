@@ -45,6 +45,7 @@ from facegen_addon.mapping.backward import (
     load_inversion,
 )
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
@@ -137,7 +138,7 @@ def inverted(
 
 def propose(options: argparse.Namespace) -> None:
     """Invert latents with the present surrogates; a share of the heads is jittered."""
-    rng = np.random.default_rng([options.seed, options.number])
+    rng = random_stream(options.seed, options.number)
     table = load_head_model(options.model).table
     natural = NaturalFaces.load()
     latents = real_latents.latents_to_invert(
@@ -193,7 +194,7 @@ def distil(options: argparse.Namespace) -> None:
     table = load_head_model(options.model).table
     latents = real_latents.latents_to_invert(
         options.count, real_latents.fit_latents(), NaturalFaces.load(),
-        np.random.default_rng([options.seed, 1 << 20]),
+        random_stream(options.seed, 1 << 20),
     )  # fmt: skip
     found = inverted(options, table, latents)
     bar = ProgressBar()

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from tests.recipes.synthetic import SyntheticForward, SyntheticHead
 
 from facegen_addon.errors import RejectedSample
 from facegen_addon.latent.sphere import normalise
@@ -19,6 +18,7 @@ from facegen_addon.variety.result import Rendered, VarietyEvent, VarietyResult
 from facegen_addon.variety.stopwatch import Stopwatch
 from tests.mapping.test_backward import REGION, SETTINGS, TABLE, LinearNetwork, small_ensemble
 from tests.mapping.test_gaps import Nature
+from tests.training.synthetic import SyntheticForward, SyntheticHead
 
 HEAD: Any = SyntheticHead(TABLE)
 MISS = 0.3 * normalise(np.random.default_rng(99).standard_normal(512))

@@ -25,6 +25,7 @@ from facegen_addon.mapping.ranking import (
     total_variance,
 )
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
 from facegen_addon.scene.render.view import View
@@ -175,7 +176,7 @@ def chapter(study: Study) -> Section:
 def _independent(pool: np.ndarray, count: int, seed: int) -> np.ndarray:
     """(count, G) heads as the indices are defined for, rounded as they will be rendered."""
     singles = list(np.arange(pool.shape[1])[:, None])
-    rng = np.random.default_rng([11, seed])
+    rng = random_stream(11, seed)
     return pairs.quantised(independent_heads(pool, singles, rng, count))
 
 
