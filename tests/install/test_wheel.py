@@ -76,7 +76,8 @@ def test_the_version_is_the_extensions(project: Path, wheel: Path) -> None:
 
 def test_one_package_is_installed_and_nothing_of_the_workshop(names: list[str]) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"facegen_addon", "facegen"}
-    unwanted = ("recipes/bake", "models/built", "models/work", "pairs_", "tests/", "ruff.toml")
+    workshop = ("models/recipes", "models/training", "models/built", "models/work", "tests/")
+    unwanted = (*workshop, "pairs_", "ruff.toml")
     assert not [name for name in names if any(part in name for part in (*unwanted, ".pyc"))]
 
 
