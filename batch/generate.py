@@ -28,11 +28,8 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.gaps import read_achieved, run_file
-<<<<<<< HEAD
-from facegen_addon.render_settings import RenderSettings
-=======
 from facegen_addon.random_streams import random_stream
->>>>>>> wall1
+from facegen_addon.render_settings import RenderSettings
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
