@@ -23,6 +23,7 @@ from ..mapping.backward import BackwardMapping, Progress
 from ..mapping.correction import load_sampler
 from ..mapping.gaps import propose_gap_fillers, read_achieved
 from ..mapping.screening import VarietyProposal, propose_variety
+from ..random_streams import random_stream
 from .background_thread import think
 from .request import VarietyRequest
 from .result import Forward, Rendered, VarietyEvent
@@ -113,7 +114,7 @@ class Candidates:
     def _batch(self, number: int, tell: Progress) -> list[Candidate]:
         """The candidates of one number."""
         request = self._request
-        rng = np.random.default_rng([request.seed, number])
+        rng = random_stream(request.seed, number)
         with self._watch.stage("sample"):
             if request.distribution == "latent":
                 return self._guided(rng, tell)
