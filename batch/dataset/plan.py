@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from batch.dataset.draw import draw_shot
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
+from facegen_addon.arrays import FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.drawing import draw_heads
@@ -27,8 +28,6 @@ from facegen_addon.random_streams import random_stream
 BLOCK = 64
 """Heads that B is asked for together, whatever the run's size: its last bits depend on it."""
 _MOST_BLOCKS = 8  # kept, so that one in flight does not push another out
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .appearance import Appearance, appearance
 from .appearance_parameters import draw_appearance, masculinity
 from .correspondence import SurfacePoints
-from .parameters import FloatArray, Parameter, ParameterTable
+from .parameters import Parameter, ParameterTable
 from .rig import Rig, at_rest
 from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .strands import HairStyle, StrandSet

@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..errors import UserError
 from .appearance import smoothstep
 from .head_model import HeadModel
-from .parameters import FloatArray, IntArray
 
 AREAS = ("brow", "eyes", "nose", "mouth", "jaw", "ears")
 

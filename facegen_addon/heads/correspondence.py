@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 from .products import product
 from .strands import vertex_normals
 

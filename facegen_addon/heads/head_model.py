@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .appearance import Appearance
 from .correspondence import SurfacePoints
-from .parameters import FloatArray, ParameterTable
+from .parameters import ParameterTable
 from .rig import Rig
 from .strands import HairStyle, StrandSet
 from .surface import Surface

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .anny import AnnyHead
 from .appearance import appearance
 from .flame.head import FlameHead
 from .flame.model import POSES, FlameParameters, IncrementalFlame
 from .head_model import HeadModel
-from .parameters import FloatArray
 from .strands import HairStyle
 
 _MANY = 16  # components that move at once: from here on, starting anew is as quick

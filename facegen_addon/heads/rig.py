@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FloatArray, ParameterTable
+from ..arrays import FloatArray
+from .parameters import ParameterTable
 from .skinning import blend_skin, joint_transforms, rotation_matrices
 
 INFLUENCES = 4

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from .shot import SENSOR_WIDTH, View
-
-FloatArray = NDArray[np.float64]
 
 # The world as seen from the front: the face looks along -Y, at the camera.
 _FRONTAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])

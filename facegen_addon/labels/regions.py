@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..heads.appearance import smoothstep
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from .maps import CLASSES
 
 _PARTS = {"eye_left": "eyes", "eye_right": "eyes", "tongue": "mouth"}

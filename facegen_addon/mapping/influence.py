@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..artifacts import load_npz, read_index, read_npz
 from ..atomic_file import replacing
 from ..errors import Need, RejectedSample, Remedy, UserError
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, Parameter, ParameterTable
+from ..heads.parameters import Parameter, ParameterTable
 from ..random_streams import random_stream
 from ..user_folder import user_folder
 

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..artifacts import artifact, load_npz, read_index, read_npz
 from ..atomic_file import replacing
 from ..errors import Need, Remedy, UserError
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, IntArray
 from ..random_streams import random_stream
 from ..user_folder import user_folder
 from .influence import table_digest

@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import APPEARANCE_GROUPS, AREAS, AreaRedraw, checked_area
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from ..latent.checked import checked_latents
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..encoders.encoder import find_encoder
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from ..latent.natural import NaturalFaces
 from ..mapping.approach import Approach, answer_from_heads, nearest_render
 from ..mapping.backward import BackwardMapping, Progress

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..encoders.encoder import find_encoder
 from ..errors import NotReached, RejectedSample
-from ..heads.parameters import FloatArray
 from ..latent.selection import VarietySelector, largest_distance
 from .candidates import Candidate, Candidates
 from .request import VarietyRequest

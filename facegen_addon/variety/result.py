@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads.parameters import FloatArray
+from ..arrays import FloatArray
 from ..latent.sphere import cosine_distance_matrix
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ..anny import PART_NAMES
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
-from ..parameters import FloatArray
 from ..products import gram, product, solve_positive
 from ..strands import StrandSet
 from ..surface import Surface

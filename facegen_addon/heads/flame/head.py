@@ -9,6 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ..appearance import Appearance, appearance
 from ..appearance_parameters import (
     appearance_parameters,
@@ -17,7 +18,7 @@ from ..appearance_parameters import (
     masculinity,
 )
 from ..correspondence import SurfacePoints
-from ..parameters import FloatArray, Parameter, ParameterTable
+from ..parameters import Parameter, ParameterTable
 from ..rig import Rig, at_rest
 from ..strands import HairStyle, StrandSet
 from ..surface import Surface

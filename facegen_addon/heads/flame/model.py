@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
-from ..parameters import FloatArray
 from ..skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .file import FlameArrays
 

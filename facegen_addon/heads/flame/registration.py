@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ..correspondence import Target, features
-from ..parameters import FloatArray
 from ..products import gram, product, solve_positive
 from ..skinning import rotation_matrices
 from ..strands import vertex_normals

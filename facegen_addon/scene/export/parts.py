@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance, strand_colours
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...heads.ribbons import ribbons
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.strands import grow

@@ -12,12 +12,12 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.appearance import Appearance, strand_colours
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
-from ...heads.parameters import FloatArray
 from ...heads.strands import POINTS, HairStyle, grow
 from ...heads.surface import welded_uv
 from . import materials

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...encoders.encoder import Encoder
-from ...heads.parameters import FloatArray
 from .head_renderer import HeadRenderer
 
 

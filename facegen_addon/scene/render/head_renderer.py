@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...labels.camera import middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings

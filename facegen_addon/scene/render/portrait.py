@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import resize_bilinear
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...mapping.influence import InfluenceSettings, Probe
 from ...render_settings import RenderSettings
 from .forward import ForwardMapping

@@ -12,9 +12,9 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...heads.surface import neck_edge
 from ...labels.camera import Camera
 from ...labels.shot import SENSOR_WIDTH
