@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
+from ..arrays import Float32Array, FloatArray
 from .shot import SENSOR_WIDTH, View
 
 # The world as seen from the front: the face looks along -Y, at the camera.
@@ -64,7 +64,7 @@ class Camera:
         return pixels
 
 
-def middle_of_face(points: NDArray[np.float32]) -> FloatArray:
+def middle_of_face(points: Float32Array) -> FloatArray:
     """What a portrait has in its middle (3,), metres, of the five points (5, 3) of a face: the
     face's box ends up a little above."""
     middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Float32Array
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
@@ -102,9 +102,9 @@ class TrustRegion:
 
     low: Float32Array
     high: Float32Array
-    balls: tuple[tuple[NDArray[np.intp], float], ...]
+    balls: tuple[tuple[IntArray, float], ...]
     precision: Float32Array
-    held: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    held: IntArray = field(default_factory=lambda: np.zeros(0, np.intp))
     held_values: Float32Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
@@ -327,7 +327,7 @@ class BackwardMapping:
 
     def parameters(
         self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Heads for latents.
 
         Args:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import Float32Array, FloatArray
 from ..artifacts import read_npz
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
@@ -145,7 +145,7 @@ def propose_gap_fillers(
 def _cover(
     predicted: Float32Array,
     anchors: Float32Array,
-    covered: NDArray[np.float64],
+    covered: FloatArray,
     count: int,
     distance: float | None,
 ) -> NDArray[np.int_]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import Float32Array
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import LATENT_SIZE, checked_latents
@@ -29,7 +29,7 @@ from .approach import Approach, answer_from_heads
 from .backward import BackwardMapping, Grade
 from .correction import FEEDBACK, Correct
 
-RenderAndEmbed = Callable[[NDArray[np.float64]], Float32Array]
+RenderAndEmbed = Callable[[FloatArray], Float32Array]
 """F: parameters (N, P) -> latents (N, 512). Handed in, since rendering is another room's."""
 
 HALF_STEPS = "half_steps"
@@ -47,15 +47,15 @@ class Roundtrip:
 
     requested: Float32Array
     achieved: Float32Array
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
 
     @property
-    def shift(self) -> NDArray[np.float64]:
+    def shift(self) -> FloatArray:
         """Cosine distance (N,) from what was asked for to what came back."""
         return np.asarray(cosine_distance(self.requested, self.achieved), np.float64)
 
     @property
-    def degrees(self) -> NDArray[np.float64]:
+    def degrees(self) -> FloatArray:
         """Angle (N,) from what was asked for to what came back, degrees."""
         return np.degrees(angle(self.requested, self.achieved))
 
@@ -108,7 +108,7 @@ class Iterated:
     requested: Float32Array
     asked: Float32Array
     achieved: Float32Array
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     usable: NDArray[np.bool_]
 
     def step(self, number: int) -> Roundtrip:
@@ -172,7 +172,7 @@ class _Step(NamedTuple):
 
     asked: Float32Array
     achieved: Float32Array
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     usable: NDArray[np.bool_]
 
 
@@ -254,7 +254,7 @@ def one_by_one(
     `done` is called after each head.
     """
 
-    def embed(parameters: NDArray[np.float64]) -> Float32Array:
+    def embed(parameters: FloatArray) -> Float32Array:
         latents = np.full((len(parameters), LATENT_SIZE), np.nan, np.float32)
         for row, head in enumerate(parameters):
             with suppress(RejectedSample):
@@ -275,7 +275,7 @@ class MeanShift:
     latent is shifted alike, about 1 / N where the shifts have nothing in common.
     """
 
-    vector: NDArray[np.float64]
+    vector: FloatArray
     length: float
     degrees: float
     common_share: float
@@ -339,9 +339,7 @@ def _bounded(
     return {"value": float(statistic(values)), **interval._asdict()}
 
 
-def nearest_identity(
-    latents: np.ndarray, gallery: np.ndarray
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def nearest_identity(latents: np.ndarray, gallery: np.ndarray) -> tuple[IntArray, FloatArray]:
     """Row of and cosine distance to the nearest of `gallery` (M, D), for latents (N, D): (N,)."""
     distances = cosine_distance_matrix(latents, gallery)
     nearest = distances.argmin(axis=1)

@@ -6,9 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import Float32Array, FloatArray
 from ..latent.natural import NaturalFaces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
@@ -33,7 +32,7 @@ class VarietyProposal:
     """
 
     requested: Float32Array
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     predicted: Float32Array
 
     @classmethod
