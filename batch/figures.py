@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.reference import Reference
+from facegen_addon.arrays import FloatArray
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
 from facegen_addon.mapping.roundtrip import GALLERY
@@ -23,7 +24,7 @@ class HeadSet:
     (N, 512), or None where the heads were not made from latents.
     """
 
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     achieved: NDArray[np.floating]
     requested: NDArray[np.floating] | None = None
 

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.arrays import FloatArray
+
 Stroke = tuple[tuple[float, float], ...]
 
 
@@ -147,7 +149,7 @@ def draw_text(
 
 def _draw_stroke(
     image: NDArray[np.uint8],
-    points: NDArray[np.float64],
+    points: FloatArray,
     radius: float,
     colour: tuple[int, int, int],
 ) -> None:
@@ -160,9 +162,7 @@ def _draw_stroke(
     area[:] = np.rint(area * (1 - coverage) + np.array(colour) * coverage).astype(np.uint8)
 
 
-def _distance_to_polyline(
-    pixels: NDArray[np.float64], points: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _distance_to_polyline(pixels: FloatArray, points: FloatArray) -> FloatArray:
     """Distance in pixels from each of (H, W, 2) to the nearest of the line's segments."""
     nearest = np.full(pixels.shape[:2], np.inf)
     for start, end in itertools.pairwise(points):

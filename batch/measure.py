@@ -23,6 +23,7 @@ from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
 from batch.output import output_folder
 from batch.results import describe_versions
+from facegen_addon.arrays import FloatArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, check_encoder_fits, find_encoder
@@ -52,7 +53,7 @@ class Studio(Protocol):
     def check(self, options: MeasureOptions) -> None: ...
     def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed: ...
     def portraits(
-        self, model: HeadModel, parameters: NDArray[np.float64]
+        self, model: HeadModel, parameters: FloatArray
     ) -> Iterator[NDArray[np.uint8]]: ...
     def versions(self) -> dict[str, Any]: ...
 
@@ -72,9 +73,7 @@ class BlenderStudio:
 
         return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
 
-    def portraits(
-        self, model: HeadModel, parameters: NDArray[np.float64]
-    ) -> Iterator[NDArray[np.uint8]]:
+    def portraits(self, model: HeadModel, parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
         """Pictures of whole heads."""
         from facegen_addon.scene.render.portrait import portraits
 
@@ -136,7 +135,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
 def _pictured(model: HeadModel, studio: Studio) -> Portraits:
     """The studio's portraits, with a bar."""
 
-    def portraits(parameters: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
+    def portraits(parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
         bar = ProgressBar()
         for done, picture in enumerate(studio.portraits(model, parameters), start=1):
             bar.update("picture examples", done, len(parameters))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_range
 from batch.reference import Reference, load_reference
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
@@ -183,7 +184,7 @@ def _parser() -> argparse.ArgumentParser:
 class Wanted:
     """latents (N, 512) float32 of unit norm to be measured, and in words what they are."""
 
-    latents: NDArray[np.float32]
+    latents: Float32Array
     source: str
 
 
@@ -204,7 +205,7 @@ def wanted_latents(options: MeasureOptions) -> Wanted:
     return Wanted(_first(latents, options.count, str(path)), path.name)
 
 
-def _natural_latents(seed: int, count: int) -> NDArray[np.float32]:
+def _natural_latents(seed: int, count: int) -> Float32Array:
     """Each has a generator of its own, so that more of them begin with the same."""
     density = NaturalFaces.load()
     rows = [density.sample(random_stream(seed, i), 1) for i in range(count)]
@@ -230,7 +231,7 @@ def _held_out(real_latents: Path | None, count: int) -> Wanted:
     )
 
 
-def read_latents(path: Path) -> NDArray[np.float32]:
+def read_latents(path: Path) -> Float32Array:
     """Latents of a user's own file, (N, 512) of unit norm; those of another norm with a notice.
 
     `path`: an .npz with the array `latents`, or an .npy, of shape (N, 512) or (512,). UserError
@@ -282,13 +283,13 @@ def _on_sphere(rows: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
     return scaled / np.where(off, norms, 1.0)[:, None]
 
 
-def _first(latents: NDArray[np.float32], count: int | None, source: str) -> NDArray[np.float32]:
+def _first(latents: Float32Array, count: int | None, source: str) -> Float32Array:
     if count is not None and count > len(latents):
         raise UserError(f"--count {count}: {source} has {len(latents)} latents; ask for no more")
     return latents[:count]
 
 
-def reference_for(options: MeasureOptions, wanted: Wanted) -> tuple[Reference, NDArray[np.float32]]:
+def reference_for(options: MeasureOptions, wanted: Wanted) -> tuple[Reference, Float32Array]:
     """Real faces to compare with, without those asked for; and all of them, whose rows are named.
 
     UserError if hardly any are left.

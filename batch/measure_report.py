@@ -33,6 +33,7 @@ from batch.measure_strips import draw_strip, examples
 from batch.measure_work import Measured
 from batch.reference import Reference
 from batch.report import write_json
+from facegen_addon.arrays import FloatArray
 from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.metrics import principal_plane
@@ -53,7 +54,7 @@ from facegen_addon.report.section import Figure, Section, Table
 
 ARRAYS, REPORT, PAGE = "roundtrip.npz", "report.json", "index.html"
 
-Portraits = Callable[[NDArray[np.float64]], Iterator[NDArray[np.uint8]]]
+Portraits = Callable[[FloatArray], Iterator[NDArray[np.uint8]]]
 """Pictures (S, S, 3) uint8 of heads (N, P)."""
 
 _STRIP_TITLES = {

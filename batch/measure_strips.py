@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.lettering import draw_text, text_width
+from facegen_addon.arrays import FloatArray
 
 STRIPS = ("best", "median", "worst")
 _EXAMPLES = 3
@@ -16,7 +17,7 @@ _ANGLE = (122, 200, 190)
 _GAP, _STRIP, _TEXT = 12, 26, 13  # pixels: around a cell, below pictures, of a line of text
 
 
-def examples(degrees: NDArray[np.float64], usable: NDArray[np.bool_]) -> dict[str, list[int]]:
+def examples(degrees: FloatArray, usable: NDArray[np.bool_]) -> dict[str, list[int]]:
     """Numbers of the heads to show, by strip, none in two of them; degrees, usable (N,).
 
     Too few for three strips are all in the middle one.

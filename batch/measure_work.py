@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from batch.lock import only_one
 from batch.output import check_output
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import read_npz
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
@@ -55,7 +56,7 @@ class Work:
     """folder: where it lies; latents (N, 512) to be measured."""
 
     folder: Path
-    latents: NDArray[np.float32]
+    latents: Float32Array
 
     @classmethod
     @contextlib.contextmanager
@@ -63,7 +64,7 @@ class Work:
         cls,
         output: Path,
         settings: Mapping[str, Any],
-        latents: NDArray[np.float32],
+        latents: Float32Array,
         replace: bool,
     ) -> Iterator["Work"]:
         """Begin in `output`, or go on with what lies there; no other process can meanwhile.
@@ -99,7 +100,7 @@ class Work:
         """How many chunks there are."""
         return -(-len(self.latents) // CHUNK)
 
-    def part(self, chunk: int) -> NDArray[np.float32]:
+    def part(self, chunk: int) -> Float32Array:
         """The latents of a chunk, (n, 512)."""
         return self.latents[chunk * CHUNK : (chunk + 1) * CHUNK]
 

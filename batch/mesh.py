@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_output_file
 from batch.obj import ObjWriter
+from facegen_addon.arrays import Float32Array
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny import AnnyHead
@@ -46,7 +47,7 @@ examples:
 """
 
 
-_Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
+_Arrays = tuple[Float32Array, Float32Array]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Meshes:
 
     count: int
     faces: NDArray[np.int32]
-    uv: NDArray[np.float32] | None
+    uv: Float32Array | None
     compute: Callable[[slice], _Arrays]
     system: str
 
@@ -163,7 +164,7 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
     )
 
 
-_INTO: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+_INTO: dict[str, Callable[[Float32Array], Float32Array]] = {
     "flame": to_flame,
     "blender": to_house,
 }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
+from facegen_addon.arrays import FloatArray
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
@@ -40,7 +41,7 @@ class RunRecord:
     run: HeadSet
     comparison: Mapping[str, HeadSet]
     rendered: NDArray[np.floating]
-    prior: NDArray[np.float64]
+    prior: FloatArray
     seconds: Mapping[str, float]
     provenance: Mapping[str, Any]
     table: ParameterTable
@@ -203,7 +204,7 @@ def _distance_histogram(record: RunRecord, demanded: float) -> str:
     return plots.histogram(several, "cosine distance", {"demanded": demanded})
 
 
-def _pairs(latents: NDArray[np.floating]) -> NDArray[np.float64]:
+def _pairs(latents: NDArray[np.floating]) -> FloatArray:
     return cosine_distance_matrix(latents)[np.triu_indices(len(latents), 1)]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.arrays import Float32Array
 from facegen_addon.atomic_file import replacing
 
 HEADS_PER_SHARD = 1000
@@ -28,7 +29,7 @@ class Sample:
     key: str
     image: bytes
     record: Mapping[str, Any]
-    latents: Mapping[str, NDArray[np.float32]]
+    latents: Mapping[str, Float32Array]
 
 
 def write_shards(

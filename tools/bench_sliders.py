@@ -32,6 +32,7 @@ import bpy
 import numpy as np
 
 import facegen_addon
+from facegen_addon.arrays import FloatArray, IntArray
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.appearance_parameters import appearance_parameters
 from facegen_addon.heads.catalogue import load_head_model
@@ -40,7 +41,6 @@ from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.heads.parameters import FloatArray, IntArray
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.ui.properties import sliders_of

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 # Run as a script, from a checkout that is not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.artifacts import models_directory
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file
 from facegen_addon.heads.flame.model import POSES, Flame, FlameMesh, FlameParameters
@@ -128,9 +129,7 @@ def padded(arrays: FlameArrays) -> dict[str, NDArray[Any]]:
     }
 
 
-def _padded(
-    basis: NDArray[np.float32], count: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _padded(basis: Float32Array, count: int, rng: np.random.Generator) -> FloatArray:
     """(V, 3, K) -> (V, 3, count): cut, or followed by random components of 0.1 mm."""
     more = rng.normal(0.0, 1e-4, (*basis.shape[:2], max(0, count - basis.shape[2])))
     return np.concatenate([basis[:, :, :count], more], axis=2)

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+from facegen_addon.arrays import FloatArray
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.heads.parameters import FloatArray
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.sampling import HeadSampler
 from facegen_addon.render_settings import RenderSettings

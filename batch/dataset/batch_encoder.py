@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import RejectedSample
 
@@ -26,24 +27,22 @@ class BatchEncoder:
         self.at_once = AT_ONCE if _answers_alike(encoder) else 1
 
     def latents(
-        self, images: Sequence[NDArray[np.uint8]], points: Sequence[NDArray[np.float64]]
-    ) -> list[NDArray[np.float32] | None]:
+        self, images: Sequence[NDArray[np.uint8]], points: Sequence[FloatArray]
+    ) -> list[Float32Array | None]:
         """Images (H, W, 3) uint8 and five points (5, 2) pixels of each -> latents (D,).
 
         None where no face can be cut out.
         """
         crops = [self._cut(image, five) for image, five in zip(images, points, strict=True)]
         faces = [(number, crop) for number, crop in enumerate(crops) if crop is not None]
-        found: list[NDArray[np.float32] | None] = [None] * len(crops)
+        found: list[Float32Array | None] = [None] * len(crops)
         for start in range(0, len(faces), self.at_once):
             numbers, some = zip(*faces[start : start + self.at_once], strict=True)
             for number, row in zip(numbers, self._encoder.embed(np.stack(some)), strict=True):
                 found[number] = row
         return found
 
-    def _cut(
-        self, image: NDArray[np.uint8], points: NDArray[np.float64]
-    ) -> NDArray[np.uint8] | None:
+    def _cut(self, image: NDArray[np.uint8], points: FloatArray) -> NDArray[np.uint8] | None:
         try:
             return self._encoder.cut(image, points)
         except RejectedSample:

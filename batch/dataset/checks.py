@@ -20,6 +20,7 @@ from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import read_table
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
 from facegen_addon.labels.camera import Camera
@@ -40,7 +41,7 @@ class ShotSource(Protocol):
     def shot(self, index: int, attempt: int) -> Shot:
         """How it is rendered."""
 
-    def requested(self, index: int) -> NDArray[np.float32] | None:
+    def requested(self, index: int) -> Float32Array | None:
         """The latent (D,) that its head was asked for, if it was by one."""
 
 

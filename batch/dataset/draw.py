@@ -23,8 +23,9 @@ from batch.dataset.gaze import (
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_files import NamedFiles
 from batch.dataset.recipe_tables import GazeTable
+from facegen_addon.arrays import FloatArray
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.heads.parameters import FloatArray, ParameterTable
+from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import SENSOR_WIDTH, Background, Light, Shot, View
 from facegen_addon.random_streams import random_stream

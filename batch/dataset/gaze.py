@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facegen_addon.arrays import FloatArray, IntArray
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.heads.parameters import FloatArray, IntArray, ParameterTable
+from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.heads.rig import at_rest
 from facegen_addon.heads.skinning import rotation_matrices
 from facegen_addon.labels.camera import Camera, middle_of_face

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.shards import encode_npy
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE
 from facegen_addon.errors import UserError
 
@@ -35,7 +36,7 @@ def latent_members(
 
 def read_latent(
     members: Mapping[str, bytes], suffix: str, name: str, *, always: bool
-) -> NDArray[np.float32] | None:
+) -> Float32Array | None:
     """A latent in a sample's members, suffix -> content; None where the sample has none.
 
     always: whether a member has to be there all the same, full of NaN, as in runs of the current

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import parse_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
@@ -67,7 +68,7 @@ def _encode_landmarks(landmarks: LandmarkLabels) -> bytes:
     return buffer.getvalue()
 
 
-def _quantised_depth(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
+def _quantised_depth(depth: Float32Array) -> NDArray[np.uint16]:
     steps = np.rint(depth.astype(np.float64) / DEPTH_STEP)
     if not (steps <= _FULL).all():
         raise UserError(
@@ -133,7 +134,7 @@ def _image(
     return image
 
 
-def _unit(normals: NDArray[np.uint16]) -> NDArray[np.float32]:
+def _unit(normals: NDArray[np.uint16]) -> Float32Array:
     """Unit vectors, and 0 where there is none."""
     vectors = normals / _FULL * 2.0 - 1.0
     vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

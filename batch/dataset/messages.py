@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facegen_addon.arrays import FloatArray
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Shot
 
@@ -64,7 +65,7 @@ class Done:
     image: NDArray[np.uint8]
     image_file: bytes
     camera: Camera
-    points: NDArray[np.float64]
+    points: FloatArray
     box: tuple[float, float, float, float]
     shows_face: bool
     labels: list[tuple[str, bytes]]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.dataset.draw import draw_shot
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
+from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model, model_sources
 from facegen_addon.heads.drawing import draw_heads
@@ -28,15 +28,13 @@ BLOCK = 64
 """Heads that B is asked for together, whatever the run's size: its last bits depend on it."""
 _MOST_BLOCKS = 8  # kept, so that one in flight does not push another out
 
-FloatArray = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class _Heads:
     """parameters (n, P); requested (n, D): the latents asked for, None where there are none."""
 
     parameters: FloatArray
-    requested: NDArray[np.float32] | None
+    requested: Float32Array | None
 
 
 class Plan:
@@ -72,7 +70,7 @@ class Plan:
         rng = random_stream("shot", self.seed, index, attempt)
         return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
 
-    def requested(self, index: int) -> NDArray[np.float32] | None:
+    def requested(self, index: int) -> Float32Array | None:
         """The latent (D,) that the sample's head was asked for, if it was by one."""
         heads, row = self._found(index)
         return None if heads.requested is None else heads.requested[row]

@@ -32,9 +32,10 @@ from batch.dataset.recipe_tables import (
     written,
 )
 from batch.dataset.toml_text import read_toml, toml_table
+from facegen_addon.arrays import FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.slider_file import read_slider_file
-from facegen_addon.heads.parameters import FloatArray, ParameterTable
+from facegen_addon.heads.parameters import ParameterTable
 
 RECIPES: Mapping[str, Path] = {
     path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.toml"))

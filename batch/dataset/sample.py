@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.dataset.latents import LATENT_SUFFIXES, read_latent
 from batch.dataset.members import LABEL_SUFFIXES
 from batch.dataset.record import of_current_format
 from batch.dataset.run_folder import FORMAT, RunFolder, key_of
 from batch.dataset.shard_file import IMAGE_SUFFIXES, RECORD_SUFFIX
+from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.labels.camera import Camera
 
@@ -66,10 +66,10 @@ class StoredSample:
     record: Mapping[str, Any]
     image: bytes
     suffix: str
-    requested: NDArray[np.float32] | None
-    achieved: NDArray[np.float32] | None
+    requested: Float32Array | None
+    achieved: Float32Array | None
     labels: Mapping[str, bytes]
-    parameters: NDArray[np.float64]
+    parameters: FloatArray
     camera: Camera
 
     @property
@@ -175,7 +175,7 @@ def _check_image(record: Mapping[str, Any], image: bytes, suffix: str, name: str
         _fail(name, "its image is not the one of its record: the sha256 is another")
 
 
-def _parameters(run: RunFolder, record: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+def _parameters(run: RunFolder, record: Mapping[str, Any], name: str) -> FloatArray:
     names = [parameter["name"] for parameter in run.run["parameters"]]
     values = record.get("parameters")
     if not isinstance(values, dict) or list(values) != names:
@@ -189,7 +189,7 @@ def _array(
     shape: tuple[int, ...],
     name: str,
     values: object = None,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Finite numbers of a record."""
     values = at(record, place) if values is None else values
     try:

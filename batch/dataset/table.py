@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.dataset.latents import LATENTS
 from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
+from facegen_addon.arrays import Float32Array
 from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.terminal.remedies import is_installed
@@ -90,7 +90,7 @@ class TableBuilder:
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._tables: list[pyarrow.Table] = []
-        self._latents: dict[str, list[NDArray[np.float32] | None]] = {n: [] for n in LATENTS}
+        self._latents: dict[str, list[Float32Array | None]] = {n: [] for n in LATENTS}
         self._identities: list[int] = []
 
     def add(self, shard: int, samples: Sequence[StoredSample]) -> None:
@@ -100,9 +100,9 @@ class TableBuilder:
         for name, rows in self._latents.items():
             rows += [getattr(sample, name) for sample in samples]
 
-    def identity_latents(self) -> dict[int, NDArray[np.float32]]:
+    def identity_latents(self) -> dict[int, Float32Array]:
         """Identity -> achieved latent (D,) of its first image that has one."""
-        found: dict[int, NDArray[np.float32]] = {}
+        found: dict[int, Float32Array] = {}
         for identity, latent in zip(self._identities, self._latents["achieved"], strict=True):
             if latent is not None:
                 found.setdefault(identity, latent)

@@ -15,10 +15,11 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from .appearance import Appearance, appearance
 from .appearance_parameters import draw_appearance, masculinity
 from .correspondence import SurfacePoints
-from .parameters import FloatArray, Parameter, ParameterTable
+from .parameters import Parameter, ParameterTable
 from .rig import Rig, at_rest
 from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .strands import HairStyle, StrandSet
@@ -79,7 +80,7 @@ class AnnyHead:
         self._five_points = arrays["five_points"].astype(np.intp)
 
     @staticmethod
-    def _dequantised_shapes(arrays: Mapping[str, NDArray]) -> NDArray[np.float32]:
+    def _dequantised_shapes(arrays: Mapping[str, NDArray]) -> Float32Array:
         """All blend shapes (K, 3V) float32 metres: phenotype basis, local sliders, expressions."""
         stacked = [arrays["phenotype_shapes"].astype(np.float32)]
         for kind in ("local", "action"):
@@ -117,7 +118,7 @@ class AnnyHead:
             jitter=a["strand_jitter"].astype(np.float32),
         )
 
-    def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def forward(self, parameters: FloatArray) -> Float32Array:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         coefficients = self.coefficients(rows)
@@ -125,13 +126,13 @@ class AnnyHead:
 
     def posed(
         self, rows: FloatArray, coefficients: FloatArray, offsets: NDArray[np.floating]
-    ) -> NDArray[np.float32]:
+    ) -> Float32Array:
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, 3V)."""
         rest = self._template + offsets.reshape(len(rows), -1, 3)
         joints = self._rest_joints(coefficients)
         return self._skin(rest, joints, rows[:, self._pose]).astype(np.float32)
 
-    def joints(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def joints(self, parameters: FloatArray) -> Float32Array:
         """Parameters (N, P) -> posed joints (N, 6, 3) float32, in ``forward``'s place."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         joints = self._rest_joints(self.coefficients(rows))
@@ -154,7 +155,7 @@ class AnnyHead:
         moved = (coefficients @ self._joint_shapes).reshape(len(coefficients), -1, 3)
         return self._joints + moved
 
-    def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def five_points(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return vertices[..., self._five_points, :].mean(-2)
 
@@ -165,7 +166,7 @@ class AnnyHead:
         bary = a["landmark_bary"].astype(np.float64)
         return SurfacePoints(a["landmark_triangle"].astype(np.intp), bary)
 
-    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def landmarks(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
         return self.landmark_embedding.points(vertices, self._arrays["faces"])
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..random_streams import random_stream
 from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
 
-RGB = NDArray[np.float64]
+RGB = FloatArray
 
 _MELANIN = np.array([0.52, 0.73, 1.27])
 _HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
@@ -42,7 +43,7 @@ class Appearance:
     vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,).
     """
 
-    vertex_colour: NDArray[np.float32]
+    vertex_colour: Float32Array
     roughness: float
     iris: RGB
     hair: RGB
@@ -157,7 +158,7 @@ def _shade_under_hair(
     return skin
 
 
-def strand_colours(strands: StrandSet, look: Appearance) -> NDArray[np.float32]:
+def strand_colours(strands: StrandSet, look: Appearance) -> Float32Array:
     """The colour (S, 4) of each strand: hair or brow, some lighter and some darker; alpha 1."""
     shade = np.clip(1.0 + 0.25 * strands.jitter[:, 1:2], 0.5, 1.6)
     colour = np.where((strands.region == BROW)[:, None], look.brow, look.hair) * shade

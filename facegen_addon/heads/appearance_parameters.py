@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .parameters import FloatArray, Parameter
+from ..arrays import FloatArray
+from .parameters import Parameter
 
 _ROWS = (
     # name, group, prior mean, prior std; every range is [0, 1] bar the exceptions below.

@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..errors import UserError
 from .appearance import smoothstep
 from .head_model import HeadModel
-from .parameters import FloatArray, IntArray
 
 AREAS = ("brow", "eyes", "nose", "mouth", "jaw", "ears")
 
@@ -92,7 +92,7 @@ class ShapeMotion:
     """
 
     columns: IntArray
-    motion: NDArray[np.float32]
+    motion: Float32Array
 
     @classmethod
     def of(cls, model: HeadModel) -> ShapeMotion:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FloatArray, IntArray
+from ..arrays import Float32Array, FloatArray, IntArray
 from .products import product
 from .strands import vertex_normals
 
@@ -33,12 +33,10 @@ class SurfacePoints:
         found: FloatArray = (values[faces[self.triangle]] * weights).sum(1)
         return found
 
-    def points(
-        self, vertices: NDArray[np.float32], faces: NDArray[np.integer]
-    ) -> NDArray[np.float32]:
+    def points(self, vertices: Float32Array, faces: NDArray[np.integer]) -> Float32Array:
         """Vertices of any number of heads (..., V, 3) -> the points (..., N, 3)."""
         corners = vertices[..., faces[self.triangle], :]
-        found: NDArray[np.float32] = (corners * self.bary[..., None].astype(np.float32)).sum(-2)
+        found: Float32Array = (corners * self.bary[..., None].astype(np.float32)).sum(-2)
         return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import FloatArray
 from .head_model import HeadModel
-from .parameters import FloatArray
 
 
 def draw_heads(model: HeadModel, distribution: str, rng: np.random.Generator, n: int) -> FloatArray:

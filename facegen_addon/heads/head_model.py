@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from .appearance import Appearance
 from .correspondence import SurfacePoints
-from .parameters import FloatArray, ParameterTable
+from .parameters import ParameterTable
 from .rig import Rig
 from .strands import HairStyle, StrandSet
 from .surface import Surface
@@ -44,7 +44,7 @@ class HeadModel(Protocol):
         """Where the 68 iBUG landmarks lie on the triangles, as `landmarks` orders them."""
         ...
 
-    def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def forward(self, parameters: FloatArray) -> Float32Array:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         ...
 
@@ -52,11 +52,11 @@ class HeadModel(Protocol):
         """Joints, skinning weights and pose of one head (P,)."""
         ...
 
-    def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def five_points(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> the points named in FIVE_POINT_NAMES (..., 5, 3)."""
         ...
 
-    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def landmarks(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
         ...
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from .anny import AnnyHead
 from .appearance import appearance
 from .flame.head import FlameHead
 from .flame.model import POSES, FlameParameters, IncrementalFlame
 from .head_model import HeadModel
-from .parameters import FloatArray
 from .strands import HairStyle
 
 _MANY = 16  # components that move at once: from here on, starting anew is as quick
@@ -47,7 +47,7 @@ class IncrementalHead:
         names = self._model.table.names
         return any(names[column] in self._colour_names for column in np.flatnonzero(changed))
 
-    def _computed(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def _computed(self, parameters: FloatArray) -> Float32Array:
         if self._quick is not None:
             return self._quick.move(parameters)
         return self._model.forward(parameters)[0]
@@ -61,7 +61,7 @@ class _IncrementalFlameHead:
         self._flame = IncrementalFlame(head.flame)
         self._set: FlameParameters | None = None
 
-    def move(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def move(self, parameters: FloatArray) -> Float32Array:
         wanted = self._head.to_flame(parameters)
         if self._set is None or _difference(wanted, self._set) > _MANY:
             self._flame.set_all(wanted)
@@ -90,7 +90,7 @@ class _IncrementalAnnyHead:
         self._coefficients = np.zeros((1, len(head.shapes)))
         self._offsets = np.zeros(head.shapes.shape[1])
 
-    def move(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def move(self, parameters: FloatArray) -> Float32Array:
         row = parameters[None]
         kept = self._row is not None and np.array_equal(
             row[:, self._phenotype], self._row[:, self._phenotype]

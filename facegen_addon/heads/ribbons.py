@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
 from .strands import POINTS, Strands
 
 _CORNERS = 2 * POINTS  # vertices of a ribbon: left and right of each point
@@ -21,10 +22,10 @@ class Ribbons:
     (10 R, 3); uv (10 R, 3, 2): across a ribbon and from its root to its tip.
     """
 
-    strand: NDArray[np.intp]
-    vertices: NDArray[np.float32]
+    strand: IntArray
+    vertices: Float32Array
     faces: NDArray[np.int32]
-    uv: NDArray[np.float32]
+    uv: Float32Array
 
     def of_vertices(self, values: NDArray) -> NDArray:
         """Values of all strands (S, ...) -> those of the ribbons' vertices (12 R, ...)."""
@@ -51,7 +52,7 @@ def ribbons(strands: Strands) -> Ribbons:
     )
 
 
-def _ribbon_faces() -> NDArray[np.intp]:
+def _ribbon_faces() -> IntArray:
     """The triangles (10, 3) of one ribbon, its front looking away from the head."""
     left = 2 * np.arange(POINTS - 1)
     right, left_above, right_above = left + 1, left + 2, left + 3
@@ -60,7 +61,7 @@ def _ribbon_faces() -> NDArray[np.intp]:
     return np.concatenate([lower, upper])
 
 
-def _ribbon_uv() -> NDArray[np.float64]:
+def _ribbon_uv() -> FloatArray:
     """Texture coordinates (12, 2) of one ribbon."""
     height = np.repeat(np.linspace(0.0, 1.0, POINTS), 2)
     return np.stack([np.tile([0.0, 1.0], POINTS), height], axis=1)

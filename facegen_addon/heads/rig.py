@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FloatArray, ParameterTable
+from ..arrays import FloatArray
+from .parameters import ParameterTable
 from .skinning import blend_skin, joint_transforms, rotation_matrices
 
 INFLUENCES = 4
@@ -30,11 +31,11 @@ class Rig:
     turns: FloatArray
     weights: FloatArray
 
-    def posed(self, rest: NDArray[np.floating]) -> NDArray[np.float64]:
+    def posed(self, rest: NDArray[np.floating]) -> FloatArray:
         """Vertices at rest (V, 3) -> posed (V, 3) by linear blend skinning alone."""
         return blend_skin(rest.T.astype(np.float64), self._transforms(), self.weights.T).T
 
-    def unposed(self, posed: NDArray[np.floating]) -> NDArray[np.float64]:
+    def unposed(self, posed: NDArray[np.floating]) -> FloatArray:
         """The inverse of ``posed``."""
         blended = np.tensordot(self.weights, self._transforms(), 1)
         shifted = posed - blended[..., 3]

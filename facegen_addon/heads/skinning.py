@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .parameters import FloatArray
+from ..arrays import FloatArray
 
 Real = TypeVar("Real", np.float32, np.float64)
 

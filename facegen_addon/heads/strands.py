@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
+
 SCALP, BROW, BEARD, MOUSTACHE = range(4)
 POINTS = 6
 """Points along each strand, the root included."""
@@ -31,12 +33,12 @@ class StrandSet:
     standard normal, the strand's own character.
     """
 
-    triangle: NDArray[np.intp]
-    bary: NDArray[np.float32]
+    triangle: IntArray
+    bary: Float32Array
     region: NDArray[np.uint8]
-    field: NDArray[np.float32]
-    rank: NDArray[np.float32]
-    jitter: NDArray[np.float32]
+    field: Float32Array
+    rank: Float32Array
+    jitter: Float32Array
 
     def __len__(self) -> int:
         return len(self.triangle)
@@ -51,8 +53,8 @@ class Strands:
     """The strands of one head: points (S, POINTS, 3) metres, radius (S, POINTS) metres (zero
     where a strand does not show)."""
 
-    points: NDArray[np.float32]
-    radius: NDArray[np.float32]
+    points: Float32Array
+    radius: Float32Array
 
 
 @dataclass(frozen=True)
@@ -74,24 +76,24 @@ class HairStyle:
     moustache_density: float
 
 
-def _lengths_of(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lengths_of(vectors: FloatArray) -> FloatArray:
     """Lengths (..., 1) of vectors (..., 3), written out: NumPy is slow at sums of three."""
     x, y, z = (vectors[..., axis] for axis in range(3))
     return np.sqrt(x * x + y * y + z * z)[..., None]
 
 
-def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
     product = a * b
     return (product[..., 0] + product[..., 1] + product[..., 2])[..., None]
 
 
-def _normalise(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalise(vectors: FloatArray) -> FloatArray:
     return vectors / np.maximum(_lengths_of(vectors), 1e-12)
 
 
 def _interpolated(
-    values: NDArray[np.floating], corners: NDArray[np.integer], bary: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    values: NDArray[np.floating], corners: NDArray[np.integer], bary: FloatArray
+) -> FloatArray:
     """Values (V, 3) at points on the surface: corners (S, 3), weights (S, 3) -> (S, 3)."""
     a, b, c = (values[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
     return a + b + c
@@ -101,7 +103,7 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
     """Area-weighted unit normals (V, 3)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     face_normals = np.cross(b - a, c - a)
-    normals: NDArray[np.float64] = np.stack(
+    normals: FloatArray = np.stack(
         [
             np.bincount(faces.ravel(), np.repeat(face_normals[:, axis], 3), len(vertices))
             for axis in range(3)
@@ -141,7 +143,7 @@ def grow(
     return Strands(points.astype(np.float32), radius.astype(np.float32))
 
 
-def _lengths(strands: StrandSet, style: HairStyle) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Length of each strand (S,) in metres and whether it shows (S,)."""
     own = 1.0 + 0.18 * strands.jitter[:, 0].astype(np.float64)
     scalp = 0.004 + 0.030 * style.hair_length + 0.16 * max(style.hair_length - 0.45, 0.0) ** 1.5 * 2
@@ -149,7 +151,7 @@ def _lengths(strands: StrandSet, style: HairStyle) -> tuple[NDArray[np.float64],
     near_edge = np.clip((strands.field - edge) / 0.02, 0.25, 1.0)
     brow = np.full(len(strands), 0.0062)
     beard = np.full(len(strands), 0.002 + 0.016 * style.beard_length**1.5)
-    length: NDArray[np.float64] = np.select(
+    length: FloatArray = np.select(
         [strands.region == SCALP, strands.region == BROW], [scalp * near_edge, brow], beard
     )
     beard_edge = BEARD_RANGE * (1.0 - style.beard_extent)
@@ -167,8 +169,8 @@ def _lengths(strands: StrandSet, style: HairStyle) -> tuple[NDArray[np.float64],
 
 
 def _comb(
-    strands: StrandSet, style: HairStyle, roots: NDArray[np.float64], centre: NDArray[np.float64]
-) -> NDArray[np.float64]:
+    strands: StrandSet, style: HairStyle, roots: FloatArray, centre: FloatArray
+) -> FloatArray:
     """Which way each strand lies (S, 3), before it is laid onto the surface."""
     offset = roots - centre
     side = np.tanh(offset[:, :1] / 0.02)
@@ -186,11 +188,11 @@ def _comb(
 def _march(
     strands: StrandSet,
     style: HairStyle,
-    roots: NDArray[np.float64],
-    normals: NDArray[np.float64],
-    lengths: NDArray[np.float64],
-    scalp_roots: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    roots: FloatArray,
+    normals: FloatArray,
+    lengths: FloatArray,
+    scalp_roots: FloatArray,
+) -> FloatArray:
     """Points (S, POINTS, 3): each strand leaves along the normal, is combed and falls.
 
     Scalp strands are kept outside an ellipsoid around the scalp, so that long hair lies on the
@@ -227,16 +229,14 @@ def _march(
     return points
 
 
-def _scalp_radii(roots: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scalp_radii(roots: FloatArray, centre: FloatArray) -> FloatArray:
     """Half axes (3,) of an upright ellipsoid fitted to the scalp's roots by least squares."""
     squared = (roots - centre) ** 2
     solution, *_ = np.linalg.lstsq(squared, np.ones(len(squared)), rcond=None)
     return 1.0 / np.sqrt(np.maximum(solution, 1.0 / 0.16**2))
 
 
-def _keep_outside(
-    points: NDArray[np.float64], centre: NDArray[np.float64], radii: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _keep_outside(points: FloatArray, centre: FloatArray, radii: FloatArray) -> FloatArray:
     offset = (points - centre) / (radii + 0.002)
     distance = _lengths_of(offset)
     inside = distance < 1.0

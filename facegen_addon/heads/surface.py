@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, IntArray
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -22,13 +24,13 @@ class Surface:
     """
 
     faces: NDArray[np.int32]
-    uv: NDArray[np.float32]
+    uv: Float32Array
     part: NDArray[np.int8]
     part_names: tuple[str, ...]
-    masks: dict[str, NDArray[np.float32]]
-    fields: dict[str, NDArray[np.float32]]
-    rest_position: NDArray[np.float32]
-    gaze: NDArray[np.float32]
+    masks: dict[str, Float32Array]
+    fields: dict[str, Float32Array]
+    rest_position: Float32Array
+    gaze: Float32Array
 
 
 def sorted_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -36,9 +38,7 @@ def sorted_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
     return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
 
 
-def welded_uv(
-    faces: NDArray[np.integer], uv: NDArray[np.float32], nearer: float
-) -> NDArray[np.float32]:
+def welded_uv(faces: NDArray[np.integer], uv: Float32Array, nearer: float) -> Float32Array:
     """Texture coordinates (T, 3, 2) with those made equal that are all but equal.
 
     Of corners at the same vertex that are ``nearer`` than that to each other, in u and in v, all
@@ -56,7 +56,7 @@ def welded_uv(
     return welded.reshape(uv.shape)
 
 
-def open_loops(faces: NDArray[np.integer]) -> list[NDArray[np.intp]]:
+def open_loops(faces: NDArray[np.integer]) -> list[IntArray]:
     """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
     unique, uses = np.unique(sorted_edges(faces), axis=0, return_counts=True)
     border = unique[uses == 1].astype(np.intp)
@@ -72,6 +72,6 @@ def open_loops(faces: NDArray[np.integer]) -> list[NDArray[np.intp]]:
     return [members[label[members] == number] for number in np.unique(label[members])]
 
 
-def neck_edge(faces: NDArray[np.integer], height: NDArray[np.floating]) -> NDArray[np.intp]:
+def neck_edge(faces: NDArray[np.integer], height: NDArray[np.floating]) -> IntArray:
     """Vertices of the lowest open loop, where the neck is cut off; height (V,)."""
     return min(open_loops(faces), key=lambda loop: float(height[loop].mean()))

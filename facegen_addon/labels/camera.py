@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Float32Array, FloatArray
 from .shot import SENSOR_WIDTH, View
-
-FloatArray = NDArray[np.float64]
 
 # The world as seen from the front: the face looks along -Y, at the camera.
 _FRONTAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
@@ -65,7 +64,7 @@ class Camera:
         return pixels
 
 
-def middle_of_face(points: NDArray[np.float32]) -> FloatArray:
+def middle_of_face(points: Float32Array) -> FloatArray:
     """What a portrait has in its middle (3,), metres, of the five points (5, 3) of a face: the
     face's box ends up a little above."""
     middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38

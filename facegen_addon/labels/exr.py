@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..errors import UserError
 
 _MAGIC = b"\x76\x2f\x31\x01"
@@ -32,9 +33,9 @@ class ExrImage:
     """The channels of an image: names (C,) in alphabetical order, values (H, C, W) float32."""
 
     names: tuple[str, ...]
-    values: NDArray[np.float32]
+    values: Float32Array
 
-    def channels(self, names: list[str]) -> NDArray[np.float32]:
+    def channels(self, names: list[str]) -> Float32Array:
         """Some channels as one array (H, W, N); KeyError names one that is not there."""
         missing = sorted(set(names) - set(self.names))
         if missing:

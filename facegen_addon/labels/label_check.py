@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..heads.landmarks import LANDMARK_COUNT
-from ..heads.parameters import FloatArray, IntArray
 from .camera import Camera
 from .maps import CLASSES, LabelMaps, LandmarkLabels
 

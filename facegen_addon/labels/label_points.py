@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..errors import UserError
 from ..heads.correspondence import SurfacePoints
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, IntArray
 from ..heads.strands import vertex_normals
 from .subdivision import Stencils, Subdivision
 

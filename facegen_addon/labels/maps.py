@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
+
 CLASSES = (
     "background",
     "skin",
@@ -36,9 +38,9 @@ class LabelMaps:
     """
 
     segmentation: NDArray[np.uint8]
-    depth: NDArray[np.float32]
-    normals: NDArray[np.float32]
-    uv: NDArray[np.float32]
+    depth: Float32Array
+    normals: Float32Array
+    uv: Float32Array
     uv_valid: NDArray[np.bool_]
 
 
@@ -47,7 +49,7 @@ class LandmarkLabels:
     """N points: world (N, 3) metres, pixels (N, 2), depth (N,) metres along the optical axis, and
     visibility (N,) uint8 as COCO has it: 0 outside the image, 1 hidden, 2 visible."""
 
-    world: NDArray[np.float64]
-    pixels: NDArray[np.float64]
-    depth: NDArray[np.float64]
+    world: FloatArray
+    pixels: FloatArray
+    depth: FloatArray
     visibility: NDArray[np.uint8]

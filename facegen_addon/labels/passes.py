@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from .camera import Camera
 from .exr import ExrImage
 from .maps import CLASSES, LabelMaps
 
-FloatImage = NDArray[np.float32]
+FloatImage = Float32Array
 
 CLASS_PASSES = {
     "facegen_face": ("lips", "mouth", "ears"),
@@ -130,7 +131,7 @@ class Passes:
         depth[on_strands] = self.strand_depth(camera)[on_strands]
         return np.where(on_any, depth, np.float32(0.0))
 
-    def _normals(self, rotation: NDArray[np.float64], on_mesh: NDArray[np.bool_]) -> FloatImage:
+    def _normals(self, rotation: FloatArray, on_mesh: NDArray[np.bool_]) -> FloatImage:
         normals = self.normals @ rotation.T.astype(np.float32)
         length = np.linalg.norm(normals, axis=-1, keepdims=True)
         known = on_mesh[..., None] & (length > 0)

@@ -9,11 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..heads.appearance import smoothstep
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from .maps import CLASSES
 
 _PARTS = {"eye_left": "eyes", "eye_right": "eyes", "tongue": "mouth"}
@@ -31,7 +30,7 @@ _ON_HAIRLINE = 16
 
 
 @lru_cache(maxsize=4)
-def vertex_classes(model: HeadModel) -> NDArray[np.float32]:
+def vertex_classes(model: HeadModel) -> Float32Array:
     """How much each vertex belongs to each of CLASSES: (V, C), in [0, 1], rows sum to 1; read-only.
 
     Interpolated over the surface, the class of most weight is the one that is seen.

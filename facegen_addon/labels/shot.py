@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..heads.parameters import FloatArray
+from ..arrays import FloatArray
 
 SENSOR_WIDTH = 36.0
 """Millimetres, of the full-frame camera that focal lengths are given for."""

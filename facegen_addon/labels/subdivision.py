@@ -16,8 +16,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..heads.correspondence import SurfacePoints
-from ..heads.parameters import FloatArray, IntArray
 from ..heads.surface import sorted_edges
 
 _Terms = tuple[IntArray, IntArray, FloatArray]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads.parameters import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray
 
 TOLERANCE = 0.0002
 """Metres that a surface must lie before a point to hide it: lids and lips cover in thin folds."""

@@ -6,8 +6,9 @@ from __future__ import annotations
 import logging
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import Float32Array
 from ..errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -16,7 +17,7 @@ LATENT_SIZE = 512
 """Numbers of a latent of FaceNet's."""
 
 
-def checked_latents(latents: ArrayLike, size: int | None = LATENT_SIZE) -> NDArray[np.float32]:
+def checked_latents(latents: ArrayLike, size: int | None = LATENT_SIZE) -> Float32Array:
     """Latents from outside (size,) or (N, size) -> (N, size) of unit norm; size None: of any.
 
     Raises UserError for another width, what are no numbers, NaN, or a vector without direction.

@@ -9,17 +9,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..errors import RejectedSample
 from ..latent.sphere import cosine_distance, geodesic
 from .backward import BackwardMapping, Grade, invert
 from .correction import compensated
-from .surrogate import FloatArray
 
 STEP = 0.5
 """Of the way to what compensates for a head's whole shift. All of it overshoots: most of the shift
 is what no head can reach (models/training/report/roundtrips.py has the figures)."""
 
-Answer = Callable[[FloatArray, FloatArray], FloatArray]
+Answer = Callable[[Float32Array, Float32Array], Float32Array]
 """B near a head: latents asked for (N, 512), z (N, G) of the heads so far -> z (N, G)."""
 
 Seen = TypeVar("Seen")
@@ -28,7 +28,7 @@ Seen = TypeVar("Seen")
 def answer_from_heads(backward: BackwardMapping, grade: Grade = "refined") -> Answer:
     """B that starts from the heads as they are, so that what their renders showed still holds."""
 
-    def answer(asked: FloatArray, z: FloatArray) -> FloatArray:
+    def answer(asked: Float32Array, z: Float32Array) -> Float32Array:
         if grade == "direct":
             return backward.standardised(asked, "direct")
         return invert(backward.ensemble, asked, z, backward.region, backward.settings)
@@ -51,9 +51,9 @@ class Approach:
     def __init__(
         self,
         answer: Answer,
-        requested: FloatArray,
+        requested: Float32Array,
         z: np.ndarray,
-        achieved: FloatArray,
+        achieved: Float32Array,
         usable: NDArray[np.bool_] | None = None,
     ) -> None:
         """Begin with heads z (N, G) that were rendered.
@@ -69,14 +69,14 @@ class Approach:
         self.asked, self._next = requested.copy(), requested
         self._step = np.full(len(z), STEP)
 
-    def proposed(self) -> FloatArray:
+    def proposed(self) -> Float32Array:
         """z (N, G) of the heads to render next."""
         goal = compensated(self.requested, self.achieved, self.asked)
         self._next = geodesic(self.asked, goal, self._step).astype(np.float32)
         return self._answer(self._next, self.z)
 
     def rendered(
-        self, z: np.ndarray, achieved: FloatArray, usable: NDArray[np.bool_] | None = None
+        self, z: np.ndarray, achieved: Float32Array, usable: NDArray[np.bool_] | None = None
     ) -> NDArray[np.bool_]:
         """Keep those of the heads `proposed` last, z and latents (N, 512), that are nearer.
 
@@ -94,7 +94,7 @@ class Approach:
 
 def nearest_render(
     way: Approach,
-    see: Callable[[FloatArray], tuple[Seen, FloatArray]],
+    see: Callable[[Float32Array], tuple[Seen, Float32Array]],
     first: Seen,
     renders: int,
 ) -> Seen:
@@ -119,5 +119,5 @@ def nearest_render(
     return nearest
 
 
-def _usable(latents: FloatArray, said: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _usable(latents: Float32Array, said: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     return np.isfinite(latents).all(axis=1) if said is None else said

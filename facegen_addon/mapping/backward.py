@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import checked_latents
-from .surrogate import FloatArray, SurrogateEnsemble
+from .surrogate import SurrogateEnsemble
 
 if TYPE_CHECKING:
     from ..onnx_runtime import InferenceSession
@@ -99,12 +100,12 @@ class TrustRegion:
         held, held_values: (H,) columns that stay at these values, inside the bounds or not.
     """
 
-    low: FloatArray
-    high: FloatArray
-    balls: tuple[tuple[NDArray[np.intp], float], ...]
-    precision: FloatArray
-    held: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
-    held_values: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    low: Float32Array
+    high: Float32Array
+    balls: tuple[tuple[IntArray, float], ...]
+    precision: Float32Array
+    held: IntArray = field(default_factory=lambda: np.zeros(0, np.intp))
+    held_values: Float32Array = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @classmethod
     def of(
@@ -152,7 +153,7 @@ class TrustRegion:
             ),
         )
 
-    def project(self, z: np.ndarray) -> FloatArray:
+    def project(self, z: np.ndarray) -> Float32Array:
         """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
 
         Each step shrinks towards the mean only, so none leaves what an earlier one ensured. What
@@ -174,7 +175,7 @@ def inversion_cost(
     region: TrustRegion,
     settings: InversionSettings,
     disagreement_weight: np.ndarray | None = None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float32Array, Float32Array]:
     """What inversion minimises, and its gradient.
 
     Args:
@@ -219,7 +220,7 @@ def invert(
     settings: InversionSettings,
     disagreement_weight: np.ndarray | None = None,
     progress: Progress | None = None,
-) -> FloatArray:
+) -> Float32Array:
     """Descend from `start` (N, G) on `inversion_cost` by projected Adam; z (N, G) in the region.
 
     `progress(done, total)` is called after each block of heads.
@@ -227,7 +228,7 @@ def invert(
     z = region.project(start)
     blocks = [slice(first, first + _BLOCK) for first in range(0, len(z), _BLOCK)]
 
-    def descend(rows: slice) -> FloatArray:
+    def descend(rows: slice) -> Float32Array:
         weight = None if disagreement_weight is None else disagreement_weight[rows]
         return _projected_adam(
             z[rows],
@@ -246,11 +247,11 @@ def invert(
 
 
 def _projected_adam(
-    z: FloatArray,
-    gradient_of: Callable[[FloatArray], FloatArray],
+    z: Float32Array,
+    gradient_of: Callable[[Float32Array], Float32Array],
     region: TrustRegion,
     settings: InversionSettings,
-) -> FloatArray:
+) -> Float32Array:
     momentum, scale = np.zeros_like(z), np.zeros_like(z)
     fast, slow = _ADAM_DECAY
     for step in range(1, settings.steps + 1):
@@ -295,7 +296,7 @@ class BackwardMapping:
     region: TrustRegion
     settings: InversionSettings
     network: InferenceSession
-    corrections: Mapping[str, Callable[[FloatArray], FloatArray]] = field(default_factory=dict)
+    corrections: Mapping[str, Callable[[Float32Array], Float32Array]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str, table: ParameterTable) -> BackwardMapping:
@@ -326,7 +327,7 @@ class BackwardMapping:
 
     def parameters(
         self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Heads for latents.
 
         Args:
@@ -345,7 +346,7 @@ class BackwardMapping:
         grade: Grade = "refined",
         progress: Progress | None = None,
         region: TrustRegion | None = None,
-    ) -> FloatArray:
+    ) -> Float32Array:
         """As `parameters`, but the guided ones in standard units: z (N, G).
 
         They lie in `region`, the mapping's own by default.
@@ -360,11 +361,11 @@ class BackwardMapping:
             return z
         return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)
 
-    def asked(self, latents: FloatArray, grade: Grade) -> FloatArray:
+    def asked(self, latents: Float32Array, grade: Grade) -> Float32Array:
         """What is asked for instead of latents (N, 512) of unit norm: moved by the correction."""
         correct = self.corrections.get(grade)
         return latents if correct is None else correct(latents)
 
-    def predicted(self, z: np.ndarray) -> FloatArray:
+    def predicted(self, z: np.ndarray) -> Float32Array:
         """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""
         return self.ensemble.predict(z)[0]

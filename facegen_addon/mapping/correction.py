@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..arrays import Float32Array
 from ..artifacts import artifact, load_npz
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
@@ -23,11 +24,10 @@ from ..latent.checked import checked_latents
 from ..latent.sphere import exp_map, normalise, rotation_between
 from .backward import GRADES, BackwardMapping
 from .perceptron import Perceptron
-from .surrogate import FloatArray
 
 logger = logging.getLogger(__name__)
 
-Correct = Callable[[FloatArray], FloatArray]
+Correct = Callable[[Float32Array], Float32Array]
 """C: latents (N, 512) -> what to ask B for instead, (N, 512); all of unit norm."""
 
 RENDER_FREE = ("none", "mean_rotation", "procrustes", "plane", "learned")
@@ -35,7 +35,7 @@ RENDER_FREE = ("none", "mean_rotation", "procrustes", "plane", "learned")
 
 def compensated(
     requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
-) -> FloatArray:
+) -> Float32Array:
     """What to ask B for next, having seen one render: asked + rho, on the sphere.
 
     rho = s - F(B(asked)) is by how much the head fell short, so it is added to what was asked for:
@@ -60,7 +60,7 @@ def compensated(
 
 def as_written(
     requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
-) -> FloatArray:
+) -> Float32Array:
     """What the talk's formula B(s - rho(s)) asks for: with rho(s) = s - F(B(s)), F(B(s)) itself.
 
     Arguments and result as of `compensated`; `asked` plays no part.
@@ -69,13 +69,13 @@ def as_written(
     return normalise(s - (s - f)).astype(np.float32)  # type: ignore[no-any-return]
 
 
-FEEDBACK: dict[str, Callable[..., FloatArray]] = {
+FEEDBACK: dict[str, Callable[..., Float32Array]] = {
     "compensated": compensated,
     "as_written": as_written,
 }
 
 
-def _checked_pair(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def _checked_pair(first: ArrayLike, second: ArrayLike) -> tuple[Float32Array, Float32Array]:
     s, f = checked_latents(first), checked_latents(second)
     if s.shape != f.shape:
         raise UserError(f"{len(s)} requested latents, {len(f)} achieved: give one for each")
@@ -86,7 +86,7 @@ def _checked_pair(first: ArrayLike, second: ArrayLike) -> tuple[FloatArray, Floa
 class Rotation:
     """One rotation (512, 512) of the whole sphere."""
 
-    matrix: FloatArray
+    matrix: Float32Array
 
     @classmethod
     def of_means(cls, first: np.ndarray, second: np.ndarray) -> Rotation:
@@ -94,7 +94,7 @@ class Rotation:
         a, b = (normalise(rows.mean(axis=0)) for rows in (first, second))
         return cls(rotation_between(a, b).astype(np.float32))
 
-    def __call__(self, latents: FloatArray) -> FloatArray:
+    def __call__(self, latents: Float32Array) -> Float32Array:
         """Rotate latents (N, 512)."""
         return normalise(latents @ self.matrix.T).astype(np.float32)  # type: ignore[no-any-return]
 
@@ -110,8 +110,8 @@ class PlaneTransport:
         means: (2, 512) of photos and of renders; axes: (K, 512), orthonormal.
     """
 
-    means: FloatArray
-    axes: FloatArray
+    means: Float32Array
+    axes: Float32Array
 
     @classmethod
     def between(cls, photos: np.ndarray, renders: np.ndarray, size: int) -> PlaneTransport:
@@ -120,7 +120,7 @@ class PlaneTransport:
         axes = np.linalg.svd(renders - means[1], full_matrices=False)[2][:size]
         return cls(means, axes.astype(np.float32))
 
-    def __call__(self, latents: FloatArray) -> FloatArray:
+    def __call__(self, latents: Float32Array) -> Float32Array:
         """Move latents (N, 512)."""
         moved = self.means[1] + (latents - self.means[0]) @ self.axes.T @ self.axes
         return normalise(moved).astype(np.float32)  # type: ignore[no-any-return]
@@ -132,7 +132,7 @@ class TangentNetwork:
 
     network: Perceptron
 
-    def __call__(self, latents: FloatArray) -> FloatArray:
+    def __call__(self, latents: Float32Array) -> Float32Array:
         """Move latents (N, 512)."""
         step = self.network.predict(latents)
         step -= np.sum(step * latents, axis=1, keepdims=True) * latents
@@ -227,5 +227,5 @@ def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Cor
     return found
 
 
-def _unchanged(latents: FloatArray) -> FloatArray:
+def _unchanged(latents: Float32Array) -> Float32Array:
     return latents

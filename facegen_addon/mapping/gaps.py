@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..artifacts import read_npz
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
@@ -26,7 +27,6 @@ from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance_matrix
 from .backward import BackwardMapping, Grade, Progress
 from .screening import VarietyProposal, spread
-from .surrogate import FloatArray
 
 MEASURE_FILE = "roundtrip.npz"
 """The file of latents in the folder that `measure` makes."""
@@ -39,7 +39,7 @@ _REFINED_PER_HEAD = 2  # of the heads refined, every second is proposed
 _REMEDY = "name the folder of a finished `generate` or `measure` run"
 
 
-def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> FloatArray:
+def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> Float32Array:
     """Latents (N, 512) of the heads that an earlier run of head model `model` rendered.
 
     Heads that showed no face are not among them.
@@ -143,9 +143,9 @@ def propose_gap_fillers(
 
 
 def _cover(
-    predicted: FloatArray,
-    anchors: FloatArray,
-    covered: NDArray[np.float64],
+    predicted: Float32Array,
+    anchors: Float32Array,
+    covered: FloatArray,
     count: int,
     distance: float | None,
 ) -> NDArray[np.int_]:
@@ -161,7 +161,7 @@ def _cover(
     )
 
 
-def _apart(predicted: FloatArray, distance: float) -> int:
+def _apart(predicted: Float32Array, distance: float) -> int:
     """How many of the first heads lie, or nearly lie, apart from all before them."""
     near = cosine_distance_matrix(predicted) < 0.8 * distance
     crowded = np.tril(near, -1).any(axis=1)

@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..artifacts import load_npz, read_index, read_npz
 from ..atomic_file import replacing
 from ..errors import Need, RejectedSample, Remedy, UserError
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, Parameter, ParameterTable
+from ..heads.parameters import Parameter, ParameterTable
 from ..random_streams import random_stream
 from ..user_folder import user_folder
 
@@ -55,7 +56,7 @@ class Probe:
     RejectedSample; ``portrait(parameters (P,))`` gives the bytes of a small JPEG.
     """
 
-    embed: Callable[[FloatArray, int], NDArray[np.float32]]
+    embed: Callable[[FloatArray, int], Float32Array]
     portrait: Callable[[FloatArray], bytes]
 
 
@@ -72,7 +73,7 @@ class SliderInfluence:
     name: str
     step: float
     step_is_std: bool
-    distances: NDArray[np.float32]
+    distances: Float32Array
     mean_mm: float
     largest_mm: float
     low: float
@@ -95,7 +96,7 @@ class SliderInfluence:
         return float(usable.std(ddof=1) / math.sqrt(len(usable)))
 
     @property
-    def _usable(self) -> NDArray[np.float64]:
+    def _usable(self) -> FloatArray:
         return self.distances[self.distances >= 0.0].astype(np.float64)
 
     @property
@@ -110,9 +111,9 @@ class BaseHeads:
     latents (H, 512), noise (H,): cosine distance of each to itself under another seed."""
 
     parameters: FloatArray
-    vertices: NDArray[np.float32]
-    latents: NDArray[np.float32]
-    noise: NDArray[np.float32]
+    vertices: Float32Array
+    latents: Float32Array
+    noise: Float32Array
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Influence:
     settings: InfluenceSettings
     fingerprint: str
     table_digest: str
-    noise: NDArray[np.float32]
+    noise: Float32Array
     sliders: tuple[SliderInfluence, ...]
 
     @cached_property
@@ -247,7 +248,7 @@ def _mean_head_with(table: ParameterTable, column: int, value: float) -> FloatAr
     return parameters
 
 
-def _distances(moved: FloatArray, base: BaseHeads, seed: int, probe: Probe) -> NDArray[np.float32]:
+def _distances(moved: FloatArray, base: BaseHeads, seed: int, probe: Probe) -> Float32Array:
     distances = np.full(len(moved), _UNUSABLE, np.float32)
     for head, parameters in enumerate(moved):
         try:
@@ -258,7 +259,7 @@ def _distances(moved: FloatArray, base: BaseHeads, seed: int, probe: Probe) -> N
     return distances
 
 
-def _cosine_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def _cosine_distance(a: Float32Array, b: Float32Array) -> Float32Array:
     """Of unit vectors (N, D), row by row; equal ones have exactly none."""
     difference = a.astype(np.float64) - b
     return (0.5 * np.square(difference).sum(1)).astype(np.float32)

@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..errors import Need, Remedy, UserError
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,8 @@ class Perceptron:
     Inputs are unit latents, whose components of about 0.04 are scaled to about 1 first.
     """
 
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray, ...]
+    weights: tuple[Float32Array, ...]
+    biases: tuple[Float32Array, ...]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> Perceptron:
@@ -53,11 +51,11 @@ class Perceptron:
         named |= {f"{prefix}bias_{i}": bias for i, bias in enumerate(self.biases)}
         return {name: array.astype(np.float16) for name, array in named.items()}
 
-    def predict(self, latents: np.ndarray) -> FloatArray:
+    def predict(self, latents: np.ndarray) -> Float32Array:
         """Latents (N, D) -> outputs (N, K)."""
         hidden = np.asarray(latents, np.float32) * np.float32(np.sqrt(latents.shape[1]))
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = hidden @ weight + bias
             hidden *= 0.5 * np.tanh(0.5 * hidden) + np.float32(0.5)
-        result: FloatArray = hidden @ self.weights[-1] + self.biases[-1]
+        result: Float32Array = hidden @ self.weights[-1] + self.biases[-1]
         return result

@@ -21,19 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..artifacts import artifact, load_npz, read_index, read_npz
 from ..atomic_file import replacing
 from ..errors import Need, Remedy, UserError
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, IntArray
 from ..random_streams import random_stream
 from ..user_folder import user_folder
 from .influence import table_digest
 from .surrogate import SurrogateEnsemble
 
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Predict = Callable[[Float32Array], Float32Array]
 """Standardised heads (N, G) -> latents (N, D)."""
 Steps = Generator[tuple[int, int], None, "Ranking"]
 """Yields (sliders done, of how many), returns the ranking."""
@@ -98,15 +97,15 @@ class Ranking:
         return self.names[: self.count(share)]
 
 
-def prior_pool(model: HeadModel) -> NDArray[np.float32]:
+def prior_pool(model: HeadModel) -> Float32Array:
     """(4096, G) standardised heads of the prior, the same always: what sliders are drawn from."""
     heads = model.sample_prior(np.random.default_rng(0), _POOL)
     return model.table.standardise(heads).astype(np.float32)
 
 
 def independent_heads(
-    pool: NDArray[np.float32], blocks: Sequence[IntArray], rng: np.random.Generator, count: int
-) -> NDArray[np.float32]:
+    pool: Float32Array, blocks: Sequence[IntArray], rng: np.random.Generator, count: int
+) -> Float32Array:
     """(count, G): each block of columns from rows of the pool (N, G) of its own.
 
     Columns that are in no block are zero, the mean.
@@ -117,7 +116,7 @@ def independent_heads(
     return heads
 
 
-def linked_blocks(pool: NDArray[np.float32], correlation: float = 0.2) -> list[IntArray]:
+def linked_blocks(pool: Float32Array, correlation: float = 0.2) -> list[IntArray]:
     """Blocks of two columns or more of the pool (N, G) that correlations beyond this link."""
     varying = pool.std(axis=0) > 0
     linked = np.eye(pool.shape[1], dtype=bool)
@@ -138,9 +137,7 @@ def linked_blocks(pool: NDArray[np.float32], correlation: float = 0.2) -> list[I
 class Design:
     """Two independent sets of N heads (Jansen's A and B) with their latents and variance."""
 
-    def __init__(
-        self, predict: Predict, first: NDArray[np.float32], second: NDArray[np.float32]
-    ) -> None:
+    def __init__(self, predict: Predict, first: Float32Array, second: Float32Array) -> None:
         """UserError where the latents do not vary, so that there is nothing to explain."""
         self._predict, self.heads, self._others = predict, first, second
         self._latents, self._other_latents = predict(first), predict(second)
@@ -163,12 +160,12 @@ class Design:
         lost = self._distances(self._other_latents, self._with_others(columns))
         return float(1 - lost.mean())
 
-    def _with_others(self, columns: IntArray) -> NDArray[np.float32]:
+    def _with_others(self, columns: IntArray) -> Float32Array:
         mixed = self.heads.copy()
         mixed[:, columns] = self._others[:, columns]
         return self._predict(mixed)
 
-    def _distances(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> FloatArray:
+    def _distances(self, a: Float32Array, b: Float32Array) -> FloatArray:
         return half_squared_distances(a, b) / self.variance
 
 
@@ -184,7 +181,7 @@ def total_variance(latents: np.ndarray) -> float:
 
 def block_indices(
     predict: Predict,
-    pool: NDArray[np.float32],
+    pool: Float32Array,
     blocks: Sequence[IntArray],
     heads: int = HEADS,
     seed: int = 0,
@@ -212,7 +209,7 @@ def ranking_steps(
             Need(Remedy.RETRAIN, model.name),
         )
 
-    def predict(z: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(z: Float32Array) -> Float32Array:
         return ensemble.predict(z)[0]
 
     pool, singles = prior_pool(model), list(np.arange(count)[:, None])
@@ -344,7 +341,7 @@ def _from_arrays(arrays: dict[str, np.ndarray], source: str) -> Ranking:
 
 def _design(
     predict: Predict,
-    pool: NDArray[np.float32],
+    pool: Float32Array,
     blocks: Sequence[IntArray],
     heads: int,
     seed: int,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import LATENT_SIZE, checked_latents
@@ -27,9 +28,8 @@ from ..latent.sphere import angle, cosine_distance, cosine_distance_matrix, norm
 from .approach import Approach, answer_from_heads
 from .backward import BackwardMapping, Grade
 from .correction import FEEDBACK, Correct
-from .surrogate import FloatArray
 
-RenderAndEmbed = Callable[[NDArray[np.float64]], FloatArray]
+RenderAndEmbed = Callable[[FloatArray], Float32Array]
 """F: parameters (N, P) -> latents (N, 512). Handed in, since rendering is another room's."""
 
 HALF_STEPS = "half_steps"
@@ -45,17 +45,17 @@ GALLERY = 119
 class Roundtrip:
     """Row by row: latents asked for (N, 512), latents of the heads (N, 512), parameters (N, P)."""
 
-    requested: FloatArray
-    achieved: FloatArray
-    parameters: NDArray[np.float64]
+    requested: Float32Array
+    achieved: Float32Array
+    parameters: FloatArray
 
     @property
-    def shift(self) -> NDArray[np.float64]:
+    def shift(self) -> FloatArray:
         """Cosine distance (N,) from what was asked for to what came back."""
         return np.asarray(cosine_distance(self.requested, self.achieved), np.float64)
 
     @property
-    def degrees(self) -> NDArray[np.float64]:
+    def degrees(self) -> FloatArray:
         """Angle (N,) from what was asked for to what came back, degrees."""
         return np.degrees(angle(self.requested, self.achieved))
 
@@ -105,10 +105,10 @@ class Iterated:
     on; by half steps, the first head alone, as later ones without a face are never the nearest.
     """
 
-    requested: FloatArray
-    asked: FloatArray
-    achieved: FloatArray
-    parameters: NDArray[np.float64]
+    requested: Float32Array
+    asked: Float32Array
+    achieved: Float32Array
+    parameters: FloatArray
     usable: NDArray[np.bool_]
 
     def step(self, number: int) -> Roundtrip:
@@ -170,18 +170,18 @@ def iterate(
 class _Step(NamedTuple):
     """One step of an Iterated, latents of the unusable being zero."""
 
-    asked: FloatArray
-    achieved: FloatArray
-    parameters: NDArray[np.float64]
+    asked: Float32Array
+    achieved: Float32Array
+    parameters: FloatArray
     usable: NDArray[np.bool_]
 
 
-def _as_it_is(latents: FloatArray) -> FloatArray:
+def _as_it_is(latents: Float32Array) -> Float32Array:
     return latents
 
 
 def _rendered(
-    backward: BackwardMapping, asked: FloatArray, grade: Grade, render_and_embed: RenderAndEmbed
+    backward: BackwardMapping, asked: Float32Array, grade: Grade, render_and_embed: RenderAndEmbed
 ) -> _Step:
     heads = backward.parameters(asked, grade)
     seen = np.array(render_and_embed(heads), np.float32)
@@ -191,7 +191,7 @@ def _rendered(
 
 
 def _whole_steps(
-    requested: FloatArray,
+    requested: Float32Array,
     step: _Step,
     backward: BackwardMapping,
     render_and_embed: RenderAndEmbed,
@@ -212,7 +212,7 @@ def _whole_steps(
 
 
 def _half_steps(
-    requested: FloatArray,
+    requested: Float32Array,
     step: _Step,
     backward: BackwardMapping,
     render_and_embed: RenderAndEmbed,
@@ -254,7 +254,7 @@ def one_by_one(
     `done` is called after each head.
     """
 
-    def embed(parameters: NDArray[np.float64]) -> FloatArray:
+    def embed(parameters: FloatArray) -> Float32Array:
         latents = np.full((len(parameters), LATENT_SIZE), np.nan, np.float32)
         for row, head in enumerate(parameters):
             with suppress(RejectedSample):
@@ -275,7 +275,7 @@ class MeanShift:
     latent is shifted alike, about 1 / N where the shifts have nothing in common.
     """
 
-    vector: NDArray[np.float64]
+    vector: FloatArray
     length: float
     degrees: float
     common_share: float
@@ -339,9 +339,7 @@ def _bounded(
     return {"value": float(statistic(values)), **interval._asdict()}
 
 
-def nearest_identity(
-    latents: np.ndarray, gallery: np.ndarray
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def nearest_identity(latents: np.ndarray, gallery: np.ndarray) -> tuple[IntArray, FloatArray]:
     """Row of and cosine distance to the nearest of `gallery` (M, D), for latents (N, D): (N,)."""
     distances = cosine_distance_matrix(latents, gallery)
     nearest = distances.argmin(axis=1)

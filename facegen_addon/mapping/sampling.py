@@ -14,12 +14,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import APPEARANCE_GROUPS, AREAS, AreaRedraw, checked_area
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from ..latent.checked import checked_latents
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
@@ -29,7 +29,7 @@ from .correction import load_sampler
 __all__ = ["AREAS", "HeadSampler", "Sampled"]
 
 Locked = NDArray[np.bool_]
-Latent = NDArray[np.float32]
+Latent = Float32Array
 
 # Latents among which one is chosen that suits the locked parameters, and the cosine distance lost
 # to these that makes a latent e times less likely.
@@ -195,7 +195,7 @@ class HeadSampler:
         values = self._with_guided(self.table.default(), z)
         return Sampled(self._kept(values, current, locked), wanted[row])
 
-    def _suitability(self, wanted: NDArray[np.float32], region: TrustRegion) -> FloatArray:
+    def _suitability(self, wanted: Float32Array, region: TrustRegion) -> FloatArray:
         """Chances (N,) of latents, less for those from which the held parameters keep heads."""
         backward = self._need_backward()
 

@@ -6,13 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..latent.natural import NaturalFaces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
 from .backward import BackwardMapping, Grade, Progress, invert
-from .surrogate import FloatArray
 
 # Latents drawn for each head proposed; the direct grade sorts the many, the refined the few.
 _DRAWN_PER_HEAD, _DRAWN_AT_LEAST = 10, 3000
@@ -32,12 +31,14 @@ class VarietyProposal:
         predicted: (n, 512) where the surrogates expect the rendered heads.
     """
 
-    requested: FloatArray
-    parameters: NDArray[np.float64]
-    predicted: FloatArray
+    requested: Float32Array
+    parameters: FloatArray
+    predicted: Float32Array
 
     @classmethod
-    def of(cls, backward: BackwardMapping, wanted: FloatArray, z: FloatArray) -> VarietyProposal:
+    def of(
+        cls, backward: BackwardMapping, wanted: Float32Array, z: Float32Array
+    ) -> VarietyProposal:
         """Heads z (n, G) in this order, made for the latents `wanted` (n, 512)."""
         return cls(wanted, backward.table.from_standardised(z), backward.predicted(z))
 
@@ -83,11 +84,11 @@ def propose_variety(
 
 def spread(
     backward: BackwardMapping,
-    wanted: FloatArray,
-    z: FloatArray,
+    wanted: Float32Array,
+    z: Float32Array,
     distance: float,
     progress: Progress | None = None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Float32Array, Float32Array]:
     """Push latents (n, 512) and their heads z (n, G) apart until `distance` is predicted.
 
     Each push moves a latent away from the heads that are too near, and inverts again.

@@ -12,21 +12,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..artifacts import load_npz
 from ..errors import Need, Remedy, UserError
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Tape:
     """What `backward` needs from a forward pass: inputs and slopes of each layer, output norms."""
 
-    slopes: tuple[FloatArray, ...]
-    members: FloatArray
-    norms: FloatArray
+    slopes: tuple[Float32Array, ...]
+    members: Float32Array
+    norms: Float32Array
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class SurrogateEnsemble:
         biases: one (M, 1, outputs) float32 array a layer.
     """
 
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray, ...]
+    weights: tuple[Float32Array, ...]
+    biases: tuple[Float32Array, ...]
 
     @classmethod
     def load(cls, name: str) -> SurrogateEnsemble:
@@ -70,7 +68,7 @@ class SurrogateEnsemble:
         """G, the number of guided parameters."""
         return int(self.weights[0].shape[1])
 
-    def predict(self, z: np.ndarray) -> tuple[FloatArray, FloatArray]:
+    def predict(self, z: np.ndarray) -> tuple[Float32Array, Float32Array]:
         """Predict latents of heads.
 
         Args:
@@ -96,25 +94,25 @@ class SurrogateEnsemble:
         raw /= norms
         return Tape(tuple(slopes), raw, norms)
 
-    def backward(self, tape: Tape, gradient: np.ndarray) -> FloatArray:
+    def backward(self, tape: Tape, gradient: np.ndarray) -> Float32Array:
         """Pull a gradient with respect to the unit latents (M, N, 512) back to z: (N, G)."""
         radial = np.einsum("mnk,mnk->mn", gradient, tape.members)[..., None]
         flow = ((gradient - radial * tape.members) / tape.norms) @ self.weights[-1].swapaxes(1, 2)
         for weight, slope in zip(self.weights[-2:0:-1], tape.slopes[:0:-1], strict=True):
             flow += (flow * slope) @ weight.swapaxes(1, 2)
         flow *= tape.slopes[0]
-        result: FloatArray = (flow @ self.weights[0].swapaxes(1, 2)).sum(axis=0)
+        result: Float32Array = (flow @ self.weights[0].swapaxes(1, 2)).sum(axis=0)
         return result
 
 
-def _silu(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _silu(x: Float32Array) -> tuple[Float32Array, Float32Array]:
     """x * sigmoid(x) and its derivative; tanh keeps large negative x from overflowing."""
     gate = 0.5 * np.tanh(0.5 * x) + np.float32(0.5)
     value = x * gate
     return value, gate + value * (1 - gate)
 
 
-def _check_chain(weights: tuple[FloatArray, ...], biases: tuple[FloatArray, ...]) -> None:
+def _check_chain(weights: tuple[Float32Array, ...], biases: tuple[Float32Array, ...]) -> None:
     if len(weights) < 2:
         raise ValueError("fewer than two layers")
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):

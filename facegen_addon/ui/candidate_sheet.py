@@ -18,6 +18,8 @@ import numpy as np
 from gpu_extras.batch import batch_for_shader
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array
+
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of a region, y upwards."""
 
@@ -94,7 +96,7 @@ def free_space(window: Any, others: Iterable[Any]) -> Box:
     return left, bottom, right - left, top - bottom
 
 
-def rounded(box: Box, radius: float) -> NDArray[np.float32]:
+def rounded(box: Box, radius: float) -> Float32Array:
     """Corners (4 * steps, 2) of a rectangle with round corners, counter-clockwise."""
     x, y, width, height = box
     radius = min(radius, width / 2, height / 2)
@@ -113,7 +115,7 @@ def rounded(box: Box, radius: float) -> NDArray[np.float32]:
     return np.concatenate(arcs).astype(np.float32)
 
 
-def linear(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def linear(picture: NDArray[np.uint8]) -> Float32Array:
     """sRGB (..., 3) as scene linear values 0 to 1: Blender's views show textures as sRGB."""
     values = picture.astype(np.float32) / 255.0
     dark = values <= 0.04045
@@ -188,7 +190,7 @@ def _texture(picture: NDArray[np.uint8]) -> Any:
     return gpu.types.GPUTexture((width, height), format="RGBA16F", data=values)
 
 
-def _fill(corners: NDArray[np.float32], colour: tuple[float, ...]) -> None:
+def _fill(corners: Float32Array, colour: tuple[float, ...]) -> None:
     shader = gpu.shader.from_builtin("UNIFORM_COLOR")
     fan = [(0, number, number + 1) for number in range(1, len(corners) - 1)]
     batch = batch_for_shader(shader, "TRIS", {"pos": corners.tolist()}, indices=fan)

@@ -26,10 +26,11 @@ from bpy.props import (
 )
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray, Parameter, ParameterTable
+from ..heads.parameters import Parameter, ParameterTable
 from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
 from ..mapping.ranking import Ranking

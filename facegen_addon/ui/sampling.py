@@ -12,11 +12,11 @@ import numpy as np
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from ..mapping.backward import is_trained
 from ..mapping.sampling import AREAS, HeadSampler, Sampled
 from ..scene.head.head_object import MODEL_KEY, HeadObject

@@ -20,8 +20,9 @@ from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
 
+from ..arrays import Float32Array
 from . import shift_overlay
-from .shift_map import FULL, TICKS, FloatArray, ShiftMap, arrow_heads, colour, degrees, discs
+from .shift_map import FULL, TICKS, ShiftMap, arrow_heads, colour, degrees, discs
 from .shift_overlay import Box, OverlayData, Rings, Signature
 
 _FONT = 0
@@ -252,7 +253,7 @@ def _map_batches(shifts: ShiftMap) -> _Batches:
     )
 
 
-def _batch(shader: str, kind: str, parts: list[tuple[FloatArray, Any]]) -> Any | None:
+def _batch(shader: str, kind: str, parts: list[tuple[Float32Array, Any]]) -> Any | None:
     """One batch of shapes (N, K, 2), each part in one colour (4,) or in one a shape (N, 4).
 
     None where there is nothing to draw, which not every graphics card takes for a batch.

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array
 from ..errors import UserError
 from ..latent.checked import LATENT_SIZE
 from ..latent.natural import NaturalFaces
@@ -29,7 +30,6 @@ _BACKDROP, _BACKDROP_SEED = 250, 0
 _REACH = 0.86  # of the map's half width: where the outermost latent lies
 _LEAST_SPREAD = 0.1  # distance on the sphere that fills the map at most, however alike the heads
 
-FloatArray = NDArray[np.float32]
 _logger = logging.getLogger(__name__)
 
 
@@ -45,19 +45,19 @@ class ShiftMap:
     that without corrections, None where there are none.
     """
 
-    shifts: FloatArray
-    colours: FloatArray
-    before: FloatArray
-    lone: FloatArray
-    backdrop: FloatArray
-    mean: FloatArray
-    mean_shift: FloatArray
+    shifts: Float32Array
+    colours: Float32Array
+    before: Float32Array
+    lone: Float32Array
+    backdrop: Float32Array
+    mean: Float32Array
+    mean_shift: Float32Array
     common: float
     mean_angle: float
     mean_angle_before: float | None
 
 
-def colour(angles: NDArray[np.floating] | float) -> FloatArray:
+def colour(angles: NDArray[np.floating] | float) -> Float32Array:
     """Colours (..., 4) of angles in radians, those beyond FULL in the last colour."""
     stops = np.array([[int(s[i : i + 2], 16) / 255.0 for i in (0, 2, 4)] for s in STOPS])
     share = np.clip(np.asarray(angles, np.float64) / FULL, 0.0, 1.0)
@@ -76,13 +76,13 @@ def has_shift(known: Latents) -> bool:
     return known.requested is not None and known.achieved is not None
 
 
-def angles_of(known: Sequence[Latents]) -> FloatArray:
+def angles_of(known: Sequence[Latents]) -> Float32Array:
     """From requested to achieved (N,), radians."""
     pairs = _rows([k.requested for k in known]), _rows([k.achieved for k in known])
     return angle(*pairs).astype(np.float32)
 
 
-def _rows(found: Sequence[Latent | None]) -> FloatArray:
+def _rows(found: Sequence[Latent | None]) -> Float32Array:
     """Those that are known, (N, 512)."""
     return np.array([row for row in found if row is not None], np.float32).reshape(-1, LATENT_SIZE)
 
@@ -115,12 +115,12 @@ def shift_map(known: Sequence[Latents]) -> ShiftMap | None:
     )
 
 
-def _arrows(plane: Plane, start: FloatArray, end: FloatArray) -> FloatArray:
+def _arrows(plane: Plane, start: Float32Array, end: Float32Array) -> Float32Array:
     """Arrows (N, 2, 2) on the map between latents (N, 512)."""
     return np.stack([plane.project(start), plane.project(end)], axis=1)
 
 
-def _spanned(chord: FloatArray) -> float:
+def _spanned(chord: Float32Array) -> float:
     """The angle between two points of the sphere that lie as far apart as a vector is long."""
     return float(2.0 * np.arcsin(min(0.5 * float(np.linalg.norm(chord)), 1.0)))
 
@@ -135,12 +135,12 @@ def _mean_before(shifted: Sequence[Latents]) -> float:
 class Plane:
     """A plane of the latents: their mean (512,), axes (2, 512) and map units per distance."""
 
-    mean: FloatArray
-    axes: FloatArray
+    mean: Float32Array
+    axes: Float32Array
     scale: float
 
     @classmethod
-    def through(cls, points: FloatArray, right: FloatArray, others: FloatArray) -> Plane:
+    def through(cls, points: Float32Array, right: Float32Array, others: Float32Array) -> Plane:
         """The plane of ``right`` (512,) and of the largest spread of ``points`` (N, 512) across.
 
         The principal plane of the points where ``right`` is zero. Signs do not depend on the
@@ -160,13 +160,13 @@ class Plane:
         spread = np.abs((points - mean) @ axes.T).max()
         return cls(mean, axes.astype(np.float32), _REACH / max(float(spread), _LEAST_SPREAD))
 
-    def project(self, points: FloatArray) -> FloatArray:
+    def project(self, points: Float32Array) -> Float32Array:
         """Points (N, 512) on the map (N, 2)."""
         return ((points - self.mean) @ self.axes.T * self.scale).astype(np.float32)
 
 
 @cache
-def _natural() -> FloatArray:
+def _natural() -> Float32Array:
     """The latents (M, 512) of some natural faces, always the same."""
     try:
         faces = NaturalFaces.load()
@@ -176,7 +176,7 @@ def _natural() -> FloatArray:
     return faces.sample(np.random.default_rng(_BACKDROP_SEED), _BACKDROP).astype(np.float32)
 
 
-def arrow_heads(arrows: FloatArray, size: float) -> FloatArray:
+def arrow_heads(arrows: Float32Array, size: float) -> Float32Array:
     """Triangles (N, 3, 2) at the ends of arrows (N, 2, 2), no longer than half of them."""
     along = arrows[:, 1] - arrows[:, 0]
     length = np.linalg.norm(along, axis=1, keepdims=True)
@@ -187,7 +187,7 @@ def arrow_heads(arrows: FloatArray, size: float) -> FloatArray:
     return np.stack([arrows[:, 1], base + across, base - across], axis=1).astype(np.float32)
 
 
-def discs(centres: FloatArray, radius: float, corners: int = 12) -> FloatArray:
+def discs(centres: Float32Array, radius: float, corners: int = 12) -> Float32Array:
     """Triangles (N * corners, 3, 2) of discs at centres (N, 2)."""
     turn = np.linspace(0.0, 2.0 * np.pi, corners + 1)
     rim = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import bpy
 import numpy as np
 
+from ..arrays import Float32Array
 from ..scene.head import latents
 from ..scene.head.head_object import ID_KEY, MODEL_KEY, PARAMETERS_KEY
 from ..scene.head.latents import LATENTS_KEY, Latents
-from .shift_map import FloatArray, ShiftMap, angles_of, colour, degrees, has_shift, shift_map
+from .shift_map import ShiftMap, angles_of, colour, degrees, has_shift, shift_map
 
 _RING = 0.6  # radius of a ring as a share of the head's longest side: around the head, not on it
 # Pixels of the map at a scale of 1.
@@ -29,7 +30,7 @@ class Subject:
     """A head as the overlay sees it: centre (3,) and radius of its ring, metres; its latents."""
 
     head_id: str
-    centre: FloatArray
+    centre: Float32Array
     radius: float
     latents: Latents
 
@@ -47,10 +48,10 @@ class Rings:
     """N heads with a shift: centres (N, 3) and radii (N,), metres; angles (N,), radians;
     colours (N, 4), 0 to 1; labels, e.g. "23°"."""
 
-    centres: FloatArray
-    radii: FloatArray
-    angles: FloatArray
-    colours: FloatArray
+    centres: Float32Array
+    radii: Float32Array
+    angles: Float32Array
+    colours: Float32Array
     labels: tuple[str, ...]
 
 
@@ -98,7 +99,7 @@ def subjects(heads: Iterable[bpy.types.Object]) -> list[Subject]:
     return found
 
 
-def _ring_of(head: bpy.types.Object) -> tuple[FloatArray, float]:
+def _ring_of(head: bpy.types.Object) -> tuple[Float32Array, float]:
     """Centre (3,) and radius of the ring around a head, metres."""
     matrix = np.array(head.matrix_world)
     corners = np.array(head.bound_box) @ matrix[:3, :3].T + matrix[:3, 3]

@@ -11,9 +11,10 @@ import numpy as np
 from bpy.props import StringProperty
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
-from ..heads.parameters import FloatArray, IntArray, ParameterTable
+from ..heads.parameters import ParameterTable
 from ..mapping import ranking
 from ..scene.head import locks
 from ..scene.head.head_object import MODEL_KEY

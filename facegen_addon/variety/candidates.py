@@ -11,12 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..encoders.encoder import find_encoder
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
-from ..heads.parameters import FloatArray
 from ..latent.natural import NaturalFaces
 from ..mapping.approach import Approach, answer_from_heads, nearest_render
 from ..mapping.backward import BackwardMapping, Progress
@@ -46,7 +45,7 @@ class Candidate:
     """parameters (P,) of a head; requested (512,), the latent asked of B, None where none was."""
 
     parameters: FloatArray
-    requested: NDArray[np.float32] | None
+    requested: Float32Array | None
 
 
 class Candidates:
@@ -99,11 +98,11 @@ class Candidates:
         assert self._guide is not None, "a head with a request was guided"
         nearby = answer_from_heads(self._guide[0], self._request.grade)
 
-        def answer(asked: NDArray[np.float32], z: NDArray[np.float32]) -> NDArray[np.float32]:
+        def answer(asked: Float32Array, z: Float32Array) -> Float32Array:
             with self._watch.stage("sample"):
                 return nearby(asked, z)
 
-        def see(z: NDArray[np.float32]) -> tuple[Rendered, NDArray[np.float32]]:
+        def see(z: Float32Array) -> tuple[Rendered, Float32Array]:
             seen = forward(table.from_standardised(z)[0])
             return seen, seen.latent
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Float32Array, FloatArray
 from ..encoders.encoder import find_encoder
 from ..errors import NotReached, RejectedSample
-from ..heads.parameters import FloatArray
 from ..latent.selection import VarietySelector, largest_distance
 from .candidates import Candidate, Candidates
 from .request import VarietyRequest
@@ -46,7 +46,7 @@ class _Budget:
 
     def __init__(self, forward: Forward, allowed: int) -> None:
         self._forward, self.left = forward, allowed
-        self.latents: list[NDArray[np.float32]] = []
+        self.latents: list[Float32Array] = []
 
     def render(self, parameters: FloatArray) -> Rendered:
         """F of a head (P,); RejectedSample, which costs a render too, where it shows no face."""
@@ -99,7 +99,7 @@ def make_variety(
 
 def _offer(
     selector: VarietySelector,
-    latent: NDArray[np.float32],
+    latent: Float32Array,
     request: VarietyRequest,
     chosen: NDArray[np.int_],
 ) -> NDArray[np.int_]:
@@ -127,7 +127,7 @@ def _generated(index: int, request: VarietyRequest, kept: _Kept) -> GeneratedHea
 
 
 def _not_reached(
-    request: VarietyRequest, offered: NDArray[np.float64], renders: int, found: int
+    request: VarietyRequest, offered: FloatArray, renders: int, found: int
 ) -> NotReached:
     message = (
         f"{found} of {request.count} heads at distance {request.distance:g} after {renders} renders"

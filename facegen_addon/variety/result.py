@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..heads.parameters import FloatArray
+from ..arrays import Float32Array, FloatArray
 from ..latent.sphere import cosine_distance_matrix
 
 
@@ -22,9 +22,9 @@ class Rendered:
     """
 
     parameters: FloatArray
-    latent: NDArray[np.float32]
+    latent: Float32Array
     image: NDArray[np.uint8]
-    points: NDArray[np.float64]
+    points: FloatArray
     box: tuple[float, float, float, float]
 
 
@@ -45,10 +45,10 @@ class GeneratedHead:
     index: int
     seed: int
     parameters: FloatArray
-    requested: NDArray[np.float32] | None
-    achieved: NDArray[np.float32]
+    requested: Float32Array | None
+    achieved: Float32Array
     image: NDArray[np.uint8]
-    points: NDArray[np.float64]
+    points: FloatArray
     box: tuple[float, float, float, float]
     uncorrected: Uncorrected | None = None
 
@@ -58,7 +58,7 @@ class Uncorrected:
     """A head as B gave it at first: parameters (P,) and the render's latent (D,)."""
 
     parameters: FloatArray
-    achieved: NDArray[np.float32]
+    achieved: Float32Array
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class VarietyResult:
     model: str
     encoder: str
     heads: list[GeneratedHead]
-    rendered: NDArray[np.float32]
+    rendered: Float32Array
     seconds: dict[str, float]
 
     @property

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from facegen_addon.arrays import FloatArray, IntArray
+
+Array = FloatArray
 
 MIRRORED = (  # landmarks of the right half and their images in the left one
     *((i, 16 - i) for i in range(8)),  # jaw
@@ -44,10 +46,10 @@ class Surface:
     """Triangles that may be hit: vertices (V, 3), faces (T, 3), and whether each is skin (T,)."""
 
     vertices: Array
-    faces: NDArray[np.intp]
+    faces: IntArray
     skin: NDArray[np.bool_]
 
-    def look(self, points: Array) -> tuple[Array, NDArray[np.intp]]:
+    def look(self, points: Array) -> tuple[Array, IntArray]:
         """The frontmost hit of rays along +Y through (x, z), (N, 2): y (N,) and triangle (N,).
 
         A ray that misses has y = inf and triangle -1.
@@ -68,7 +70,7 @@ class Surface:
             depth[nearer], triangle[nearer] = y[nearer], face
         return depth, triangle
 
-    def column(self, x: float, low: float, high: float) -> tuple[Array, NDArray[np.intp]]:
+    def column(self, x: float, low: float, high: float) -> tuple[Array, IntArray]:
         """What is seen along a vertical line, upwards: points (N, 3) and triangles (N,)."""
         z = np.arange(low, high, STEP)
         y, triangle = self.look(np.stack([np.full(len(z), x), z], axis=1))
@@ -263,7 +265,7 @@ def _nearest_bary(triangle: Array, point: Array) -> Array:
     return min(spots, key=lambda spot: float(np.linalg.norm(spot @ triangle - point)))
 
 
-def mirrored_triangles(vertices: Array, faces: NDArray[np.intp]) -> NDArray[np.intp]:
+def mirrored_triangles(vertices: Array, faces: IntArray) -> IntArray:
     """For each triangle the one that is its mirror image in x, or -1, (T,)."""
     cells = np.round(vertices * 1e5).astype(int).tolist()
     order = {tuple(cell): index for index, cell in enumerate(cells)}

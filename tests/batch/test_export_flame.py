@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from batch import export_flame, import_flame
+from facegen_addon.arrays import FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.flame_codes import WRITABLE, WRITABLE_SUFFIXES, read_parameters
 from facegen_addon.heads.exchange.slider_file import RUN_FILE, read_slider_file, write_slider_file
 from facegen_addon.heads.flame.head import FlameHead
-from facegen_addon.heads.parameters import FloatArray
 
 
 def _sliders(head: FlameHead, rng: np.random.Generator, groups: tuple[str, ...]) -> FloatArray:

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ...atomic_file import replacing
 from ...errors import Need, Remedy, UserError
 from ..flame.file import FlameArrays
 from ..flame.model import LIMITS, POSES, FlameParameters
-from ..parameters import FloatArray
 from ..skinning import rotation_matrices
 from .parameter_files.containers import lone_array, read_content
 from .parameter_files.foreign import describe_lone_array

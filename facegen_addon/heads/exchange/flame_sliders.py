@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ...errors import UserError
 from ..flame.head import FlameHead
 from ..flame.model import clamp_pose
 from ..head_model import HeadModel
-from ..parameters import FloatArray
 from .flame_codes import for_model, read_parameters
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ...artifacts import read_file, read_npz
 from ...atomic_file import replacing
 from ...errors import UserError
 from ..head_model import HeadModel
-from ..parameters import FloatArray, ParameterTable
+from ..parameters import ParameterTable
 
 SUFFIXES = (".npz", ".json")
 RUN_FILE = "heads.npz"

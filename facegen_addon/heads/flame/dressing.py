@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray, IntArray
 from ..anny import PART_NAMES
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
-from ..parameters import FloatArray
 from ..products import gram, product, solve_positive
 from ..strands import StrandSet
 from ..surface import Surface
@@ -192,7 +192,7 @@ class _Transfer:
     def _surface(self, to_donor: SurfacePoints) -> Surface:
         donor, skin = self._donor.surface, self._part == _SKIN
 
-        def carried(values: NDArray[Any]) -> NDArray[np.float32]:
+        def carried(values: NDArray[Any]) -> Float32Array:
             return to_donor.read(values, donor.faces).astype(np.float32)
 
         uv = self._flame.uv if self._flame.uv is not None else self._textured()
@@ -207,7 +207,7 @@ class _Transfer:
             gaze=self._gaze,
         )
 
-    def _textured(self) -> NDArray[np.float32]:
+    def _textured(self) -> Float32Array:
         """Texture coordinates (T, 3, 2): each triangle reads the donor's texture where its middle
         lies, so that no triangle straddles a seam."""
         corners = self._template[self._flame.faces]
@@ -222,7 +222,7 @@ class _Transfer:
         return np.clip(uv, 0.0, 1.0).astype(np.float32)
 
     @cached_property
-    def _gaze(self) -> NDArray[np.float32]:
+    def _gaze(self) -> Float32Array:
         """Directions (V, 3) from each eyeball's centre; zero elsewhere."""
         gaze = np.zeros_like(self._template, np.float32)
         for part in (_EYE_LEFT, _EYE_RIGHT):
@@ -313,7 +313,7 @@ def _sphere_centre(points: FloatArray) -> FloatArray:
     return centre
 
 
-def _at_vertices(faces: NDArray[np.integer], rows: NDArray[np.intp]) -> tuple[Any, FloatArray]:
+def _at_vertices(faces: NDArray[np.integer], rows: IntArray) -> tuple[Any, FloatArray]:
     """A triangle and the barycentric coordinates for each of these vertices."""
     triangle = np.zeros(int(faces.max()) + 1, np.intp)
     corner = np.zeros_like(triangle)

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...artifacts import parse_npz, read_file
 from ...errors import UserError
 from ...user_folder import user_folder
@@ -45,15 +46,15 @@ class FlameArrays:
 
     name: str
     sha256: str
-    template: NDArray[np.float64]  # (V, 3) metres
+    template: FloatArray  # (V, 3) metres
     faces: NDArray[np.int32]  # (T, 3)
-    shape_basis: NDArray[np.float32]  # (V, 3, S), as views of (S, 3, V) in memory; so the others
-    expression_basis: NDArray[np.float32]  # (V, 3, E)
-    pose_basis: NDArray[np.float32]  # (V, 3, 9 (J - 1))
-    joint_regressor: NDArray[np.float64]  # (J, V)
-    weights: NDArray[np.float64]  # (V, J), each row sums to one
+    shape_basis: Float32Array  # (V, 3, S), as views of (S, 3, V) in memory; so the others
+    expression_basis: Float32Array  # (V, 3, E)
+    pose_basis: Float32Array  # (V, 3, 9 (J - 1))
+    joint_regressor: FloatArray  # (J, V)
+    weights: FloatArray  # (V, J), each row sums to one
     parents: tuple[int, ...]
-    uv: NDArray[np.float32] | None  # (T, 3, 2), a pair per corner
+    uv: Float32Array | None  # (T, 3, 2), a pair per corner
     extras: Mapping[str, NDArray[Any]]
 
 
@@ -218,7 +219,7 @@ def _parents(check: _Check, joints: int) -> tuple[int, ...]:
     return parents
 
 
-def _uv(check: _Check, triangles: int) -> NDArray[np.float32] | None:
+def _uv(check: _Check, triangles: int) -> Float32Array | None:
     """Texture coordinates per corner, if the file has them."""
     if "vt" not in check.arrays or "ft" not in check.arrays:
         return None
@@ -238,7 +239,7 @@ def _extras(check: _Check) -> dict[str, NDArray[Any]]:
     return extras
 
 
-def _planar(basis: NDArray[Any]) -> NDArray[np.float32]:
+def _planar(basis: NDArray[Any]) -> Float32Array:
     """The same (V, 3, K), each component's x, y and z a run in memory: one is read at a time."""
     return np.ascontiguousarray(basis.transpose(2, 1, 0), np.float32).transpose(2, 1, 0)
 

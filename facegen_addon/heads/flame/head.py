@@ -7,8 +7,8 @@ from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ..appearance import Appearance, appearance
 from ..appearance_parameters import (
     appearance_parameters,
@@ -17,7 +17,7 @@ from ..appearance_parameters import (
     masculinity,
 )
 from ..correspondence import SurfacePoints
-from ..parameters import FloatArray, Parameter, ParameterTable
+from ..parameters import Parameter, ParameterTable
 from ..rig import Rig, at_rest
 from ..strands import HairStyle, StrandSet
 from ..surface import Surface
@@ -84,11 +84,11 @@ class FlameHead:
         """Where the 68 landmarks lie on the triangles."""
         return self.official_landmarks or self.dressing.landmarks
 
-    def forward(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def forward(self, parameters: FloatArray) -> Float32Array:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         return self.placed(self.flame.forward(self.to_flame(parameters)))
 
-    def placed(self, mesh: FlameMesh) -> NDArray[np.float32]:
+    def placed(self, mesh: FlameMesh) -> Float32Array:
         """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
         return to_house(mesh.vertices - mesh.joints[:, :1])
 
@@ -128,11 +128,11 @@ class FlameHead:
         rows[:, self._pose] = parameters.pose.reshape(len(rows), -1)
         return np.clip(rows, self.table.minimum, self.table.maximum)
 
-    def five_points(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def five_points(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return self.dressing.five_points.points(vertices, self.surface.faces)
 
-    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def landmarks(self, vertices: Float32Array) -> Float32Array:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
         return self.landmark_embedding.points(vertices, self.surface.faces)
 

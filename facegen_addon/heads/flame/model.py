@@ -13,10 +13,10 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
-from ..parameters import FloatArray
 from ..skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .file import FlameArrays
 
@@ -161,8 +161,8 @@ def clamp_pose(parameters: FlameParameters) -> tuple[FlameParameters, list[str]]
 class FlameMesh:
     """N posed heads in the file's coordinates, metres."""
 
-    vertices: NDArray[np.float32]  # (N, V, 3)
-    joints: NDArray[np.float32]  # (N, J, 3)
+    vertices: Float32Array  # (N, V, 3)
+    joints: Float32Array  # (N, J, 3)
 
 
 class Flame:
@@ -196,7 +196,7 @@ class Flame:
         return self.posed(rest.reshape(count, 3, -1), joints, parameters.pose, parameters.transl)
 
     def posed(
-        self, rest: NDArray[np.float32], joints: FloatArray, pose: FloatArray, transl: FloatArray
+        self, rest: Float32Array, joints: FloatArray, pose: FloatArray, transl: FloatArray
     ) -> FlameMesh:
         """Pose heads at rest, by planes (N, 3, V), with joints (N, J, 3); `rest` is overwritten.
 
@@ -219,12 +219,12 @@ class Flame:
         return FlameMesh(vertices, (joints + transl[:, None]).astype(np.float32))
 
 
-def _flat(basis: NDArray[np.float32]) -> NDArray[np.float32]:
+def _flat(basis: Float32Array) -> Float32Array:
     """(V, 3, K) -> (K, 3 V), x of all vertices before y and z."""
     return np.ascontiguousarray(basis.T).reshape(basis.shape[2], 3 * len(basis))
 
 
-def _joint_basis(arrays: FlameArrays, basis: NDArray[np.float32]) -> FloatArray:
+def _joint_basis(arrays: FlameArrays, basis: Float32Array) -> FloatArray:
     """How the joints follow each component, (K, J, 3); only the vertices that joints depend on."""
     near = np.flatnonzero(arrays.joint_regressor.any(0))
     nearby = basis[near].astype(np.float64)
@@ -287,9 +287,7 @@ class IncrementalFlame:
         self._pose[0, POSES.index(name)] = axis_angle
         self._mesh = None
 
-    def _add(
-        self, rows: NDArray[np.float32], joints: FloatArray, index: int, change: float
-    ) -> None:
+    def _add(self, rows: Float32Array, joints: FloatArray, index: int, change: float) -> None:
         self._rest += np.multiply(rows[index], change, dtype=np.float64)
         self._joints += joints[index] * change
         self._mesh = None
@@ -303,6 +301,6 @@ class IncrementalFlame:
         return self._mesh
 
     @property
-    def vertices(self) -> NDArray[np.float32]:
+    def vertices(self) -> Float32Array:
         """(V, 3)."""
         return self.mesh.vertices[0]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray, IntArray
 from ..correspondence import Target, features
-from ..parameters import FloatArray
 from ..products import gram, product, solve_positive
 from ..skinning import rotation_matrices
 from ..strands import vertex_normals
@@ -106,7 +106,7 @@ def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArra
 
 
 def _matches(
-    donor: Anatomy, vertices: FloatArray, rows: NDArray[np.intp], target: Target
+    donor: Anatomy, vertices: FloatArray, rows: IntArray, target: Target
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """For some vertices their points on the target, its normals there, and the trust in each."""
     found = target.closest(vertices[rows], features(vertices, donor.faces, donor.label)[rows])

@@ -23,6 +23,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import IntArray
 from ...errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
@@ -194,7 +195,7 @@ class _SparseRows(_Sparse):
         return _expand(state, shape[0]), state["indices"]
 
 
-def _expand(state: dict[str, Any], count: int) -> NDArray[np.intp]:
+def _expand(state: dict[str, Any], count: int) -> IntArray:
     """The column (or row) of every entry of a compressed matrix with `count` of them."""
     counts = np.diff(state["indptr"])
     if len(counts) != count or counts.sum() != len(state["data"]):

@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
+from ...arrays import FloatArray
 from ...heads.exchange.flame_sliders import ImportedSliders
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ..head import history, locks
 from ..head.animation import Keys, animate, driven, frame_rate, key_frames, plan_keys
 from ..head.head_object import HeadObject

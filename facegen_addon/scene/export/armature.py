@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from ...heads.parameters import FloatArray
+from ...arrays import FloatArray
 from ...heads.rig import Rig
 from ...heads.skinning import rotation_matrices
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import bpy
 
+from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ..head.head_object import HeadObject
 from .export_scene import export_scene
 from .parts import ExportSettings, HeadParts, head_parts

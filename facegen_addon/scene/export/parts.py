@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance, strand_colours
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...heads.ribbons import ribbons
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.strands import grow
@@ -53,7 +53,7 @@ class ShapeKeys:
     """K shape keys: offsets (K, V, 3) metres at value 1; values and lowest values (K,)."""
 
     names: tuple[str, ...]
-    offsets: NDArray[np.float32]
+    offsets: Float32Array
     values: FloatArray
     lowest: FloatArray
 
@@ -73,10 +73,10 @@ class Part:
     looks and which of them each face has (T,), weights (V, J)."""
 
     name: str
-    vertices: NDArray[np.float32]
+    vertices: Float32Array
     faces: NDArray[np.int32]
-    uv: NDArray[np.float32]
-    colour: NDArray[np.float32]
+    uv: Float32Array
+    colour: Float32Array
     looks: tuple[Look, ...]
     look_of_face: NDArray[np.int32]
     keys: ShapeKeys | None
@@ -155,7 +155,7 @@ def _with_correctives(
 
 def _head_part(
     model: HeadModel,
-    vertices: NDArray[np.float32],
+    vertices: Float32Array,
     keys: ShapeKeys | None,
     weights: FloatArray,
     look: Appearance,
@@ -182,7 +182,7 @@ def _head_part(
 def _hair_part(
     model: HeadModel,
     parameters: FloatArray,
-    vertices: NDArray[np.float32],
+    vertices: Float32Array,
     keys: ShapeKeys | None,
     weights: FloatArray,
     look: Appearance,
@@ -195,7 +195,7 @@ def _hair_part(
     corners = faces[strands.triangle]
     bary = strands.bary.astype(np.float64)
 
-    def at_roots(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    def at_roots(values: NDArray[np.floating]) -> FloatArray:
         """Values of vertices (V, C) -> those of the ribbons (12 R, C)."""
         return grown.of_vertices((values[corners] * bary[:, :, None]).sum(1))
 
@@ -213,7 +213,7 @@ def _hair_part(
 
 
 def _moved_keys(
-    keys: ShapeKeys, at_roots: Callable[[NDArray[np.floating]], NDArray[np.float64]]
+    keys: ShapeKeys, at_roots: Callable[[NDArray[np.floating]], FloatArray]
 ) -> ShapeKeys | None:
     """Those of the head's keys that move hair, as they move its roots."""
     offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])

@@ -13,8 +13,9 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
-from ...heads.parameters import FloatArray, ParameterTable
+from ...heads.parameters import ParameterTable
 from .head_object import HeadObject
 
 MAXIMUM_KEYS = 20_000_000

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.appearance import Appearance, strand_colours
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
-from ...heads.parameters import FloatArray
 from ...heads.strands import POINTS, HairStyle, grow
 from ...heads.surface import welded_uv
 from . import materials
@@ -132,7 +131,7 @@ class HeadObject:
             )
         return stored
 
-    def set_parameters(self, parameters: FloatArray) -> NDArray[np.float32]:
+    def set_parameters(self, parameters: FloatArray) -> Float32Array:
         """Give the head these parameters (P,) and return its vertices (V, 3), metres.
 
         UserError, before anything changes, if one is not finite or out of its range.
@@ -222,11 +221,11 @@ class HeadObject:
         for listener in tuple(_listeners):
             listener(self)
 
-    def _write_shape(self, vertices: NDArray[np.float32]) -> None:
+    def _write_shape(self, vertices: Float32Array) -> None:
         mesh = self.mesh_object.data
         mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
 
-    def _write_strands(self, style: HairStyle, vertices: NDArray[np.float32]) -> None:
+    def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
         model = self.model

@@ -15,8 +15,8 @@ from typing import Any
 import bpy
 import numpy as np
 
+from ...arrays import FloatArray
 from ...errors import UserError
-from ...heads.parameters import FloatArray
 from . import history_text
 from .head_object import ID_KEY, PARAMETERS_KEY, HeadObject
 from .history_text import Entry

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...errors import UserError
-from ...heads.parameters import FloatArray
 from .latents import Latents
 
 _LATENT = 512

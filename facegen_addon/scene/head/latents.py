@@ -15,8 +15,8 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Float32Array
 from ...errors import UserError
 from ...latent.checked import checked_latents
 from ...latent.sphere import cosine_distance
@@ -25,7 +25,7 @@ from .head_object import PARAMETERS_KEY
 SEED_KEY = "facegen_seed"
 LATENTS_KEY = "facegen_latents"
 
-Latent = NDArray[np.float32]
+Latent = Float32Array
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Float32Array, IntArray
 from ..head import materials
 
 _SEGMENTS = 48
@@ -25,7 +25,7 @@ _RINGS = np.array(
 )
 
 
-def quads() -> NDArray[np.intp]:
+def quads() -> IntArray:
     """The faces (Q, 4) of every bust."""
     index = np.arange(len(_RINGS) * _SEGMENTS).reshape(len(_RINGS), _SEGMENTS)
     right = np.roll(index, -1, axis=1)
@@ -44,7 +44,7 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     return bust
 
 
-def fit(bust: bpy.types.Object, edge: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit(bust: bpy.types.Object, edge: Float32Array) -> Float32Array:
     """Lay the collar round a neck that is cut off at these points (E, 3), metres.
 
     Returns the bust's vertices (B, 3).

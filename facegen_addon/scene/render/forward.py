@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...encoders.encoder import Encoder
-from ...heads.parameters import FloatArray
 from .head_renderer import HeadRenderer
 
 
@@ -25,7 +25,7 @@ class ForwardMapping:
 
     def embed_heads(
         self, parameters: FloatArray, progress: Callable[[int, int], None] | None = None
-    ) -> NDArray[np.float32]:
+    ) -> Float32Array:
         """Parameters (N, P) -> achieved latents (N, D), unit norm; D is 512 for FaceNet.
 
         Latents of several encoders lie side by side, each of unit norm. ``progress(done, total)``

@@ -12,17 +12,17 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...labels.camera import middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings
 from .studio import StudioRenderer, shows_face, use_single_layer
 
-Extent = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Extent = Callable[[FloatArray], FloatArray]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
 
 
@@ -32,9 +32,9 @@ class RenderedHead:
     of the face crop, pixels; vertices (V, 3) metres."""
 
     image: NDArray[np.uint8]
-    points: NDArray[np.float64]
+    points: FloatArray
     box: tuple[float, float, float, float]
-    vertices: NDArray[np.float32]
+    vertices: Float32Array
 
     def crop_for(self, encoder: Encoder) -> NDArray[np.uint8]:
         """The face as ``encoder`` wants it, (S, S, 3) uint8."""
@@ -85,12 +85,12 @@ class HeadRenderer(StudioRenderer):
         bpy.ops.render.render(write_still=True, scene=self._scene.name)
         return RenderedHead(self._studio.read(self._file), points, box, vertices)
 
-    def _aim(self, points: NDArray[np.float32]) -> None:
+    def _aim(self, points: Float32Array) -> None:
         """Look at the face straight from the front, its box a little above the middle."""
         x, y, z = middle_of_face(points)
         self._studio.camera.location = (x, y - PORTRAIT_DISTANCE, z)
 
-    def _project(self, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _project(self, points: Float32Array) -> FloatArray:
         """Points (..., 3) metres -> pixels (..., 2): a pinhole camera that looks along +Y."""
         offset = points - np.array(self._studio.camera.location)
         scale = self.settings.size * PORTRAIT_DISTANCE / PORTRAIT_FRAME
@@ -99,13 +99,13 @@ class HeadRenderer(StudioRenderer):
         return pixels + 0.5 * self.settings.size
 
 
-def _union(boxes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _union(boxes: Sequence[FloatArray]) -> FloatArray:
     """The smallest box (4,) around boxes (4,)."""
     corners = np.stack(boxes)
     return np.concatenate([corners[:, :2].min(0), corners[:, 2:].max(0)])
 
 
-def _set_border(render: bpy.types.RenderSettings, box: NDArray[np.float64]) -> None:
+def _set_border(render: bpy.types.RenderSettings, box: FloatArray) -> None:
     """Have the pixels of ``box`` rendered only; the rest stays black."""
     size = render.resolution_x
     x0, y0, x1, y1 = (float(np.clip(edge / size, 0.0, 1.0)) for edge in box)

@@ -12,11 +12,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import resize_bilinear
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...mapping.influence import InfluenceSettings, Probe
 from ...render_settings import RenderSettings
 from .forward import ForwardMapping
@@ -80,7 +80,7 @@ def render_probe(
             render.threads_mode, render.threads = "FIXED", threads
         forward = ForwardMapping(renderer, loaded)
 
-        def embed(parameters: FloatArray, seed: int) -> NDArray[np.float32]:
+        def embed(parameters: FloatArray, seed: int) -> Float32Array:
             renderer.reseed(seed, face_only=True)
             return forward.embed_heads(parameters)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray, IntArray
 from ...choices import ENGINES
 from ...encoders.face_crop import face_box
 from ...errors import check_values
@@ -85,7 +86,7 @@ class Rendered:
     image: NDArray[np.uint8]
     encoded: bytes
     camera: Camera
-    points: NDArray[np.float64]
+    points: FloatArray
     box: tuple[float, float, float, float]
     shows_face: bool
     landmarks: LandmarkLabels | None
@@ -153,7 +154,7 @@ class SampleRenderer(StudioRenderer):
         shown = shows_face(points, box, camera.width, camera.height)
         return Rendered(image, encoded, camera, points, box, shown, landmarks, maps)
 
-    def _arrange(self, shot: Shot, middle: NDArray[np.float64]) -> Camera:
+    def _arrange(self, shot: Shot, middle: FloatArray) -> Camera:
         """Have the scene as the shot says; its camera."""
         width, height = self.settings.width, self.settings.height
         camera = Camera.of(shot.view, middle, width, height)
@@ -180,8 +181,8 @@ class SampleRenderer(StudioRenderer):
 
     def _landmarks(
         self,
-        vertices: NDArray[np.float32],
-        collar: NDArray[np.float32],
+        vertices: Float32Array,
+        collar: Float32Array,
         camera: Camera,
         passes: Passes,
     ) -> LandmarkLabels:
@@ -198,7 +199,7 @@ class SampleRenderer(StudioRenderer):
         return LandmarkLabels(world, pixels, seen[:, 2], visibility)
 
 
-def _triangles(head: NDArray[np.intp], collar: NDArray[np.intp]) -> NDArray[np.intp]:
+def _triangles(head: IntArray, collar: IntArray) -> IntArray:
     """Triangles (T, 3) of the quads of head (Q, 4) and collar, whose vertices come after."""
     quads = np.concatenate([head, collar + head.max() + 1])
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

@@ -12,9 +12,9 @@ import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...heads.surface import neck_edge
 from ...labels.camera import Camera
 from ...labels.shot import SENSOR_WIDTH
@@ -55,7 +55,7 @@ class Studio:
             bpy.data.images.remove(image)
         self._temporary.cleanup()
 
-    def pose(self, parameters: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def pose(self, parameters: FloatArray) -> tuple[Float32Array, Float32Array]:
         """Show the head with these parameters (P,): vertices of it (V, 3) and of its collar (B, 3),
         metres. UserError, before anything changes, if one is not finite or out of its range."""
         vertices = self.head.set_parameters(parameters)
@@ -116,7 +116,7 @@ def pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
 
 
 def shows_face(
-    points: NDArray[np.float64], box: tuple[float, float, float, float], width: int, height: int
+    points: FloatArray, box: tuple[float, float, float, float], width: int, height: int
 ) -> bool:
     """Whether a head is not turned away and more than a trace of its face is in the image.
 

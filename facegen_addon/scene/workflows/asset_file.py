@@ -11,8 +11,8 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, renew_id
 
 _HAIR_POINTER = "facegen_hair"

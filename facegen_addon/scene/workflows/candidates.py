@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Float32Array, FloatArray
 from ...choices import DISTRIBUTIONS
 from ...errors import UserError, check_values
 from ...heads.areas import AREAS
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...mapping.sampling import HeadSampler, Sampled
 from ..head import latents
 from ..head.head_object import HeadObject
@@ -126,7 +126,7 @@ def _draw(
     sampler: HeadSampler,
     request: CandidatesRequest,
     current: FloatArray,
-    measured: NDArray[np.float32] | None,
+    measured: Float32Array | None,
     locks: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> Sampled:

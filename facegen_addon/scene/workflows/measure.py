@@ -12,10 +12,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...encoders.encoder import Encoder, same_face_threshold
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray, ParameterTable
+from ...heads.parameters import ParameterTable
 from ...latent.sphere import cosine_distance
 from ...mapping.approach import Answer, Approach, answer_from_heads, nearest_render
 from ...mapping.backward import BackwardMapping

@@ -18,11 +18,11 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...mapping.influence import table_digest
 from ...user_folder import user_folder
 from ..head import history

@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 
+from ...arrays import FloatArray
 from ...encoders.encoder import Encoder, check_encoder_fits
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
-from ...heads.parameters import FloatArray
 from ...latent.checked import LATENT_SIZE
 from ...render_settings import RenderSettings
 from ...variety.candidates import Candidates

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from facegen_addon.heads.parameters import IntArray
+from facegen_addon.arrays import IntArray
 from facegen_addon.latent.metrics import bootstrap_interval, pairwise_distances
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.ranking import (

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ....arrays import FloatArray
 from ....artifacts import read_file
 from ....errors import UserError
-from ...parameters import FloatArray
 from .json_take import take_from_json
 from .take import Take, plain, weights_by_name
 from .timecode import seconds_of

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ....arrays import FloatArray
 from ....errors import UserError
-from ...parameters import FloatArray
 from .take import Take, canonical, weights_by_name
 from .timecode import seconds_of
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ....arrays import FloatArray
 from ....errors import UserError
 from ...flame.dressing import to_house
 from ...head_model import HeadModel
-from ...parameters import FloatArray, ParameterTable
+from ...parameters import ParameterTable
 from ..flame_sliders import ImportedSliders
 from .files import read_take
 from .take import GAZE_NAMES, NAMES

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ....arrays import FloatArray
 from ....errors import UserError
-from ...parameters import FloatArray
 
 _SIDED = [
     "browDown", "browOuterUp", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut",

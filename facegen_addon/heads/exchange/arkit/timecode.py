@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...parameters import FloatArray
+from ....arrays import FloatArray
 
 _TIMECODE = re.compile(r"\s*(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)\s*$")
 _DAY = 86400.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...parameters import FloatArray
+from ....arrays import FloatArray
 
 _TOLERANCE = 1e-3  # by which a stored matrix may miss being a rotation; float16 misses by 5e-4
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....arrays import FloatArray
 from ....errors import UserError
 from ...flame.model import POSES
-from ...parameters import FloatArray
 from .containers import REMEDY
 from .foreign import describe_code
 from .rotations import are_rotations, axis_angle_from_matrices, axis_angle_from_six

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ....arrays import FloatArray
 from ....errors import UserError
-from ...parameters import FloatArray
 from .containers import REMEDY
 from .foreign import describe_table, describe_unknown_table, joined_expression
 from .layouts import (

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ....arrays import FloatArray
 from ....errors import UserError
 
 _MOST = 2**24  # characters of a table; a shape code has a few thousand
@@ -40,7 +40,7 @@ def parse_json(text: str, path: Path, remedy: str) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
 
 
-def parse_table(text: str, path: Path) -> NDArray[np.float64] | None:
+def parse_table(text: str, path: Path) -> FloatArray | None:
     """A table of numbers, a row a line, split by commas, semicolons or blanks; None if it is none.
 
     UserError if its commas are decimal ones, and for rows of different lengths.
