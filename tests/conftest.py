@@ -49,24 +49,25 @@ def project() -> Path:
     return PROJECT
 
 
+def _shared(part: str, what: str) -> Path:
+    """A folder of what lies beside the project (environment variable FACEGEN_SHARED overrides)."""
+    shared = os.environ.get("FACEGEN_SHARED")
+    folder = (Path(shared) if shared else PROJECT.parent / "shared") / part
+    if not folder.is_dir():
+        pytest.skip(f"{what} not found: {folder} (set FACEGEN_SHARED)")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The research data beside the project (environment variable FACEGEN_SHARED overrides)."""
-    shared = os.environ.get("FACEGEN_SHARED")
-    folder = (Path(shared) if shared else PROJECT.parent / "shared") / "data"
-    if not folder.is_dir():
-        pytest.skip(f"research data not found: {folder} (set FACEGEN_SHARED)")
-    return folder
+    """The research data."""
+    return _shared("data", "research data")
 
 
 @pytest.fixture(scope="session")
 def shared_cases() -> Path:
-    """Small inputs that failed in the field, beside the project (FACEGEN_SHARED overrides)."""
-    shared = os.environ.get("FACEGEN_SHARED")
-    folder = (Path(shared) if shared else PROJECT.parent / "shared") / "cases"
-    if not folder.is_dir():
-        pytest.skip(f"cases not found: {folder} (set FACEGEN_SHARED)")
-    return folder
+    """Small inputs that failed in the field."""
+    return _shared("cases", "cases")
 
 
 @pytest.fixture
