@@ -126,7 +126,7 @@ def _missing(error: ModuleNotFoundError) -> str:
         return f"Python module {error.name!r} is not there: pip install '{extra or error.name}'"
     return (
         f"Python module {error.name!r} is not there; run `make demo` once and then"
-        " .venv/bin/python batch/run.py, or see the README on running inside Blender"
+        " .venv/bin/python batch/run.py, or see docs/command_line.md on running inside Blender"
     )
 
 
