@@ -14,6 +14,7 @@ from batch.command_line import OneLineParser, check_range
 from batch.reference import Reference, load_reference
 from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
+from facegen_addon.choices import SAMPLES, SEED
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
@@ -96,9 +97,9 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
         _check_choice(option, getattr(values, option), choices)
     if values.count is not None:
         check_range("--count", values.count, 1, MAXIMUM_COUNT)
-    check_range("--seed", values.seed, 0, 2**31 - 1)
+    check_range("--seed", values.seed, SEED.low, SEED.high)
     check_range("--renders", values.renders, 0, MAXIMUM_RENDERS)
-    check_range("--samples", values.samples, 1, 4096)
+    check_range("--samples", values.samples, SAMPLES.low, SAMPLES.high)
     check_range("--workers", values.workers, 1, 256)
     if values.feedback and not values.renders:
         raise UserError(

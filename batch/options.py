@@ -6,14 +6,21 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from batch.command_line import DefaultsFormatter, OneLineParser, check_range
 from batch.output import check_output
 from facegen_addon.choices import (
+    CORRECTIONS,
+    COUNT,
     DISTRIBUTIONS,
     ENGINES,
-    MAXIMUM_CORRECTIONS,
+    NUMBERS,
     RENDERS_PER_HEAD,
+    SAMPLES,
+    SEED,
+    SIZE,
+    WholeNumber,
 )
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, same_face_threshold
 from facegen_addon.errors import UserError
@@ -22,7 +29,6 @@ from facegen_addon.mapping.backward import GRADES
 from facegen_addon.mapping.gaps import run_file
 
 _OF_DATASETS = ("--shard", "--shard-size", "--workers", "--resume", "--log-json", "--timeout")
-MAXIMUM_COUNT = 10_000  # about as many clearly different faces as the latent space holds
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,12 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
     _check_choice("--distribution", values.distribution, DISTRIBUTIONS)
     _check_choice("--engine", values.engine, ENGINES)
     _check_choice("--grade", values.grade, GRADES)
-    check_range("--count", values.count, 1, MAXIMUM_COUNT)
-    check_range("--samples", values.samples, 1, 4096)
-    check_range("--size", values.size, 64, 2048)
-    check_range("--seed", values.seed, 0, 2**31 - 1)
-    check_range("--corrections", values.corrections, 0, MAXIMUM_CORRECTIONS)
+    for number in NUMBERS:
+        check_range(f"--{number.name}", getattr(values, number.name), number.low, number.high)
     each = 1 + values.corrections
     if values.budget is None:
         values.budget = RENDERS_PER_HEAD * values.count * each
-    most = 10 * RENDERS_PER_HEAD * MAXIMUM_COUNT * each
+    most = 10 * RENDERS_PER_HEAD * COUNT.high * each
     check_range("--budget", values.budget, values.count * each, most)
     _check_needs_latents(values)
     threshold = same_face_threshold(values.encoder)
@@ -132,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_MODEL,
         help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file (.pkl, .npz)",
     )
-    add("--count", type=int, default=16, help=f"heads, 1 to {MAXIMUM_COUNT}")
+    _add_number(parser, COUNT)
     add(
         "--distance",
         type=float,
@@ -140,9 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--distribution", default="latent", help=f"heads from: {', '.join(DISTRIBUTIONS)}")
     add("--engine", default="CYCLES", help=f"renderer: {', '.join(ENGINES)}")
-    add("--samples", type=int, default=16, help="samples a pixel")
-    add("--size", type=int, default=256, help="image side in pixels, 64 to 2048")
-    add("--seed", type=int, default=0, help="same seed, same heads")
+    _add_number(parser, SAMPLES)
+    _add_number(parser, SIZE)
+    _add_number(parser, SEED)
     add(
         "--budget",
         type=int,
@@ -166,14 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RUN",
         help="folders of earlier generate or measure runs, whose heads the new ones complement",
     )
-    add(
-        "--corrections",
-        type=int,
-        default=0,
-        metavar="K",
-        help="renders that bring each head nearer to the latent it was asked for, 0 to"
-        f" {MAXIMUM_CORRECTIONS}; the nearest is kept",
-    )
+    _add_number(parser, CORRECTIONS, metavar="K")
     add(
         "--encoder",
         default=DEFAULT_ENCODER,
@@ -183,6 +179,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--real-latents", type=Path, help=".npz of real faces' latents for the reference")
     return parser
+
+
+def _add_number(parser: argparse.ArgumentParser, number: WholeNumber, **more: Any) -> None:
+    """The option of a whole number of the request."""
+    text = f"{number.help}, {number.range}"
+    parser.add_argument(f"--{number.name}", type=int, default=number.default, help=text, **more)
 
 
 def _check_choice(option: str, value: str, choices: Iterable[str]) -> None:

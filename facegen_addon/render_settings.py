@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .choices import ENGINES, LIGHT_PRESETS
+from .choices import ENGINES, LIGHT_PRESETS, SAMPLES, SEED, SIZE
 from .errors import check_values
 
 
@@ -21,9 +21,9 @@ class RenderSettings:
     """
 
     engine: str = "CYCLES"
-    samples: int = 16
-    size: int = 256
-    seed: int = 0
+    samples: int = SAMPLES.default
+    size: int = SIZE.default
+    seed: int = SEED.default
     light: str = "studio"
     device: str = "auto"
     face_only: bool = False
@@ -31,9 +31,9 @@ class RenderSettings:
     def __post_init__(self) -> None:
         checks = (
             (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
-            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
-            (64 <= self.size <= 4096, "size", self.size, "64 to 4096 pixels"),
-            (0 <= self.seed < 2**31, "seed", self.seed, "0 to 2147483647"),
+            (self.samples in SAMPLES, "samples", self.samples, SAMPLES.range),
+            (self.size in SIZE, "size", self.size, f"{SIZE.range} pixels"),
+            (self.seed in SEED, "seed", self.seed, SEED.range),
             (
                 self.light in LIGHT_PRESETS,
                 "light",

@@ -19,7 +19,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..choices import DISTRIBUTIONS, ENGINES, MAXIMUM_CORRECTIONS
+from ..choices import CORRECTIONS, COUNT, DISTRIBUTIONS, ENGINES, SAMPLES, SEED, SIZE, WholeNumber
 from ..encoders.encoder import same_face_threshold
 from ..errors import NotReached, UserError
 from ..mapping.backward import GRADES
@@ -58,10 +58,22 @@ def _choices(names: Any) -> list[tuple[str, str, str]]:
     return [(name, name.capitalize() if name.islower() else name, "") for name in names]
 
 
+def whole_number(number: WholeNumber, name: str = "", **more: Any) -> Any:
+    """The property of a whole number of the request; `name` where the panel has another."""
+    return IntProperty(
+        name=name or number.name.capitalize(),
+        description=f"{number.help[0].upper()}{number.help[1:]}",
+        default=number.default,
+        min=number.low,
+        max=number.high,
+        **more,
+    )
+
+
 class _Settings:
     """What the operator and the panel have in common."""
 
-    count: IntProperty(name="Heads", default=16, min=1, max=10_000)  # type: ignore[valid-type]
+    count: whole_number(COUNT, "Heads")  # type: ignore[valid-type]
     distance: FloatProperty(  # type: ignore[valid-type]
         name="Distance",
         default=0.0,
@@ -71,9 +83,9 @@ class _Settings:
     )
     distribution: EnumProperty(name="Distribution", items=_choices(DISTRIBUTIONS))  # type: ignore[valid-type]
     grade: EnumProperty(name="Grade", items=_choices(GRADES))  # type: ignore[valid-type]
-    seed: IntProperty(name="Seed", default=0, min=0)  # type: ignore[valid-type]
-    samples: IntProperty(name="Samples", default=16, min=1, max=4096)  # type: ignore[valid-type]
-    size: IntProperty(name="Size", default=256, min=64, max=4096, subtype="PIXEL")  # type: ignore[valid-type]
+    seed: whole_number(SEED)  # type: ignore[valid-type]
+    samples: whole_number(SAMPLES)  # type: ignore[valid-type]
+    size: whole_number(SIZE, subtype="PIXEL")  # type: ignore[valid-type]
 
 
 class FACEGEN_PG_variety(_Settings, bpy.types.PropertyGroup):
@@ -106,13 +118,7 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
         description="Folders of earlier runs, whose heads the new ones complement:"
         ' [{"name": "out/first"}, ...]',
     )
-    corrections: IntProperty(  # type: ignore[valid-type]
-        name="Corrections",
-        default=0,
-        min=0,
-        max=MAXIMUM_CORRECTIONS,
-        description="Renders that bring each head nearer to the face it was asked for",
-    )
+    corrections: whole_number(CORRECTIONS)  # type: ignore[valid-type]
     encoder: StringProperty(  # type: ignore[valid-type]
         name="Encoder",
         description="Name of the encoder that tells heads apart, or path of its .onnx file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
+from ..choices import CORRECTIONS, COUNT, DISTRIBUTIONS, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
 from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL
@@ -26,19 +26,19 @@ class VarietyRequest:
     """
 
     model: str = DEFAULT_MODEL
-    count: int = 16
+    count: int = COUNT.default
     distance: float = 0.0
     distribution: str = "latent"
     engine: str = "CYCLES"
-    samples: int = 16
-    size: int = 256
-    seed: int = 0
+    samples: int = SAMPLES.default
+    size: int = SIZE.default
+    seed: int = SEED.default
     budget: int = 0
     grade: Grade = "refined"
     light: str = "studio"
     device: str = "auto"
     fill_gaps: tuple[str, ...] = ()
-    corrections: int = 0
+    corrections: int = CORRECTIONS.default
     encoder: str = DEFAULT_ENCODER
 
     def __post_init__(self) -> None:
@@ -53,9 +53,9 @@ class VarietyRequest:
         ):
             if value not in choices:
                 raise UserError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
-        if not 0 <= self.corrections <= MAXIMUM_CORRECTIONS:
+        if self.corrections not in CORRECTIONS:
             raise UserError(
-                f"corrections {self.corrections} is out of range; give 0 to {MAXIMUM_CORRECTIONS}"
+                f"corrections {self.corrections} is out of range; give {CORRECTIONS.range}"
             )
         for name in ("fill_gaps", "corrections"):
             if getattr(self, name) and self.distribution != "latent":

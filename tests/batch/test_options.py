@@ -86,7 +86,11 @@ def test_an_unknown_command_names_those_there_are(project: Path) -> None:
 def test_help_is_no_error(project: Path) -> None:
     assert _generate(project, "--help").returncode == 0
     text = " ".join(_generate(project, "generate", "--help").stdout.split())
-    assert "--distance" in text and "(default: 16)" in text and "same heads (default: 0)" in text
+    assert (
+        "--distance" in text
+        and "(default: 16)" in text
+        and "same heads, 0 to 2147483647 (default: 0)" in text
+    )
     for nothing in ("()", "None", "False"):
         assert f"(default: {nothing})" not in text
 

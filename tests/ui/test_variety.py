@@ -5,6 +5,8 @@ import bpy
 import numpy as np
 import pytest
 
+from batch.options import parse_options
+from facegen_addon import choices
 from facegen_addon.encoders import encoder
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
@@ -198,3 +200,20 @@ def test_settings_are_kept_with_the_scene(tmp_path) -> None:
     bpy.ops.wm.open_mainfile(filepath=path)
     assert bpy.context.scene.facegen_variety.count == 5
     assert bpy.context.scene.facegen_variety.distance == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("number", choices.NUMBERS, ids=lambda number: number.name)
+def test_panel_command_line_and_request_have_the_same_numbers(
+    number: choices.WholeNumber, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operator = bpy.ops.facegen.generate_variety.get_rna_type().properties[number.name]
+    assert (operator.default, operator.hard_min, operator.hard_max) == (
+        number.default,
+        number.low,
+        number.high,
+    )
+    assert getattr(VarietyRequest(), number.name) == number.default
+    assert getattr(parse_options([]), number.name) == number.default
+    for wrong in (number.low - 1, number.high + 1):
+        with pytest.raises(UserError, match=f"{wrong}.*{number.low}"):
+            parse_options([f"--{number.name}", str(wrong)])
