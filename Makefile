@@ -38,10 +38,10 @@ test: lint ## what every change has to pass
 test-farm:
 	$(PYTHON) -m pytest -m "not torch and not blender" $(FARM_TESTS)
 	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/training
+	$(PYTHON) models/training/make_report.py --quick --output out/report-quick
 
 test-rooms:
 	$(PYTHON) -m pytest -m "not torch and not blender" tests $(FARM_TESTS:%=--ignore=%)
-	$(PYTHON) models/training/make_report.py --quick --output out/report-quick
 
 models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours
 	@$(SET_UP) runtime recipes
