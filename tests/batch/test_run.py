@@ -3,14 +3,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from batch import generate, run
 from facegen_addon.errors import NotReached
+from tests.on_threads import printed_on_threads
 
 
 def _raise(error: BaseException) -> object:
@@ -83,14 +82,5 @@ def test_no_environment_changes_a_head(project: Path) -> None:
         "heads = model.forward(model.sample_prior(numpy.random.default_rng(0), 3))\n"
         "print(hashlib.sha256(heads.tobytes()).hexdigest())"
     )
-    heads = [
-        subprocess.run(
-            [sys.executable, "-c", forward],
-            cwd=project,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": threads},
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
-        for threads in ("1", "2")
-    ]
+    heads = printed_on_threads(project, forward)
     assert heads[0] == heads[1]

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Products and solutions are those of linear algebra, without its threads."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facegen_addon.heads.products import gram, product, solve_positive
+from tests.on_threads import printed_on_threads
 
 DRESS = """
 import hashlib
@@ -44,14 +42,5 @@ def test_solutions(rng: np.random.Generator, size: int) -> None:
 
 
 def test_no_number_of_threads_changes_a_dressing(project: Path) -> None:
-    dressings = [
-        subprocess.run(
-            [sys.executable, "-c", DRESS],
-            cwd=project,
-            env=os.environ | {"OPENBLAS_NUM_THREADS": threads},
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
-        for threads in ("1", "2")
-    ]
+    dressings = printed_on_threads(project, DRESS)
     assert dressings[0] == dressings[1]
