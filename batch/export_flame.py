@@ -9,7 +9,7 @@ from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.flame_codes import WRITABLE, WRITABLE_SUFFIXES, write_parameters
-from facegen_addon.heads.exchange.flame_sliders import flame_head
+from facegen_addon.heads.exchange.flame_sliders import flame_sliders
 from facegen_addon.heads.exchange.slider_file import read_slider_file
 
 _EXAMPLES = """\
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     name = options.model or file.model
     if name is None:
         raise UserError(f"{file.path} does not say which head model it is for; add --model NAME")
-    head = flame_head(load_head_model(name))
-    parameters = head.to_flame(file.rows(head.table))
+    model = load_head_model(name)
+    parameters = flame_sliders(model).to_flame(file.rows(model.table))
     losses = write_parameters(options.output, parameters, options.convention)
     print(f"{len(parameters.betas)} heads of {name} as {options.convention}: {options.output}")
     for line in losses:

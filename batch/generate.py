@@ -22,7 +22,7 @@ from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
-from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
@@ -241,5 +241,5 @@ def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:
 
     return describe_versions(bpy.app.version_string, compute_device()) | {
         "encoder": {"name": encoder.name, "sha256": encoder.sha256},
-        "head model": model_sources(model),
+        "head model": model.sources,
     }

@@ -28,7 +28,7 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, check_encoder_fits, find_encoder
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.mapping.backward import BackwardMapping
@@ -174,7 +174,7 @@ def _settings(
         "content of the latents": hashlib.sha256(wanted.latents.tobytes()).hexdigest(),
         "table of the model": table_digest(model.table),
         "version of the encoder": find_encoder(options.encoder).sha256,
-        **{f"version of {name}": digest for name, digest in model_sources(model).items()},
+        **{f"version of {name}": digest for name, digest in model.sources.items()},
         **{f"version of {name}": artifact(name).sha256 for name in _artifacts(options, model)},
     }
     return settings | {name: digest[:12] for name, digest in digests.items()}

@@ -18,14 +18,13 @@ from batch.obj import ObjWriter
 from facegen_addon.arrays import Float32Array
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.anny import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
 from facegen_addon.heads.exchange.flame_codes import for_model, read_parameters
-from facegen_addon.heads.exchange.flame_sliders import flame_head
 from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
+from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.terminal.progress import ProgressBar
 
 HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
@@ -37,8 +36,8 @@ one head; several become FILE_0000.obj, FILE_0001.obj and so on.
 
 Parameters of a FLAME model: smplx's names (betas, expression, global_orient, neck_pose, jaw_pose,
 leye_pose, reye_pose, transl), rows are heads, or whatever import-flame reads: what is recognised,
-ignored and doubtful is said on standard error. Parameters of `anny`: its sliders, as `parameters`
-(N, P) or one key a name.
+ignored and doubtful is said on standard error. Parameters of `anny` and other models: their
+sliders, as `parameters` (N, P) or one key a name.
 
 examples:
   batch/run.py mesh --model open_flame --parameters heads.npz --output meshes.npz
@@ -116,12 +115,12 @@ def load_meshes(model: str, parameters: Path, exact_pose: bool) -> Meshes:
     if is_flame_file(model):  # the geometry alone: a file needs no hair or UVs for it
         return _flame_meshes(Flame(read_flame_file(Path(model))), parameters, exact_pose)
     head = load_head_model(model)
-    if isinstance(head, AnnyHead):
-        return _anny_meshes(head, parameters)
-    return _flame_meshes(flame_head(head).flame, parameters, exact_pose)
+    if head.flame_sliders is not None:
+        return _flame_meshes(head.flame_sliders.flame, parameters, exact_pose)
+    return _slider_meshes(head, parameters)
 
 
-def _anny_meshes(head: AnnyHead, file: Path) -> Meshes:
+def _slider_meshes(head: HeadModel, file: Path) -> Meshes:
     rows = read_slider_file(file).rows(head.table)
     return Meshes(
         count=len(rows),

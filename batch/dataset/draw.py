@@ -164,7 +164,7 @@ def _turn_eyes(
     at_ease (P,): the head without the expression that was drawn, on which no gaze is to depend.
     """
     gaze, table = recipe.gaze, model.table
-    columns = eye_columns(table)
+    columns = eye_columns(model)
     if gaze == GazeTable() or columns is None:
         return
     at_ease[columns] = 0.0

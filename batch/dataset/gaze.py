@@ -14,20 +14,10 @@ import numpy as np
 
 from facegen_addon.arrays import FloatArray, IntArray
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.heads.rig import at_rest
 from facegen_addon.heads.skinning import rotation_matrices
 from facegen_addon.labels.camera import Camera, middle_of_face
 
-_SLIDERS = (
-    (
-        ("leye_pose_x", "leye_pose_y", "leye_pose_z"),
-        ("reye_pose_x", "reye_pose_y", "reye_pose_z"),
-    ),
-    (("eye_left_x", "eye_left_z", "eye_left_y"), ("eye_right_x", "eye_right_z", "eye_right_y")),
-)
-"""FLAME's and Anny's: of the left and the right eye, the turn down, to the subject's left, and the
-twist; radians of an axis-angle rotation."""
 _PARTS = ("eye_left", "eye_right")
 _AHEAD = np.array([0.0, -1.0, 0.0])
 _STEPS = 6  # each leaves about a tenth of the error
@@ -73,13 +63,13 @@ class Eyes:
         return directions
 
 
-def eye_columns(table: ParameterTable) -> IntArray | None:
-    """Columns (2, 3) of a model: left and right eye; turn down, to the subject's left, and twist.
+def eye_columns(model: HeadModel) -> IntArray | None:
+    """Columns (2, 3) of a model: left and right eye; turn down, to the subject's left, and roll.
     None if its eyes do not turn."""
-    for sliders in _SLIDERS:
-        if all(name in table.names for eye in sliders for name in eye):
-            return np.array([[table.index(name) for name in eye] for eye in sliders])
-    return None
+    sliders = model.joint_sliders
+    if not set(_PARTS) <= sliders.keys():
+        return None
+    return np.stack([sliders[eye].columns(model.table) for eye in _PARTS])
 
 
 def direction_of(yaw: float, pitch: float) -> FloatArray:

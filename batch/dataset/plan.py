@@ -15,7 +15,7 @@ from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
@@ -123,7 +123,7 @@ class Plan:
 
 def _check_sources(folder: Path, noted: Mapping[str, Any], model: HeadModel) -> None:
     """UserError unless the head model is made of what the run notes; older runs note nothing."""
-    for name, found in model_sources(model).items():
+    for name, found in model.sources.items():
         expected = noted.get(name, found)
         if expected != found:
             raise UserError(

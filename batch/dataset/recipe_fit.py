@@ -94,7 +94,7 @@ def _check_gaze(recipe: Recipe, model: HeadModel) -> None:
     gaze, table = recipe.gaze, model.table
     if gaze == GazeTable():
         return
-    columns = eye_columns(table)
+    columns = eye_columns(model)
     where = f"{recipe.origin}: [gaze]"
     if columns is None:
         raise UserError(f"{where}: the eyes of {model.name} do not turn; leave the table out")

@@ -18,7 +18,6 @@ from batch.results import facegen_version
 from facegen_addon.artifacts import artifact
 from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.encoders.face_crop import FACE_BOX
-from facegen_addon.heads.catalogue import model_sources
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping.correction import default_correction
 from facegen_addon.mapping.influence import table_digest
@@ -41,7 +40,7 @@ def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> d
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
         "table of the model": table_digest(model.table),
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} | where,
-        **model_sources(model),
+        **model.sources,
         **{name: artifact(name).sha256 for name in _artifacts(recipe, model)},
     }
 

@@ -86,6 +86,18 @@ def iris_colour(melanin: float, green: float) -> RGB:
     return hazel + (brown - hazel) * (melanin - 0.5) * 2.0
 
 
+COLOUR_PARAMETERS = frozenset(
+    (
+        *("skin_melanin", "skin_redness", "skin_blotchiness", "skin_gloss", "cheek_blush"),
+        *("eye_shadow", "lip_colour", "lip_darkness", "iris_melanin", "iris_green"),
+        *("brow_density", "brow_melanin", "lash_density"),
+        *("hair_density", "hair_recession", "hair_melanin", "hair_redness", "hair_grey"),
+        *("beard_density", "beard_extent"),
+    )
+)
+"""The parameters that `appearance` asks for; what ``male`` is read from comes with the model."""
+
+
 def appearance(value: Callable[[str], float], surface: Surface, male: float) -> Appearance:
     """Colours from ``value(parameter name)``; ``male`` in [0, 1] scales facial hair."""
     hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))

@@ -46,6 +46,8 @@ _ROWS = (
 # Directions have two signs; skin without any pigment or blood would look painted white.
 _LOWEST = {"hair_forward": -1.0, "hair_sideways": -1.0, "skin_melanin": 0.15, "skin_redness": 0.2}
 
+APPEARANCE_NAMES = frozenset(name for name, *_ in _ROWS)
+
 
 def label_of(name: str) -> str:
     """``skin_melanin`` -> ``Skin melanin``; camel case is split, too."""

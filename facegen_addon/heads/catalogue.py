@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ..artifacts import USER_MODEL_PREFIX, artifact, load_npz
+from ..artifacts import USER_MODEL_PREFIX
 from ..errors import UserError
-from .anny import AnnyHead
-from .correspondence import SurfacePoints
-from .flame import dressing
-from .flame.head import FlameHead
+from .anny.head import ANNY, anny_head
 from .flame.open_head import (
     EMBEDDING_FILE,
     OPEN_FLAME,
@@ -28,12 +24,10 @@ DEFAULT_MODEL = OPEN_FLAME
 
 HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,
-    "anny": lambda: AnnyHead(load_npz("anny_head")),
+    ANNY: anny_head,
 }
-_ARTIFACTS = {OPEN_FLAME: ("open_flame", "anny_head"), "anny": ("anny_head",)}
+"""Whoever adds a head model adds it here."""
 _FLAME_FILES = (".pkl", ".npz")
-FITTED = "fitted"
-"""Said of landmarks that the dressing found, where no official ones came with a FLAME file."""
 
 _loaded: dict[str, HeadModel] = {}
 
@@ -58,24 +52,6 @@ def load_head_model(name: str) -> HeadModel:
         f"unknown head model {name!r}; choose from {', '.join(HEAD_MODELS)}, or give a FLAME file"
         f" ({', '.join(_FLAME_FILES)})"
     )
-
-
-def model_sources(model: HeadModel) -> dict[str, str]:
-    """What a head's surface, textures, strands and landmarks come from: its name -> sha256."""
-    if not isinstance(model, FlameHead) or not model.name.startswith(USER_MODEL_PREFIX):
-        return {name: artifact(name).sha256 for name in _ARTIFACTS.get(model.name, ())}
-    official = model.official_landmarks
-    return {
-        "FLAME file": model.flame.arrays.sha256,
-        "dressing of the FLAME file": dressing.digest(model.dressing),
-        "landmarks of the FLAME file": _digest(official) if official else FITTED,
-    }
-
-
-def _digest(points: SurfacePoints) -> str:
-    """sha256 of the 68 points, whichever of the known files they stood in."""
-    numbers = points.triangle.astype("<i8").tobytes() + points.bary.astype("<f8").tobytes()
-    return hashlib.sha256(numbers).hexdigest()
 
 
 def is_flame_file(name: str) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from .parameters import ParameterTable
-from .skinning import blend_skin, joint_transforms, rotation_matrices
+from .skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 
 INFLUENCES = 4
 """Joints that a vertex follows at most: what games and glTF readers can do."""
@@ -35,6 +35,10 @@ class Rig:
         """Vertices at rest (V, 3) -> posed (V, 3) by linear blend skinning alone."""
         return blend_skin(rest.T.astype(np.float64), self._transforms(), self.weights.T).T
 
+    def posed_joints(self) -> FloatArray:
+        """Where the joints (J, 3) are in the head's pose."""
+        return posed_joints(self._transforms()[None], self.joints[None])[0]
+
     def unposed(self, posed: NDArray[np.floating]) -> FloatArray:
         """The inverse of ``posed``."""
         blended = np.tensordot(self.weights, self._transforms(), 1)
@@ -44,6 +48,27 @@ class Rig:
     def _transforms(self) -> FloatArray:
         turns = rotation_matrices(self.turns)[None]
         return joint_transforms(turns, self.joints[None], self.parents)[0]
+
+
+@dataclass(frozen=True)
+class JointSliders:
+    """The three sliders of a joint: an axis-angle turn, radians.
+
+    names: about the axis to the subject's left, which turns a face down; about the upright one, to
+    the subject's left; about the one straight ahead, to the subject's right shoulder, or to the
+    left one where ``roll_sign`` is -1.
+    """
+
+    names: tuple[str, str, str]
+    roll_sign: int = 1
+
+    def columns(self, table: ParameterTable) -> IntArray:
+        """Those of down, left and roll (3,)."""
+        return np.array([table.index(name) for name in self.names], np.intp)
+
+    def values(self, turns: FloatArray) -> FloatArray:
+        """Axis-angles (..., 3) about left, up and ahead -> values of the sliders (..., 3)."""
+        return turns * np.array([1.0, 1.0, self.roll_sign])
 
 
 def at_rest(table: ParameterTable, parameters: FloatArray) -> FloatArray:

@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 
 from ..arrays import Float32Array, IntArray
 
+PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
+"""The parts of every head, in this order; left and right are the subject's."""
+
 
 @dataclass(frozen=True)
 class Surface:
     """What stays the same for every head of a model.
 
     faces (T, 3) int32; uv (T, 3, 2) float32 per corner, in [0, 1]; part (V,) int8, the index
-    into ``part_names`` (skin, eyes, tongue); masks: name -> (V,) float32 in [0, 1];
-    fields: name -> (V,) float32 metres, signed distances ("hairline": above it, "beard": below
-    its upper edge); rest_position (V, 3) float32 metres, the template that textures stick to;
-    gaze (V, 3) float32: for eye vertices the unit direction from the eye's centre in the
+    into ``part_names``, which are PART_NAMES (a part may have no vertices); masks: name -> (V,)
+    float32 in [0, 1] of lips, mouth (its inside), ears, cheeks, nose, orbit, lid, scalp, brow and
+    beard; fields: name -> (V,) float32 metres, signed distances ("hairline": above it, "beard":
+    below its upper edge); rest_position (V, 3) float32 metres, the template that textures stick
+    to; gaze (V, 3) float32: for eye vertices the unit direction from the eye's centre in the
     template, else zero.
     """
 

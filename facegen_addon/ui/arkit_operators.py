@@ -6,15 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..heads.catalogue import load_head_model
 from ..scene.exchange.arkit_import import import_arkit
 from .head_operator import ReportingOperator, active_head, make_active, movable_head
 from .importing import SequenceImport
-
-_MODELS = [("open_flame", "Open Head", ""), ("anny", "Anny", "")]
+from .properties import model_property
 
 
 class FACEGEN_OT_import_arkit(SequenceImport, ReportingOperator, bpy.types.Operator, ImportHelper):
@@ -33,7 +32,7 @@ class FACEGEN_OT_import_arkit(SequenceImport, ReportingOperator, bpy.types.Opera
         " adding one at the 3D cursor",
         default=False,
     )
-    model: EnumProperty(name="Model", items=_MODELS)  # type: ignore[valid-type]
+    model: model_property()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
         """Add the head, or move the active one; report what was recognised and what was not."""

@@ -23,8 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
-from facegen_addon.heads.anny import AnnyHead
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.anny.head import AnnyHead, anny_head
 from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.surface import neck_edge
@@ -143,7 +142,7 @@ def skinning_weights(head: AnnyHead) -> np.ndarray:
     """Weights (V, 5): Anny's, of the bones that FLAME has merged."""
     return np.stack(
         [
-            sum(head.weights[:, ANNY_JOINTS.index(bone)] for bone in bones)
+            sum(head.anny.arrays.weights[:, ANNY_JOINTS.index(bone)] for bone in bones)
             for bones in FLAME_JOINTS.values()
         ],
         axis=1,
@@ -177,8 +176,7 @@ def rounded(values: np.ndarray) -> np.ndarray:
 
 def bake(count: int) -> dict[str, np.ndarray]:
     """All arrays of models/open_flame.npz."""
-    head = load_head_model("anny")
-    assert isinstance(head, AnnyHead)
+    head = anny_head()
     surface = head.surface
     parameters, vertices, joints = drawn_heads(head, count, np.random.default_rng(SEED))
     face = (surface.rest_position[:, 1] < -0.09) & (surface.part == 0)

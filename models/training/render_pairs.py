@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from facegen_addon.artifacts import read_npz
 from facegen_addon.encoders.facenet_builder import LATENT_SIZE
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.heads.catalogue import load_head_model, model_sources
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.random_streams import random_stream
@@ -156,7 +156,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
         register(
             f"pairs_{options.model}", path, licence="GPL-3.0-or-later",
             source="renders of this project's own heads, embedded by FaceNet",
-            recipe="render_pairs.py", head=model_sources(model),
+            recipe="render_pairs.py", head=model.sources,
         )  # fmt: skip
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     elif options.command == "initial":

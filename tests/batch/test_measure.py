@@ -289,7 +289,7 @@ def test_other_latents_or_another_version_of_b_are_refused(
         with pytest.raises(UserError, match=r"version of backward_synthetic hash .* -> newer"):
             run()
     with monkeypatch.context() as patch:
-        patch.setattr(command, "model_sources", lambda model: {"FLAME file": "newer"})
+        patch.setattr(SyntheticHead, "sources", {"FLAME file": "newer"})
         with pytest.raises(UserError, match="version of FLAME file None -> newer"):
             run()
     np.savez(latents, latents=np.roll(np.load(latents)["latents"], 1, axis=0))

@@ -279,7 +279,7 @@ def test_principal_components_are_drawn_as_they_were_learned(tmp_path: Path) -> 
         Parameter(f"expression_{i:03d}", "", "expression", -3.0, 3.0, 0.0, 0.0, "", False)
         for i in range(50)
     ]
-    components: Any = SimpleNamespace(name="flame_0", table=ParameterTable(rows))
+    components: Any = SimpleNamespace(name="flame_0", table=ParameterTable(rows), joint_sliders={})
     recipe = recipe_of(tmp_path, "[expression]\nneutral = 0\nstrength = 0.5")
     check_model(recipe, components)
     drawn = np.array([shot.parameters for shot in shots(recipe, components, 100)])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.anny import AnnyHead
+from facegen_addon.heads.anny.head import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.correspondence import SurfacePoints
 from facegen_addon.heads.landmarks import read_landmark_embedding

@@ -5,6 +5,7 @@ Only tests use it: no committed artifact may come from it.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class SyntheticHead:
 
     table: ParameterTable
     name: str = "synthetic"
+    sources: ClassVar[dict[str, str]] = {}
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return self.table.from_standardised(rng.normal(size=(n, len(self.table.guided))))

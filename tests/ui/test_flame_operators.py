@@ -10,7 +10,7 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.flame_codes import read_parameters
-from facegen_addon.heads.exchange.flame_sliders import flame_head, import_sliders
+from facegen_addon.heads.exchange.flame_sliders import import_sliders
 from facegen_addon.scene.exchange.flame_export import export_heads
 from facegen_addon.scene.exchange.flame_import import import_heads
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
@@ -73,7 +73,7 @@ def test_heads_that_cannot_be_exported_together(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="no head is selected"):
         bpy.ops.facegen.export_flame(filepath=str(output))
     anny = HeadObject.create(load_head_model("anny"), bpy.context.collection)
-    flame = HeadObject.create(flame_head(load_head_model("open_flame")), bpy.context.collection)
+    flame = HeadObject.create(load_head_model("open_flame"), bpy.context.collection)
     with pytest.raises(UserError, match="different models, anny, open_flame"):
         export_heads(output, [anny, flame], "plain")
     with pytest.raises(UserError, match="'anny' has no FLAME parameters"):

@@ -178,6 +178,9 @@ def test_only_what_changed_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls == ["_write_hair_colours"]
     calls.clear()
     values.hair_length = 0.9
+    assert calls == ["_write_strands"]
+    calls.clear()
+    values.hair_density = 0.9  # it darkens the scalp, too
     assert calls == ["_write_hair_colours", "_write_strands"]
     calls.clear()
     values.jawOpen = 0.5

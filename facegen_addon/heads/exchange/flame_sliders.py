@@ -11,8 +11,8 @@ import numpy as np
 
 from ...arrays import FloatArray
 from ...errors import UserError
-from ..flame.head import FlameHead
 from ..flame.model import clamp_pose
+from ..flame.sliders import FlameSliders
 from ..head_model import HeadModel
 from .flame_codes import for_model, read_parameters
 
@@ -50,13 +50,14 @@ class ImportedSliders:
         return self if fps is None else replace(self, sequence=True, fps=fps, times=None)
 
 
-def flame_head(model: HeadModel) -> FlameHead:
-    """The model itself if it is a FLAME head; UserError if not."""
-    if not isinstance(model, FlameHead):
+def flame_sliders(model: HeadModel) -> FlameSliders:
+    """How FLAME's parameters become a model's sliders; UserError if it has no such."""
+    sliders = model.flame_sliders
+    if sliders is None:
         raise UserError(
             f"head model {model.name!r} has no FLAME parameters; choose open_flame or a FLAME file"
         )
-    return model
+    return sliders
 
 
 def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
@@ -65,15 +66,15 @@ def import_sliders(path: Path, model: HeadModel) -> ImportedSliders:
     Appearance, which FLAME does not know, stands at the mean. UserError for a file that is none,
     and for the codes of another FLAME.
     """
-    head = flame_head(model)
+    sliders = flame_sliders(model)
     imported = read_parameters(path)
     try:
-        parameters, notes = for_model(imported, head.flame.arrays)
+        parameters, notes = for_model(imported, sliders.flame.arrays)
     except UserError as error:
         raise error.within(str(path)) from None
     clamped_parameters, clamped = clamp_pose(parameters)
-    values = head.from_flame(clamped_parameters, head.table.default())
-    clamped += _clipped(clamped_parameters.as_mapping(), head.to_flame(values).as_mapping())
+    values = sliders.from_flame(clamped_parameters, model.table.default())
+    clamped += _clipped(clamped_parameters.as_mapping(), sliders.to_flame(values).as_mapping())
     return ImportedSliders(
         imported.convention, values, imported.notes + notes, clamped,
         imported.warnings, imported.sequence, imported.fps,

@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32Array, FloatArray, IntArray
-from ..anny import PART_NAMES
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
 from ..products import gram, product, solve_positive
 from ..strands import StrandSet
-from ..surface import Surface
+from ..surface import PART_NAMES, Surface
 from .file import JOINT_NAMES, FlameArrays
 from .registration import Anatomy, register
 

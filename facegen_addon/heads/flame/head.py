@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Mapping
 from copy import copy
-from functools import cached_property, partial
 
 import numpy as np
 
 from ...arrays import Float32Array, FloatArray
-from ..appearance import Appearance, appearance
+from ..appearance import COLOUR_PARAMETERS
 from ..appearance_parameters import (
     appearance_parameters,
     draw_appearance,
@@ -17,14 +18,19 @@ from ..appearance_parameters import (
     masculinity,
 )
 from ..correspondence import SurfacePoints
+from ..head_model import HeadModel
 from ..parameters import Parameter, ParameterTable
-from ..rig import Rig, at_rest
-from ..strands import HairStyle, StrandSet
+from ..rig import JointSliders, Rig, at_rest
+from ..strands import StrandSet
 from ..surface import Surface
+from . import dressing as dressings
 from .dressing import Dressing, to_house
 from .file import JOINT_NAMES, FlameArrays
-from .model import LIMITS, POSES, Flame, FlameMesh, FlameParameters
+from .model import LIMITS, POSES, Flame, FlameMesh, FlameParameters, IncrementalFlame
+from .sliders import FlameSliders
 
+FITTED = "fitted"
+"""Said of landmarks that the dressing found, where no official ones came with a FLAME file."""
 GUIDED_COMPONENTS = 100
 """Identity components that latents guide; those beyond move a face by fractions of a millimetre."""
 
@@ -34,8 +40,8 @@ _RANGE = 3.0  # standard deviations of a slider to either side
 _ANY_TURN = np.radians([[-180.0, 180.0]] * 3)
 
 
-class FlameHead:
-    """A HeadModel. Metres, Z up, looking along -Y; the root joint stands at the origin.
+class FlameHead(HeadModel):
+    """Metres, Z up, looking along -Y; the root joint stands at the origin.
 
     official_landmarks: the 68 that came with the file, instead of those that the dressing found.
     """
@@ -70,6 +76,16 @@ class FlameHead:
         return fitted
 
     @property
+    def sources(self) -> dict[str, str]:
+        """The file, what dresses it, and the landmarks that came with it, if any did."""
+        official = self.official_landmarks
+        return {
+            "FLAME file": self.flame.arrays.sha256,
+            "dressing of the FLAME file": dressings.digest(self.dressing),
+            "landmarks of the FLAME file": _digest(official) if official else FITTED,
+        }
+
+    @property
     def surface(self) -> Surface:
         """Faces, UVs, parts and regions."""
         return self.dressing.surface
@@ -84,9 +100,38 @@ class FlameHead:
         """Where the 68 landmarks lie on the triangles."""
         return self.official_landmarks or self.dressing.landmarks
 
+    @property
+    def shape_parameters(self) -> frozenset[str]:
+        """Components and pose."""
+        return super().shape_parameters - {"facial_hair"}
+
+    @property
+    def colour_parameters(self) -> frozenset[str]:
+        """Facial hair darkens the skin, too."""
+        return COLOUR_PARAMETERS | {"facial_hair"}
+
+    @property
+    def joint_sliders(self) -> Mapping[str, JointSliders]:
+        """FLAME's axes point left, up and ahead."""
+        poses = {"head": "neck_pose", "eye_left": "leye_pose", "eye_right": "reye_pose"}
+        return {
+            joint: JointSliders((f"{pose}_x", f"{pose}_y", f"{pose}_z"))
+            for joint, pose in poses.items()
+        }
+
+    @property
+    def flame_sliders(self) -> FlameSliders:
+        """This head: its sliders are FLAME's components and rotations."""
+        return self
+
     def forward(self, parameters: FloatArray) -> Float32Array:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         return self.placed(self.flame.forward(self.to_flame(parameters)))
+
+    def incremental_forward(self) -> Callable[[FloatArray], Float32Array]:
+        """By FLAME's own incremental update."""
+        flame = IncrementalFlame(self.flame)
+        return lambda parameters: self.placed(flame.move_to(self.to_flame(parameters)))[0]
 
     def placed(self, mesh: FlameMesh) -> Float32Array:
         """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
@@ -132,30 +177,9 @@ class FlameHead:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return self.dressing.five_points.points(vertices, self.surface.faces)
 
-    def landmarks(self, vertices: Float32Array) -> Float32Array:
-        """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
-        return self.landmark_embedding.points(vertices, self.surface.faces)
-
-    def value(self, parameters: FloatArray, name: str) -> float:
-        """The value of one parameter of one head (P,)."""
-        return float(parameters[self.table.index(name)])
-
-    def hair_style(self, parameters: FloatArray) -> HairStyle:
-        """The hair of one head (P,)."""
-        values = {name: self.value(parameters, name) for name in HairStyle.__annotations__}
-        share = self.value(parameters, "facial_hair")
-        values["beard_density"] *= share
-        values["moustache_density"] *= share
-        return HairStyle(**values)
-
-    def appearance(self, parameters: FloatArray) -> Appearance:
-        """The colours of one head (P,)."""
-        share = self.value(parameters, "facial_hair")
-        return appearance(partial(self.value, parameters), self.surface, share)
-
-    @cached_property
-    def _appearance_names(self) -> list[str]:
-        return [row.name for row in appearance_parameters()]
+    def facial_hair(self, parameters: FloatArray) -> float:
+        """The share of beard and moustache: a slider of its own, as FLAME knows no gender."""
+        return self.value(parameters, "facial_hair")
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
         """n plausible heads (n, P): components N(0, 1), the appearance after what they look like.
@@ -180,6 +204,12 @@ class FlameHead:
         regressor = self.dressing.phenotypes
         values = betas @ regressor[:, :-1].T + regressor[:, -1]
         return dict(zip(_PHENOTYPES, values.T, strict=True))
+
+
+def _digest(points: SurfacePoints) -> str:
+    """sha256 of the 68 points, whichever of the known files they stood in."""
+    numbers = points.triangle.astype("<i8").tobytes() + points.bary.astype("<f8").tobytes()
+    return hashlib.sha256(numbers).hexdigest()
 
 
 def _shape_rows(count: int) -> list[Parameter]:

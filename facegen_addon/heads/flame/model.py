@@ -22,6 +22,7 @@ from .file import FlameArrays
 
 POSES = ("global_orient", "neck_pose", "jaw_pose", "leye_pose", "reye_pose")
 """Axis-angle rotations under smplx's names, in the order of the joints."""
+_MANY = 16  # components that change at once: from here on, starting anew is as quick
 
 
 def _degrees(x: tuple[int, int], y: tuple[int, int], z: tuple[int, int]) -> FloatArray:
@@ -269,6 +270,25 @@ class IncrementalFlame:
                 flame.expression_rows, flame.expression_joints, index, self._expression[index]
             )
         self._mesh = None
+
+    def move_to(self, parameters: FlameParameters) -> FlameMesh:
+        """Take over all parameters of one head (N = 1), anew only those that differ."""
+        betas, expression = np.zeros_like(self._betas), np.zeros_like(self._expression)
+        betas[: parameters.betas.shape[1]] = parameters.betas[0]
+        expression[: parameters.expression.shape[1]] = parameters.expression[0]
+        shapes = np.flatnonzero(betas != self._betas)
+        expressions = np.flatnonzero(expression != self._expression)
+        if len(shapes) + len(expressions) > _MANY:
+            self.set_all(parameters)
+            return self.mesh
+        for index in shapes:
+            self.set_shape(index, betas[index])
+        for index in expressions:
+            self.set_expression(index, expression[index])
+        if (parameters.pose != self._pose).any() or (parameters.transl != self._transl).any():
+            self._pose, self._transl = parameters.pose.copy(), parameters.transl
+            self._mesh = None
+        return self.mesh
 
     def set_shape(self, index: int, value: float) -> None:
         """Component `index` of identity."""

@@ -21,7 +21,8 @@ from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...user_folder import user_folder
-from ..anny import AnnyHead
+from ..anny.head import ARTIFACT as ANNY_ARTIFACT
+from ..anny.head import AnnyHead, anny_head
 from ..correspondence import SurfacePoints, Target, stack_features
 from ..landmarks import read_landmark_embedding
 from . import dressing, file
@@ -36,9 +37,18 @@ EMBEDDING_FILE = "landmark_embedding.npy"
 _logger = logging.getLogger(__name__)
 
 
-def open_flame_head() -> FlameHead:
-    """The open head of models/open_flame.npz."""
-    return FlameHead(OPEN_FLAME, *open_flame())
+class OpenHead(FlameHead):
+    """The head of models/open_flame.npz, on Anny's surface."""
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Its file and Anny's."""
+        return {name: artifact(name).sha256 for name in (OPEN_FLAME, ANNY_ARTIFACT)}
+
+
+def open_flame_head() -> OpenHead:
+    """The open head."""
+    return OpenHead(OPEN_FLAME, *open_flame())
 
 
 def flame_head_from_file(path: Path) -> FlameHead:
@@ -71,21 +81,21 @@ def open_flame() -> tuple[FlameArrays, Dressing]:
     arrays = file.from_arrays(
         load_npz(OPEN_FLAME), OPEN_FLAME, artifact(OPEN_FLAME).sha256, f"models/{OPEN_FLAME}.npz"
     )
-    anny = AnnyHead(load_npz("anny_head"))
+    donor = anny_head()
     return arrays, Dressing(
-        surface=anny.surface,
-        strands=anny.strands,
-        five_points=_five_points(anny),
-        landmarks=anny.landmark_embedding,
+        surface=donor.surface,
+        strands=donor.strands,
+        five_points=_five_points(donor),
+        landmarks=donor.landmark_embedding,
         phenotypes=arrays.extras["facegen_phenotype_regressor"],
     )
 
 
-def _five_points(anny: AnnyHead) -> SurfacePoints:
+def _five_points(donor: AnnyHead) -> SurfacePoints:
     """Anny's five points, means of vertices, as points of its surface."""
-    surface = anny.surface
+    surface = donor.surface
     template = surface.rest_position.astype(np.float64)
-    wanted = anny.five_points(surface.rest_position).astype(np.float64)
+    wanted = donor.five_points(surface.rest_position).astype(np.float64)
     no_label = np.zeros((len(template), 0))
     target = Target(template, surface.faces, no_label, np.ones(len(surface.faces), bool))
     # All five look the way the face does.
@@ -113,7 +123,7 @@ def _cache(arrays: FlameArrays) -> Path:
         str(dressing.FORMAT),
         arrays.sha256,
         open_flame()[0].sha256,
-        artifact("anny_head").sha256,
+        artifact(ANNY_ARTIFACT).sha256,
         np.__version__,
     )
     key = hashlib.sha256("\n".join(ingredients).encode()).hexdigest()

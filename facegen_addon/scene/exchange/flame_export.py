@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...heads.exchange.flame_codes import write_parameters
-from ...heads.exchange.flame_sliders import flame_head
+from ...heads.exchange.flame_sliders import flame_sliders
 from ..head.head_object import HeadObject
 
 
@@ -26,4 +26,4 @@ def export_heads(path: Path, heads: Sequence[HeadObject], convention: str) -> li
     if len(names) > 1:
         raise UserError(f"the heads have different models, {', '.join(names)}; select those of one")
     parameters = np.stack([head.parameters for head in heads])
-    return write_parameters(path, flame_head(heads[0].model).to_flame(parameters), convention)
+    return write_parameters(path, flame_sliders(heads[0].model).to_flame(parameters), convention)

@@ -166,8 +166,7 @@ class HeadObject:
         for owner in [owner for owner, same in stays if same]:
             if _is_complete(owner, live.parameters):
                 owner.data[COMPLETE_KEY] = parameters
-        # What a face says of facial hair enters the colours as it enters the style.
-        if restyled or live.shape.recolours(parameters != live.parameters):
+        if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
             _write_colours(self.mesh_object.data, appearance)
             self._write_hair_colours(appearance)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from facegen_addon.artifacts import load_npz
 from facegen_addon.errors import UserError
-from facegen_addon.heads.anny import AnnyHead
+from facegen_addon.heads.anny.head import AnnyHead
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, check_model_name, load_head_model
 from facegen_addon.heads.flame.dressing import to_house
 from facegen_addon.heads.flame.head import FlameHead

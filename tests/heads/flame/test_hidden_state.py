@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from facegen_addon.artifacts import load_npz
-from facegen_addon.heads.catalogue import FITTED, forget_models, load_head_model, model_sources
+from facegen_addon.heads.catalogue import forget_models, load_head_model
 from facegen_addon.heads.flame import dressing, open_head
-from facegen_addon.heads.flame.head import FlameHead
+from facegen_addon.heads.flame.head import FITTED, FlameHead
 from facegen_addon.heads.flame.open_head import EMBEDDING_FILE, flame_head_from_file
 from facegen_addon.labels.regions import below_jaw
 
@@ -76,7 +76,7 @@ def test_landmarks_in_another_folder_change_nothing(tmp_path: Path, own_user_fol
 def test_the_sources_tell_landmarks_apart(tmp_path: Path) -> None:
     alone, official = flame_file(tmp_path / "a"), flame_file(tmp_path / "b")
     put_landmarks(tmp_path / "b")
-    one, two = model_sources(loaded_anew(alone)), model_sources(loaded_anew(official))
+    one, two = loaded_anew(alone).sources, loaded_anew(official).sources
     assert {name for name in one if one[name] != two[name]} == {LANDMARKS}
     assert one[LANDMARKS] == FITTED
     assert "FLAME file" in one and "dressing of the FLAME file" in one
@@ -84,12 +84,12 @@ def test_the_sources_tell_landmarks_apart(tmp_path: Path) -> None:
 
 def test_other_landmarks_in_the_same_place_are_read_in_the_same_process(tmp_path: Path) -> None:
     path = flame_file(tmp_path / "a")
-    found = [model_sources(load_head_model(str(path)))[LANDMARKS]]
+    found = [load_head_model(str(path)).sources[LANDMARKS]]
     for seed in (0, 1):
         put_landmarks(tmp_path / "a", seed)
-        found.append(model_sources(load_head_model(str(path)))[LANDMARKS])
+        found.append(load_head_model(str(path)).sources[LANDMARKS])
     (tmp_path / "a" / EMBEDDING_FILE).unlink()
-    found.append(model_sources(load_head_model(str(path)))[LANDMARKS])
+    found.append(load_head_model(str(path)).sources[LANDMARKS])
     assert found[0] == found[3] == FITTED and len(set(found)) == 3
 
 
@@ -102,17 +102,17 @@ def test_a_name_stands_for_the_file_alone(tmp_path: Path) -> None:
     forget_models()
     cold = load_head_model(official.name)
     for head in (warm, cold):
-        assert model_sources(head)[LANDMARKS] == FITTED
+        assert head.sources[LANDMARKS] == FITTED
         assert head.name == official.name
-    assert model_sources(official)[LANDMARKS] != FITTED
+    assert official.sources[LANDMARKS] != FITTED
 
 
 def test_of_seventy_landmarks_the_first_68_serve(tmp_path: Path) -> None:
     path = flame_file(tmp_path / "a")
     put_landmarks(tmp_path / "a")
-    of_68 = model_sources(loaded_anew(path))
+    of_68 = loaded_anew(path).sources
     put_landmarks(tmp_path / "a", count=70)
-    assert model_sources(loaded_anew(path)) == of_68, "the same labels, the same digest"
+    assert loaded_anew(path).sources == of_68, "the same labels, the same digest"
 
 
 @pytest.mark.parametrize("change", ["format", "NumPy"])
@@ -131,7 +131,7 @@ def test_a_dressing_is_cached_by_all_that_made_it(
     assert len(list(folder.iterdir())) == 2 and before.is_file()
     loaded_anew(path)
     assert len(list(folder.iterdir())) == 2
-    assert model_sources(made) == model_sources(loaded_anew(path))
+    assert made.sources == loaded_anew(path).sources
 
 
 def test_the_digest_of_a_dressing_sees_every_array(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_the_digest_of_a_dressing_sees_every_array(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["open_flame", "anny"])
 def test_models_of_the_project_are_known_by_all_their_artifacts(name: str) -> None:
-    assert "anny_head" in model_sources(load_head_model(name)), "the open head's surface, too"
+    assert "anny_head" in load_head_model(name).sources, "the open head's surface, too"

@@ -9,7 +9,6 @@ import numpy as np
 
 from ....arrays import FloatArray
 from ....errors import UserError
-from ...flame.dressing import to_house
 from ...head_model import HeadModel
 from ...parameters import ParameterTable
 from ..flame_sliders import ImportedSliders
@@ -17,13 +16,8 @@ from .files import read_take
 from .take import GAZE_NAMES, NAMES
 from .timecode import rate_of
 
-_JOINTS = {
-    "head": ("neck_pose", "head"),
-    "left_eye": ("leye_pose", "eye_left"),
-    "right_eye": ("reye_pose", "eye_right"),
-}
-"""What turns in a take -> the sliders of FLAME's joint, in FLAME's axes, and of Anny's, in the
-house's."""
+_JOINTS = {"head": "head", "left_eye": "eye_left", "right_eye": "eye_right"}
+"""What turns in a take -> what a head model calls it."""
 
 
 def has_curves(table: ParameterTable) -> bool:
@@ -52,7 +46,11 @@ def import_take(path: Path, model: HeadModel) -> ImportedSliders:
     for part, turns in take.turns.items():
         if part != "head" and GAZE_NAMES & take.weights.keys():
             continue
-        rows[:, _columns(table, part)] = _turned(table, part, turns)
+        sliders = model.joint_sliders.get(_JOINTS[part])
+        if sliders is None:
+            notes.append(f"{model.name} has no sliders for the turns of {part}: left out")
+            continue
+        rows[:, sliders.columns(table)] = sliders.values(axis_angle(turns))
     if GAZE_NAMES & take.weights.keys() and len(take.turns.keys() - {"head"}):
         notes.append("the eyes follow the eyeLook curves; their turns say the same")
     kept = np.clip(rows, table.minimum, table.maximum)
@@ -66,18 +64,6 @@ def import_take(path: Path, model: HeadModel) -> ImportedSliders:
         fps=None if take.times is None else rate_of(take.times),
         times=take.times,
     )
-
-
-def _columns(table: ParameterTable, part: str) -> list[int]:
-    flame, house = _JOINTS[part]
-    joint = flame if f"{flame}_x" in table.names else house
-    return [table.index(f"{joint}_{axis}") for axis in "xyz"]
-
-
-def _turned(table: ParameterTable, part: str, turns: FloatArray) -> FloatArray:
-    """Turns (N, 3) of a take -> the axis-angle (N, 3) that the model's sliders hold."""
-    turned = axis_angle(turns)
-    return turned if f"{_JOINTS[part][0]}_x" in table.names else to_house(turned)
 
 
 def axis_angle(turns: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads import strands
-from facegen_addon.heads.anny import AnnyHead
+from facegen_addon.heads.anny.head import AnnyHead
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.skinning import rotation_matrices
 
@@ -210,7 +210,7 @@ def test_joints_move_with_the_skin_that_follows_them_alone(
     points = {"before": (model.forward(rest), before), "after": (model.forward(turned), after)}
     checked = 0
     for joint in range(before.shape[1]):
-        own = model.weights[:, joint] > 0.9999
+        own = model.anny.arrays.weights[:, joint] > 0.9999
         far = {
             when: np.linalg.norm(vertices[:, own] - joints[:, joint, None], axis=2)
             for when, (vertices, joints) in points.items()

