@@ -27,12 +27,12 @@ from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
-from facegen_addon.mapping.gaps import read_achieved, run_file
 from facegen_addon.random_streams import random_stream
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
+from facegen_addon.variety.earlier_runs import read_achieved, run_file
 from facegen_addon.variety.result import VarietyResult
 
 _STAGES = {

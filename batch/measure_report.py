@@ -37,7 +37,6 @@ from facegen_addon.arrays import FloatArray
 from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.metrics import principal_plane
-from facegen_addon.mapping.gaps import encoder_array
 from facegen_addon.mapping.roundtrip import (
     HALF_STEPS,
     Roundtrip,
@@ -51,6 +50,7 @@ from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.page import page
 from facegen_addon.report.section import Figure, Section, Table
+from facegen_addon.variety.earlier_runs import encoder_array
 
 ARRAYS, REPORT, PAGE = "roundtrip.npz", "report.json", "index.html"
 

@@ -26,7 +26,7 @@ from facegen_addon.encoders.encoder import DEFAULT_ENCODER, same_face_threshold
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
 from facegen_addon.mapping.backward import GRADES
-from facegen_addon.mapping.gaps import run_file
+from facegen_addon.variety.earlier_runs import run_file
 
 _OF_DATASETS = ("--shard", "--shard-size", "--workers", "--resume", "--log-json", "--timeout")
 

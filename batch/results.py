@@ -17,8 +17,8 @@ from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.artifacts import read_index
 from facegen_addon.heads.exchange.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
-from facegen_addon.mapping.gaps import encoder_array
 from facegen_addon.png import encode_png
+from facegen_addon.variety.earlier_runs import encoder_array
 
 Progress = Callable[[str, float, float], None]
 

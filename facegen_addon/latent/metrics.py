@@ -22,13 +22,6 @@ class Moments(NamedTuple):
     covariance: np.ndarray
 
 
-class Interval(NamedTuple):
-    """Bounds between which a figure lies with 95 % confidence."""
-
-    low: float
-    high: float
-
-
 @dataclass(frozen=True)
 class PairwiseDistances:
     """Distances of all pairs of one set."""
@@ -144,26 +137,6 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Pre
         float(np.mean(np.any(across <= real_reach[:, None], axis=0))),
         float(np.mean(np.any(across <= generated_reach[None, :], axis=1))),
     )
-
-
-def bootstrap_interval(
-    values: np.ndarray,
-    statistic: Callable[[np.ndarray], float | np.floating],
-    rng: np.random.Generator,
-    draws: int = 1000,
-) -> Interval:
-    """95 % percentile bootstrap interval of a figure of independent rows, e.g. of identities.
-
-    `values` (N, ...), a row for each identity, so that what belongs together is drawn together;
-    `statistic` maps as many rows, drawn with repetition, to a number. ValueError for no rows.
-    """
-    values = np.asarray(values)
-    if not len(values):
-        raise ValueError("no values have no interval")
-    rows = (rng.integers(len(values), size=len(values)) for _ in range(draws))
-    figures = [float(statistic(values[drawn])) for drawn in rows]
-    low, high = np.quantile(figures, [0.025, 0.975])
-    return Interval(float(low), float(high))
 
 
 def kolmogorov_smirnov(a: np.ndarray, b: np.ndarray) -> float:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import Float32Array, FloatArray, IntArray
+from ..confidence import bootstrap_interval
 from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import LATENT_SIZE, checked_latents
 from ..latent.metrics import (
-    bootstrap_interval,
     own_identity_rate,
     pairwise_distances,
     plausibility,

@@ -20,10 +20,11 @@ from ..latent.natural import NaturalFaces
 from ..mapping.approach import Approach, answer_from_heads, nearest_render
 from ..mapping.backward import BackwardMapping, Progress
 from ..mapping.correction import load_sampler
-from ..mapping.gaps import propose_gap_fillers, read_achieved
 from ..mapping.screening import VarietyProposal, propose_variety
 from ..random_streams import random_stream
 from .background_thread import think
+from .earlier_runs import read_achieved
+from .gaps import propose_gap_fillers
 from .request import VarietyRequest
 from .result import Forward, Rendered, VarietyEvent
 from .stopwatch import Stopwatch

@@ -41,13 +41,12 @@ def project_with_it(project: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     shutil.copy(project / "tests/heads/sphere_head.py", heads)
     catalogue = heads / "catalogue.py"
     source = catalogue.read_text(encoding="utf-8")
-    source = source.replace(
-        "    ANNY: anny_head,\n", '    ANNY: anny_head,\n    "sphere": SphereHead,\n'
-    )
-    source = source.replace(
-        "from .head_model import HeadModel\n",
-        "from .head_model import HeadModel\nfrom .sphere_head import SphereHead\n",
-    )
+    for beside, added in (
+        ("    ANNY: anny_head,\n", '    "sphere": SphereHead,\n'),
+        ("from .head_model import HeadModel\n", "from .sphere_head import SphereHead\n"),
+    ):
+        assert source.count(beside) == 1
+        source = source.replace(beside, beside + added)
     catalogue.write_text(source, encoding="utf-8")
     return copy
 
@@ -111,7 +110,7 @@ def test_a_labelled_data_set_of_it(run, tmp_path: Path) -> None:
 
 
 def test_the_influence_of_a_slider(run, tmp_path: Path) -> None:
-    arguments = ("--model", "sphere", "--heads", 1, "--samples", 1)
-    shown = run("influence", *arguments, "--parameters", "width", "smile")
+    arguments = ("--model", "sphere", "--heads", 1, "--samples", 1, "--workers", 1)
+    shown = run("influence", *arguments, "--parameters", "width,smile")
     assert "| Width | shape |" in shown
     assert (tmp_path / "user/influence/sphere.npz").is_file()

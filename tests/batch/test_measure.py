@@ -20,9 +20,9 @@ from batch.measure_options import read_latents
 from batch.measure_strips import draw_strip, examples
 from batch.measure_work import CHUNK, Work
 from batch.run import COMMANDS
+from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads import catalogue
-from facegen_addon.latent.metrics import bootstrap_interval
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping import roundtrip
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion

@@ -177,25 +177,6 @@ def test_plausibility_of_known_parameters():
 
 
 @given(seeds)
-def test_bootstrap_interval_of_a_mean_is_the_normal_theorys(seed):
-    values = np.random.default_rng(seed).normal(3.0, 2.0, 400)
-    low, high = metrics.bootstrap_interval(values, np.mean, np.random.default_rng(seed), 400)
-    reach = 1.96 * values.std() / 20
-    assert low == pytest.approx(values.mean() - reach, abs=0.35 * reach)
-    assert high == pytest.approx(values.mean() + reach, abs=0.35 * reach)
-
-
-def test_bootstrap_draws_whole_rows():
-    """A paired figure: the two columns differ by 1 in every row, so the interval has no width."""
-    first = np.random.default_rng(0).normal(size=50)
-    rows = np.stack([first, first + 1.0], axis=1)
-    interval = metrics.bootstrap_interval(
-        rows, lambda drawn: np.mean(drawn[:, 1] - drawn[:, 0]), np.random.default_rng(1)
-    )
-    assert interval == pytest.approx((1.0, 1.0))
-
-
-@given(seeds)
 def test_the_principal_plane_holds_the_largest_spread(seed):
     rows = cloud(seed, 30, 6)
     flat = metrics.principal_plane(rows)(rows)
@@ -209,16 +190,3 @@ def test_the_principal_plane_holds_the_largest_spread(seed):
 
 def test_the_principal_plane_of_a_single_latent_has_two_axes():
     assert metrics.principal_plane(cloud(0, 1, 6))(cloud(1, 3, 6)).shape == (3, 2)
-
-
-def test_the_same_generator_state_gives_the_same_interval():
-    values = np.arange(30.0)
-    first, second = (
-        metrics.bootstrap_interval(values, np.median, np.random.default_rng(5)) for _ in range(2)
-    )
-    assert first == second and first.low < 14.5 < first.high
-
-
-def test_no_values_have_no_interval():
-    with pytest.raises(ValueError, match="no values"):
-        metrics.bootstrap_interval(np.empty(0), np.mean, np.random.default_rng(0))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.latent.correlations import PairCorrelation
+from facegen_addon.heads.correlations import PairCorrelation
 from facegen_addon.latent.sphere import normalise
-from facegen_addon.mapping import gaps
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.scene.render.view import View
+from facegen_addon.variety import gaps
 from models.training.report import correlations, coverage
 from models.training.report.study import Study
 from tests.mapping.test_backward import LinearNetwork, small_ensemble

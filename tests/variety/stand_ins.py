@@ -17,8 +17,8 @@ from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import Rendered, VarietyEvent, VarietyResult
 from facegen_addon.variety.stopwatch import Stopwatch
 from tests.mapping.test_backward import REGION, SETTINGS, TABLE, LinearNetwork, small_ensemble
-from tests.mapping.test_gaps import Nature
 from tests.training.synthetic import SyntheticForward, SyntheticHead
+from tests.variety.test_gaps import Nature
 
 HEAD: Any = SyntheticHead(TABLE)
 MISS = 0.3 * normalise(np.random.default_rng(99).standard_normal(512))

@@ -12,7 +12,7 @@ import pytest
 from facegen_addon.errors import NotReached
 from facegen_addon.latent.selection import largest_distance
 from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
-from facegen_addon.mapping import gaps
+from facegen_addon.variety import gaps
 from facegen_addon.variety.candidates import Candidates
 from facegen_addon.variety.loop import make_variety
 from facegen_addon.variety.request import VarietyRequest

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.parameters import ParameterTable
-from facegen_addon.latent.correlations import (
+from facegen_addon.heads.correlations import (
     MatrixAgreement,
     PairCorrelation,
     agreement,
@@ -21,6 +20,7 @@ from facegen_addon.latent.correlations import (
     pair_correlation,
     strongest_pairs,
 )
+from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.mapping.correction import load_correction
 from facegen_addon.png import encode_png
 from facegen_addon.report.section import Figure, Section, Table

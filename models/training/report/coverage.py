@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.latent.coverage import (
     CoverageCurve,
@@ -15,13 +16,13 @@ from facegen_addon.latent.coverage import (
     coverage_curve,
     heads_needed,
 )
-from facegen_addon.latent.metrics import bootstrap_interval, nearest_neighbour_distances
+from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
-from facegen_addon.mapping.gaps import propose_gap_fillers
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
+from facegen_addon.variety.gaps import propose_gap_fillers
 from models.training.report.correlations import slider_labels
 from models.training.report.study import Study
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from facegen_addon.artifacts import load_npz
+from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
-    bootstrap_interval,
     frechet_distance,
     own_identity_rate,
     pairwise_distances,

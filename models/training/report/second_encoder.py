@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, find_encoder
-from facegen_addon.latent.metrics import bootstrap_interval
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
 from facegen_addon.report import plots

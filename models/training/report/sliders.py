@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from facegen_addon.arrays import IntArray
-from facegen_addon.latent.metrics import bootstrap_interval, pairwise_distances
+from facegen_addon.confidence import bootstrap_interval
+from facegen_addon.latent.metrics import pairwise_distances
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.ranking import (
     Design,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .metrics import bootstrap_interval
+from ..confidence import bootstrap_interval
 
 
 @dataclass(frozen=True)

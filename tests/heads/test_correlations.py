@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facegen_addon.latent.correlations import (
+from facegen_addon.heads.correlations import (
     agreement,
     correlation_matrix,
     pair_correlation,
