@@ -98,7 +98,8 @@ class ShapeMotion:
     def of(cls, model: HeadModel) -> ShapeMotion:
         """Differences from the mean head by a standard deviation, within the ranges."""
         table = model.table
-        varying = np.flatnonzero(table.std > 0)
+        shapes = np.array([name in model.shape_parameters for name in table.names])
+        varying = np.flatnonzero((table.std > 0) & shapes)
         steps = np.zeros((len(varying), len(table)))
         steps[np.arange(len(varying)), varying] = table.std[varying]
         centre = model.forward(table.default())
