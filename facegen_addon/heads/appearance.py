@@ -22,18 +22,35 @@ from .surface import Surface
 
 RGB = FloatArray
 
+# Attenuation per unit of pigment at 610, 550 and 465 nm, without unit: how it changes with the
+# wavelength is Jacques's, of melanin 1 at 500 nm; how much there is of it is chosen by eye below.
 _MELANIN = np.array([0.52, 0.73, 1.27])
 _HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
 _PHEOMELANIN = np.array([0.25, 0.95, 2.1])
+"""Chosen by eye: steeper than melanin, so that red hair is red."""
+# Reflectance, linear RGB in [0, 1], of what has no pigment, chosen by eye.
 _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
 _GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
 SCLERA = (0.60, 0.52, 0.48)
+_SKIN_MELANIN, _SKIN_BLOOD = 2.7, 0.50
+"""Pigment of skin at amount 1, chosen by eye: so the sliders run from very fair to very dark."""
+_HAIR_MELANIN, _HAIR_PHEOMELANIN = 4.6, 1.1
+"""The same of hair."""
+_PALE_BLUE, _PALE_GREEN = np.array([0.16, 0.25, 0.36]), np.array([0.17, 0.24, 0.12])
+_HAZEL, _BROWN = np.array([0.20, 0.115, 0.04]), np.array([0.035, 0.016, 0.008])
+"""Irises, linear RGB, chosen by eye."""
 _NOISE_SEED = 7
+_BLOTCHES, _FRECKLES, _FLUSHES = 0.05, 0.012, 0.03
+"""Wavelengths of uneven melanin, of its spots and of uneven redness, metres; chosen by eye, as are
+all shares of pigment, gloss and shade that the functions below add up: they have no unit."""
+_EDGE_BELOW, _EDGE_OVER_SCALP, _EDGE_OVER_BEARD = 0.004, 0.008, 0.010
+"""Metres over which the skin darkens across the edge of hair, chosen by eye."""
 
 PUPIL, IRIS_EDGE, LIMBUS = 0.17, 0.40, 0.47
-"""Edges of the pupil, the iris and the soft ring around it: sines of the angle from the gaze."""
+"""Edges of the pupil, the iris and the soft ring around it: sines of the angle from the gaze,
+chosen by eye for the models' eyeballs."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +83,27 @@ def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: in
 
 def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
     """Pigment amounts (...,) in [0, 1] -> linear RGB (..., 3)."""
-    depth = 2.7 * melanin[..., None] * _MELANIN + 0.50 * redness[..., None] * _HAEMOGLOBIN
+    depth = (
+        _SKIN_MELANIN * melanin[..., None] * _MELANIN
+        + _SKIN_BLOOD * redness[..., None] * _HAEMOGLOBIN
+    )
     return _BARE_SKIN * np.exp(-depth)
 
 
 def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
     """Eumelanin, pheomelanin and the share of grey, each in [0, 1] -> linear RGB (3,)."""
-    depth = 4.6 * melanin**1.4 * _MELANIN + 1.1 * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
+    eumelanin = _HAIR_MELANIN * melanin**1.4 * _MELANIN
+    depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
     return pigmented + grey * (_GREY_HAIR - pigmented)
 
 
 def iris_colour(melanin: float, green: float) -> RGB:
     """From blue-grey over green and hazel to dark brown, as irises are -> linear RGB (3,)."""
-    pale = np.array([0.16, 0.25, 0.36]) * (1.0 - green) + np.array([0.17, 0.24, 0.12]) * green
-    hazel, brown = np.array([0.20, 0.115, 0.04]), np.array([0.035, 0.016, 0.008])
+    pale = _PALE_BLUE * (1.0 - green) + _PALE_GREEN * green
     if melanin < 0.5:
-        return pale + (hazel - pale) * min(1.0, max(0.0, (melanin - 0.15) / 0.35))
-    return hazel + (brown - hazel) * (melanin - 0.5) * 2.0
+        return pale + (_HAZEL - pale) * min(1.0, max(0.0, (melanin - 0.15) / 0.35))
+    return _HAZEL + (_BROWN - _HAZEL) * (melanin - 0.5) * 2.0
 
 
 COLOUR_PARAMETERS = frozenset(
@@ -132,10 +152,10 @@ def _skin_colours(value: Callable[[str], float], surface: Surface) -> RGB:
     masks, rest = surface.masks, surface.rest_position
     uneven = value("skin_blotchiness")
     melanin = np.full(len(rest), value("skin_melanin"))
-    melanin *= 1.0 + 0.10 * uneven * smooth_noise(rest, 0.05, 0)
-    melanin += 0.03 * uneven * np.maximum(smooth_noise(rest, 0.012, 1), 0.0)
+    melanin *= 1.0 + 0.10 * uneven * smooth_noise(rest, _BLOTCHES, 0)
+    melanin += 0.03 * uneven * np.maximum(smooth_noise(rest, _FRECKLES, 1), 0.0)
     melanin += (0.04 + 0.14 * value("eye_shadow")) * masks["orbit"]
-    redness = value("skin_redness") * (1.0 + 0.22 * uneven * smooth_noise(rest, 0.03, 2))
+    redness = value("skin_redness") * (1.0 + 0.22 * uneven * smooth_noise(rest, _FLUSHES, 2))
     flushed = 0.8 * masks["cheeks"] + 0.6 * masks["nose"]
     redness = redness + 1.3 * value("cheek_blush") * flushed + 0.3 * masks["ears"]
     redness += 0.35 * value("eye_shadow") * masks["orbit"]
@@ -156,9 +176,10 @@ def _shade_under_hair(
     """Darken the skin where hairs too small to draw grow, so that no bald skin shines through."""
     masks, fields = surface.masks, surface.fields
     edge = RECESSION * value("hair_recession")
-    scalp = masks["scalp"] * smoothstep(edge - 0.004, edge + 0.008, fields["hairline"])
+    above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
+    scalp = masks["scalp"] * above
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
-    beard = masks["beard"] * smoothstep(low - 0.004, low + 0.010, fields["beard"])
+    beard = masks["beard"] * smoothstep(low - _EDGE_BELOW, low + _EDGE_OVER_BEARD, fields["beard"])
     layers = (
         (scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
         (beard * male * value("beard_density") * 0.55, hair),

@@ -13,7 +13,8 @@ from ..arrays import FloatArray
 from .parameters import Parameter
 
 _ROWS = (
-    # name, group, prior mean, prior std; every range is [0, 1] bar the exceptions below.
+    # name, group, prior mean, prior std; every range is [0, 1] bar the exceptions below. All
+    # are without unit and chosen by eye.
     ("skin_melanin", "skin", 0.35, 0.22),
     ("skin_redness", "skin", 0.45, 0.18),
     ("skin_blotchiness", "skin", 0.35, 0.18),
@@ -64,7 +65,10 @@ def appearance_parameters() -> list[Parameter]:
 
 
 def masculinity(gender: FloatArray) -> FloatArray:
-    """Share of facial hair, 1 for men, 0 for women, from Anny's gender: 0 (male) to 1 (female)."""
+    """Share of facial hair, 1 for men, 0 for women, from Anny's gender: 0 (male) to 1 (female).
+
+    It fades from 0.3 to 0.6, chosen by eye.
+    """
     return np.clip((0.6 - gender) / 0.3, 0.0, 1.0)
 
 
@@ -74,7 +78,8 @@ def draw_appearance(
     """Make n drawn appearances such as people have; ``column``: name -> (n,), changed in place.
 
     ``people`` (n,) each: shares african, asian and caucasian, age from 0.5 to 1 and male, 0 or 1.
-    Melanin of skin, hair, brows and iris follows ancestry; hair greys and recedes with age.
+    Melanin of skin, hair, brows and iris follows ancestry; hair greys and recedes with age. By how
+    much is chosen by eye: numbers of slider units, from no statistics of people.
     """
     n = len(people["age"])
     noise = rng.standard_normal((5, n))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hair, brows and beard as strands that grow from the head's surface."""
+"""Hair, brows and beard as strands that grow from the head's surface.
+
+Lengths are metres. All constants of how hair grows and lies are chosen by eye; where they only mix
+directions they have no unit.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,46 @@ BEARD_RANGE = 0.030
 
 _GRAVITY = np.array([0.0, 0.0, -1.0])
 _FRONT = np.array([0.0, -1.0, 0.0])
+
+# Radius at the root, metres: several times a real hair's 0.03 to 0.05 mm, as each strand stands
+# for a tuft; and what of it is left at each of POINTS.
+_SCALP_RADIUS, _BROW_RADIUS, _BEARD_RADIUS = 4.0e-4, 2.3e-4, 1.7e-4
+_TAPER = np.array([1.0, 1.0, 0.95, 0.85, 0.7, 0.4])
+
+_SHORTEST_SCALP, _SHORTEST_BEARD = 0.004, 0.002
+"""Metres at length 0."""
+_SCALP_GROWTH, _BEARD_GROWTH = 0.030, 0.016
+"""Metres added at length 1; a beard's grow with the power 1.5 of its slider."""
+_LONG_FROM, _LONG_GROWTH = 0.45, 0.16 * 2
+"""Slider from which hair is long, and metres per power 1.5 of what is beyond."""
+_BROW_LENGTH = 0.0062  # metres
+_LENGTH_SPREAD, _LEAST_OWN, _MOST_OWN = 0.18, 0.5, 1.5
+"""Standard deviation of a strand's own share of the length, and its limits."""
+_SHORT_EDGE, _EDGE_LEAST = 0.02, 0.25
+"""Metres behind the hairline within which hair is shorter, and the share of its length there."""
+_BROW_HALF_WIDTH, _BROW_WIDENING = 0.0018, 0.0030
+"""Metres from a brow's line to its edge at thickness 0, and added at 1."""
+_THIN = 0.1
+"""Density at which the first strand shows; all of the scalp's do at (1 + 0.1) / _SCALP_DENSITY."""
+_SCALP_DENSITY = 1.25
+
+_SIDE_REACH, _HEAD_REACH = 0.02, 0.08
+"""Metres from the middle over which left turns to right, and front to back or top to side."""
+_BROW_MIDDLE = 0.022
+"""Metres: brows rise up to 1.6 times as far from the middle of the face, and fall beyond."""
+_JITTER, _CURL_SWING, _CURL_TURNS = 0.07, 0.7, 5.0
+"""Shares of a step's direction that are the strand's own and its curl's; radians that a curl turns
+from root to tip without any curl, twice as many at curl 1."""
+_FALL = 30.0
+"""Gravity's share of a step's direction for each metre of hair."""
+_SCALP_FALL, _STUBBLE_FALL = 0.35, 0.1
+"""How much of it soft hair follows, and stiff brows and beards."""
+_CROWN = 0.085
+"""Metres from the top of the scalp down to the middle of the ellipsoid that hair lies on."""
+_LARGEST_HEAD = 0.16
+"""Metres of a half axis that the fit of the ellipsoid may find at most."""
+_CLEARANCE = 0.002
+"""Metres that hair keeps from the ellipsoid."""
 
 
 @dataclass(frozen=True)
@@ -135,37 +179,40 @@ def grow(
         lengths[visible],
         roots[strands.region == SCALP],
     )
-    taper = np.array([1.0, 1.0, 0.95, 0.85, 0.7, 0.4])
     thickness = np.select(
-        [strands.region == SCALP, strands.region == BROW], [4.0e-4, 2.3e-4], 1.7e-4
+        [strands.region == SCALP, strands.region == BROW],
+        [_SCALP_RADIUS, _BROW_RADIUS],
+        _BEARD_RADIUS,
     )
-    radius = thickness[:, None] * taper * visible[:, None]
+    radius = thickness[:, None] * _TAPER * visible[:, None]
     return Strands(points.astype(np.float32), radius.astype(np.float32))
 
 
 def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Length of each strand (S,) in metres and whether it shows (S,)."""
-    own = 1.0 + 0.18 * strands.jitter[:, 0].astype(np.float64)
-    scalp = 0.004 + 0.030 * style.hair_length + 0.16 * max(style.hair_length - 0.45, 0.0) ** 1.5 * 2
+    own = 1.0 + _LENGTH_SPREAD * strands.jitter[:, 0].astype(np.float64)
+    long = max(style.hair_length - _LONG_FROM, 0.0) ** 1.5
+    scalp = _SHORTEST_SCALP + _SCALP_GROWTH * style.hair_length + _LONG_GROWTH * long
     edge = RECESSION * style.hair_recession
-    near_edge = np.clip((strands.field - edge) / 0.02, 0.25, 1.0)
-    brow = np.full(len(strands), 0.0062)
-    beard = np.full(len(strands), 0.002 + 0.016 * style.beard_length**1.5)
+    near_edge = np.clip((strands.field - edge) / _SHORT_EDGE, _EDGE_LEAST, 1.0)
+    brow = np.full(len(strands), _BROW_LENGTH)
+    stubble = _SHORTEST_BEARD + _BEARD_GROWTH * style.beard_length**1.5
+    beard = np.full(len(strands), stubble)
     length: FloatArray = np.select(
         [strands.region == SCALP, strands.region == BROW], [scalp * near_edge, brow], beard
     )
     beard_edge = BEARD_RANGE * (1.0 - style.beard_extent)
-    half_width = 0.0018 + 0.0030 * style.brow_thickness
+    half_width = _BROW_HALF_WIDTH + _BROW_WIDENING * style.brow_thickness
     shown = np.select(
         [strands.region == SCALP, strands.region == BROW, strands.region == MOUSTACHE],
         [
-            (strands.rank < 1.25 * style.hair_density - 0.1) & (strands.field > edge),
+            (strands.rank < _SCALP_DENSITY * style.hair_density - _THIN) & (strands.field > edge),
             (strands.rank < style.brow_density) & (np.abs(strands.field) < half_width),
-            strands.rank < style.moustache_density - 0.1,
+            strands.rank < style.moustache_density - _THIN,
         ],
-        (strands.rank < style.beard_density - 0.1) & (strands.field > beard_edge),
+        (strands.rank < style.beard_density - _THIN) & (strands.field > beard_edge),
     )
-    return length * np.clip(own, 0.5, 1.5), shown
+    return length * np.clip(own, _LEAST_OWN, _MOST_OWN), shown
 
 
 def _comb(
@@ -173,13 +220,14 @@ def _comb(
 ) -> FloatArray:
     """Which way each strand lies (S, 3), before it is laid onto the surface."""
     offset = roots - centre
-    side = np.tanh(offset[:, :1] / 0.02)
+    side = np.tanh(offset[:, :1] / _SIDE_REACH)
     outward = np.concatenate([side, np.zeros((len(roots), 2))], axis=1)
-    frontness = np.clip(-offset[:, 1:2] / 0.08 + 0.3, 0.0, 1.0)
+    frontness = np.clip(-offset[:, 1:2] / _HEAD_REACH + 0.3, 0.0, 1.0)
     back = -_FRONT * (1.0 - style.hair_forward) + _FRONT * max(style.hair_forward, 0.0) * frontness
     scalp = 0.6 * outward + back * 0.8 + 0.5 * _GRAVITY
-    scalp[:, 0] += 1.2 * style.hair_sideways * np.clip(offset[:, 2] / 0.08, 0.0, 1.0)
-    brow = 1.0 * outward + 0.35 * (-_GRAVITY) * np.clip(1.6 - np.abs(roots[:, :1]) / 0.022, -0.5, 1)
+    scalp[:, 0] += 1.2 * style.hair_sideways * np.clip(offset[:, 2] / _HEAD_REACH, 0.0, 1.0)
+    rise = np.clip(1.6 - np.abs(roots[:, :1]) / _BROW_MIDDLE, -0.5, 1)
+    brow = 1.0 * outward + 0.35 * (-_GRAVITY) * rise
     beard = _GRAVITY + 0.25 * outward
     region = strands.region[:, None]
     return np.select([region == SCALP, region == BROW], [scalp, brow], beard)
@@ -200,7 +248,7 @@ def _march(
     """
     scalp = strands.region == SCALP
     low, high = scalp_roots.min(0), scalp_roots.max(0)
-    centre = np.array([0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), high[2] - 0.085])
+    centre = np.array([0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), high[2] - _CROWN])
     comb = _comb(strands, style, roots, centre)
     comb = _normalise(comb - normals * _dot(comb, normals))
     lift = np.select([scalp, strands.region == BROW], [0.35 + 0.9 * style.hair_volume, 0.25], 0.5)
@@ -212,17 +260,15 @@ def _march(
     radii = _scalp_radii(scalp_roots, centre)
     for k in range(1, POINTS):
         age = k / (POINTS - 1)
-        fall = 30.0 * lengths[:, None] * age * np.where(scalp, 0.35, 0.1)[:, None]
-        twist = np.stack(
-            [np.sin(5.0 * age * (1 + curl[:, 0]) + 3 * jitter[:, axis]) for axis in range(3)],
-            axis=1,
-        )
+        follows = np.where(scalp, _SCALP_FALL, _STUBBLE_FALL)[:, None]
+        fall = _FALL * lengths[:, None] * age * follows
+        twist = np.sin(_CURL_TURNS * age * (1 + curl) + 3 * jitter)
         direction = (
             normals * lift[:, None] * (1.0 - 0.8 * age)
             + comb * (0.4 + age)
             + _GRAVITY * fall
-            + 0.07 * jitter
-            + curl * twist * 0.7
+            + _JITTER * jitter
+            + curl * twist * _CURL_SWING
         )
         points[:, k] = points[:, k - 1] + _normalise(direction) * step
         points[scalp, k] = _keep_outside(points[scalp, k], centre, radii)
@@ -233,11 +279,12 @@ def _scalp_radii(roots: FloatArray, centre: FloatArray) -> FloatArray:
     """Half axes (3,) of an upright ellipsoid fitted to the scalp's roots by least squares."""
     squared = (roots - centre) ** 2
     solution, *_ = np.linalg.lstsq(squared, np.ones(len(squared)), rcond=None)
-    return 1.0 / np.sqrt(np.maximum(solution, 1.0 / 0.16**2))
+    return 1.0 / np.sqrt(np.maximum(solution, 1.0 / _LARGEST_HEAD**2))
 
 
 def _keep_outside(points: FloatArray, centre: FloatArray, radii: FloatArray) -> FloatArray:
-    offset = (points - centre) / (radii + 0.002)
+    half_axes = radii + _CLEARANCE
+    offset = (points - centre) / half_axes
     distance = _lengths_of(offset)
     inside = distance < 1.0
-    return np.where(inside, centre + offset / distance * (radii + 0.002), points)
+    return np.where(inside, centre + offset / distance * half_axes, points)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Materials of skin, eyes, hair and cloth, which read the colours of each head."""
+"""Materials of skin, eyes, hair and cloth, which read the colours of each head.
+
+Their constants are chosen by eye unless they say otherwise: roughness, weights, specular levels
+and contrasts in [0, 1], as Blender's Principled BSDF has them, without unit.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,17 @@ REST = "facegen_rest"
 GAZE = "facegen_gaze"
 
 CLOTH = (0.012, 0.014, 0.020)
+"""Linear RGB."""
+_PORES, _MOTTLE = 900.0, 260.0
+"""Noise of the skin, waves a metre: a pore each 1.1 mm, a fleck each 3.8 mm."""
+_PORE_DEPTH = 0.0006
+"""Metres from the bottom to the rim, of which the bump's strength takes 0.22."""
+_SCATTERING, _SCATTERING_RGB = 0.004, (1.0, 0.35, 0.2)
+"""Metres that light goes under the skin, red the farthest."""
+_FIBRES = 14.0
+"""Noise of the iris, waves along the unit sphere of the gaze's directions."""
+_PUPIL_BLUR = 0.02
+"""Half the width of the pupil's edge, sine of the angle from the gaze."""
 
 
 def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
@@ -60,20 +75,20 @@ def skin_material() -> bpy.types.Material:
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = _principled(tree)
         rest = _attribute(tree, REST)
-        pores = _noise(tree, rest.outputs["Vector"], scale=900.0, detail=2.0)
-        mottle = _noise(tree, rest.outputs["Vector"], scale=260.0, detail=4.0)
+        pores = _noise(tree, rest.outputs["Vector"], scale=_PORES, detail=2.0)
+        mottle = _noise(tree, rest.outputs["Vector"], scale=_MOTTLE, detail=4.0)
         tint = _tinted(tree, _attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
         tree.links.new(tint, bsdf.inputs["Base Color"])
         tree.links.new(_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 0.22
-        bump.inputs["Distance"].default_value = 0.0006
+        bump.inputs["Distance"].default_value = _PORE_DEPTH
         tree.links.new(pores, bump.inputs["Height"])
         tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
         bsdf.subsurface_method = "BURLEY"
         bsdf.inputs["Subsurface Weight"].default_value = 0.12
-        bsdf.inputs["Subsurface Radius"].default_value = (1.0, 0.35, 0.2)
-        bsdf.inputs["Subsurface Scale"].default_value = 0.004
+        bsdf.inputs["Subsurface Radius"].default_value = _SCATTERING_RGB
+        bsdf.inputs["Subsurface Scale"].default_value = _SCATTERING
         bsdf.inputs["Specular IOR Level"].default_value = 0.42
 
     return _material("FaceGen Skin", build)
@@ -114,7 +129,7 @@ def eye_material() -> bpy.types.Material:
         sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
         sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
         sclera_mix.inputs["B"].default_value = (*SCLERA, 1.0)
-        pupil_mix = _mix(tree, _step(tree, radius, PUPIL - 0.02, PUPIL + 0.02))
+        pupil_mix = _mix(tree, _step(tree, radius, PUPIL - _PUPIL_BLUR, PUPIL + _PUPIL_BLUR))
         pupil_mix.inputs["A"].default_value = (0.002, 0.002, 0.002, 1.0)
         tree.links.new(_iris_fibres(tree), pupil_mix.inputs["B"])
         tree.links.new(pupil_mix.outputs["Result"], sclera_mix.inputs["A"])
@@ -165,7 +180,7 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
-    noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
+    noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=_FIBRES, detail=3.0)
     return _tinted(tree, _attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from ...arrays import Float32Array, IntArray
 from ..head import materials
 
-_SEGMENTS = 48
+_SEGMENTS = 48  # vertices around the neck, chosen by eye
 # Rings from collar to shoulders: height (m) over the neck's edge, half width and half depth as
-# multiples of the neck's, half width and half depth added (m).
+# multiples of the neck's, half width and half depth added (m); chosen by eye.
 _RINGS = np.array(
     [
         (0.012, 1.02, 1.02, 0.001, 0.001),
@@ -23,6 +23,8 @@ _RINGS = np.array(
         (-0.250, 1.0, 1.0, 0.165, 0.055),
     ]
 )
+_LEVEL = 0.02
+"""Metres below the neck's edge from which on the collar is level, chosen by eye."""
 
 
 def quads() -> IntArray:
@@ -55,7 +57,7 @@ def fit(bust: bpy.types.Object, edge: Float32Array) -> Float32Array:
     height, wide, deep, add_width, add_depth = _RINGS.T[:, :, None]
     # The neck's edge slopes: the collar follows it at its top and is level at the shoulders.
     slope = np.interp(np.sin(angle), [-1.0, 1.0], [low[2], high[2]])
-    level = np.clip(-height / 0.02, 0.0, 1.0)
+    level = np.clip(-height / _LEVEL, 0.0, 1.0)
     rings = np.stack(
         [
             centre[0] + (half[0] * wide + add_width) * np.cos(angle),

@@ -22,7 +22,8 @@ class Lamp:
 
 @dataclass(frozen=True)
 class LightPreset:
-    """A lamp, the grey light of the surroundings and the backdrop's colour."""
+    """A lamp, the grey light of the surroundings (radiance, 1 is white) and the backdrop's colour,
+    linear RGB."""
 
     lamp: Lamp
     ambient: float

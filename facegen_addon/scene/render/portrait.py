@@ -26,9 +26,10 @@ from .studio import pixels
 PORTRAIT_SIZE = 96
 """Pixels of a side."""
 _PORTRAIT_SHARE = 0.74
-"""Of the render's width; the rest is background beside the head."""
+"""Of the render's width; the rest is background beside the head. Chosen by eye."""
 _QUALITY = 80
-_SMALLEST_RENDER = 64  # pixels
+"""Of the JPEG, per cent as Blender counts; chosen by eye."""
+_SMALLEST_RENDER = 64  # pixels of a side, chosen by eye
 
 
 def encode_jpeg(image: NDArray[np.uint8]) -> bytes:

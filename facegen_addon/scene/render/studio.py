@@ -23,7 +23,7 @@ from . import collar
 from .surroundings import Surroundings
 
 _FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z, Y up
-_SMALLEST_FACE = 8  # pixels; Blender refuses to render less than four
+_SMALLEST_FACE = 8  # pixels, chosen by eye: Blender refuses to render less than four
 
 
 class Studio:

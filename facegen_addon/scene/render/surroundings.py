@@ -16,7 +16,7 @@ from ...labels.shot import Background, Light
 from . import lights
 from .loaded_pictures import LoadedPicture, LoadedPictures
 
-_LAMP_DISTANCE = 2.0  # metres
+_LAMP_DISTANCE = 2.0  # metres from the face, chosen by eye; strengths and sizes allow for it
 _IMPORTANCE_MAP = 256  # pixels; made anew for each turn of an HDRI
 _UPRIGHT = np.eye(3)
 
