@@ -20,6 +20,8 @@ from ..parameters import Parameter, ParameterTable
 from ..strands import StrandSet
 from ..surface import PART_NAMES, Surface
 
+JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
+
 
 @dataclass(frozen=True)
 class AnnyArrays:

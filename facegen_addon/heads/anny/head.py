@@ -18,8 +18,8 @@ from ..head_model import HeadModel
 from ..rig import JointSliders, Rig, at_rest
 from ..strands import StrandSet
 from ..surface import Surface
-from .file import from_arrays
-from .model import ANCESTRIES, JOINT_NAMES, Anny, IncrementalAnny
+from .file import JOINT_NAMES, from_arrays
+from .model import ANCESTRIES, Anny, IncrementalAnny
 
 ANNY = "anny"
 ARTIFACT = "anny_head"

@@ -15,7 +15,6 @@ from ...arrays import Float32Array, FloatArray
 from ..skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .file import AnnyArrays
 
-JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 ANCESTRIES = ("african", "asian", "caucasian")
 # Each phenotype runs through its variations, which lie evenly between these ends.
 _VARIATIONS: dict[str, tuple[float, tuple[str, ...]]] = {

@@ -101,3 +101,14 @@ def test_what_is_clamped_is_said(tmp_path: Path, model: HeadModel) -> None:
     (line,) = import_take(path, model).clamped
     assert line.startswith("pose: 2 values beyond the sliders, first ")
     model.table.validate(import_take(path, model).values)
+
+
+def test_turns_that_a_model_has_no_sliders_for_are_left_out_and_said(
+    tmp_path: Path, model: HeadModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(model), "joint_sliders", {})
+    turns = np.zeros((2, 9))
+    turns[1, takes.TURNS.index("HeadYaw")] = 0.3
+    imported = import_take(takes.live_link(tmp_path / "a.csv", np.zeros((2, 52)), turns), model)
+    np.testing.assert_array_equal(imported.values, np.tile(model.table.default(), (2, 1)))
+    assert f"{model.name} has no sliders for the turns of head: left out" in imported.notes
