@@ -7,13 +7,17 @@ float64, whatever comes in, so that a distance does not depend on the caller's p
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
+
+from ..arrays import FloatArray, RealArray
 
 # Below this, a vector has no direction worth keeping.
 _TINY = 1e-12
 
 
-def normalise(vectors: np.ndarray) -> np.ndarray:
+def normalise(vectors: Annotated[RealArray, "... D"]) -> Annotated[FloatArray, "... D"]:
     """Rows scaled to unit norm, (..., D) float64; ValueError if a row is zero or not finite."""
     vectors = np.asarray(vectors, np.float64)
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -28,7 +32,9 @@ def cosine_distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.clip(1.0 - products, 0.0, 2.0)
 
 
-def cosine_distance_matrix(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+def cosine_distance_matrix(
+    a: Annotated[RealArray, "N D"], b: Annotated[RealArray, "M D"] | None = None
+) -> Annotated[FloatArray, "N M"]:
     """1 - cos between all unit rows of `a` (N, D) and of `b` (M, D): (N, M) in [0, 2].
 
     Without `b`, the distances within `a`, symmetric and with a diagonal of exactly 0.
