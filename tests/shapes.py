@@ -46,7 +46,7 @@ class _Loader(importlib.machinery.SourceFileLoader):
             if getattr(value, "__module__", None) != module.__name__:
                 continue  # imported from elsewhere, where it was seen to
             if isinstance(value, types.FunctionType):
-                setattr(module, name, checked(value))
+                setattr(module, name, checked(value, vars(module)))
             elif inspect.isclass(value) and not hasattr(value, "bl_rna"):
                 check_class(value)
 
@@ -58,26 +58,35 @@ def watch() -> None:
 
 def check_class(kind: type) -> None:
     """Put checks around what a class defines; what a dataclass is made with included."""
+    names = vars(sys.modules[kind.__module__])
     for name, value in list(vars(kind).items()):
         if isinstance(value, types.FunctionType):
-            setattr(kind, name, checked(value))
+            setattr(kind, name, checked(value, names))
         elif isinstance(value, staticmethod | classmethod):
-            setattr(kind, name, type(value)(checked(value.__func__)))
+            setattr(kind, name, type(value)(checked(value.__func__, names)))
         elif isinstance(value, property) and value.fget is not None:
-            setattr(kind, name, property(checked(value.fget), value.fset, value.fdel))
+            setattr(kind, name, property(checked(value.fget, names), value.fset, value.fdel))
         elif isinstance(value, functools.cached_property):
-            value.func = checked(value.func)
+            value.func = checked(value.func, names)
 
 
-def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with checks of the shapes in its annotations; itself if they state none."""
+def checked(function: Callable[..., Any], names: dict[str, Any]) -> Callable[..., Any]:
+    """The function with checks of the shapes in its annotations; itself if they state none.
+
+    ``names``: of the module, by which annotations are read; a NamedTuple's constructor has none.
+    """
     if not any("Annotated" in str(hint) for hint in function.__annotations__.values()):
         return function
     signature = inspect.signature(function)
 
+    @functools.cache  # read at the first call: the module is not complete before
+    def shaped_hints() -> dict[str, Any]:
+        hints = typing.get_type_hints(function, names, include_extras=True)
+        return {name: hint for name, hint in hints.items() if "Annotated" in str(hint)}
+
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        hints = _shaped_hints(function)
+        hints = shaped_hints()
         bound = signature.bind(*args, **options)
         with jaxtyping.jaxtyped("context"):
             for name, value in bound.arguments.items():
@@ -89,13 +98,6 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
             return result
 
     return call
-
-
-@functools.cache
-def _shaped_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """What isinstance can check, of the annotations that state shapes."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    return {name: hint for name, hint in hints.items() if "Annotated" in str(hint)}
 
 
 def _check(function: Callable[..., Any], name: str, value: Any, hint: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,13 +15,21 @@ from facegen_addon.latent import sphere
 from tests.shapes import check_class, checked
 
 
-@checked
 def add_columns(
     matrix: Annotated[FloatArray, "N 3"], weights: Annotated[FloatArray, "N"] | None
 ) -> tuple[Annotated[FloatArray, "N"], Annotated[FloatArray, "N+1"]]:
     """Two results, the second one longer."""
     total = matrix.sum(1) if weights is None else matrix.sum(1) * weights
     return total, np.append(total, [0.0] * (2 if total.sum() > 10 else 1))
+
+
+add_columns = checked(add_columns, globals())
+
+
+class Middle(NamedTuple):
+    """A point."""
+
+    point: Annotated[FloatArray, "3"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class Cloud:
 
 
 check_class(Cloud)
+check_class(Middle)
 
 
 def test_shapes_that_agree_pass() -> None:
@@ -62,9 +71,11 @@ def test_shapes_that_do_not_agree_are_named(matrix: FloatArray, weights: FloatAr
         add_columns(matrix, weights)
 
 
-def test_dataclasses_and_properties_are_looked_at() -> None:
+def test_dataclasses_tuples_and_properties_are_looked_at() -> None:
     with pytest.raises(AssertionError, match=r"Cloud.*weights is \(3,\)"):
         Cloud(np.ones((4, 3)), np.ones(3))
+    with pytest.raises(AssertionError, match=r"Middle.*point is \(4,\)"):
+        Middle(np.ones(4))
     with pytest.raises(AssertionError, match="heavy"):
         assert Cloud(np.ones((4, 3)), np.ones(4)).heavy.size
 
