@@ -9,6 +9,8 @@ library is used: the tests do (tests/shapes.py).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,3 +21,5 @@ RealArray = NDArray[np.floating]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 ByteArray = NDArray[np.uint8]
+AnyArray = NDArray[Any]
+"""Of any type: what a file holds, before it is looked at."""

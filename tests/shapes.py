@@ -3,7 +3,8 @@
 
 ``watch()`` has every function of the library that is imported from then on check its arguments and
 its result where their annotations say ``Annotated[<array>, "<shape>"]``. Letters are bound within a
-call by jaxtyping. Dataclasses are checked as they are made.
+call by jaxtyping. Dataclasses are checked as they are made. What a function refuses by itself is
+its own affair: only calls that succeed are checked.
 """
 
 from __future__ import annotations
@@ -88,11 +89,11 @@ def checked(function: Callable[..., Any], names: dict[str, Any]) -> Callable[...
     def call(*args: Any, **options: Any) -> Any:
         hints = shaped_hints()
         bound = signature.bind(*args, **options)
+        result = function(*args, **options)
         with jaxtyping.jaxtyped("context"):
             for name, value in bound.arguments.items():
                 if name in hints:
                     _check(function, name, value, hints[name])
-            result = function(*args, **options)
             if "return" in hints:
                 _check(function, "the result", result, hints["return"])
             return result

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.arrays import FloatArray
+from facegen_addon.encoders.face_crop import face_box
+from facegen_addon.errors import UserError
 from facegen_addon.latent import sphere
 from tests.shapes import check_class, checked
 
@@ -60,8 +62,8 @@ def test_shapes_that_agree_pass() -> None:
     ("matrix", "weights"),
     [
         (np.ones((2, 4)), None),
-        (np.ones(3), None),
-        (np.ones((2, 3)), np.ones(3)),
+        (np.ones((1, 2, 3)), None),
+        (np.ones((2, 3)), np.ones(1)),
         (np.full((2, 3), 9.0), None),
     ],
     ids=["width", "axes", "letter", "result"],
@@ -83,3 +85,8 @@ def test_dataclasses_tuples_and_properties_are_looked_at() -> None:
 def test_the_library_is_watched() -> None:
     with pytest.raises(AssertionError, match="cosine_distance_matrix: b is"):
         sphere.cosine_distance_matrix(np.ones((2, 4)), np.ones(4))
+
+
+def test_what_a_function_refuses_by_itself_is_its_own_affair() -> None:
+    with pytest.raises(UserError):
+        face_box(np.ones((68, 2)))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray, IntArray, RealArray
+from ..arrays import AnyArray, FloatArray, IntArray, RealArray
 from .sphere import cosine_distance, cosine_distance_matrix
 
 
@@ -155,8 +154,8 @@ def precision_recall(
 
 
 def bootstrap_interval(
-    values: Annotated[NDArray[np.number], "N ..."],
-    statistic: Callable[[NDArray[Any]], float | np.floating],
+    values: Annotated[AnyArray, "N ..."],
+    statistic: Callable[[AnyArray], float | np.floating],
     rng: np.random.Generator,
     draws: int = 1000,
 ) -> Interval:
