@@ -52,6 +52,7 @@ ifdef MODEL
 else
 	$(RECIPES) models/training/bake_anny_head.py
 	$(RECIPES) models/training/bake_open_flame.py
+	$(RECIPES) models/training/bake_facenet_skeleton.py
 	$(RECIPES) models/training/fit_face_crop.py
 	$(RECIPES) models/training/fit_natural_faces.py
 	$(PYTHON) models/training/make_backward.py --model anny

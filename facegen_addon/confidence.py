@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+
+from .arrays import AnyArray
 
 
 class Interval(NamedTuple):
@@ -17,8 +19,8 @@ class Interval(NamedTuple):
 
 
 def bootstrap_interval(
-    values: np.ndarray,
-    statistic: Callable[[np.ndarray], float | np.floating],
+    values: Annotated[AnyArray, "N ..."],
+    statistic: Callable[[AnyArray], float | np.floating],
     rng: np.random.Generator,
     draws: int = 1000,
 ) -> Interval:

@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import shapes
+
 PROJECT = Path(__file__).resolve().parents[1]
 
+
+# Before anything of the library is imported.
+shapes.watch()
 
 _status = 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
+from facegen_addon.impostors import describe_impostor
 from facegen_addon.labels.jpeg import is_whole
 from facegen_addon.terminal.progress import ProgressBar
 
@@ -32,12 +33,9 @@ _KINDS = {
     b"II*\0": "a TIFF",
     b"MM\0*": "a TIFF",
     b"\0\0\0": "a HEIC, AVIF or JPEG 2000",
+    b"<": "an SVG or other XML",
 }
 """How pictures begin, and what they are called."""
-_TEXTS = {
-    b"version https://git-lfs": "a Git LFS pointer; fetch the picture with `git lfs pull`",
-    b"<": "an HTML or XML page; download the picture itself",
-}
 _QUIET = 2.0  # seconds: what takes less needs no bar
 
 
@@ -145,10 +143,10 @@ def _flaw(name: str, data: bytes, suffixes: Mapping[str, bytes]) -> str:
 
 def _other_kind(data: bytes, suffix: str) -> str:
     """What a file is that is not what its name says."""
+    impostor = describe_impostor(data)
+    if impostor:
+        return f"is {impostor}"
     for start, kind in _KINDS.items():
         if data.startswith(start):
             return f"is {kind}, not a {suffix}; rename or convert it"
-    for start, kind in _TEXTS.items():
-        if data.lstrip().startswith(start):
-            return f"is {kind}"
     return f"is no {suffix} file, or damaged"

@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import ByteArray, Float32Array, FloatArray, RealArray
 from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
 from ..errors import Need, Remedy, UserError
 from ..onnx_runtime import onnx_runtime
@@ -166,7 +166,9 @@ class Encoder:
         image_size, latent_size = _interface(session, source.path)
         return cls(source.name, source.threshold, image_size, latent_size, session, intake)
 
-    def cut(self, image: NDArray[np.uint8], points: np.ndarray) -> NDArray[np.uint8]:
+    def cut(
+        self, image: Annotated[ByteArray, "H W 3"], points: Annotated[RealArray, "5 2"]
+    ) -> Annotated[ByteArray, "S S 3"]:
         """The face in `image` (H, W, 3) uint8 RGB as this encoder wants it, (S, S, 3) uint8.
 
         `points` (5, 2) pixels as in face_crop.face_box, whose errors these are.
@@ -175,11 +177,11 @@ class Encoder:
             return align_face(image, points, self.image_size)
         return crop_face(image, face_box(points), self.image_size)
 
-    def extent(self, points: np.ndarray) -> np.ndarray:
+    def extent(self, points: Annotated[RealArray, "5 2"]) -> Annotated[FloatArray, "4"]:
         """The part of an image that `cut` looks at, (4,) pixels x0, y0, x1, y1, not clipped."""
         return aligned_box(points) if self.intake.alignment == "five_points" else face_box(points)
 
-    def embed(self, images: np.ndarray) -> np.ndarray:
+    def embed(self, images: Annotated[ByteArray, "N S S 3"]) -> Annotated[Float32Array, "N D"]:
         """Face crops (N, S, S, 3) uint8 RGB -> latents (N, latent_size) float32, unit norm.
 
         S is `image_size`, 160 for FaceNet; `cut` makes such crops. UserError on any other shape
@@ -198,7 +200,7 @@ class Encoder:
             latents[start : start + CHUNK] = self._embed_chunk(images[start : start + CHUNK])
         return latents
 
-    def _embed_chunk(self, images: np.ndarray) -> np.ndarray:
+    def _embed_chunk(self, images: ByteArray) -> Float32Array:
         intake = self.intake
         ordered = images if intake.channels == "RGB" else images[..., ::-1]
         levels = ordered.transpose(0, 3, 1, 2).astype(np.float32)

@@ -14,9 +14,11 @@ landmarks lie as near as can be to fixed places: `align_face`.
 from __future__ import annotations
 
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 
+from ..arrays import ByteArray, Float32Array, FloatArray, RealArray
 from ..artifacts import load_npz
 from ..errors import RejectedSample, UserError
 
@@ -45,7 +47,7 @@ FACE_BOX = "face_box"  # the artifact
 SMALLEST_FACE = 8  # pixels of a side; less than that holds no face worth embedding
 
 
-def face_box(points: np.ndarray) -> np.ndarray:
+def face_box(points: Annotated[RealArray, "... 5 2"]) -> Annotated[FloatArray, "... 4"]:
     """The crop's box from five landmarks: MTCNN's box as predicted, enlarged by a third.
 
     `points` (..., 5, 2) in pixels, x to the right and y down, ordered as FIVE_POINT_NAMES in
@@ -56,13 +58,13 @@ def face_box(points: np.ndarray) -> np.ndarray:
     return enlarge_box(predict_box(points))
 
 
-def predict_box(points: np.ndarray) -> np.ndarray:
+def predict_box(points: Annotated[RealArray, "... 5 2"]) -> Annotated[FloatArray, "... 4"]:
     """The box that MTCNN would find around five landmarks: (..., 5, 2) -> (..., 4) pixels."""
     centre, scale, shape = shape_of_points(_checked_points(points))
     return box_from_shape(centre, scale, shape @ _box_coefficients())
 
 
-def _checked_points(points: np.ndarray) -> np.ndarray:
+def _checked_points(points: RealArray) -> FloatArray:
     """Landmarks (..., 5, 2) as float64; the errors are those of `face_box`."""
     points = np.asarray(points, dtype=np.float64)
     if points.shape[-2:] != (5, 2):
@@ -74,7 +76,11 @@ def _checked_points(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def shape_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shape_of_points(
+    points: Annotated[RealArray, "... 5 2"],
+) -> tuple[
+    Annotated[FloatArray, "... 2"], Annotated[FloatArray, "..."], Annotated[FloatArray, "... 10"]
+]:
     """Landmarks (..., 5, 2) taken apart: centre (..., 2), scale (...), shape (..., 10).
 
     The scale is the root mean square distance from the centre; the shape has centre 0, scale 1.
@@ -86,19 +92,25 @@ def shape_of_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return centre, scale, (offsets / safe[..., None, None]).reshape(*points.shape[:-2], 10)
 
 
-def box_from_shape(centre: np.ndarray, scale: np.ndarray, box: np.ndarray) -> np.ndarray:
+def box_from_shape(
+    centre: Annotated[RealArray, "... 2"],
+    scale: Annotated[RealArray, "..."],
+    box: Annotated[RealArray, "... 4"],
+) -> Annotated[FloatArray, "... 4"]:
     """Put a box (..., 4) given in the landmarks' own centre and scale back into pixels."""
     return box * scale[..., None] + np.concatenate([centre, centre], axis=-1)
 
 
-def enlarge_box(box: np.ndarray) -> np.ndarray:
+def enlarge_box(box: Annotated[RealArray, "... 4"]) -> Annotated[FloatArray, "... 4"]:
     """A detector's box (..., 4) enlarged by a third about its centre, sides in proportion."""
     box = np.asarray(box, dtype=np.float64)
     half_growth = (box[..., 2:] - box[..., :2]) * (BOX_GROWTH / 2)
     return np.concatenate([box[..., :2] - half_growth, box[..., 2:] + half_growth], axis=-1)
 
 
-def crop_face(image: np.ndarray, box: np.ndarray, size: int = CROP_SIZE) -> np.ndarray:
+def crop_face(
+    image: Annotated[ByteArray, "H W 3"], box: Annotated[RealArray, "4"], size: int = CROP_SIZE
+) -> Annotated[ByteArray, "S S 3"]:
     """Cut `box` out of `image` and stretch it to a square, antialiased.
 
     `image` (H, W, 3) uint8 RGB; `box` (4,) pixels as from `face_box`, cut off at the image's edges
@@ -110,7 +122,11 @@ def crop_face(image: np.ndarray, box: np.ndarray, size: int = CROP_SIZE) -> np.n
     return resize_bilinear(image[y0:y1, x0:x1], size, size)
 
 
-def align_face(image: np.ndarray, points: np.ndarray, size: int = ALIGNED_SIZE) -> np.ndarray:
+def align_face(
+    image: Annotated[ByteArray, "H W 3"],
+    points: Annotated[RealArray, "5 2"],
+    size: int = ALIGNED_SIZE,
+) -> Annotated[ByteArray, "S S 3"]:
     """Turn, scale and move the face so that its landmarks lie as near as can be to ALIGNED_POINTS.
 
     `image` (H, W, 3) uint8 RGB; `points` (5, 2) pixels as in `face_box`. Bilinear; beyond its edges
@@ -132,12 +148,12 @@ def align_face(image: np.ndarray, points: np.ndarray, size: int = ALIGNED_SIZE) 
     return _interpolate(image, source.real, source.imag)
 
 
-def aligned_box(points: np.ndarray) -> np.ndarray:
+def aligned_box(points: Annotated[RealArray, "5 2"]) -> Annotated[FloatArray, "4"]:
     """The part of the image that `align_face` looks at: (5, 2) -> (4,) pixels as in `face_box`."""
     return _aligned_box(_checked_points(points), ALIGNED_SIZE)
 
 
-def _aligned_box(points: np.ndarray, size: int) -> np.ndarray:
+def _aligned_box(points: FloatArray, size: int) -> FloatArray:
     turn, shift = _alignment(points, size)
     last = size - 1
     corners = turn * np.array([0, last, 1j * last, last + 1j * last]) + shift
@@ -147,7 +163,7 @@ def _aligned_box(points: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([low, high])
 
 
-def _alignment(points: np.ndarray, size: int) -> tuple[complex, complex]:
+def _alignment(points: FloatArray, size: int) -> tuple[complex, complex]:
     """(turn, shift): pixel x + iy when aligned lies at turn * (x + iy) + shift in the other.
 
     From the similarity that brings `points` (5, 2) nearest to ALIGNED_POINTS in the least squares.
@@ -163,7 +179,7 @@ def _alignment(points: np.ndarray, size: int) -> tuple[complex, complex]:
     return complex(turn), complex(source.mean() - turn * target.mean())
 
 
-def _interpolate(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _interpolate(image: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
     """`image` (H, W, 3) at pixels x and y (S, S), counted from the first one's centre."""
     height, width = image.shape[:2]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
@@ -190,7 +206,9 @@ def is_rgb_image(image: object) -> bool:
     )
 
 
-def clip_box(box: np.ndarray, *, width: int, height: int) -> tuple[int, int, int, int]:
+def clip_box(
+    box: Annotated[RealArray, "4"], *, width: int, height: int
+) -> tuple[int, int, int, int]:
     """A box in whole pixels inside an image; the errors are those of `crop_face`."""
     box = np.asarray(box, dtype=np.float64)
     if box.shape != (4,):
@@ -205,7 +223,9 @@ def clip_box(box: np.ndarray, *, width: int, height: int) -> tuple[int, int, int
     return x0, y0, x1, y1
 
 
-def resize_bilinear(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize_bilinear(
+    image: Annotated[ByteArray, "H W 3"], width: int, height: int
+) -> Annotated[ByteArray, "h w 3"]:
     """Pillow's `resize(..., BILINEAR)`: (H, W, 3) uint8 -> (height, width, 3) uint8.
 
     A triangle filter, as wide as the reduction demands; rows first, rounded to whole grey levels
@@ -215,14 +235,14 @@ def resize_bilinear(image: np.ndarray, width: int, height: int) -> np.ndarray:
     return _resize_first_axis(rows, height)
 
 
-def _resize_first_axis(image: np.ndarray, size: int) -> np.ndarray:
+def _resize_first_axis(image: ByteArray, size: int) -> ByteArray:
     columns = image.reshape(image.shape[0], -1).astype(np.float32)
     resized = _triangle_filter(image.shape[0], size) @ columns
     rounded = np.floor(np.clip(resized, 0, 255) + 0.5).astype(np.uint8)
     return rounded.reshape(size, *image.shape[1:])
 
 
-def _triangle_filter(length: int, size: int) -> np.ndarray:
+def _triangle_filter(length: int, size: int) -> Float32Array:
     """Weights (size, length) float32 of each source pixel in each target pixel; rows sum to 1."""
     reduction = length / size
     support = max(reduction, 1.0)
@@ -233,6 +253,6 @@ def _triangle_filter(length: int, size: int) -> np.ndarray:
 
 
 @cache
-def _box_coefficients() -> np.ndarray:
+def _box_coefficients() -> FloatArray:
     """(10, 4) float64: from the shape of the landmarks to MTCNN's box, both centred and scaled."""
     return load_npz(FACE_BOX)["coefficients"]

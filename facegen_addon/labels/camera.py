@@ -7,6 +7,7 @@ Pixel (i, j), row and column, covers [j, j + 1) x [i, i + 1): the image's corner
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,8 +23,8 @@ _FRONTAL = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 class Camera:
     """intrinsics (3, 3) pixels; extrinsics (3, 4): world (metres) -> camera; size in pixels."""
 
-    intrinsics: FloatArray
-    extrinsics: FloatArray
+    intrinsics: Annotated[FloatArray, "3 3"]
+    extrinsics: Annotated[FloatArray, "3 4"]
     width: int
     height: int
 
@@ -42,36 +43,36 @@ class Camera:
         return cls(intrinsics, np.column_stack([rotation, shift]), width, height)
 
     @property
-    def rotation(self) -> FloatArray:
+    def rotation(self) -> Annotated[FloatArray, "3 3"]:
         """World -> camera (3, 3)."""
         return self.extrinsics[:, :3]
 
     @property
-    def position(self) -> FloatArray:
+    def position(self) -> Annotated[FloatArray, "3"]:
         """Where it stands in the world (3,), metres."""
         position: FloatArray = -self.rotation.T @ self.extrinsics[:, 3]
         return position
 
-    def seen(self, points: ArrayLike) -> FloatArray:
+    def seen(self, points: ArrayLike) -> Annotated[FloatArray, "... 3"]:
         """World points (..., 3) -> camera coordinates (..., 3), metres; z is the depth."""
         seen: FloatArray = np.asarray(points, np.float64) @ self.rotation.T + self.extrinsics[:, 3]
         return seen
 
-    def project(self, points: ArrayLike) -> FloatArray:
+    def project(self, points: ArrayLike) -> Annotated[FloatArray, "... 2"]:
         """World points (..., 3) -> pixels (..., 2), x right and y down."""
         rays = self.seen(points) @ self.intrinsics.T
         pixels: FloatArray = rays[..., :2] / rays[..., 2:]
         return pixels
 
 
-def middle_of_face(points: Float32Array) -> FloatArray:
+def middle_of_face(points: Annotated[Float32Array, "5 3"]) -> Annotated[FloatArray, "3"]:
     """What a portrait has in its middle (3,), metres, of the five points (5, 3) of a face: the
     face's box ends up a little above."""
     middle = points[:2].mean(0) * 0.62 + points[3:].mean(0) * 0.38
     return np.array([float(middle[0]), float(middle[1]), float(middle[2]) + 0.006])
 
 
-def head_rotation(view: View) -> FloatArray:
+def head_rotation(view: View) -> Annotated[FloatArray, "3 3"]:
     """The turn (3, 3) of a head that is seen so, in the world of a camera that stands still."""
     return _about(2, view.yaw) @ _about(0, -view.pitch) @ _about(1, view.roll)
 

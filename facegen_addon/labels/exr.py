@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +34,9 @@ class ExrImage:
     """The channels of an image: names (C,) in alphabetical order, values (H, C, W) float32."""
 
     names: tuple[str, ...]
-    values: Float32Array
+    values: Annotated[Float32Array, "H C W"]
 
-    def channels(self, names: list[str]) -> Float32Array:
+    def channels(self, names: list[str]) -> Annotated[Float32Array, "H W N"]:
         """Some channels as one array (H, W, N); KeyError names one that is not there."""
         missing = sorted(set(names) - set(self.names))
         if missing:

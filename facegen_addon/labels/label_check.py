@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import AnyArray, BoolArray, FloatArray, IntArray
 from ..heads.landmarks import LANDMARK_COUNT
 from .camera import Camera
 from .maps import CLASSES, LabelMaps, LandmarkLabels
@@ -121,7 +120,7 @@ def check_labels(maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> 
 def _shape_problems(maps: LabelMaps, camera: Camera, landmarks: LandmarkLabels) -> Iterator[str]:
     """Arrays that do not fit together; nothing else can be checked then."""
     size, count = (camera.height, camera.width), len(landmarks.world)
-    expected: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+    expected: dict[str, tuple[AnyArray, tuple[int, ...]]] = {
         "segmentation": (maps.segmentation, size),
         "depth": (maps.depth, size),
         "normals": (maps.normals, (*size, 3)),
@@ -162,11 +161,11 @@ class _Points:
         x, y = self.landmarks.pixels[point]
         return f"{_name(point)} at pixel ({x:.1f}, {y:.1f})"
 
-    def patches(self, image: NDArray[Any], reach: int = 1) -> NDArray[Any]:
+    def patches(self, image: AnyArray, reach: int = 1) -> AnyArray:
         """The 3 x 3 pixels (M, 9, ...) of an image around each, or more; 0 beyond its border."""
         padded = np.pad(image, [(reach, reach)] * 2 + [(0, 0)] * (image.ndim - 2))
         around = self.pixel[:, None] + reach + _square(reach)
-        found: NDArray[Any] = padded[around[..., 0], around[..., 1]]
+        found: AnyArray = padded[around[..., 0], around[..., 1]]
         return found
 
 
@@ -181,11 +180,11 @@ class _Depths:
     """
 
     points: _Points
-    rows: IntArray
-    plane: FloatArray
-    flat: NDArray[np.bool_]
-    turn: FloatArray
-    around: FloatArray
+    rows: Annotated[IntArray, "K"]
+    plane: Annotated[FloatArray, "K 3"]
+    flat: Annotated[BoolArray, "K"]
+    turn: Annotated[FloatArray, "K"]
+    around: Annotated[FloatArray, "K 2"]
 
     @classmethod
     def of(cls, points: _Points) -> _Depths:
@@ -208,12 +207,12 @@ class _Depths:
         return cls(points, points.rows[whole], plane, flat, turn, around)
 
     @property
-    def resolved(self) -> NDArray[np.bool_]:
+    def resolved(self) -> Annotated[BoolArray, "K"]:
         """Where (K,) the patch shows the surface, and no step that looks like a slope."""
         return self.flat & (self.turn < _TURNED)
 
     @property
-    def found(self) -> FloatArray:
+    def found(self) -> Annotated[FloatArray, "K"]:
         """Depth (K,) of the planes at the points; where there is none, what is expected, or the
         nearest to it of the depths around."""
         at = np.column_stack([self.points.landmarks.pixels[self.rows], np.ones(len(self.rows))])
@@ -222,7 +221,7 @@ class _Depths:
         return np.where(self.resolved, 1.0 / inverse, among)
 
     @property
-    def expected(self) -> FloatArray:
+    def expected(self) -> Annotated[FloatArray, "K"]:
         """Depth (K,) of the points by their labels."""
         return self.points.landmarks.depth[self.rows]
 
@@ -233,7 +232,7 @@ class _Depths:
         return 1000.0 * float(error.max(initial=0.0))
 
     @property
-    def limit(self) -> FloatArray:
+    def limit(self) -> Annotated[FloatArray, "K"]:
         """By how much depths (K,) may differ, metres."""
         pixel = self.expected / self.points.camera.intrinsics[0, 0]
         return DEPTH_TOLERANCE + np.where(self.resolved, 0.0, _GROOVE * pixel)
@@ -381,7 +380,7 @@ def _pixel_problems(maps: LabelMaps, camera: Camera) -> Iterator[str]:
     yield from _share_problems(maps, camera, head)
 
 
-def _share_problems(maps: LabelMaps, camera: Camera, head: NDArray[np.bool_]) -> Iterator[str]:
+def _share_problems(maps: LabelMaps, camera: Camera, head: BoolArray) -> Iterator[str]:
     """What holds for all of the head's pixels but those on outlines and seams."""
     row, column = np.nonzero(head)
     at = np.column_stack([column + 0.5, row + 0.5, np.ones(len(row))])
@@ -396,7 +395,7 @@ def _share_problems(maps: LabelMaps, camera: Camera, head: NDArray[np.bool_]) ->
             yield f"{_count(wrong)} of {len(row)}: {what}"
 
 
-def _count(wrong: NDArray[np.bool_]) -> str:
+def _count(wrong: BoolArray) -> str:
     """How many pixels, and where the first is."""
     row, column = np.argwhere(wrong)[0]
     return f"{int(wrong.sum())} pixels, first ({column}, {row})"

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 from ..errors import UserError
 from ..heads.correspondence import SurfacePoints
 from ..heads.head_model import HeadModel
@@ -58,7 +58,7 @@ class LabelPoints:
     def __len__(self) -> int:
         return len(self.stencils)
 
-    def read(self, vertices: NDArray[np.floating]) -> FloatArray:
+    def read(self, vertices: Annotated[RealArray, "... V 3"]) -> Annotated[FloatArray, "... K 3"]:
         """Vertices of any number of heads (..., V, 3) -> the points (..., 68 + D, 3), metres."""
         return self.stencils.read(vertices)
 
@@ -104,7 +104,7 @@ def _farthest(points: FloatArray, start: FloatArray, count: int) -> IntArray:
 
 def _on_face(
     model: HeadModel, vertices: FloatArray, lattice: SurfacePoints, points: FloatArray
-) -> NDArray[np.bool_]:
+) -> BoolArray:
     """Which candidates (N,) are skin of the face, ears or upper neck that a camera can see."""
     surface = model.surface
     normals = lattice.read(vertex_normals(vertices, surface.faces), surface.faces)
@@ -121,7 +121,7 @@ def _on_face(
     return allowed & np.logical_or.reduce(seen)
 
 
-def _seen_from(direction: FloatArray, points: FloatArray, normals: FloatArray) -> NDArray[np.bool_]:
+def _seen_from(direction: FloatArray, points: FloatArray, normals: FloatArray) -> BoolArray:
     """Which points (N, 3) can be seen from far away in a level direction (3,)."""
     sideways = np.array([-direction[1], direction[0], 0.0])
     cell = np.floor(np.stack([points @ sideways, points[:, 2]], axis=1) / _CELL).astype(np.intp)

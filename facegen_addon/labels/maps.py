@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..arrays import Float32Array, FloatArray
+from ..arrays import BoolArray, ByteArray, Float32Array, FloatArray
 
 CLASSES = (
     "background",
@@ -37,11 +35,11 @@ class LabelMaps:
     (H, W) bool: False off the head's surface and on seams.
     """
 
-    segmentation: NDArray[np.uint8]
-    depth: Float32Array
-    normals: Float32Array
-    uv: Float32Array
-    uv_valid: NDArray[np.bool_]
+    segmentation: Annotated[ByteArray, "H W"]
+    depth: Annotated[Float32Array, "H W"]
+    normals: Annotated[Float32Array, "H W 3"]
+    uv: Annotated[Float32Array, "H W 2"]
+    uv_valid: Annotated[BoolArray, "H W"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class LandmarkLabels:
     """N points: world (N, 3) metres, pixels (N, 2), depth (N,) metres along the optical axis, and
     visibility (N,) uint8 as COCO has it: 0 outside the image, 1 hidden, 2 visible."""
 
-    world: FloatArray
-    pixels: FloatArray
-    depth: FloatArray
-    visibility: NDArray[np.uint8]
+    world: Annotated[FloatArray, "N 3"]
+    pixels: Annotated[FloatArray, "N 2"]
+    depth: Annotated[FloatArray, "N"]
+    visibility: Annotated[ByteArray, "N"]

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import BoolArray, ByteArray, Float32Array, FloatArray
 from .camera import Camera
 from .exr import ExrImage
 from .maps import CLASSES, LabelMaps
@@ -96,7 +95,7 @@ class Passes:
             uv_valid,
         )
 
-    def _segmentation(self, camera: Camera) -> NDArray[np.uint8]:
+    def _segmentation(self, camera: Camera) -> ByteArray:
         """The class of most of each pixel, strands with what is between them."""
         weight = np.ones(len(CLASSES), np.float32)
         weight[_STRANDS] = _STRAND_WEIGHT
@@ -119,9 +118,7 @@ class Passes:
         np.divide(self.depth[..., 1], strands, out=depth, where=strands > 0)
         return depth + _origin_depth(camera)
 
-    def _depth(
-        self, camera: Camera, on_any: NDArray[np.bool_], on_strands: NDArray[np.bool_]
-    ) -> FloatImage:
+    def _depth(self, camera: Camera, on_any: BoolArray, on_strands: BoolArray) -> FloatImage:
         """That of strands where there are any in their class, else that of the mesh."""
         meshes = self.depth[..., 2]
         depth = np.zeros(on_any.shape, np.float32)
@@ -131,13 +128,13 @@ class Passes:
         depth[on_strands] = self.strand_depth(camera)[on_strands]
         return np.where(on_any, depth, np.float32(0.0))
 
-    def _normals(self, rotation: FloatArray, on_mesh: NDArray[np.bool_]) -> FloatImage:
+    def _normals(self, rotation: FloatArray, on_mesh: BoolArray) -> FloatImage:
         normals = self.normals @ rotation.T.astype(np.float32)
         length = np.linalg.norm(normals, axis=-1, keepdims=True)
         known = on_mesh[..., None] & (length > 0)
         return np.divide(normals, length, out=np.zeros_like(normals), where=known)
 
-    def _uv(self, on_head: NDArray[np.bool_]) -> tuple[FloatImage, NDArray[np.bool_]]:
+    def _uv(self, on_head: BoolArray) -> tuple[FloatImage, BoolArray]:
         """Texture coordinates (H, W, 2) and where they hold: at seams two islands are averaged."""
         covered = self.depth[..., 2] - self.coverage[..., _CLOTHES]
         on_head = on_head & (covered > _UV_COVERAGE)
@@ -154,13 +151,13 @@ def _origin_depth(camera: Camera) -> np.float32:
     return np.float32(camera.extrinsics[2, 3])
 
 
-def _closed(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+def _closed(mask: BoolArray, reach: int) -> BoolArray:
     """A mask (H, W) with its gaps closed, up to 2 ``reach`` pixels wide: grown, then shrunk."""
     grown = _any_near(np.pad(mask, 2 * reach), reach)
     return ~_any_near(~grown, reach)
 
 
-def _any_near(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+def _any_near(mask: BoolArray, reach: int) -> BoolArray:
     """Whether any pixel no further than ``reach`` along rows and columns is set; the result is
     smaller by ``reach`` on all sides."""
     side = 2 * reach + 1

@@ -7,6 +7,7 @@ Hair, brows and beard are strands and clothes are the collar: they are no vertic
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Annotated
 
 import numpy as np
 
@@ -30,7 +31,7 @@ _ON_HAIRLINE = 16
 
 
 @lru_cache(maxsize=4)
-def vertex_classes(model: HeadModel) -> Float32Array:
+def vertex_classes(model: HeadModel) -> Annotated[Float32Array, "V C"]:
     """How much each vertex belongs to each of CLASSES: (V, C), in [0, 1], rows sum to 1; read-only.
 
     Interpolated over the surface, the class of most weight is the one that is seen.
@@ -54,7 +55,7 @@ def vertex_classes(model: HeadModel) -> Float32Array:
     return result
 
 
-def below_jaw(model: HeadModel) -> FloatArray:
+def below_jaw(model: HeadModel) -> Annotated[FloatArray, "V"]:
     """How far each vertex of the mean head lies below the border of the neck: (V,) metres.
 
     The border follows the jaw's landmarks, goes on below the ear lobes and along the hairline of

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from ..arrays import FloatArray
 
@@ -68,7 +69,7 @@ class Background:
 class Shot:
     """One image: parameters (P,) of the head, and how it is seen; seed of the renderer's noise."""
 
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     view: View = field(default_factory=View)
     light: Light = field(default_factory=Light)
     background: Background = field(default_factory=Background)

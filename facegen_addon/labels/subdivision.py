@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 from ..heads.correspondence import SurfacePoints
 from ..heads.surface import sorted_edges
 
@@ -32,12 +33,18 @@ class Stencils:
     starts (N + 1,); none is empty.
     """
 
-    vertex: IntArray
-    weight: FloatArray
-    starts: IntArray
+    vertex: Annotated[IntArray, "K"]
+    weight: Annotated[FloatArray, "K"]
+    starts: Annotated[IntArray, "M"]
 
     @classmethod
-    def of(cls, row: IntArray, vertex: IntArray, weight: FloatArray, vertex_count: int) -> Stencils:
+    def of(
+        cls,
+        row: Annotated[IntArray, "K"],
+        vertex: Annotated[IntArray, "K"],
+        weight: Annotated[FloatArray, "K"],
+        vertex_count: int,
+    ) -> Stencils:
         """Sums of terms (K,) each: which sum, which vertex, its weight; terms may repeat."""
         key, place = np.unique(row * vertex_count + vertex, return_inverse=True)
         rows = key // vertex_count
@@ -47,13 +54,13 @@ class Stencils:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def read(self, values: NDArray[np.floating]) -> FloatArray:
+    def read(self, values: Annotated[RealArray, "... V D"]) -> Annotated[FloatArray, "... N D"]:
         """Values at the vertices (..., V, D) -> the sums (..., N, D), float64."""
         terms = values[..., self.vertex, :] * self.weight[:, None]
         sums: FloatArray = np.add.reduceat(terms, self.starts[:-1], axis=-2)
         return sums
 
-    def terms_of(self, rows: IntArray) -> _Terms:
+    def terms_of(self, rows: Annotated[IntArray, "M"]) -> _Terms:
         """The terms of some sums (M,): their place in ``rows``, vertex and weight, (K,) each."""
         counts = self.starts[rows + 1] - self.starts[rows]
         place = np.repeat(np.arange(len(rows)), counts)
@@ -72,11 +79,11 @@ class Subdivision:
     """
 
     stencils: Stencils
-    quads: IntArray
+    quads: Annotated[IntArray, "Q 4"]
     vertex_count: int
 
     @classmethod
-    def of(cls, faces: NDArray[np.integer], vertex_count: int) -> Subdivision:
+    def of(cls, faces: Annotated[NDArray[np.integer], "T 3"], vertex_count: int) -> Subdivision:
         """The subdivision of triangles (T, 3) over ``vertex_count`` vertices."""
         triangles = faces.astype(np.intp)
         edges, edge_of = np.unique(sorted_edges(triangles), axis=0, return_inverse=True)
@@ -89,7 +96,7 @@ class Subdivision:
         )
         return cls(mesh.stencils(), quads.reshape(-1, 4), vertex_count)
 
-    def apply(self, vertices: NDArray[np.floating]) -> FloatArray:
+    def apply(self, vertices: Annotated[RealArray, "... V 3"]) -> Annotated[FloatArray, "... V2 3"]:
         """Control vertices (..., V, 3) -> those of the subdivided mesh (..., V', 3)."""
         return self.stencils.read(vertices)
 
@@ -124,9 +131,9 @@ class Subdivision:
 class _Mesh:
     """Triangles (T, 3) with their edges (E, 2); corner_edges (T, 3): the edge after each corner."""
 
-    faces: IntArray
-    edges: IntArray
-    corner_edges: IntArray
+    faces: Annotated[IntArray, "T 3"]
+    edges: Annotated[IntArray, "E 2"]
+    corner_edges: Annotated[IntArray, "T 3"]
     vertex_count: int
 
     def stencils(self) -> Stencils:
@@ -146,14 +153,14 @@ class _Mesh:
         return np.bincount(self.corner_edges.ravel(), minlength=len(self.edges))
 
     @cached_property
-    def _is_inner(self) -> NDArray[np.bool_]:
+    def _is_inner(self) -> BoolArray:
         """Which edges (E,) join two triangles that go round alike; all others are sharp."""
         upwards = (self.faces < np.roll(self.faces, -1, axis=1)).ravel()
         forth = np.bincount(self.corner_edges.ravel(), upwards, len(self.edges))
-        inner: NDArray[np.bool_] = (self._uses == 2) & (forth == 1)
+        inner: BoolArray = (self._uses == 2) & (forth == 1)
         return inner
 
-    def _sharp_at(self, which: NDArray[np.bool_]) -> IntArray:
+    def _sharp_at(self, which: BoolArray) -> IntArray:
         """How many of some edges end at each vertex (V,)."""
         return np.bincount(self.edges[which].ravel(), minlength=self.vertex_count)
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated
 
-from ..arrays import FloatArray, IntArray
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 
 TOLERANCE = 0.0002
 """Metres that a surface must lie before a point to hide it: lids and lips cover in thin folds."""
@@ -15,8 +16,10 @@ _CELLS = 64
 
 
 def hidden_points(
-    points: NDArray[np.floating], vertices: NDArray[np.floating], triangles: IntArray
-) -> NDArray[np.bool_]:
+    points: Annotated[RealArray, "N 3"],
+    vertices: Annotated[RealArray, "V 3"],
+    triangles: Annotated[IntArray, "T 3"],
+) -> Annotated[BoolArray, "N"]:
     """Which points (N, 3) lie behind triangles (T, 3) of vertices (V, 3): (N,).
 
     All in camera coordinates, metres, z forward. On the image plane z = 1 a ray is a point, and the
@@ -36,7 +39,7 @@ def hidden_points(
 
 def _behind(
     points: FloatArray, flat: FloatArray, depth: FloatArray, triangles: IntArray
-) -> NDArray[np.bool_]:
+) -> BoolArray:
     """As hidden_points, of points and triangles ahead; vertices as flat (V, 2) and depth (V,)."""
     targets = points[:, :2] / points[:, 2:]
     limit = points[:, 2] - TOLERANCE
@@ -53,7 +56,7 @@ def _behind(
 
 def _crossing(
     target: FloatArray, corners: FloatArray, nearness: FloatArray
-) -> tuple[NDArray[np.bool_], FloatArray]:
+) -> tuple[BoolArray, FloatArray]:
     """Whether points (K, 2) lie in triangles (K, 3, 2), and the inverse depth there (K,)."""
     offset = corners - target[:, None]
     following = offset[:, [1, 2, 0]]

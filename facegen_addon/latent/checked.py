@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +18,9 @@ LATENT_SIZE = 512
 """Numbers of a latent of FaceNet's."""
 
 
-def checked_latents(latents: ArrayLike, size: int | None = LATENT_SIZE) -> Float32Array:
+def checked_latents(
+    latents: ArrayLike, size: int | None = LATENT_SIZE
+) -> Annotated[Float32Array, "N D"]:
     """Latents from outside (size,) or (N, size) -> (N, size) of unit norm; size None: of any.
 
     Raises UserError for another width, what are no numbers, NaN, or a vector without direction.

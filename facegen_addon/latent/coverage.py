@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 from .selection import checked_count, farthest_point_order
 from .sphere import cosine_distance_matrix, normalise
 
@@ -22,26 +24,28 @@ class CoverageCurve:
     """Distance from people to their nearest head: mean and 90 % quantile (K,) after `heads` (K,)
     heads."""
 
-    heads: np.ndarray
-    mean: np.ndarray
-    quantile90: np.ndarray
+    heads: Annotated[IntArray, "K"]
+    mean: Annotated[FloatArray, "K"]
+    quantile90: Annotated[FloatArray, "K"]
 
 
 @dataclass(frozen=True)
 class Clusters:
     """labels (N,) int; centres (K, D) of unit norm. Larger clusters have smaller numbers."""
 
-    labels: np.ndarray
-    centres: np.ndarray
+    labels: Annotated[IntArray, "N"]
+    centres: Annotated[FloatArray, "K D"]
 
     @property
-    def sizes(self) -> np.ndarray:
+    def sizes(self) -> Annotated[IntArray, "K"]:
         """Members of each cluster, (K,) int."""
         return np.bincount(self.labels, minlength=len(self.centres))
 
 
 def coverage_curve(
-    people: np.ndarray, heads: np.ndarray, counts: Sequence[int] | np.ndarray
+    people: Annotated[RealArray, "M D"],
+    heads: Annotated[RealArray, "N D"],
+    counts: Sequence[int] | Annotated[IntArray, "K"],
 ) -> CoverageCurve:
     """Coverage of `people` (M, D) by the first heads of `heads` (N, D), at each of `counts` (K,).
 
@@ -62,11 +66,11 @@ def heads_needed(curve: CoverageCurve, mean: float) -> int | None:
 
 
 def greedy_cover(
-    distances: np.ndarray,
-    covered: np.ndarray,
+    distances: Annotated[RealArray, "M N"],
+    covered: Annotated[RealArray, "M"],
     count: int,
-    near: Callable[[int], np.ndarray] | None = None,
-) -> np.ndarray:
+    near: Callable[[int], BoolArray] | None = None,
+) -> Annotated[IntArray, "K"]:
     """Which candidates to add so that people's mean distance to the nearest head falls most.
 
     Each choice is the one that gains most beside those before it (facility location), which comes
@@ -101,7 +105,7 @@ def greedy_cover(
 
 
 def _largest_gain(
-    distances: np.ndarray, left: np.ndarray, gains: np.ndarray, among: np.ndarray
+    distances: RealArray, left: RealArray, gains: FloatArray, among: IntArray | BoolArray
 ) -> int:
     """The candidate of most gain; updates the `gains` that it looks at."""
     seen = -1
@@ -113,7 +117,9 @@ def _largest_gain(
         seen = best
 
 
-def neighbourhood_middles(latents: np.ndarray, size: int) -> np.ndarray:
+def neighbourhood_middles(
+    latents: Annotated[RealArray, "N D"], size: int
+) -> Annotated[FloatArray, "N D"]:
     """The middle of each latent's `size` nearest ones, itself among them: (N, D) unit rows."""
     nearest = np.argpartition(cosine_distance_matrix(latents), min(size, len(latents)) - 1, axis=1)[
         :, : min(size, len(latents))
@@ -121,7 +127,7 @@ def neighbourhood_middles(latents: np.ndarray, size: int) -> np.ndarray:
     return normalise(np.asarray(latents, np.float64)[nearest].mean(axis=1))
 
 
-def clusters(latents: np.ndarray, count: int) -> Clusters:
+def clusters(latents: Annotated[RealArray, "N D"], count: int) -> Clusters:
     """Spherical k-means of `latents` (N, D), from farthest points: same input, same clusters.
 
     `count` at most, fewer where there are fewer latents or where a cluster loses all its members.

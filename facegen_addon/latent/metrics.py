@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray, RealArray
 from .sphere import cosine_distance, cosine_distance_matrix
 
 
 class Moments(NamedTuple):
     """Mean (D,) and covariance (D, D) of a set of latents, all that Frechet distance needs."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: Annotated[FloatArray, "D"]
+    covariance: Annotated[FloatArray, "D D"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ class Plausibility:
     share_beyond_3: float
 
 
-def moments(latents: np.ndarray, weights: np.ndarray | None = None) -> Moments:
+def moments(
+    latents: Annotated[RealArray, "N D"], weights: Annotated[RealArray, "N"] | None = None
+) -> Moments:
     """Mean and unbiased covariance of rows (N, D); `weights` (N,) need not sum to 1.
 
     ValueError for fewer than two rows.
@@ -72,7 +75,9 @@ def moments(latents: np.ndarray, weights: np.ndarray | None = None) -> Moments:
     return Moments(mean, covariance)
 
 
-def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
+def frechet_distance(
+    a: Annotated[RealArray, "N D"] | Moments, b: Annotated[RealArray, "M D"] | Moments
+) -> float:
     """Squared Frechet (2-Wasserstein) distance of the normal distributions fitted to two sets.
 
     Each side is a set of latents (N, D) or its moments. Sets are comparable only at equal size:
@@ -88,12 +93,12 @@ def frechet_distance(a: np.ndarray | Moments, b: np.ndarray | Moments) -> float:
     return float(max(apart + spread, 0.0))
 
 
-def _matrix_root(covariance: np.ndarray) -> np.ndarray:
+def _matrix_root(covariance: FloatArray) -> FloatArray:
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
-def pairwise_distances(latents: np.ndarray) -> PairwiseDistances:
+def pairwise_distances(latents: Annotated[RealArray, "N D"]) -> PairwiseDistances:
     """Figures of the distances within one set; ValueError for fewer than two latents."""
     if len(latents) < 2:
         raise ValueError("one latent has no pairs")
@@ -105,8 +110,8 @@ def pairwise_distances(latents: np.ndarray) -> PairwiseDistances:
 
 
 def nearest_neighbour_distances(
-    latents: np.ndarray, reference: np.ndarray | None = None
-) -> np.ndarray:
+    latents: Annotated[RealArray, "N D"], reference: Annotated[RealArray, "M D"] | None = None
+) -> Annotated[FloatArray, "N"]:
     """Distance of each of `latents` (N, D) to its nearest in `reference`, (N,).
 
     Without a reference, to its nearest other one in the same set.
@@ -114,7 +119,7 @@ def nearest_neighbour_distances(
     return _neighbour_distances(cosine_distance_matrix(latents, reference), 1, reference is None)
 
 
-def _neighbour_distances(distances: np.ndarray, k: int, within: bool) -> np.ndarray:
+def _neighbour_distances(distances: FloatArray, k: int, within: bool) -> FloatArray:
     """Row-wise k-th smallest distance; `within` one set, a row's distance to itself is left out."""
     if within:
         distances = distances.copy()
@@ -124,7 +129,9 @@ def _neighbour_distances(distances: np.ndarray, k: int, within: bool) -> np.ndar
     return np.partition(distances, k - 1, axis=1)[:, k - 1]
 
 
-def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> PrecisionRecall:
+def precision_recall(
+    real: Annotated[RealArray, "N D"], generated: Annotated[RealArray, "M D"], k: int = 3
+) -> PrecisionRecall:
     """k-nearest-neighbour precision and recall (Kynkaanniemi et al. 2019).
 
     A set's manifold is the union of balls around its members, each reaching to the member's k-th
@@ -139,7 +146,7 @@ def precision_recall(real: np.ndarray, generated: np.ndarray, k: int = 3) -> Pre
     )
 
 
-def kolmogorov_smirnov(a: np.ndarray, b: np.ndarray) -> float:
+def kolmogorov_smirnov(a: Annotated[RealArray, "N"], b: Annotated[RealArray, "M"]) -> float:
     """Largest gap, in [0, 1], between the distribution functions of two samples of numbers."""
     a, b = np.sort(a), np.sort(b)
     steps = np.concatenate([a, b])
@@ -148,20 +155,22 @@ def kolmogorov_smirnov(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.max(np.abs(below_a - below_b)))
 
 
-def distance_summary(distances: np.ndarray) -> DistanceSummary:
+def distance_summary(distances: Annotated[RealArray, "N"]) -> DistanceSummary:
     """Median and 90 % quantile of distances (N,)."""
     return DistanceSummary(float(np.median(distances)), float(np.quantile(distances, 0.9)))
 
 
-def roundtrip_summary(requested: np.ndarray, achieved: np.ndarray) -> DistanceSummary:
+def roundtrip_summary(
+    requested: Annotated[RealArray, "N D"], achieved: Annotated[RealArray, "N D"]
+) -> DistanceSummary:
     """Summary of the distances between requested and achieved latents, (N, D) row by row."""
     return distance_summary(cosine_distance(requested, achieved))
 
 
 def own_identity_rate(
-    requested: np.ndarray,
-    achieved: np.ndarray,
-    gallery: np.ndarray | None = None,
+    requested: Annotated[RealArray, "N D"],
+    achieved: Annotated[RealArray, "N D"],
+    gallery: Annotated[RealArray, "M D"] | None = None,
     *,
     others: int = 119,
     centred: bool = False,
@@ -186,19 +195,19 @@ def own_identity_rate(
     return float(np.mean(_share_of_choices_without(nearer, len(wanted) - 1, others)))
 
 
-def _unit_rows(vectors: np.ndarray) -> np.ndarray:
+def _unit_rows(vectors: FloatArray) -> FloatArray:
     """Like `normalise`, but a row at the mean itself stays zero: it is at distance 1 from all."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
-def _share_of_choices_without(marked: np.ndarray, total: int, chosen: int) -> np.ndarray:
+def _share_of_choices_without(marked: IntArray, total: int, chosen: int) -> FloatArray:
     """Probability that `chosen` of `total` items, drawn at random, hold none of the `marked`."""
     drawn = np.arange(min(chosen, total))[None, :]
     left = np.maximum(total - marked[:, None] - drawn, 0)
     return np.prod(left / (total - drawn), axis=1)
 
 
-def plausibility(z: np.ndarray, groups: Mapping[str, np.ndarray]) -> Plausibility:
+def plausibility(z: Annotated[RealArray, "N G"], groups: Mapping[str, IntArray]) -> Plausibility:
     """Figures of standardised parameters `z` (N, G); `groups` names columns among the G."""
     z = np.asarray(z, np.float64)
     return Plausibility(
@@ -208,7 +217,7 @@ def plausibility(z: np.ndarray, groups: Mapping[str, np.ndarray]) -> Plausibilit
     )
 
 
-def principal_plane(latents: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def principal_plane(latents: Annotated[RealArray, "N D"]) -> Callable[[RealArray], FloatArray]:
     """The plane in which latents (N, D) spread most: rows (M, D) -> coordinates in it, (M, 2).
 
     The mean of the latents is its origin, the first axis that of most spread. D is at least 2.
@@ -220,5 +229,5 @@ def principal_plane(latents: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda others: (np.asarray(others, np.float64) - mean) @ axes.T
 
 
-def _rms(values: np.ndarray) -> float:
+def _rms(values: FloatArray) -> float:
     return float(np.sqrt(np.mean(values**2)))

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from ..arrays import Float32Array, FloatArray, RealArray
 from ..artifacts import load_npz, read_npz
 from ..errors import Need, Remedy, UserError
 from .metrics import Moments
@@ -108,7 +110,7 @@ class NaturalFaces:
         """Mean (D,) and covariance (D, D) of real people's latents that the fit has not seen."""
         return Moments(self.held_out_mean, self.basis @ self.held_out_covariance @ self.basis.T)
 
-    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def sample(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
         """Latents of `n` people who do not exist, (n, D) float32 of unit norm."""
         if n < 0:
             raise UserError(f"{n} latents cannot be drawn: ask for 0 or more")
@@ -123,7 +125,7 @@ class NaturalFaces:
         )
         return normalise(np.hstack([core, tail]) @ self.basis.T).astype(np.float32)
 
-    def log_density(self, latents: np.ndarray) -> np.ndarray:
+    def log_density(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N"]:
         """Log density (N,) of latents (N, D), per steradian of the core axes' unit sphere.
 
         The higher, the more natural. What a latent has beyond the core axes is not judged.
@@ -138,7 +140,7 @@ class NaturalFaces:
         ]
         return np.asarray(np.logaddexp.reduce(scores, axis=0))
 
-    def _log_group_density(self, directions: np.ndarray, group: int, spread: float) -> np.ndarray:
+    def _log_group_density(self, directions: FloatArray, group: int, spread: float) -> FloatArray:
         """Log density of the directions (N, C) of one normal vector: the integral over radii."""
         factor, mean = self.group_factors[group] * spread, self.group_means[group]
         whitened = np.linalg.solve(factor, directions.T)
@@ -154,7 +156,7 @@ class NaturalFaces:
         )
 
 
-def _log_radial_integral(slope: np.ndarray, dimensions: int) -> np.ndarray:
+def _log_radial_integral(slope: FloatArray, dimensions: int) -> FloatArray:
     """Log of the integral over t > 0 of t^(dimensions - 1) exp(slope t - t^2 / 2), for (N,)."""
     power = dimensions - 1
     mode = 0.5 * (slope + np.sqrt(slope**2 + 4.0 * power))
@@ -166,6 +168,6 @@ def _log_radial_integral(slope: np.ndarray, dimensions: int) -> np.ndarray:
     return peak + np.log(np.exp(exponents - peak[:, None]).sum(axis=1) * step)
 
 
-def _shares(weights: np.ndarray) -> np.ndarray:
+def _shares(weights: FloatArray) -> FloatArray:
     """Weights that sum to exactly 1, as the generator demands; storage rounds them."""
     return weights / weights.sum()

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from ..arrays import Float32Array, IntArray
 from ..artifacts import read_npz
 from ..errors import UserError
 from .checked import LATENT_SIZE, checked_latents
@@ -25,15 +26,15 @@ HELD_OUT = 1000
 class Photos(NamedTuple):
     """Latents (N, 512) float32 of unit norm, and whose face each shows, (N,) int."""
 
-    latents: np.ndarray
-    identity: np.ndarray
+    latents: Annotated[Float32Array, "N D"]
+    identity: Annotated[IntArray, "N"]
 
 
 class IdentitySplit(NamedTuple):
     """Identities to fit and train on, and held-out ones to judge by; each in a random order."""
 
-    fit: np.ndarray
-    held_out: np.ndarray
+    fit: Annotated[IntArray, "K"]
+    held_out: Annotated[IntArray, "M"]
 
 
 def lfw_directory() -> Path:
@@ -64,7 +65,7 @@ def load_photos(path: Path | None = None, size: int | None = LATENT_SIZE) -> Pho
 
 
 def split_identities(
-    identity: np.ndarray, seed: int = 0, held_out: int = HELD_OUT
+    identity: Annotated[IntArray, "N"], seed: int = 0, held_out: int = HELD_OUT
 ) -> IdentitySplit:
     """Split the identities that occur in `identity` (N,) at random, the same way for one seed.
 
@@ -77,7 +78,9 @@ def split_identities(
     return IdentitySplit(people[held_out:], people[:held_out])
 
 
-def one_photo_each(identity: np.ndarray, people: np.ndarray, seed: int = 0) -> np.ndarray:
+def one_photo_each(
+    identity: Annotated[IntArray, "N"], people: Annotated[IntArray, "K"], seed: int = 0
+) -> Annotated[IntArray, "K"]:
     """Row of one photo of each of `people`, drawn at random, in their order: (len(people),) int.
 
     The draw for a person depends on the seed alone, not on who else is asked for.

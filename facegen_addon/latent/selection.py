@@ -10,10 +10,11 @@ counts steps, not seconds, and draws from its own seed, so equal input gives equ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
+from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 from ..errors import UserError
 from .sphere import cosine_distance_matrix
 
@@ -31,14 +32,14 @@ class DistanceReached(NamedTuple):
     """The largest distance found at which `indices` (count,) are mutually apart."""
 
     distance: float
-    indices: np.ndarray
+    indices: Annotated[IntArray, "K"]
 
 
 class FarthestPoints(NamedTuple):
     """Order in which points were taken, and each one's distance to all taken before, (K,)."""
 
-    indices: np.ndarray
-    distances: np.ndarray
+    indices: Annotated[IntArray, "K"]
+    distances: Annotated[FloatArray, "K"]
 
 
 def checked_distance(distance: float) -> float:
@@ -72,16 +73,16 @@ class VarietySelector:
         return len(self._selected)
 
     @property
-    def offered(self) -> np.ndarray:
+    def offered(self) -> Annotated[FloatArray, "M D"]:
         """All latents offered so far, (M, D), in their order."""
-        return np.array(self._offered)
+        return np.stack(self._offered) if self._offered else np.empty((0, 0))
 
     @property
-    def selected(self) -> np.ndarray:
+    def selected(self) -> Annotated[IntArray, "K"]:
         """Numbers among the offered of those kept, in their order, (K,) int."""
         return np.array(self._selected, int)
 
-    def offer(self, latent: np.ndarray) -> bool:
+    def offer(self, latent: Annotated[RealArray, "D"]) -> bool:
         """Keep `latent` (D,), unit norm, if it is far enough from all kept ones; say whether."""
         latent = np.asarray(latent, np.float64)
         kept = [self._offered[index] for index in self._selected]
@@ -95,7 +96,7 @@ class VarietySelector:
 
     def improved(
         self, target: int | None = None, *, effort: int = EFFORT, seed: int = 0
-    ) -> np.ndarray:
+    ) -> Annotated[IntArray, "K"]:
         """Numbers among the offered of the largest set found, never smaller than `selected`.
 
         The search ends early once it has `target` of them.
@@ -112,7 +113,9 @@ class VarietySelector:
         )
 
 
-def greedy_selection(distances: np.ndarray, minimum_distance: float) -> np.ndarray:
+def greedy_selection(
+    distances: Annotated[RealArray, "N N"], minimum_distance: float
+) -> Annotated[IntArray, "K"]:
     """Indices kept in the given order, each at least `minimum_distance` from all kept before.
 
     `distances` (N, N) as from `cosine_distance_matrix(latents)`.
@@ -128,14 +131,14 @@ def greedy_selection(distances: np.ndarray, minimum_distance: float) -> np.ndarr
 
 
 def largest_selection(
-    distances: np.ndarray,
+    distances: Annotated[RealArray, "N N"],
     minimum_distance: float,
     *,
-    start: Sequence[int] | np.ndarray | None = None,
+    start: Sequence[int] | IntArray | None = None,
     target: int | None = None,
     effort: int = EFFORT,
     seed: int = 0,
-) -> np.ndarray:
+) -> Annotated[IntArray, "K"]:
     """Indices, ascending, of the largest set found that is mutually >= `minimum_distance`.
 
     `distances` (N, N) are symmetric with zero diagonal. `start` is a set known to be apart, which
@@ -151,13 +154,13 @@ def largest_selection(
     return _IndependentSet(near, first).search(target, effort, np.random.default_rng(seed))
 
 
-def _too_near(distances: np.ndarray, minimum_distance: float) -> np.ndarray:
+def _too_near(distances: RealArray, minimum_distance: float) -> BoolArray:
     near = np.asarray(distances) < minimum_distance
     np.fill_diagonal(near, False)
     return near
 
 
-def _fewest_conflicts_first(near: np.ndarray) -> np.ndarray:
+def _fewest_conflicts_first(near: BoolArray) -> IntArray:
     """An independent set, by always taking what excludes the fewest of those left."""
     left = np.ones(len(near), bool)
     conflicts = near.sum(axis=1)
@@ -179,14 +182,14 @@ class _IndependentSet:
     with a single one can be swapped in.
     """
 
-    def __init__(self, near: np.ndarray, members: np.ndarray) -> None:
+    def __init__(self, near: BoolArray, members: IntArray) -> None:
         self.near = near
         self.member = np.zeros(len(near), bool)
         self.conflicts = np.zeros(len(near), np.int64)
         for node in members:
             self._insert(int(node))
 
-    def search(self, target: int | None, effort: int, rng: np.random.Generator) -> np.ndarray:
+    def search(self, target: int | None, effort: int, rng: np.random.Generator) -> IntArray:
         """Disturb and repair until `effort` disturbances in a row bring nothing."""
         self._climb(range(len(self.near)))
         best, fruitless = self.member.copy(), 0
@@ -227,7 +230,7 @@ class _IndependentSet:
         self._add_free(rng)
         self._climb(self._members_beside(evicted))
 
-    def _members_beside(self, nodes: list[int]) -> np.ndarray:
+    def _members_beside(self, nodes: list[int]) -> IntArray:
         """Members that a node near one of `nodes` may replace: only their swaps have changed."""
         if not nodes:
             return np.zeros(0, int)
@@ -242,7 +245,7 @@ class _IndependentSet:
                 return
             self._insert(int(free[0] if rng is None else rng.choice(free)))
 
-    def _climb(self, candidates: Sequence[int] | range | np.ndarray) -> None:
+    def _climb(self, candidates: Sequence[int] | range | IntArray) -> None:
         """Swap one member for two while there is such a swap, beginning with `candidates`."""
         self._add_free()
         queue = [int(node) for node in candidates]
@@ -268,7 +271,7 @@ class _IndependentSet:
 
 
 def largest_distance(
-    latents: np.ndarray, count: int, *, effort: int = EFFORT // 10, seed: int = 0
+    latents: Annotated[RealArray, "N D"], count: int, *, effort: int = EFFORT // 10, seed: int = 0
 ) -> DistanceReached:
     """The largest distance at which `count` of `latents` (N, D) are mutually apart, as found.
 
@@ -299,18 +302,18 @@ def largest_distance(
     return DistanceReached(_closest_pair(distances, best), best)
 
 
-def _closest_pair(distances: np.ndarray, indices: np.ndarray) -> float:
+def _closest_pair(distances: RealArray, indices: IntArray) -> float:
     within = distances[np.ix_(indices, indices)]
     return float(within[np.triu_indices(len(indices), 1)].min())
 
 
 def capacity_curve(
-    latents: np.ndarray,
-    minimum_distances: Sequence[float] | np.ndarray,
+    latents: Annotated[RealArray, "N D"],
+    minimum_distances: Sequence[float] | Annotated[RealArray, "K"],
     *,
     effort: int = EFFORT // 3,
     seed: int = 0,
-) -> np.ndarray:
+) -> Annotated[IntArray, "K"]:
     """How many of `latents` (N, D) are mutually apart at each distance, as found: (K,) int.
 
     Never more at a larger distance: each search starts from the set of the next larger distance.
@@ -328,7 +331,10 @@ def capacity_curve(
 
 
 def farthest_point_order(
-    latents: np.ndarray, count: int | None = None, *, already: np.ndarray | None = None
+    latents: Annotated[RealArray, "N D"],
+    count: int | None = None,
+    *,
+    already: Annotated[RealArray, "M D"] | None = None,
 ) -> FarthestPoints:
     """Order `latents` (N, D) so that each is as far as can be from all before it and `already`.
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import BoolArray, Float32Array, RealArray
 from ..errors import RejectedSample
 from ..latent.sphere import cosine_distance, geodesic
 from .backward import BackwardMapping, Grade, invert
@@ -51,10 +50,10 @@ class Approach:
     def __init__(
         self,
         answer: Answer,
-        requested: Float32Array,
-        z: np.ndarray,
-        achieved: Float32Array,
-        usable: NDArray[np.bool_] | None = None,
+        requested: Annotated[Float32Array, "N 512"],
+        z: Annotated[RealArray, "N G"],
+        achieved: Annotated[Float32Array, "N 512"],
+        usable: Annotated[BoolArray, "N"] | None = None,
     ) -> None:
         """Begin with heads z (N, G) that were rendered.
 
@@ -69,15 +68,18 @@ class Approach:
         self.asked, self._next = requested.copy(), requested
         self._step = np.full(len(z), STEP)
 
-    def proposed(self) -> Float32Array:
+    def proposed(self) -> Annotated[Float32Array, "N G"]:
         """z (N, G) of the heads to render next."""
         goal = compensated(self.requested, self.achieved, self.asked)
         self._next = geodesic(self.asked, goal, self._step).astype(np.float32)
         return self._answer(self._next, self.z)
 
     def rendered(
-        self, z: np.ndarray, achieved: Float32Array, usable: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.bool_]:
+        self,
+        z: Annotated[RealArray, "N G"],
+        achieved: Annotated[Float32Array, "N 512"],
+        usable: Annotated[BoolArray, "N"] | None = None,
+    ) -> Annotated[BoolArray, "N"]:
         """Keep those of the heads `proposed` last, z and latents (N, 512), that are nearer.
 
         `usable` as at the beginning. Returns which are nearer, (N,).
@@ -119,5 +121,5 @@ def nearest_render(
     return nearest
 
 
-def _usable(latents: Float32Array, said: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _usable(latents: Float32Array, said: BoolArray | None) -> BoolArray:
     return np.isfinite(latents).all(axis=1) if said is None else said

@@ -13,12 +13,12 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, Float32Array, FloatArray, IntArray, RealArray
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
@@ -100,16 +100,21 @@ class TrustRegion:
         held, held_values: (H,) columns that stay at these values, inside the bounds or not.
     """
 
-    low: Float32Array
-    high: Float32Array
+    low: Annotated[Float32Array, "G"]
+    high: Annotated[Float32Array, "G"]
     balls: tuple[tuple[IntArray, float], ...]
-    precision: Float32Array
-    held: IntArray = field(default_factory=lambda: np.zeros(0, np.intp))
-    held_values: Float32Array = field(default_factory=lambda: np.zeros(0, np.float32))
+    precision: Annotated[Float32Array, "G G"]
+    held: Annotated[IntArray, "H"] = field(default_factory=lambda: np.zeros(0, np.intp))
+    held_values: Annotated[Float32Array, "H"] = field(
+        default_factory=lambda: np.zeros(0, np.float32)
+    )
 
     @classmethod
     def of(
-        cls, table: ParameterTable, settings: InversionSettings, precision: np.ndarray
+        cls,
+        table: ParameterTable,
+        settings: InversionSettings,
+        precision: Annotated[RealArray, "G G"],
     ) -> TrustRegion:
         """The region of a head model's table; UserError if the other parts do not belong to it."""
         if precision.shape != (len(table.guided),) * 2:
@@ -129,7 +134,7 @@ class TrustRegion:
         balls.append((np.arange(len(low)), settings.overall_rms))
         return cls(low, high, tuple(balls), np.asarray(precision, np.float32))
 
-    def holding(self, held: NDArray[np.bool_], z: np.ndarray) -> TrustRegion:
+    def holding(self, held: Annotated[BoolArray, "G"], z: Annotated[RealArray, "G"]) -> TrustRegion:
         """This region with columns `held` (G,) kept at their values in z (G,).
 
         The bounds of the groups are those of the other columns: what is held uses up none of them.
@@ -142,7 +147,7 @@ class TrustRegion:
             held_values=np.asarray(z, np.float32)[held],
         )
 
-    def widened(self, heads: np.ndarray) -> TrustRegion:
+    def widened(self, heads: Annotated[RealArray, "N G"]) -> TrustRegion:
         """This region with its groups' bounds as wide as those of any of the heads z (N, G)."""
         sizes = [np.sqrt(np.mean(heads[:, columns] ** 2, axis=1)) for columns, _ in self.balls]
         return replace(
@@ -153,7 +158,7 @@ class TrustRegion:
             ),
         )
 
-    def project(self, z: np.ndarray) -> Float32Array:
+    def project(self, z: Annotated[RealArray, "N G"]) -> Annotated[Float32Array, "N G"]:
         """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
 
         Each step shrinks towards the mean only, so none leaves what an earlier one ensured. What
@@ -170,12 +175,12 @@ class TrustRegion:
 
 def inversion_cost(
     ensemble: SurrogateEnsemble,
-    z: np.ndarray,
-    latents: np.ndarray,
+    z: Annotated[RealArray, "N G"],
+    latents: Annotated[RealArray, "N 512"],
     region: TrustRegion,
     settings: InversionSettings,
-    disagreement_weight: np.ndarray | None = None,
-) -> tuple[Float32Array, Float32Array]:
+    disagreement_weight: Annotated[RealArray, "N"] | None = None,
+) -> tuple[Annotated[Float32Array, "N"], Annotated[Float32Array, "N G"]]:
     """What inversion minimises, and its gradient.
 
     Args:
@@ -214,13 +219,13 @@ def inversion_cost(
 
 def invert(
     ensemble: SurrogateEnsemble,
-    latents: np.ndarray,
-    start: np.ndarray,
+    latents: Annotated[RealArray, "N 512"],
+    start: Annotated[RealArray, "N G"],
     region: TrustRegion,
     settings: InversionSettings,
-    disagreement_weight: np.ndarray | None = None,
+    disagreement_weight: Annotated[RealArray, "N"] | None = None,
     progress: Progress | None = None,
-) -> Float32Array:
+) -> Annotated[Float32Array, "N G"]:
     """Descend from `start` (N, G) on `inversion_cost` by projected Adam; z (N, G) in the region.
 
     `progress(done, total)` is called after each block of heads.
@@ -327,7 +332,7 @@ class BackwardMapping:
 
     def parameters(
         self, latents: ArrayLike, grade: Grade = "refined", progress: Progress | None = None
-    ) -> FloatArray:
+    ) -> Annotated[FloatArray, "N P"]:
         """Heads for latents.
 
         Args:
@@ -346,7 +351,7 @@ class BackwardMapping:
         grade: Grade = "refined",
         progress: Progress | None = None,
         region: TrustRegion | None = None,
-    ) -> Float32Array:
+    ) -> Annotated[Float32Array, "N G"]:
         """As `parameters`, but the guided ones in standard units: z (N, G).
 
         They lie in `region`, the mapping's own by default.
@@ -361,11 +366,13 @@ class BackwardMapping:
             return z
         return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)
 
-    def asked(self, latents: Float32Array, grade: Grade) -> Float32Array:
+    def asked(
+        self, latents: Annotated[Float32Array, "N 512"], grade: Grade
+    ) -> Annotated[Float32Array, "N 512"]:
         """What is asked for instead of latents (N, 512) of unit norm: moved by the correction."""
         correct = self.corrections.get(grade)
         return latents if correct is None else correct(latents)
 
-    def predicted(self, z: np.ndarray) -> Float32Array:
+    def predicted(self, z: Annotated[RealArray, "N G"]) -> Annotated[Float32Array, "N 512"]:
         """Where the surrogates expect FaceNet to see heads z (N, G): latents (N, 512)."""
         return self.ensemble.predict(z)[0]

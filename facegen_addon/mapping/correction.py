@@ -12,11 +12,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Float32Array
+from ..arrays import AnyArray, Float32Array, RealArray
 from ..artifacts import artifact, load_npz
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
@@ -35,7 +36,7 @@ RENDER_FREE = ("none", "mean_rotation", "procrustes", "plane", "learned")
 
 def compensated(
     requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
-) -> Float32Array:
+) -> Annotated[Float32Array, "N 512"]:
     """What to ask B for next, having seen one render: asked + rho, on the sphere.
 
     rho = s - F(B(asked)) is by how much the head fell short, so it is added to what was asked for:
@@ -60,7 +61,7 @@ def compensated(
 
 def as_written(
     requested: ArrayLike, achieved: ArrayLike, asked: ArrayLike | None = None
-) -> Float32Array:
+) -> Annotated[Float32Array, "N 512"]:
     """What the talk's formula B(s - rho(s)) asks for: with rho(s) = s - F(B(s)), F(B(s)) itself.
 
     Arguments and result as of `compensated`; `asked` plays no part.
@@ -86,15 +87,19 @@ def _checked_pair(first: ArrayLike, second: ArrayLike) -> tuple[Float32Array, Fl
 class Rotation:
     """One rotation (512, 512) of the whole sphere."""
 
-    matrix: Float32Array
+    matrix: Annotated[Float32Array, "D D"]
 
     @classmethod
-    def of_means(cls, first: np.ndarray, second: np.ndarray) -> Rotation:
+    def of_means(
+        cls, first: Annotated[RealArray, "N 512"], second: Annotated[RealArray, "M 512"]
+    ) -> Rotation:
         """The one that takes the mean direction of `first` (N, 512) to that of `second`."""
         a, b = (normalise(rows.mean(axis=0)) for rows in (first, second))
         return cls(rotation_between(a, b).astype(np.float32))
 
-    def __call__(self, latents: Float32Array) -> Float32Array:
+    def __call__(
+        self, latents: Annotated[Float32Array, "N 512"]
+    ) -> Annotated[Float32Array, "N 512"]:
         """Rotate latents (N, 512)."""
         return normalise(latents @ self.matrix.T).astype(np.float32)  # type: ignore[no-any-return]
 
@@ -110,17 +115,24 @@ class PlaneTransport:
         means: (2, 512) of photos and of renders; axes: (K, 512), orthonormal.
     """
 
-    means: Float32Array
-    axes: Float32Array
+    means: Annotated[Float32Array, "2 512"]
+    axes: Annotated[Float32Array, "K 512"]
 
     @classmethod
-    def between(cls, photos: np.ndarray, renders: np.ndarray, size: int) -> PlaneTransport:
+    def between(
+        cls,
+        photos: Annotated[RealArray, "N 512"],
+        renders: Annotated[RealArray, "M 512"],
+        size: int,
+    ) -> PlaneTransport:
         """From photos (N, 512) into the plane of `size` axes of renders (M, 512)."""
         means = np.stack([photos.mean(axis=0), renders.mean(axis=0)]).astype(np.float32)
         axes = np.linalg.svd(renders - means[1], full_matrices=False)[2][:size]
         return cls(means, axes.astype(np.float32))
 
-    def __call__(self, latents: Float32Array) -> Float32Array:
+    def __call__(
+        self, latents: Annotated[Float32Array, "N 512"]
+    ) -> Annotated[Float32Array, "N 512"]:
         """Move latents (N, 512)."""
         moved = self.means[1] + (latents - self.means[0]) @ self.axes.T @ self.axes
         return normalise(moved).astype(np.float32)  # type: ignore[no-any-return]
@@ -132,7 +144,9 @@ class TangentNetwork:
 
     network: Perceptron
 
-    def __call__(self, latents: Float32Array) -> Float32Array:
+    def __call__(
+        self, latents: Annotated[Float32Array, "N 512"]
+    ) -> Annotated[Float32Array, "N 512"]:
         """Move latents (N, 512)."""
         step = self.network.predict(latents)
         step -= np.sum(step * latents, axis=1, keepdims=True) * latents
@@ -203,7 +217,7 @@ def _check_backward(model: str) -> None:
         raise UserError("fitted to an earlier B", Need(Remedy.FIT_CORRECTIONS, model))
 
 
-def corrections_of(arrays: Mapping[str, np.ndarray], base: str) -> dict[str, Correct]:
+def corrections_of(arrays: Mapping[str, AnyArray], base: str) -> dict[str, Correct]:
     """All render-free corrections that `arrays` hold for one B.
 
     Keys are BASE/NAME/ARRAY: `rotation` (512, 512), or `ends` (2, 512), two directions of which

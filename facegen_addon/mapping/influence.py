@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class SliderInfluence:
     name: str
     step: float
     step_is_std: bool
-    distances: Float32Array
+    distances: Annotated[Float32Array, "H"]
     mean_mm: float
     largest_mm: float
     low: float
@@ -110,10 +110,10 @@ class BaseHeads:
     """The heads that every parameter is moved on: parameters (H, P), vertices (H, V, 3) metres,
     latents (H, 512), noise (H,): cosine distance of each to itself under another seed."""
 
-    parameters: FloatArray
-    vertices: Float32Array
-    latents: Float32Array
-    noise: Float32Array
+    parameters: Annotated[FloatArray, "H P"]
+    vertices: Annotated[Float32Array, "H V 3"]
+    latents: Annotated[Float32Array, "H 512"]
+    noise: Annotated[Float32Array, "H"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Influence:
     settings: InfluenceSettings
     fingerprint: str
     table_digest: str
-    noise: Float32Array
+    noise: Annotated[Float32Array, "H"]
     sliders: tuple[SliderInfluence, ...]
 
     @cached_property
@@ -189,7 +189,7 @@ def believable_range(parameter: Parameter) -> tuple[float, float]:
     )
 
 
-def draw_heads(model: HeadModel, settings: InfluenceSettings) -> FloatArray:
+def draw_heads(model: HeadModel, settings: InfluenceSettings) -> Annotated[FloatArray, "H P"]:
     """The base heads' parameters (H, P): of the prior, head i by its own seed."""
     return np.concatenate(
         [

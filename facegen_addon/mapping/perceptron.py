@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from ..arrays import Float32Array
+from ..arrays import AnyArray, Float32Array, RealArray
 from ..errors import Need, Remedy, UserError
 
 
@@ -23,7 +24,7 @@ class Perceptron:
     biases: tuple[Float32Array, ...]
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], prefix: str) -> Perceptron:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray], prefix: str) -> Perceptron:
         """Take `{prefix}weight_0`, `{prefix}bias_0`, ...; UserError where they do not chain."""
         depth = sum(name.startswith(f"{prefix}weight_") for name in arrays)
         try:
@@ -45,13 +46,13 @@ class Perceptron:
             raise UserError(fault, Need(Remedy.RETRAIN))
         return cls(weights, biases)
 
-    def arrays(self, prefix: str) -> dict[str, np.ndarray]:
+    def arrays(self, prefix: str) -> dict[str, AnyArray]:
         """The weights as `from_arrays` takes them, in half precision for storage."""
         named = {f"{prefix}weight_{i}": weight for i, weight in enumerate(self.weights)}
         named |= {f"{prefix}bias_{i}": bias for i, bias in enumerate(self.biases)}
         return {name: array.astype(np.float16) for name, array in named.items()}
 
-    def predict(self, latents: np.ndarray) -> Float32Array:
+    def predict(self, latents: Annotated[RealArray, "N D"]) -> Annotated[Float32Array, "N K"]:
         """Latents (N, D) -> outputs (N, K)."""
         hidden = np.asarray(latents, np.float32) * np.float32(np.sqrt(latents.shape[1]))
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):

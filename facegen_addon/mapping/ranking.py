@@ -18,11 +18,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ..artifacts import artifact, load_npz, read_index, read_npz
 from ..atomic_file import replacing
 from ..errors import Need, Remedy, UserError
@@ -49,9 +49,9 @@ _GROUP_COLUMNS = ("group_total", "group_first")
 class Indices:
     """Of K blocks of sliders: total, its standard error, and first-order index, (K,) each."""
 
-    total: FloatArray
-    total_error: FloatArray
-    first: FloatArray
+    total: Annotated[FloatArray, "K"]
+    total_error: Annotated[FloatArray, "K"]
+    first: Annotated[FloatArray, "K"]
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Ranking:
 
     model: str
     names: tuple[str, ...]
-    total: FloatArray
-    total_error: FloatArray
-    first: FloatArray
-    cumulative: FloatArray
+    total: Annotated[FloatArray, "G"]
+    total_error: Annotated[FloatArray, "G"]
+    first: Annotated[FloatArray, "G"]
+    cumulative: Annotated[FloatArray, "G"]
     groups: tuple[str, ...]
     group_total: FloatArray
     group_first: FloatArray
@@ -97,15 +97,18 @@ class Ranking:
         return self.names[: self.count(share)]
 
 
-def prior_pool(model: HeadModel) -> Float32Array:
+def prior_pool(model: HeadModel) -> Annotated[Float32Array, "4096 G"]:
     """(4096, G) standardised heads of the prior, the same always: what sliders are drawn from."""
     heads = model.sample_prior(np.random.default_rng(0), _POOL)
     return model.table.standardise(heads).astype(np.float32)
 
 
 def independent_heads(
-    pool: Float32Array, blocks: Sequence[IntArray], rng: np.random.Generator, count: int
-) -> Float32Array:
+    pool: Annotated[Float32Array, "N G"],
+    blocks: Sequence[IntArray],
+    rng: np.random.Generator,
+    count: int,
+) -> Annotated[Float32Array, "K G"]:
     """(count, G): each block of columns from rows of the pool (N, G) of its own.
 
     Columns that are in no block are zero, the mean.
@@ -116,7 +119,7 @@ def independent_heads(
     return heads
 
 
-def linked_blocks(pool: Float32Array, correlation: float = 0.2) -> list[IntArray]:
+def linked_blocks(pool: Annotated[Float32Array, "N G"], correlation: float = 0.2) -> list[IntArray]:
     """Blocks of two columns or more of the pool (N, G) that correlations beyond this link."""
     varying = pool.std(axis=0) > 0
     linked = np.eye(pool.shape[1], dtype=bool)
@@ -137,7 +140,12 @@ def linked_blocks(pool: Float32Array, correlation: float = 0.2) -> list[IntArray
 class Design:
     """Two independent sets of N heads (Jansen's A and B) with their latents and variance."""
 
-    def __init__(self, predict: Predict, first: Float32Array, second: Float32Array) -> None:
+    def __init__(
+        self,
+        predict: Predict,
+        first: Annotated[Float32Array, "N G"],
+        second: Annotated[Float32Array, "N G"],
+    ) -> None:
         """UserError where the latents do not vary, so that there is nothing to explain."""
         self._predict, self.heads, self._others = predict, first, second
         self._latents, self._other_latents = predict(first), predict(second)
@@ -146,7 +154,7 @@ class Design:
             raise UserError("the surrogates make all heads alike, so no slider can be ranked")
         self._apart = self._distances(self._latents, self._other_latents).mean()
 
-    def indices(self, columns: IntArray) -> tuple[float, float, float]:
+    def indices(self, columns: Annotated[IntArray, "K"]) -> tuple[float, float, float]:
         """Total index of these columns together, its standard error, first-order index."""
         mixed = self._with_others(columns)
         lost = self._distances(self._latents, mixed)
@@ -155,7 +163,7 @@ class Design:
         error = lost.std(ddof=1) / np.sqrt(len(lost))
         return float(lost.mean()), float(error), float(alone)
 
-    def closed(self, columns: IntArray) -> float:
+    def closed(self, columns: Annotated[IntArray, "K"]) -> float:
         """Share of the variance that these columns explain together, without the others."""
         lost = self._distances(self._other_latents, self._with_others(columns))
         return float(1 - lost.mean())
@@ -169,19 +177,21 @@ class Design:
         return half_squared_distances(a, b) / self.variance
 
 
-def half_squared_distances(a: np.ndarray, b: np.ndarray) -> FloatArray:
+def half_squared_distances(
+    a: Annotated[RealArray, "N D"], b: Annotated[RealArray, "N D"]
+) -> Annotated[FloatArray, "N"]:
     """Half the squared distance of rows (N, D) of two arrays; over the variance, an index."""
     return np.asarray(0.5 * np.square(a.astype(np.float64) - b).sum(axis=1))
 
 
-def total_variance(latents: np.ndarray) -> float:
+def total_variance(latents: Annotated[RealArray, "N D"]) -> float:
     """Variance of latents (N, D), N at least 2, summed over components."""
     return float(latents.astype(np.float64).var(axis=0, ddof=1).sum())
 
 
 def block_indices(
     predict: Predict,
-    pool: Float32Array,
+    pool: Annotated[Float32Array, "N G"],
     blocks: Sequence[IntArray],
     heads: int = HEADS,
     seed: int = 0,
@@ -319,7 +329,7 @@ def save(ranking: Ranking, path: Path) -> None:
         )
 
 
-def _from_arrays(arrays: dict[str, np.ndarray], source: str) -> Ranking:
+def _from_arrays(arrays: dict[str, AnyArray], source: str) -> Ranking:
     try:
         facts: dict[str, Any] = json.loads(str(arrays["facts"]))
         if facts.pop("format") != FORMAT:

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import AnyArray, BoolArray, Float32Array, FloatArray, IntArray, RealArray
 from ..confidence import bootstrap_interval
 from ..errors import RejectedSample, UserError
 from ..heads.parameters import ParameterTable
@@ -45,25 +45,27 @@ GALLERY = 119
 class Roundtrip:
     """Row by row: latents asked for (N, 512), latents of the heads (N, 512), parameters (N, P)."""
 
-    requested: Float32Array
-    achieved: Float32Array
-    parameters: FloatArray
+    requested: Annotated[Float32Array, "N 512"]
+    achieved: Annotated[Float32Array, "N 512"]
+    parameters: Annotated[FloatArray, "N P"]
 
     @property
-    def shift(self) -> FloatArray:
+    def shift(self) -> Annotated[FloatArray, "N"]:
         """Cosine distance (N,) from what was asked for to what came back."""
         return np.asarray(cosine_distance(self.requested, self.achieved), np.float64)
 
     @property
-    def degrees(self) -> FloatArray:
+    def degrees(self) -> Annotated[FloatArray, "N"]:
         """Angle (N,) from what was asked for to what came back, degrees."""
         return np.degrees(angle(self.requested, self.achieved))
 
-    def rows(self, chosen: NDArray[Any]) -> Roundtrip:
+    def rows(self, chosen: AnyArray) -> Roundtrip:
         """Those rows that an index or mask chooses."""
         return Roundtrip(self.requested[chosen], self.achieved[chosen], self.parameters[chosen])
 
-    def figures(self, table: ParameterTable, gallery: np.ndarray | None = None) -> dict[str, Any]:
+    def figures(
+        self, table: ParameterTable, gallery: Annotated[RealArray, "M 512"] | None = None
+    ) -> dict[str, Any]:
         """Figures of these heads, ready for JSON.
 
         `gallery` (M, 512) adds real latents to those among which own identities are looked for.
@@ -105,11 +107,11 @@ class Iterated:
     on; by half steps, the first head alone, as later ones without a face are never the nearest.
     """
 
-    requested: Float32Array
-    asked: Float32Array
-    achieved: Float32Array
-    parameters: FloatArray
-    usable: NDArray[np.bool_]
+    requested: Annotated[Float32Array, "N 512"]
+    asked: Annotated[Float32Array, "S N 512"]
+    achieved: Annotated[Float32Array, "S N 512"]
+    parameters: Annotated[FloatArray, "S N P"]
+    usable: Annotated[BoolArray, "N"]
 
     def step(self, number: int) -> Roundtrip:
         """The heads of one step, 0 for those that no render has corrected yet."""
@@ -173,7 +175,7 @@ class _Step(NamedTuple):
     asked: Float32Array
     achieved: Float32Array
     parameters: FloatArray
-    usable: NDArray[np.bool_]
+    usable: BoolArray
 
 
 def _as_it_is(latents: Float32Array) -> Float32Array:
@@ -275,13 +277,15 @@ class MeanShift:
     latent is shifted alike, about 1 / N where the shifts have nothing in common.
     """
 
-    vector: FloatArray
+    vector: Annotated[FloatArray, "D"]
     length: float
     degrees: float
     common_share: float
 
 
-def mean_shift(requested: np.ndarray, achieved: np.ndarray) -> MeanShift:
+def mean_shift(
+    requested: Annotated[RealArray, "N D"], achieved: Annotated[RealArray, "N D"]
+) -> MeanShift:
     """The mean shift of latents (N, D), row by row; ValueError for no rows."""
     if not len(requested):
         raise ValueError("no latents have no mean shift")
@@ -327,19 +331,21 @@ def improvement(before: Roundtrip, after: Roundtrip, rng: np.random.Generator) -
     }
 
 
-def _ratio_of_means(rows: np.ndarray) -> float:
+def _ratio_of_means(rows: RealArray) -> float:
     before, after = rows.mean(axis=0)
     return float(after / max(before, 1e-9))
 
 
 def _bounded(
-    values: np.ndarray, statistic: Callable[[np.ndarray], Any], rng: np.random.Generator
+    values: AnyArray, statistic: Callable[[AnyArray], Any], rng: np.random.Generator
 ) -> dict[str, float]:
     interval = bootstrap_interval(values, statistic, rng)
     return {"value": float(statistic(values)), **interval._asdict()}
 
 
-def nearest_identity(latents: np.ndarray, gallery: np.ndarray) -> tuple[IntArray, FloatArray]:
+def nearest_identity(
+    latents: Annotated[RealArray, "N D"], gallery: Annotated[RealArray, "M D"]
+) -> tuple[Annotated[IntArray, "N"], Annotated[FloatArray, "N"]]:
     """Row of and cosine distance to the nearest of `gallery` (M, D), for latents (N, D): (N,)."""
     distances = cosine_distance_matrix(latents, gallery)
     nearest = distances.argmin(axis=1)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import BoolArray, Float32Array, FloatArray, RealArray
 from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import APPEARANCE_GROUPS, AREAS, AreaRedraw, checked_area
@@ -28,7 +29,7 @@ from .correction import load_sampler
 
 __all__ = ["AREAS", "HeadSampler", "Sampled"]
 
-Locked = NDArray[np.bool_]
+Locked = BoolArray
 Latent = Float32Array
 
 # Latents among which one is chosen that suits the locked parameters, and the cosine distance lost
@@ -43,7 +44,7 @@ _samplers: dict[str, HeadSampler] = {}
 class Sampled:
     """parameters (P,) of a head; requested (512,), the latent asked of B, None where none was."""
 
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     requested: Latent | None = None
 
 
@@ -238,7 +239,7 @@ class HeadSampler:
         """Where B may put heads whose locked parameters are those of the head z (1 or more, G)."""
         return self._need_backward().region.holding(locked[self.table.guided], z[0])
 
-    def _with_guided(self, values: FloatArray, z: np.ndarray) -> FloatArray:
+    def _with_guided(self, values: FloatArray, z: RealArray) -> FloatArray:
         """Values (P,) with the guided ones from z (1, G), within their ranges."""
         result = values.copy()
         result[self.table.guided] = self.table.from_standardised(z)[0, self.table.guided]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
@@ -31,13 +32,16 @@ class VarietyProposal:
         predicted: (n, 512) where the surrogates expect the rendered heads.
     """
 
-    requested: Float32Array
-    parameters: FloatArray
-    predicted: Float32Array
+    requested: Annotated[Float32Array, "n 512"]
+    parameters: Annotated[FloatArray, "n P"]
+    predicted: Annotated[Float32Array, "n 512"]
 
     @classmethod
     def of(
-        cls, backward: BackwardMapping, wanted: Float32Array, z: Float32Array
+        cls,
+        backward: BackwardMapping,
+        wanted: Annotated[Float32Array, "n 512"],
+        z: Annotated[Float32Array, "n G"],
     ) -> VarietyProposal:
         """Heads z (n, G) in this order, made for the latents `wanted` (n, 512)."""
         return cls(wanted, backward.table.from_standardised(z), backward.predicted(z))
@@ -84,11 +88,11 @@ def propose_variety(
 
 def spread(
     backward: BackwardMapping,
-    wanted: Float32Array,
-    z: Float32Array,
+    wanted: Annotated[Float32Array, "n 512"],
+    z: Annotated[Float32Array, "n G"],
     distance: float,
     progress: Progress | None = None,
-) -> tuple[Float32Array, Float32Array]:
+) -> tuple[Annotated[Float32Array, "n 512"], Annotated[Float32Array, "n G"]]:
     """Push latents (n, 512) and their heads z (n, G) apart until `distance` is predicted.
 
     Each push moves a latent away from the heads that are too near, and inverts again.

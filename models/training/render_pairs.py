@@ -24,11 +24,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import read_npz
-from facegen_addon.encoders.facenet_builder import LATENT_SIZE
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View, load_forward
 from facegen_addon.terminal.process import run_process

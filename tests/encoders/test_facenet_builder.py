@@ -11,15 +11,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
 
 from facegen_addon import artifacts
 from facegen_addon.encoders import facenet_builder
-from facegen_addon.encoders.protobuf import read_fields, read_varints, write_field
-from facegen_addon.encoders.tensorflow_graph import read_graph
 from facegen_addon.errors import UserError
+from models.training.export_facenet import OPSET
 
 BUILD = """
 import sys
@@ -49,7 +45,7 @@ def test_bytes_are_the_registered_ones_with_numpy_alone(project: Path, wheel: Pa
 def test_onnxs_own_checker_finds_the_model_sound(wheel: Path) -> None:
     model = onnx.load_from_string(facenet_builder.build_facenet(wheel))
     onnx.checker.check_model(model)
-    assert model.opset_import[0].version == facenet_builder.OPSET
+    assert model.opset_import[0].version == OPSET
 
 
 @pytest.mark.parametrize("kind", ["text", "cut", "another wheel", "missing", "folder"])
@@ -80,58 +76,40 @@ def test_changed_graph_in_a_wheel_is_refused(tmp_path: Path, monkeypatch) -> Non
         carrier.read(wheel)
 
 
-# The wire format, against protobuf's own code in `onnx` -------------------------------------------
+# The skeleton -------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 2**63 - 1))
-def test_numbers_are_written_as_protobuf_does(value: int) -> None:
-    written = write_field(3, value)
-    assert written == onnx.AttributeProto(i=value).SerializeToString()
-    assert list(read_fields(memoryview(written))) == [(3, value)]
+def test_weights_fill_the_holes_in_onnxs_order() -> None:
+    """Kernels (2, 1, 3, 2) as TensorFlow has them, then two biases that lie before them."""
+    numbers = np.arange(2 + 12, dtype="<f4")
+    kernels = numbers[2:].reshape(2, 1, 3, 2)
+    holes = np.array([[1, 9, 2, 1, 3, 2], [3, 1, 1, 1, 1, 2]])
+    filled = facenet_builder.fill_skeleton(b"<><>", holes, b"#" + numbers.tobytes())
+    onnxs = np.array([[kernels[:, :, i, o] for i in range(3)] for o in range(2)])
+    assert filled == b"<" + onnxs.tobytes() + b"><" + numbers[:2].tobytes() + b">"
 
 
-def test_tensors_and_ports_are_written_as_onnx_does(rng: np.random.Generator) -> None:
-    values = rng.normal(size=(3, 2, 1, 5)).astype(np.float32)
-    ours = facenet_builder._tensor("kernel", values)
-    assert ours == numpy_helper.from_array(values, "kernel").SerializeToString()
-    port = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, 160, 160])
-    assert facenet_builder._port("images", ["N", 3, 160, 160]) == port.SerializeToString()
+def test_no_trained_weight_is_committed() -> None:
+    """Weights do not compress: what is left of 94 MB are names, sizes and places."""
+    skeleton = artifacts.artifact(facenet_builder.SKELETON)
+    assert skeleton.facts["bytes"] < 20_000
+    arrays = artifacts.load_npz(facenet_builder.SKELETON)
+    weights = 4 * arrays["holes"][:, 2:].prod(axis=1).sum()
+    assert len(arrays["text"]) + weights == artifacts.artifact("facenet").facts["bytes"]
 
 
-def test_packed_numbers_are_read() -> None:
-    assert read_varints(memoryview(b"\x01\x96\x01\x00")) == [1, 150, 0]
-
-
-@pytest.mark.parametrize(
-    "message",
-    [b"\x0a\x05abc", b"\x08\x80", b"\x0b", b"\x0d\x00\x00", b"\xff"],
-    ids=["text cut", "number cut", "unknown wire type", "float cut", "tag cut"],
-)
-def test_truncated_messages_are_a_value_error(message: bytes) -> None:
-    with pytest.raises(ValueError):
-        list(read_fields(memoryview(message)))
-
-
-def test_a_graph_is_read_in_the_order_in_which_it_is_computed() -> None:
-    def node(name: str, *inputs: str) -> bytes:
-        fields = [write_field(1, name), write_field(2, "Relu")]
-        return write_field(1, b"".join([*fields, *(write_field(3, i) for i in inputs)]))
-
-    graph = node("last", "middle", "^control") + node("middle", "first:0") + node("first")
-    assert [found.name for found in read_graph(graph)] == ["first", "middle", "last"]
-
-
-@pytest.mark.parametrize(
-    "node",
-    [write_field(3, "absent"), write_field(5, b""), write_field(5, write_field(1, "value"))],
-    ids=["input", "attribute", "value"],
-)
-def test_a_graph_that_lacks_a_part_is_a_value_error(node: bytes) -> None:
-    with pytest.raises(ValueError, match="a part is missing"):
-        read_graph(write_field(1, write_field(1, "node") + node))
-
-
-@pytest.mark.parametrize("value", [-1, -(2**40)])
-def test_numbers_below_zero_are_refused(value: int) -> None:
-    with pytest.raises(ValueError, match="below 0"):
-        write_field(1, value)
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
+def test_a_damaged_skeleton_is_one_line(
+    tmp_path: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    skeleton = artifacts.artifact(facenet_builder.SKELETON)
+    data = skeleton.read()
+    index = (artifacts.models_directory() / "index.json").read_bytes()
+    (tmp_path / "index.json").write_bytes(index)
+    monkeypatch.setenv("FACEGEN_MODELS", str(tmp_path))
+    if damage != "missing":
+        damaged = data[:1000] if damage == "cut" else data[:-1] + bytes([data[-1] ^ 1])
+        (tmp_path / skeleton.path.name).write_bytes(damaged)
+    with pytest.raises(UserError, match=r"facenet_skeleton\.npz (is|does)") as caught:
+        facenet_builder.build_facenet(wheel)
+    assert "\n" not in str(caught.value)

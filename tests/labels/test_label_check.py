@@ -269,7 +269,10 @@ def not_a_number(maps: LabelMaps, camera: Camera, points: LandmarkLabels) -> Sce
 
 
 def cut_off(maps: LabelMaps, camera: Camera, points: LandmarkLabels) -> Scene:
-    return replace(maps, depth=maps.depth[:-1]), camera, points
+    damaged = replace(maps)
+    # As only a damaged file can be: where such labels are made, their shapes would be refused.
+    object.__setattr__(damaged, "depth", maps.depth[:-1])
+    return damaged, camera, points
 
 
 def too_few(maps: LabelMaps, camera: Camera, points: LandmarkLabels) -> Scene:

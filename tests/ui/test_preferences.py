@@ -49,7 +49,8 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def without_facenet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The project's models without FaceNet, as the zip has them."""
-    (folder / "index.json").write_bytes((artifacts.models_directory() / "index.json").read_bytes())
+    for name in ("index.json", "facenet_skeleton.npz"):
+        (folder / name).write_bytes((artifacts.models_directory() / name).read_bytes())
     monkeypatch.setenv("FACEGEN_MODELS", str(folder))
 
 
