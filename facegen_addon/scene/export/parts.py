@@ -24,6 +24,8 @@ MAXIMUM_SUBDIVISION = 3
 _SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
 _STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
 _EXACT = 1e-4  # metres; correctives of a pose below it are left out
+_EYE_ROUGHNESS, _HAIR_ROUGHNESS = 0.1, 0.55
+"""Of the exported materials, in [0, 1] without unit, chosen by eye."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _head_part(
         colour=np.insert(look.vertex_colour, 3, 1.0, axis=1),
         looks=(
             Look("Skin", tuple(skin.tolist()), look.roughness),
-            Look("Eyes", SCLERA, 0.1),
+            Look("Eyes", SCLERA, _EYE_ROUGHNESS),
         ),
         look_of_face=is_eye.astype(np.int32),
         keys=keys,
@@ -205,7 +207,7 @@ def _hair_part(
         faces=grown.faces,
         uv=grown.uv,
         colour=grown.of_vertices(strand_colours(strands, look)),
-        looks=(Look("Hair", tuple(look.hair.tolist()), 0.55),),
+        looks=(Look("Hair", tuple(look.hair.tolist()), _HAIR_ROUGHNESS),),
         look_of_face=np.zeros(len(grown.faces), np.int32),
         keys=None if keys is None else _moved_keys(keys, at_roots),
         weights=strongest(at_roots(weights)),
