@@ -30,7 +30,7 @@ from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.gaps import read_achieved, run_file
 from facegen_addon.random_streams import random_stream
 from facegen_addon.render_settings import RenderSettings
-from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 from facegen_addon.variety.result import VarietyResult
@@ -119,28 +119,34 @@ class _Watch:
 
 
 def _run_operator(options: GenerateOptions, watch: _Watch) -> VarietyResult:
-    """Call the add-on's operator and collect what it made."""
+    """Call the add-on's operator and read off the scene what it made, as any script would."""
     import bpy
 
     import facegen_addon
-    from facegen_addon.ui.variety import last_outcome, set_listener
+    from facegen_addon.scene.workflows import made_variety
+    from facegen_addon.ui import jobs
+    from facegen_addon.ui.variety import LABELS
+
+    stages = {label: stage for stage, label in LABELS.items()}
+
+    def tell(progress: jobs.Progress) -> None:
+        watch.run(stages[progress.label], progress.done, progress.total)
 
     facegen_addon.register()
-    set_listener(lambda event: watch.run(event.stage, event.done, event.total))
+    jobs.progress_handlers.append(tell)
     try:
-        # An error inside an operator reaches its caller as RuntimeError; the outcome has the cause.
         bpy.ops.facegen.generate_variety(**_operator_properties(options))
+        return made_variety.take(bpy.context.scene)
     except RuntimeError:
-        if not isinstance(last_outcome(), BaseException):
+        # An error inside an operator reaches its caller as RuntimeError; the scene has the cause.
+        stop_if_asked()
+        cause = made_variety.error_of(bpy.context.scene)
+        if cause is None:
             raise
+        raise cause from None
     finally:
-        set_listener(None)
+        jobs.progress_handlers.remove(tell)
         facegen_addon.unregister()
-    outcome = last_outcome()
-    if isinstance(outcome, BaseException):
-        raise outcome
-    assert outcome is not None, "a finished operator leaves a result"
-    return outcome
 
 
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
@@ -148,7 +154,11 @@ def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
     return {
         name: getattr(options, name)
         for name in (*names, "budget", "grade", "light", "corrections", "encoder")
-    } | {"place": False, "fill_gaps": [{"name": str(run)} for run in options.fill_gaps]}
+    } | {
+        "place": False,
+        "keep_images": True,
+        "fill_gaps": [{"name": str(run)} for run in options.fill_gaps],
+    }
 
 
 def _head_set(result: VarietyResult) -> HeadSet:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from typing import Any
@@ -21,37 +21,21 @@ from bpy.props import (
 
 from ..choices import CORRECTIONS, COUNT, DISTRIBUTIONS, ENGINES, SAMPLES, SEED, SIZE, WholeNumber
 from ..encoders.encoder import same_face_threshold
-from ..errors import NotReached, UserError
 from ..mapping.backward import GRADES
 from ..scene.head.head_object import HeadObject
 from ..scene.render.lights import LIGHTS
+from ..scene.workflows import made_variety
 from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
 from ..variety.request import VarietyRequest
-from ..variety.result import VarietyEvent, VarietyResult
+from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
 from .head_operator import make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
 
-_LABELS = {"sample": "Choosing faces", "render": "Heads"}
-
-_listener: Callable[[VarietyEvent], None] | None = None
-_outcome: VarietyResult | BaseException | None = None
-
-
-def set_listener(listener: Callable[[VarietyEvent], None] | None) -> None:
-    """Have ``listener`` called with every step of the next runs; None for nobody."""
-    global _listener
-    _listener = listener
-
-
-def last_outcome() -> VarietyResult | BaseException | None:
-    """What the last run made, or the error that ended it.
-
-    Blender hands an operator's caller no more than RuntimeError, so the cause is kept here.
-    """
-    return _outcome
+LABELS = {"sample": "Choosing faces", "render": "Heads"}
+"""Stages of a variety -> how a job's progress calls them."""
 
 
 def _choices(names: Any) -> list[tuple[str, str, str]]:
@@ -128,32 +112,34 @@ class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
     place: BoolProperty(  # type: ignore[valid-type]
         name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
     )
+    keep_images: BoolProperty(  # type: ignore[valid-type]
+        name="Keep Images",
+        description="Keep the render of each head in the scene, as bytes, for a script to read",
+    )
 
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
-        """Generate, then place; the outcome is kept for the caller."""
-        global _outcome
-        _outcome = None
-        try:
-            with closing(run_variety(self._request(context))) as events:
-                for event in events:
-                    if _listener is not None:
-                        _listener(event)
-                    yield Progress(_LABELS[event.stage], event.done, event.total)
-            assert event.result is not None, "the last event has it"
-            if self.place:
-                yield from _placing(context, event.result)
-            _outcome = event.result
-        except (UserError, NotReached, KeyboardInterrupt) as error:
-            _outcome = error
-            raise
+        """Generate, then place; what was made stays in the scene (made_variety)."""
+        made_variety.forget_error(context.scene)
+        with closing(run_variety(self._request(context))) as events:
+            for event in events:
+                yield Progress(LABELS[event.stage], event.done, event.total)
+        result = event.result
+        assert result is not None, "the last event has it"
+        if self.place:
+            yield from _placing(context, result)
+        made_variety.keep(context.scene, result, images=self.keep_images)
+
+    def fail(self, context: bpy.types.Context, error: BaseException, text: str) -> set[str]:
+        """Leave the error in the scene, since Blender hands a caller no more than RuntimeError."""
+        made_variety.keep_error(context.scene, error, text)
+        return super().fail(context, error, text)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run to the end; Ctrl-C, which Blender would print the whole way of, is one line too."""
         try:
             return super().execute(context)
-        except KeyboardInterrupt:
-            self.report({"ERROR"}, "KeyboardInterrupt: stopped")
-            return {"CANCELLED"}
+        except KeyboardInterrupt as stop:
+            return self.fail(context, stop, "KeyboardInterrupt: stopped")
 
     def _request(self, context: bpy.types.Context) -> VarietyRequest:
         names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
