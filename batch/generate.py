@@ -5,8 +5,9 @@ import hashlib
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,11 @@ from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.mapping.gaps import read_achieved, run_file
 from facegen_addon.random_streams import random_stream
-from facegen_addon.render_settings import RenderSettings
+from facegen_addon.request_fields import fields_of
 from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
+from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import VarietyResult
 
 _STAGES = {
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     encoder, source = Encoder.load(options.encoder), find_encoder(options.encoder)
     if options.distribution == "latent":
         check_encoder_fits(encoder, LATENT_SIZE)
-    earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
+    earlier = [read_achieved(Path(run), model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
     provenance = _provenance(model, source)
     device = f"{options.engine} on {provenance['device']}"
@@ -150,11 +152,8 @@ def _run_operator(options: GenerateOptions, watch: _Watch) -> VarietyResult:
 
 
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
-    names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
-    return {
-        name: getattr(options, name)
-        for name in (*names, "budget", "grade", "light", "corrections", "encoder")
-    } | {
+    values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
+    return values | {
         "place": False,
         "keep_images": True,
         "fill_gaps": [{"name": str(run)} for run in options.fill_gaps],
@@ -200,7 +199,8 @@ def _gaps(
     return {
         "heads of earlier runs": len(earlier),
         "sha256 of their files": [
-            hashlib.sha256(run_file(run).read_bytes()).hexdigest() for run in options.fill_gaps
+            hashlib.sha256(run_file(Path(run)).read_bytes()).hexdigest()
+            for run in options.fill_gaps
         ],
         "distance of reference faces to their nearest head before": before,
         "and with the new heads": after,
@@ -218,9 +218,7 @@ def _comparison(
         name: draw_heads(model, name, _generator(options, name), options.count)
         for name in ("uniform", "prior")
     }
-    settings = RenderSettings(
-        engine=options.engine, samples=options.samples, size=options.size, light=options.light
-    )
+    settings = options.render_settings()
     sets = {}
     with HeadRenderer(model, settings) as renderer:
         forward = ForwardMapping(renderer, encoder)
@@ -237,10 +235,12 @@ def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
 
 def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]:
     """The options that decide what is made, as plain data; where files lie is not among them."""
-    values = asdict(options) | {"encoder": encoder.key}
-    for name in ("output", "replace", "real_latents", "fill_gaps"):
-        del values[name]
-    return values
+    values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
+    del values["fill_gaps"]
+    # Their order is part of a data set's bytes.
+    last = {"corrections": values.pop("corrections"), "encoder": encoder.key}
+    del values["encoder"]
+    return values | {"comparison": options.comparison} | last
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:

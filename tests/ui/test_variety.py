@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from batch.options import parse_options
-from facegen_addon import choices
 from facegen_addon.encoders import encoder
 from facegen_addon.errors import Need, NotReached, Remedy, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.request_fields import FilePaths, OneOf, RequestField, WholeNumber, fields_of
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY
 from facegen_addon.scene.head.latents import SEED_KEY, read
@@ -241,18 +241,33 @@ def test_settings_are_kept_with_the_scene(tmp_path) -> None:
     assert bpy.context.scene.facegen_variety.distance == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("number", choices.NUMBERS, ids=lambda number: number.name)
-def test_panel_command_line_and_request_have_the_same_numbers(
-    number: choices.WholeNumber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    operator = bpy.ops.facegen.generate_variety.get_rna_type().properties[number.name]
-    assert (operator.default, operator.hard_min, operator.hard_max) == (
-        number.default,
-        number.low,
-        number.high,
-    )
-    assert getattr(VarietyRequest(), number.name) == number.default
-    assert getattr(parse_options([]), number.name) == number.default
-    for wrong in (number.low - 1, number.high + 1):
-        with pytest.raises(UserError, match=f"{wrong}.*{number.low}"):
-            parse_options([f"--{number.name}", str(wrong)])
+FIELDS = fields_of(VarietyRequest)
+
+
+def _properties() -> dict[str, bpy.types.Property]:
+    return dict(bpy.ops.facegen.generate_variety.get_rna_type().properties)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_panel_command_line_and_request_have_the_same_fields(field: RequestField) -> None:
+    """Default and range or names of each, wherever it is asked for."""
+    found = _properties()[field.name]
+    assert found.description.lower().startswith(field.help.lower())
+    if not isinstance(field, FilePaths):
+        assert found.default == field.default
+    if isinstance(field, OneOf):
+        assert tuple(found.enum_items.keys()) == field.names
+    if isinstance(field, WholeNumber):
+        low = field.default if field.unset else field.low
+        assert (found.hard_min, found.hard_max) == (low, field.high)
+    if not field.unset:
+        assert getattr(VarietyRequest(), field.name) == field.default
+        assert getattr(parse_options([]), field.name) == field.default
+
+
+def test_the_panel_takes_any_distance_that_the_command_line_takes() -> None:
+    """Blender's numbers are of single precision."""
+    distance = _properties()["distance"]
+    assert distance.hard_min == 0.0
+    assert 1.9999 < distance.hard_max < 2.0
+    assert VarietyRequest(distance=distance.hard_max).distance == distance.hard_max
