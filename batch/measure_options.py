@@ -23,7 +23,7 @@ from batch.field_options import (
 from batch.reference import Reference, load_reference
 from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
-from facegen_addon.choices import SAMPLES, SEED
+from facegen_addon.choices import MEASURING_SAMPLES, SEED
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import check_model_name
 from facegen_addon.latent.checked import LATENT_SIZE, checked_latents
@@ -119,7 +119,7 @@ class MeasureOptions:
     feedback: str | None = FEEDBACK.declared
     renders: int = RENDERS.declared
     before: bool = BEFORE.declared
-    samples: int = SAMPLES.but(help="samples a pixel, as B was fitted with", default=8).declared
+    samples: int = MEASURING_SAMPLES.declared
     encoder: str = ANY_ENCODER.declared
     workers: int = WORKERS.declared
     output: Path = OUTPUT.but(help="folder", default=Path("out/measure")).declared
