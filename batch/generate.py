@@ -5,8 +5,9 @@ import hashlib
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,12 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.coverage import coverage_curve
 from facegen_addon.random_streams import random_stream
-from facegen_addon.render_settings import RenderSettings
-from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.request_fields import fields_of
+from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 from facegen_addon.variety.earlier_runs import read_achieved, run_file
+from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import VarietyResult
 
 _STAGES = {
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     encoder, source = Encoder.load(options.encoder), find_encoder(options.encoder)
     if options.distribution == "latent":
         check_encoder_fits(encoder, LATENT_SIZE)
-    earlier = [read_achieved(run, model.name, source.key) for run in options.fill_gaps]
+    earlier = [read_achieved(Path(run), model.name, source.key) for run in options.fill_gaps]
     reference = reference_by(source, encoder.latent_size, options.real_latents, options.count)
     provenance = _provenance(model, source)
     device = f"{options.engine} on {provenance['device']}"
@@ -119,36 +121,43 @@ class _Watch:
 
 
 def _run_operator(options: GenerateOptions, watch: _Watch) -> VarietyResult:
-    """Call the add-on's operator and collect what it made."""
+    """Call the add-on's operator and read off the scene what it made, as any script would."""
     import bpy
 
     import facegen_addon
-    from facegen_addon.ui.variety import last_outcome, set_listener
+    from facegen_addon.scene.workflows import made_variety
+    from facegen_addon.ui import jobs
+    from facegen_addon.ui.variety import LABELS
+
+    stages = {label: stage for stage, label in LABELS.items()}
+
+    def tell(progress: jobs.Progress) -> None:
+        watch.run(stages[progress.label], progress.done, progress.total)
 
     facegen_addon.register()
-    set_listener(lambda event: watch.run(event.stage, event.done, event.total))
+    jobs.progress_handlers.append(tell)
     try:
-        # An error inside an operator reaches its caller as RuntimeError; the outcome has the cause.
         bpy.ops.facegen.generate_variety(**_operator_properties(options))
+        return made_variety.take(bpy.context.scene)
     except RuntimeError:
-        if not isinstance(last_outcome(), BaseException):
+        # An error inside an operator reaches its caller as RuntimeError; the scene has the cause.
+        stop_if_asked()
+        cause = made_variety.error_of(bpy.context.scene)
+        if cause is None:
             raise
+        raise cause from None
     finally:
-        set_listener(None)
+        jobs.progress_handlers.remove(tell)
         facegen_addon.unregister()
-    outcome = last_outcome()
-    if isinstance(outcome, BaseException):
-        raise outcome
-    assert outcome is not None, "a finished operator leaves a result"
-    return outcome
 
 
 def _operator_properties(options: GenerateOptions) -> dict[str, Any]:
-    names = ("model", "count", "distance", "distribution", "engine", "samples", "size", "seed")
-    return {
-        name: getattr(options, name)
-        for name in (*names, "budget", "grade", "light", "corrections", "encoder")
-    } | {"place": False, "fill_gaps": [{"name": str(run)} for run in options.fill_gaps]}
+    values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
+    return values | {
+        "place": False,
+        "keep_images": True,
+        "fill_gaps": [{"name": str(run)} for run in options.fill_gaps],
+    }
 
 
 def _head_set(result: VarietyResult) -> HeadSet:
@@ -190,7 +199,8 @@ def _gaps(
     return {
         "heads of earlier runs": len(earlier),
         "sha256 of their files": [
-            hashlib.sha256(run_file(run).read_bytes()).hexdigest() for run in options.fill_gaps
+            hashlib.sha256(run_file(Path(run)).read_bytes()).hexdigest()
+            for run in options.fill_gaps
         ],
         "distance of reference faces to their nearest head before": before,
         "and with the new heads": after,
@@ -208,9 +218,7 @@ def _comparison(
         name: draw_heads(model, name, _generator(options, name), options.count)
         for name in ("uniform", "prior")
     }
-    settings = RenderSettings(
-        engine=options.engine, samples=options.samples, size=options.size, light=options.light
-    )
+    settings = options.render_settings()
     sets = {}
     with HeadRenderer(model, settings) as renderer:
         forward = ForwardMapping(renderer, encoder)
@@ -227,10 +235,12 @@ def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
 
 def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]:
     """The options that decide what is made, as plain data; where files lie is not among them."""
-    values = asdict(options) | {"encoder": encoder.key}
-    for name in ("output", "replace", "real_latents", "fill_gaps"):
-        del values[name]
-    return values
+    values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
+    del values["fill_gaps"]
+    # Their order is part of a data set's bytes.
+    last = {"corrections": values.pop("corrections"), "encoder": encoder.key}
+    del values["encoder"]
+    return values | {"comparison": options.comparison} | last
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:

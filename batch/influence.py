@@ -9,44 +9,71 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from batch.command_line import (
-    DefaultsFormatter,
-    OneLineParser,
-    check_output_file,
-    check_range,
-    worker_command,
-)
+from batch.command_line import check_output_file, worker_command
+from batch.field_options import ANY_ENCODER, REPLACE, WORKERS, checked, parser_of, spelled
 from batch.influence_sheet import draw_pages, markdown_table
 from facegen_addon.atomic_file import replacing
+from facegen_addon.choices import SAMPLES, SEED
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource, find_encoder
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping import influence as figures
 from facegen_addon.mapping.influence import Influence, InfluenceSettings, Probe
 from facegen_addon.png import encode_png
+from facegen_addon.request_fields import FilePath, Text, WholeNumber, fields_of
 from facegen_addon.terminal.interruption import exit_status, interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.workers import report, reports, serve, start_worker
+from facegen_addon.variety.fields import MODEL
 
 ProbeMaker = Callable[[HeadModel, InfluenceSettings], AbstractContextManager[Probe]]
 
 _TOP = 20  # rows of the table that is printed
 
 
-@dataclass(frozen=True)
-class InfluenceOptions:
-    """A checked request. share (i, n): this process is worker i of n; () for none of them."""
+PARAMETERS = Text(
+    name="parameters", help="only these, separated by commas", default=None, unset="all"
+)
+HEADS = WholeNumber(
+    name="heads",
+    help="heads of the prior to measure on",
+    default=InfluenceSettings.heads,
+    low=1,
+    high=1000,
+)
+SHEET = FilePath(
+    name="sheet", help=".png to draw all sliders into, several if need be", default=None
+)
+TABLE = FilePath(name="table", help=".md to write all figures into", default=None)
 
-    model: str
-    parameters: tuple[str, ...]
-    settings: InfluenceSettings
-    encoder: EncoderSource
-    workers: int
-    sheet: Path | None
-    table: Path | None
-    replace: bool
-    share: tuple[int, ...]
+
+@dataclass(frozen=True, kw_only=True)
+class InfluenceOptions:
+    """A checked request. parameters: separated by commas, None for all; share (i, n): this process
+    is worker i of n; () for none of them."""
+
+    model: str = MODEL.declared
+    parameters: str | None = PARAMETERS.declared
+    heads: int = HEADS.declared
+    samples: int = SAMPLES.but(default=InfluenceSettings.samples).declared
+    seed: int = SEED.but(help="of the heads and of the renderer", high=2**31 - 2).declared
+    encoder: EncoderSource = ANY_ENCODER.declared
+    workers: int = WORKERS.declared
+    sheet: Path | None = SHEET.declared
+    table: Path | None = TABLE.declared
+    replace: bool = REPLACE.but(help="measure anew what is there already").declared
+    share: tuple[int, ...] = ()
+
+    @property
+    def settings(self) -> InfluenceSettings:
+        """What the figures depend on."""
+        return InfluenceSettings(self.heads, self.samples, self.seed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that are asked for; () for all."""
+        return tuple(name.strip() for name in (self.parameters or "").split(",") if self.parameters)
 
 
 def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
@@ -56,7 +83,7 @@ def main(arguments: Sequence[str], probe: ProbeMaker | None = None) -> int:
     """
     options = parse_options(arguments)
     model = load_head_model(options.model)
-    names = options.parameters or model.table.names
+    names = options.names or model.table.names
     for name in names:
         model.table.index(name)
     work = Work.of(model, options.settings, options.encoder)
@@ -232,47 +259,17 @@ def _page_path(sheet: Path, number: int, count: int) -> Path:
 
 def parse_options(arguments: Sequence[str]) -> InfluenceOptions:
     """Read and check the options; UserError names a wrong value and the remedy."""
-    values = _parser().parse_args(arguments)
-    check_range("--heads", values.heads, 1, 1000)
-    check_range("--samples", values.samples, 1, 4096)
-    check_range("--seed", values.seed, 0, 2**31 - 2)
-    check_range("--workers", values.workers, 1, 256)
-    if values.sheet:
-        check_output_file(values.sheet, [".png"], "--sheet")
-    if values.table:
-        check_output_file(values.table, [".md"], "--table")
-    return InfluenceOptions(
-        values.model,
-        tuple(name.strip() for name in values.parameters.split(",")) if values.parameters else (),
-        InfluenceSettings(values.heads, values.samples, values.seed),
-        find_encoder(values.encoder),
-        values.workers,
-        values.sheet,
-        values.table,
-        values.replace,
-        tuple(values.share),
+    fields = fields_of(InfluenceOptions)
+    parser = parser_of(
+        fields,
+        "influence",
+        "Measure what every slider of a model does: cosine distance, millimetres, pictures. A"
+        " killed run goes on where it stopped.",
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog="influence",
-        description="Measure what every slider of a model does: cosine distance, millimetres,"
-        " pictures. A killed run goes on where it stopped.",
-        formatter_class=DefaultsFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    defaults = InfluenceSettings()
-    add("--model", default=DEFAULT_MODEL, help="name of a head model, or path of a FLAME file")
-    add("--parameters", help="only these, separated by commas; default: all")
-    add("--heads", type=int, default=defaults.heads, help="heads of the prior to measure on")
-    add("--samples", type=int, default=defaults.samples, help="samples a pixel")
-    add("--seed", type=int, default=defaults.seed, help="of the heads and of the renderer")
-    add("--encoder", default=DEFAULT_ENCODER, help="name of an encoder, or path of its .onnx file")
-    add("--workers", type=int, default=2, help="render processes")
-    add("--sheet", type=Path, help=".png to draw all sliders into, several if need be")
-    add("--table", type=Path, help=".md to write all figures into")
-    add("--replace", action="store_true", help="measure anew what is there already")
-    add("--share", type=int, nargs=2, default=(), help=argparse.SUPPRESS)
-    return parser
+    parser.add_argument("--share", type=int, nargs=2, default=(), help=argparse.SUPPRESS)
+    values = checked(fields, parser.parse_args(arguments))
+    for name, suffix in (("sheet", ".png"), ("table", ".md")):
+        if name in values:
+            check_output_file(values[name], [suffix], spelled(name))
+    encoder = find_encoder(values["encoder"])
+    return InfluenceOptions(**values | {"encoder": encoder, "share": tuple(values["share"])})

@@ -10,22 +10,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.command_line import OneLineParser, check_range
+from batch.field_options import (
+    ANY_ENCODER,
+    OUTPUT,
+    REAL_LATENTS,
+    REPLACE,
+    WORKERS,
+    check_real_latents,
+    checked,
+    parser_of,
+)
 from batch.reference import Reference, load_reference
 from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
-from facegen_addon.choices import SAMPLES, SEED
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER
+from facegen_addon.choices import MEASURING_SAMPLES, SEED
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
+from facegen_addon.heads.catalogue import check_model_name
 from facegen_addon.latent.checked import LATENT_SIZE, checked_latents
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from facegen_addon.mapping.backward import GRADES, Grade
+from facegen_addon.mapping.backward import Grade
 from facegen_addon.mapping.correction import RENDER_FREE
 from facegen_addon.mapping.roundtrip import FEEDBACKS, GALLERY, HALF_STEPS
 from facegen_addon.random_streams import random_stream
+from facegen_addon.request_fields import OneOf, Switch, Text, WholeNumber, fields_of
+from facegen_addon.variety.fields import GRADE, MODEL
 
 logger = logging.getLogger("facegen_addon.batch")
 
@@ -48,7 +58,47 @@ _EXAMPLES = """examples:
 A run that was stopped goes on with the same command."""
 
 
-@dataclass(frozen=True)
+LATENTS = Text(
+    name="latents",
+    help=f"{NATURAL} (drawn where real faces live), {HELD_OUT} (real people whom nothing was"
+    " fitted to), or a FILE: .npz with the array latents, or .npy",
+    default=NATURAL,
+    metavar="WHICH",
+)
+LATENT_COUNT = WholeNumber(
+    name="count",
+    help="latents",
+    default=None,
+    unset=f"all of a file, else {_DEFAULT_COUNT}",
+    low=1,
+    high=MAXIMUM_COUNT,
+)
+CORRECTION = OneOf(
+    name="correction", help="correction without renders", default="none", names=RENDER_FREE
+)
+FEEDBACK = OneOf(
+    name="feedback",
+    help="how a render is used; the first takes half the compensating step from the nearest head so"
+    " far and keeps what is nearer, the others ask anew whatever came back",
+    default=None,
+    unset=f"{HALF_STEPS} where there are renders",
+    names=FEEDBACKS,
+)
+RENDERS = WholeNumber(
+    name="renders",
+    help="renders a head for the correction",
+    default=0,
+    low=0,
+    high=MAXIMUM_RENDERS,
+)
+BEFORE = Switch(
+    name="before",
+    help="with a correction, also render the uncorrected heads to compare",
+    default=True,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
     """A checked request.
 
@@ -57,22 +107,26 @@ class MeasureOptions:
     these only, as a worker of another.
     """
 
-    model: str
-    latents: str
-    real_latents: Path | None
-    count: int | None
-    seed: int
-    grade: Grade
-    correction: str
-    feedback: str | None
-    renders: int
-    before: bool
-    samples: int
-    encoder: str
-    workers: int
-    output: Path
-    replace: bool
-    chunks: tuple[int, ...]
+    latents: str = LATENTS.declared
+    real_latents: Path | None = REAL_LATENTS.but(
+        help=".npz of real faces' latents for held-out and reference"
+    ).declared
+    model: str = MODEL.declared
+    count: int | None = LATENT_COUNT.declared
+    seed: int = SEED.but(help="of natural latents and intervals").declared
+    grade: Grade = GRADE.declared
+    correction: str = CORRECTION.declared
+    feedback: str | None = FEEDBACK.declared
+    renders: int = RENDERS.declared
+    before: bool = BEFORE.declared
+    samples: int = MEASURING_SAMPLES.declared
+    encoder: str = ANY_ENCODER.declared
+    workers: int = WORKERS.declared
+    output: Path = OUTPUT.but(help="folder", default=Path("out/measure")).declared
+    replace: bool = REPLACE.but(
+        help="replace an earlier run, or work of other settings, in that folder"
+    ).declared
+    chunks: tuple[int, ...] = ()
 
     @property
     def renders_uncorrected(self) -> bool:
@@ -87,98 +141,27 @@ class MeasureOptions:
 
 def parse_options(arguments: Sequence[str]) -> MeasureOptions:
     """Read and check the options of `measure`; UserError names a wrong value and the remedy."""
-    values = _parser().parse_args(arguments)
-    check_model_name(values.model)
-    for option, choices in (
-        ("grade", GRADES),
-        ("correction", RENDER_FREE),
-        ("feedback", (None, *FEEDBACKS)),
-    ):
-        _check_choice(option, getattr(values, option), choices)
-    if values.count is not None:
-        check_range("--count", values.count, 1, MAXIMUM_COUNT)
-    check_range("--seed", values.seed, SEED.low, SEED.high)
-    check_range("--renders", values.renders, 0, MAXIMUM_RENDERS)
-    check_range("--samples", values.samples, SAMPLES.low, SAMPLES.high)
-    check_range("--workers", values.workers, 1, 256)
-    if values.feedback and not values.renders:
+    fields = fields_of(MeasureOptions)
+    parser = parser_of(
+        fields,
+        "measure",
+        "Turn latents into heads, render and embed these, and report how far they lie from what was"
+        " asked for.",
+        _EXAMPLES,
+    )
+    parser.add_argument("--chunks", default="", help=argparse.SUPPRESS)
+    values = checked(fields, parser.parse_args(arguments))
+    check_model_name(values["model"])
+    if values.get("feedback") and not values["renders"]:
         raise UserError(
-            f"--feedback {values.feedback} looks at renders, of which --renders allows none; add"
+            f"--feedback {values['feedback']} looks at renders, of which --renders allows none; add"
             " --renders 1 or more"
         )
-    if values.renders and not values.feedback:
-        values.feedback = HALF_STEPS
-    if values.real_latents is not None and not values.real_latents.is_file():
-        raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
-    values.chunks = tuple(int(chunk) for chunk in values.chunks.split(",") if chunk)
-    return MeasureOptions(**vars(values))
-
-
-def _check_choice(option: str, value: str | None, choices: Sequence[str | None]) -> None:
-    if value not in choices:
-        names = ", ".join(choice for choice in choices if choice)
-        raise UserError(f"unknown --{option} {value!r}; choose from {names}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog="measure",
-        description="Turn latents into heads, render and embed these, and report how far they lie"
-        " from what was asked for.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "--latents",
-        default=NATURAL,
-        metavar="WHICH",
-        help=f"{NATURAL} (drawn where real faces live), {HELD_OUT} (real people whom nothing was"
-        " fitted to), or a FILE: .npz with the array latents, or .npy; default: %(default)s",
-    )
-    add("--real-latents", type=Path, help=".npz of real faces' latents for held-out and reference")
-    add(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file; default: %(default)s",
-    )
-    add("--count", type=int, help=f"latents; default: all of a file, else {_DEFAULT_COUNT}")
-    add("--seed", type=int, default=0, help="of natural latents and intervals; default: 0")
-    add("--grade", default="refined", help=f"backward mapping: {', '.join(GRADES)}")
-    add(
-        "--correction",
-        default="none",
-        help=f"without renders: {', '.join(RENDER_FREE)}; default: %(default)s",
-    )
-    add(
-        "--feedback",
-        help=f"how a render is used: {', '.join(FEEDBACKS)}; the first, the default, takes half the"
-        " compensating step from the nearest head so far and keeps what is nearer, the others ask"
-        " anew whatever came back",
-    )
-    add("--renders", type=int, default=0, help="renders a head for the correction; default: 0")
-    add(
-        "--before",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="with a correction, also render the uncorrected heads to compare; default: yes",
-    )
-    add("--samples", type=int, default=8, help="samples a pixel, as B was fitted with; default: 8")
-    add(
-        "--encoder",
-        default=DEFAULT_ENCODER,
-        help="name of an encoder, or its .onnx file; default: %(default)s",
-    )
-    add("--workers", type=int, default=2, help="render processes; default: 2")
-    add("--output", type=Path, default=Path("out/measure"), help="folder; default: %(default)s")
-    add(
-        "--replace",
-        action="store_true",
-        help="replace an earlier run, or work of other settings, in that folder",
-    )
-    add("--chunks", default="", help=argparse.SUPPRESS)
-    return parser
+    if values["renders"]:
+        values.setdefault("feedback", HALF_STEPS)
+    check_real_latents(values.get("real_latents"))
+    chunks = tuple(int(chunk) for chunk in values.pop("chunks").split(",") if chunk)
+    return MeasureOptions(**values, chunks=chunks)
 
 
 @dataclass(frozen=True)

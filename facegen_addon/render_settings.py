@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .choices import ENGINES, LIGHT_PRESETS, SAMPLES, SEED, SIZE
+from .choices import ENGINE, LIGHT, SAMPLES, SEED, SIZE
 from .errors import check_values
 
 
@@ -20,26 +20,21 @@ class RenderSettings:
     "CPU"; face_only renders no more than the face crop, for F alone.
     """
 
-    engine: str = "CYCLES"
-    samples: int = SAMPLES.default
-    size: int = SIZE.default
-    seed: int = SEED.default
-    light: str = "studio"
+    engine: str = ENGINE.declared
+    samples: int = SAMPLES.declared
+    size: int = SIZE.declared
+    seed: int = SEED.declared
+    light: str = LIGHT.declared
     device: str = "auto"
     face_only: bool = False
 
     def __post_init__(self) -> None:
         checks = (
-            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
-            (self.samples in SAMPLES, "samples", self.samples, SAMPLES.range),
-            (self.size in SIZE, "size", self.size, f"{SIZE.range} pixels"),
-            (self.seed in SEED, "seed", self.seed, SEED.range),
-            (
-                self.light in LIGHT_PRESETS,
-                "light",
-                self.light,
-                f"one of {', '.join(LIGHT_PRESETS)}",
-            ),
+            (self.engine in ENGINE, "engine", self.engine, f"one of {ENGINE.accepted}"),
+            (self.samples in SAMPLES, "samples", self.samples, SAMPLES.accepted),
+            (self.size in SIZE, "size", self.size, f"{SIZE.accepted} {SIZE.unit}"),
+            (self.seed in SEED, "seed", self.seed, SEED.accepted),
+            (self.light in LIGHT, "light", self.light, f"one of {LIGHT.accepted}"),
             (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
         )
         check_values(checks)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import option_tables
+
 PAGES = ("*.md", "docs/**/*.md")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```", re.M | re.S)
@@ -62,15 +64,31 @@ def test_the_front_page_is_short(project: Path) -> None:
     assert len((project / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
 
 
+def test_tables_of_options_are_those_of_the_requests(project: Path) -> None:
+    """`.venv/bin/python -m tools.option_tables` writes them."""
+    texts = [(project / page).read_text(encoding="utf-8") for page in option_tables.PAGES]
+    assert [option_tables.with_tables(text) for text in texts] == texts
+    marks = re.findall(r"^<!-- options of (.*) -->$", "\n".join(texts), re.M)
+    assert sorted(marks) == sorted(option_tables.REQUESTS)
+
+
+def test_a_table_of_options_that_has_aged_is_made_anew() -> None:
+    aged = "<!-- options of generate -->\n| option |\n|---|\n| `--colour` |\n\nText | after.\n"
+    made = option_tables.with_tables(aged)
+    assert "| `--count` | heads, 1 to 10,000 | 16 |\n" in made
+    assert "| `--shard-size` " not in made and "--colour" not in made
+    assert made.endswith("|\n\nText | after.\n")
+
+
 def _blocks(project: Path) -> list[str]:
     text = (project / "docs/api.md").read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", text, re.S)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(5))
 def test_the_code_of_the_librarys_page_runs(project: Path, block: int) -> None:
     blocks = _blocks(project)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     if "import bpy" in blocks[block]:
         pytest.importorskip("bpy").ops.wm.read_factory_settings(use_empty=True)
     exec(compile(blocks[block], f"docs/api.md, block {block}", "exec"), {})

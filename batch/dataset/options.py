@@ -1,20 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `dataset make` is asked for: read from the command line, checked before it starts."""
 
-import argparse
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batch.command_line import DefaultsFormatter, OneLineParser, check_range
 from batch.dataset.recipe import RECIPES
+from batch.field_options import OUTPUT, REPLACE, WORKERS, checked, parser_of
+from facegen_addon.choices import SEED
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, check_model_name
+from facegen_addon.heads.catalogue import check_model_name
+from facegen_addon.request_fields import (
+    REQUIRED,
+    FilePath,
+    Number,
+    OneOf,
+    Switch,
+    Text,
+    WholeNumber,
+    fields_of,
+)
+from facegen_addon.variety.fields import COUNT, MODEL
 
 MAXIMUM_COUNT = 1_000_000  # the keys have six digits
-MAXIMUM_WORKERS = 256
 _DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about half a gigabyte
 
 _EXAMPLES = """examples:
@@ -27,28 +37,79 @@ _EXAMPLES = """examples:
 """
 
 
-@dataclass(frozen=True)
+RECIPE = Text(
+    name="recipe",
+    help=f"what is drawn: {', '.join(RECIPES)}, or a .toml file",
+    default=REQUIRED,
+    metavar="NAME|FILE",
+)
+SHARD = Text(
+    name="shard",
+    help="make every N-th tar file from the I-th on, I from 0 to N-1, and leave closing the run to"
+    " `dataset merge`",
+    default=None,
+    unset="make and close all of it",
+    metavar="I/N",
+)
+SHARD_SIZE = WholeNumber(
+    name="shard_size", help="samples a tar file", default=500, low=1, high=100_000
+)
+THREADS = WholeNumber(
+    name="threads",
+    help="threads of each",
+    default=None,
+    unset="the cores shared out",
+    low=1,
+    high=1024,
+)
+DEVICE = OneOf(name="device", help="what Cycles renders on", default="auto", names=("auto", "CPU"))
+ENCODER_DEVICE = OneOf(
+    name="encoder_device",
+    help="what the encoder runs on",
+    default="cpu",
+    names=("cpu", "cuda"),
+    said={"cuda": "needs onnxruntime-gpu"},
+)
+TIMEOUT = Number(
+    name="timeout",
+    help="seconds without an answer after which a render process is started anew",
+    default=600.0,
+    low=1.0,
+    high=86_400.0,
+)
+RESUME = Switch(name="resume", help="go on with what is there; else start", default=False)
+LOG_JSON = FilePath(
+    name="log_json",
+    help="also append events as JSON lines; - is stdout",
+    default=None,
+    metavar="FILE",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
     """A checked request. shard: (i, n), this process makes every n-th shard from the i-th on, and
     closes the run where is_whole; workers: render processes; threads: of each; timeout: seconds
     that one may be silent; encoder_device: "cpu" or "cuda"."""
 
-    recipe: str
-    model: str
-    count: int
-    seed: int
-    output: Path
-    shard: tuple[int, int]
-    is_whole: bool
-    shard_size: int
-    workers: int
-    threads: int
-    device: str
-    encoder_device: str
-    timeout: float
-    resume: bool
-    replace: bool
-    log_json: Path | None
+    recipe: str = RECIPE.declared
+    model: str = MODEL.declared
+    count: int = COUNT.but(help="samples", default=1000, high=MAXIMUM_COUNT).declared
+    seed: int = SEED.but(help="same seed, same samples").declared
+    output: Path = OUTPUT.but(help="folder of the run", default=Path("out/data")).declared
+    shard: tuple[int, int] = SHARD.declared
+    is_whole: bool = True
+    shard_size: int = SHARD_SIZE.declared
+    workers: int = WORKERS.but(
+        default=None, unset=f"one a core, {_DEFAULT_WORKERS} at most"
+    ).declared
+    threads: int = THREADS.declared
+    device: str = DEVICE.declared
+    encoder_device: str = ENCODER_DEVICE.declared
+    timeout: float = TIMEOUT.declared
+    resume: bool = RESUME.declared
+    replace: bool = REPLACE.but(help="remove the run that is in the folder first").declared
+    log_json: Path | None = LOG_JSON.declared
 
 
 def parse_options(arguments: Sequence[str], spelling: str = "dataset make") -> DatasetOptions:
@@ -56,32 +117,29 @@ def parse_options(arguments: Sequence[str], spelling: str = "dataset make") -> D
 
     UserError names a wrong value and the remedy.
     """
-    values = _parser(spelling).parse_args(arguments)
-    check_model_name(values.model)
-    check_range("--count", values.count, 1, MAXIMUM_COUNT)
-    check_range("--seed", values.seed, 0, 2**31 - 1)
-    check_range("--shard-size", values.shard_size, 1, 100_000)
+    fields = fields_of(DatasetOptions)
+    parser = parser_of(
+        fields,
+        spelling,
+        "Make a labelled data set. Sample i depends on the recipe, the seed and i only; a killed"
+        " run goes on with --resume.",
+        _EXAMPLES,
+    )
+    values = checked(fields, parser.parse_args(arguments))
+    check_model_name(values["model"])
     cores = usable_cores()
-    if values.workers is None:
-        values.workers = min(cores, _DEFAULT_WORKERS)
-    check_range("--workers", values.workers, 1, MAXIMUM_WORKERS)
-    if values.threads is None:
-        values.threads = max(1, cores // values.workers)
-    check_range("--threads", values.threads, 1, 1024)
-    if not 1.0 <= values.timeout <= 86_400.0:
-        raise UserError(
-            f"--timeout {values.timeout:g} is out of range; give seconds from 1 to 86400"
-        )
-    values.is_whole = values.shard is None
-    values.shard = _read_shard(values.shard or "0/1")
-    if values.resume and values.replace:
+    workers = values.setdefault("workers", min(cores, _DEFAULT_WORKERS))
+    values.setdefault("threads", max(1, cores // workers))
+    values["is_whole"] = "shard" not in values
+    values["shard"] = _read_shard(values.get("shard", "0/1"))
+    if values["resume"] and values["replace"]:
         raise UserError("--resume goes on with a run and --replace removes it; give one of them")
-    if values.replace and not values.is_whole:
+    if values["replace"] and not values["is_whole"]:
         raise UserError(
             "--replace would remove what the other machines make; remove the folder yourself, or"
             " leave out --shard"
         )
-    return DatasetOptions(**vars(values))
+    return DatasetOptions(**values)
 
 
 def _read_shard(text: str) -> tuple[int, int]:
@@ -100,64 +158,3 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _parser(spelling: str) -> argparse.ArgumentParser:
-    parser = OneLineParser(
-        prog=spelling,
-        description="Make a labelled data set. Sample i depends on the recipe, the seed and i only;"
-        " a killed run goes on with --resume.",
-        epilog=_EXAMPLES,
-        formatter_class=_Formatter,
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add(
-        "--recipe",
-        required=True,
-        metavar="NAME|FILE",
-        help=f"what is drawn: {', '.join(RECIPES)}, or a .toml file",
-    )
-    add(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"head model: {', '.join(HEAD_MODELS)}, or a FLAME file (.pkl, .npz)",
-    )
-    add("--count", type=int, default=1000, help=f"samples, 1 to {MAXIMUM_COUNT}")
-    add("--seed", type=int, default=0, help="same seed, same samples")
-    add("--output", type=Path, default=Path("out/data"), help="folder of the run")
-    add(
-        "--shard",
-        metavar="I/N",
-        help="make every N-th tar file from the I-th on, I from 0 to N-1, and leave closing the run"
-        " to `dataset merge`; default: make and close all of it",
-    )
-    add("--shard-size", type=int, default=500, help="samples a tar file")
-    add("--workers", type=int, help="render processes; default: one a core, 8 at most")
-    add("--threads", type=int, help="threads of each; default: the cores shared out")
-    add("--device", choices=("auto", "CPU"), default="auto", help="what Cycles renders on")
-    add(
-        "--encoder-device",
-        choices=("cpu", "cuda"),
-        default="cpu",
-        help="what the encoder runs on; cuda needs onnxruntime-gpu",
-    )
-    add(
-        "--timeout",
-        type=float,
-        default=600.0,
-        help="seconds without an answer after which a render process is started anew",
-    )
-    add("--resume", action="store_true", help="go on with what is there; else start")
-    add("--replace", action="store_true", help="remove the run that is in the folder first")
-    add(
-        "--log-json",
-        type=Path,
-        metavar="FILE",
-        help="also append events as JSON lines; - is stdout",
-    )
-    return parser
-
-
-class _Formatter(DefaultsFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults shown, examples kept in lines."""

@@ -11,7 +11,7 @@ from batch.dataset.distribution import Choice, Distribution, Fixed, Uniform
 from batch.dataset.expressions import EXPRESSIONS
 from batch.dataset.recipe_files import HDRI_SUFFIXES, PICTURE_SUFFIXES, NamedFiles
 from batch.dataset.recipe_keys import Weights, key
-from facegen_addon.choices import DISTRIBUTIONS, ENGINES, LIGHT_PRESETS
+from facegen_addon.choices import DISTRIBUTIONS, ENGINES, LIGHT_PRESETS, SAMPLES, SIZE
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
 from facegen_addon.mapping.backward import GRADES, Grade
@@ -40,11 +40,13 @@ class Heads:
 class Image:
     """size: (width, height) pixels; quality: of JPEGs; samples a pixel."""
 
-    size: tuple[int, int] = field(default=(256, 256), metadata=key(keys.size(64, 4096), "pixels"))
+    size: tuple[int, int] = field(
+        default=(256, 256), metadata=key(keys.size(SIZE.low, SIZE.high), "pixels")
+    )
     format: str = field(default="png", metadata=key(keys.one_of("png", "jpeg")))
     quality: int = field(default=92, metadata=key(keys.whole(1, 100)))
     engine: str = field(default="CYCLES", metadata=key(keys.one_of(*ENGINES)))
-    samples: int = field(default=16, metadata=key(keys.whole(1, 4096)))
+    samples: int = field(default=16, metadata=key(keys.whole(SAMPLES.low, SAMPLES.high)))
 
 
 @dataclass(frozen=True)

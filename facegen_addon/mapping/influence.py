@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32Array, FloatArray
 from ..artifacts import load_npz, read_index, read_npz
 from ..atomic_file import replacing
+from ..choices import MEASURING_SAMPLES, SEED
 from ..errors import Need, RejectedSample, Remedy, UserError
 from ..heads.head_model import HeadModel
 from ..heads.parameters import Parameter, ParameterTable
@@ -44,8 +45,8 @@ class InfluenceSettings:
     """What the figures depend on, besides model and encoder."""
 
     heads: int = 4
-    samples: int = 8
-    seed: int = 0
+    samples: int = MEASURING_SAMPLES.default
+    seed: int = SEED.default
 
 
 @dataclass(frozen=True)

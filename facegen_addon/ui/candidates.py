@@ -12,7 +12,6 @@ from functools import partial
 import bpy
 from bpy.props import EnumProperty, IntProperty, PointerProperty
 
-from ..choices import DISTRIBUTIONS
 from ..errors import UserError
 from ..heads.areas import AREAS
 from ..mapping.backward import is_trained
@@ -25,12 +24,14 @@ from ..scene.workflows.candidates import (
     make_candidates,
     take_candidate,
 )
+from ..variety.fields import DISTRIBUTION
 from . import jobs, preferences
 from .candidate_sheet import Sheet, cell_at
+from .field_properties import property_of
 from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
 from .remedies import explain
-from .sampling import angle_property, offered_distribution
+from .sampling import SEED_OF_ONE, angle_property, offered_distribution
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
 _KINDS = [
@@ -96,10 +97,8 @@ class FACEGEN_OT_make_candidates(_Settings, JobOperator, bpy.types.Operator):
     bl_idname = "facegen.make_candidates"
     bl_label = "3 x 3 Candidates"
 
-    distribution: EnumProperty(  # type: ignore[valid-type]
-        name="Distribution", items=[(name, name.capitalize(), "") for name in DISTRIBUTIONS]
-    )
-    seed: IntProperty(name="Seed", default=0, min=0)  # type: ignore[valid-type]
+    distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
+    seed: property_of(SEED_OF_ONE)  # type: ignore[valid-type]
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -43,6 +43,11 @@ class Progress:
     total: int
 
 
+progress_handlers: list[Callable[[Progress], None]] = []
+"""Called with each step of every job, as Blender calls those of bpy.app.handlers: a script adds its
+own function and removes it again. What one raises ends the job."""
+
+
 class Running:
     """The job that runs; ``close`` is its one clean-up."""
 
@@ -90,6 +95,8 @@ class Running:
         self._stepped = time.monotonic()
         self.label, self.done, self.total = progress.label, progress.done, progress.total
         self._manager.progress_update(100.0 * self.factor)
+        for handler in tuple(progress_handlers):
+            handler(progress)
         return True
 
     def advance(self, seconds: float = SLICE) -> bool:
@@ -184,6 +191,11 @@ class JobOperator:
     def done(self, context: bpy.types.Context) -> None:
         """What is to follow in the window when the work is done."""
 
+    def fail(self, context: bpy.types.Context, error: BaseException, text: str) -> set[str]:
+        """Report why the work ended, in a line; what an operator returns then."""
+        self.report({"ERROR"}, text)
+        return {"CANCELLED"}
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether no job runs."""
@@ -196,8 +208,7 @@ class JobOperator:
         try:
             run_through(self.steps(context))
         except (UserError, NotReached) as error:
-            self.report({"ERROR"}, explain(error))
-            return {"CANCELLED"}
+            return self.fail(context, error, explain(error))
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -207,8 +218,7 @@ class JobOperator:
         try:
             self._job = start(self.steps(context), context.window)
         except UserError as error:
-            self.report({"ERROR"}, explain(error))
-            return {"CANCELLED"}
+            return self.fail(context, error, explain(error))
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
@@ -230,8 +240,7 @@ class JobOperator:
         try:
             more = self._job.advance()
         except (UserError, NotReached) as error:
-            self.report({"ERROR"}, explain(error))
-            return {"CANCELLED"}
+            return self.fail(context, error, explain(error))
         finally:
             if not more:
                 stop()

@@ -9,11 +9,11 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
-from ..choices import DISTRIBUTIONS
+from ..choices import DISTRIBUTIONS, SEED
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
@@ -24,6 +24,8 @@ from ..scene.head.latents import read
 from ..scene.head.locks import locked
 from ..scene.head.placement import place_between
 from ..scene.workflows.drawn_heads import apply
+from ..variety.fields import DISTRIBUTION
+from .field_properties import property_of
 from .head_operator import (
     HeadOperator,
     ReportingOperator,
@@ -35,13 +37,6 @@ from .head_operator import (
 
 _SEEDS = 2**31
 _AREA_COLUMNS = 3
-_DESCRIPTIONS = {
-    "latent": "Heads for latents drawn where real faces lie",
-    "prior": "Heads as the model's own statistics have them",
-    "uniform": "Every slider anywhere in its range: caricatures",
-}
-
-
 _WALK = "How far to walk on the sphere of latents; most pairs of people are 90° apart"
 
 
@@ -69,13 +64,7 @@ def _fraction() -> FloatProperty:
     )
 
 
-def _distribution() -> EnumProperty:
-    items = [(name, name.capitalize(), _DESCRIPTIONS[name]) for name in DISTRIBUTIONS]
-    return EnumProperty(name="Distribution", items=items)
-
-
-def _seed() -> IntProperty:
-    return IntProperty(name="Seed", description="Another seed, another head", default=0, min=0)
+SEED_OF_ONE = SEED.but(help="another seed, another head")
 
 
 class Draw:
@@ -107,8 +96,8 @@ class FACEGEN_OT_sample_head(Draw, ReportingOperator, bpy.types.Operator):
     bl_label = "Sample Head"
     bl_options = {"REGISTER", "UNDO"}
 
-    distribution: _distribution()  # type: ignore[valid-type]
-    seed: _seed()  # type: ignore[valid-type]
+    distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
+    seed: property_of(SEED_OF_ONE)  # type: ignore[valid-type]
     model: StringProperty(  # type: ignore[valid-type]
         name="Model", description="Of the head that is added; empty: the panel's", default=""
     )
@@ -141,7 +130,7 @@ class FACEGEN_OT_sample_nearby(Draw, HeadOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     angle: angle_property(_WALK)  # type: ignore[valid-type]
-    seed: _seed()  # type: ignore[valid-type]
+    seed: property_of(SEED_OF_ONE)  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
         """Walk, from where FaceNet sees the head if that was measured."""
@@ -187,7 +176,7 @@ class FACEGEN_OT_reroll_area(Draw, HeadOperator, bpy.types.Operator):
     area: EnumProperty(  # type: ignore[valid-type]
         name="Area", items=[(area, area.capitalize(), "") for area in AREAS]
     )
-    seed: _seed()  # type: ignore[valid-type]
+    seed: property_of(SEED_OF_ONE)  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
         """Draw it."""
@@ -216,7 +205,7 @@ def _pair(context: bpy.types.Context) -> tuple[HeadObject, HeadObject]:
 class FACEGEN_PG_sampling(bpy.types.PropertyGroup):
     """What the panel remembers while Blender runs; nothing of it is saved."""
 
-    distribution: _distribution()  # type: ignore[valid-type]
+    distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
     angle: angle_property(_WALK)  # type: ignore[valid-type]
     fraction: _fraction()  # type: ignore[valid-type]
 

@@ -3,162 +3,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import cache
 from typing import Any
 
 import bpy
-from bpy.props import (
-    BoolProperty,
-    CollectionProperty,
-    EnumProperty,
-    FloatProperty,
-    IntProperty,
-    PointerProperty,
-    StringProperty,
-)
+from bpy.props import BoolProperty, PointerProperty, StringProperty
 
-from ..choices import CORRECTIONS, COUNT, DISTRIBUTIONS, ENGINES, SAMPLES, SEED, SIZE, WholeNumber
+from ..choices import SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
-from ..errors import NotReached, UserError
-from ..mapping.backward import GRADES
+from ..request_fields import RequestField, fields_of
 from ..scene.head.head_object import HeadObject
-from ..scene.render.lights import LIGHTS
+from ..scene.workflows import made_variety
 from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
+from ..variety.fields import COUNT, DISTANCE, DISTRIBUTION, FILL_GAPS, GRADE, MODEL
 from ..variety.request import VarietyRequest
-from ..variety.result import VarietyEvent, VarietyResult
+from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
+from .field_properties import property_of
 from .head_operator import make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
 
-_LABELS = {"sample": "Choosing faces", "render": "Heads"}
-
-_listener: Callable[[VarietyEvent], None] | None = None
-_outcome: VarietyResult | BaseException | None = None
+LABELS = {"sample": "Choosing faces", "render": "Heads"}
+"""Stages of a variety -> how a job's progress calls them."""
 
 
-def set_listener(listener: Callable[[VarietyEvent], None] | None) -> None:
-    """Have ``listener`` called with every step of the next runs; None for nobody."""
-    global _listener
-    _listener = listener
+_ON_PANEL = (COUNT, DISTANCE, DISTRIBUTION, GRADE, SEED, SAMPLES, SIZE)
+_SHOWN_OTHERWISE = {MODEL.name: {"search": suggest_models, "search_options": {"SUGGESTION"}}}
 
 
-def last_outcome() -> VarietyResult | BaseException | None:
-    """What the last run made, or the error that ended it.
-
-    Blender hands an operator's caller no more than RuntimeError, so the cause is kept here.
-    """
-    return _outcome
+def _properties(fields: Iterable[RequestField]) -> dict[str, Any]:
+    return {
+        field.name: property_of(field, **_SHOWN_OTHERWISE.get(field.name, {})) for field in fields
+    }
 
 
-def _choices(names: Any) -> list[tuple[str, str, str]]:
-    return [(name, name.capitalize() if name.islower() else name, "") for name in names]
+class _OnPanel:
+    __annotations__ = _properties(_ON_PANEL)
 
 
-def whole_number(number: WholeNumber, name: str = "", **more: Any) -> Any:
-    """The property of a whole number of the request; `name` where the panel has another."""
-    return IntProperty(
-        name=name or number.name.capitalize(),
-        description=f"{number.help[0].upper()}{number.help[1:]}",
-        default=number.default,
-        min=number.low,
-        max=number.high,
-        **more,
-    )
+class _Asked:
+    __annotations__ = _properties(fields_of(VarietyRequest))
 
 
-class _Settings:
-    """What the operator and the panel have in common."""
-
-    count: whole_number(COUNT, "Heads")  # type: ignore[valid-type]
-    distance: FloatProperty(  # type: ignore[valid-type]
-        name="Distance",
-        default=0.0,
-        min=0.0,
-        max=1.999,
-        description="Cosine distance of every pair; 0: where faces stop reading as the same",
-    )
-    distribution: EnumProperty(name="Distribution", items=_choices(DISTRIBUTIONS))  # type: ignore[valid-type]
-    grade: EnumProperty(name="Grade", items=_choices(GRADES))  # type: ignore[valid-type]
-    seed: whole_number(SEED)  # type: ignore[valid-type]
-    samples: whole_number(SAMPLES)  # type: ignore[valid-type]
-    size: whole_number(SIZE, subtype="PIXEL")  # type: ignore[valid-type]
-
-
-class FACEGEN_PG_variety(_Settings, bpy.types.PropertyGroup):
+class FACEGEN_PG_variety(_OnPanel, bpy.types.PropertyGroup):
     """What the panel asks for, and what the last run made; kept with the scene, as its heads."""
 
     last: StringProperty(name="Last Variety")  # type: ignore[valid-type]
 
 
-class FACEGEN_OT_generate_variety(_Settings, JobOperator, bpy.types.Operator):
+class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
     """Generate heads of which no two look nearer than a distance"""
 
     bl_idname = "facegen.generate_variety"
     bl_label = "Generate Variety"
     bl_options = {"UNDO"}
 
-    model: StringProperty(  # type: ignore[valid-type]
-        name="Model",
-        description="Name of a head model, or path of a FLAME file",
-        default=VarietyRequest.model,
-        search=suggest_models,
-        search_options={"SUGGESTION"},
-    )
-    engine: EnumProperty(name="Engine", items=_choices(ENGINES))  # type: ignore[valid-type]
-    budget: IntProperty(  # type: ignore[valid-type]
-        name="Renders at Most", default=0, min=0, description="0: ten for each head"
-    )
-    fill_gaps: CollectionProperty(  # type: ignore[valid-type]
-        type=bpy.types.OperatorFileListElement,
-        name="Fill Gaps of",
-        description="Folders of earlier runs, whose heads the new ones complement:"
-        ' [{"name": "out/first"}, ...]',
-    )
-    corrections: whole_number(CORRECTIONS)  # type: ignore[valid-type]
-    encoder: StringProperty(  # type: ignore[valid-type]
-        name="Encoder",
-        description="Name of the encoder that tells heads apart, or path of its .onnx file",
-        default=VarietyRequest.encoder,
-    )
-    light: EnumProperty(name="Light", items=_choices(LIGHTS))  # type: ignore[valid-type]
     place: BoolProperty(  # type: ignore[valid-type]
         name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
     )
+    keep_images: BoolProperty(  # type: ignore[valid-type]
+        name="Keep Images",
+        description="Keep the render of each head in the scene, as bytes, for a script to read",
+    )
 
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
-        """Generate, then place; the outcome is kept for the caller."""
-        global _outcome
-        _outcome = None
-        try:
-            with closing(run_variety(self._request(context))) as events:
-                for event in events:
-                    if _listener is not None:
-                        _listener(event)
-                    yield Progress(_LABELS[event.stage], event.done, event.total)
-            assert event.result is not None, "the last event has it"
-            if self.place:
-                yield from _placing(context, event.result)
-            _outcome = event.result
-        except (UserError, NotReached, KeyboardInterrupt) as error:
-            _outcome = error
-            raise
+        """Generate, then place; what was made stays in the scene (made_variety)."""
+        made_variety.forget_error(context.scene)
+        with closing(run_variety(self._request(context))) as events:
+            for event in events:
+                yield Progress(LABELS[event.stage], event.done, event.total)
+        result = event.result
+        assert result is not None, "the last event has it"
+        if self.place:
+            yield from _placing(context, result)
+        made_variety.keep(context.scene, result, images=self.keep_images)
+
+    def fail(self, context: bpy.types.Context, error: BaseException, text: str) -> set[str]:
+        """Leave the error in the scene, since Blender hands a caller no more than RuntimeError."""
+        made_variety.keep_error(context.scene, error, text)
+        return super().fail(context, error, text)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run to the end; Ctrl-C, which Blender would print the whole way of, is one line too."""
         try:
             return super().execute(context)
-        except KeyboardInterrupt:
-            self.report({"ERROR"}, "KeyboardInterrupt: stopped")
-            return {"CANCELLED"}
+        except KeyboardInterrupt as stop:
+            return self.fail(context, stop, "KeyboardInterrupt: stopped")
 
     def _request(self, context: bpy.types.Context) -> VarietyRequest:
-        names = VarietyRequest.__dataclass_fields__.keys() - {"device"}
-        values = {name: getattr(self, name) for name in names}
-        values["fill_gaps"] = tuple(run.name for run in self.fill_gaps)
+        values = {field.name: getattr(self, field.name) for field in fields_of(VarietyRequest)}
+        values[FILL_GAPS.name] = tuple(run.name for run in values[FILL_GAPS.name])
         return VarietyRequest(**values, device=preferences.of(context).device)
 
 
@@ -234,8 +172,8 @@ def _draw_button(
     row = layout.row()
     row.scale_y, row.enabled = 1.4, usable
     button = row.operator("facegen.generate_variety", icon="OUTLINER_OB_GROUP_INSTANCE")
-    for name in _Settings.__annotations__:
-        setattr(button, name, getattr(settings, name))
+    for field in _ON_PANEL:
+        setattr(button, field.name, getattr(settings, field.name))
     button.model = context.window_manager.facegen.model
     if not usable:
         layout.label(text="FaceNet's file is missing", icon="ERROR")

@@ -3,18 +3,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from ..choices import CORRECTIONS, COUNT, DISTRIBUTIONS, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
-from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
+from ..choices import ENGINE, LIGHT, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
+from ..encoders.encoder import same_face_threshold
 from ..errors import UserError
-from ..heads.catalogue import DEFAULT_MODEL
-from ..latent.selection import checked_count, checked_distance
-from ..mapping.backward import GRADES, Grade
+from ..mapping.backward import Grade
 from ..render_settings import RenderSettings
+from ..request_fields import check_fields, fields_of, given
+from .fields import (
+    BUDGET,
+    CORRECTIONS,
+    COUNT,
+    DISTANCE,
+    DISTRIBUTION,
+    ENCODER,
+    FILL_GAPS,
+    GRADE,
+    MODEL,
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class VarietyRequest:
     """What is wanted. ``encoder``: the one that tells heads apart, its name or .onnx file;
     ``distance``: cosine distance, 0 for that encoder's same-face threshold, which it then becomes;
@@ -25,44 +38,28 @@ class VarietyRequest:
     Raises UserError, naming value and remedy, for what cannot be.
     """
 
-    model: str = DEFAULT_MODEL
-    count: int = COUNT.default
-    distance: float = 0.0
-    distribution: str = "latent"
-    engine: str = "CYCLES"
-    samples: int = SAMPLES.default
-    size: int = SIZE.default
-    seed: int = SEED.default
-    budget: int = 0
-    grade: Grade = "refined"
-    light: str = "studio"
+    model: str = MODEL.declared
+    count: int = COUNT.declared
+    distance: float = DISTANCE.declared
+    distribution: str = DISTRIBUTION.declared
+    engine: str = ENGINE.declared
+    samples: int = SAMPLES.declared
+    size: int = SIZE.declared
+    seed: int = SEED.declared
+    budget: int = BUDGET.declared
+    grade: Grade = GRADE.declared
+    light: str = LIGHT.declared
+    fill_gaps: tuple[Path | str, ...] = FILL_GAPS.declared
+    corrections: int = CORRECTIONS.declared
+    encoder: str = ENCODER.declared
     device: str = "auto"
-    fill_gaps: tuple[str, ...] = ()
-    corrections: int = CORRECTIONS.default
-    encoder: str = DEFAULT_ENCODER
 
     def __post_init__(self) -> None:
-        checked_count(self.count)
+        check_fields(fields_of(type(self)), given(self))
         threshold = same_face_threshold(self.encoder)
         if not self.distance:
             object.__setattr__(self, "distance", threshold)  # frozen from here on
-        checked_distance(self.distance)
-        for name, value, choices in (
-            ("distribution", self.distribution, DISTRIBUTIONS),
-            ("grade", self.grade, GRADES),
-        ):
-            if value not in choices:
-                raise UserError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
-        if self.corrections not in CORRECTIONS:
-            raise UserError(
-                f"corrections {self.corrections} is out of range; give {CORRECTIONS.range}"
-            )
-        for name in ("fill_gaps", "corrections"):
-            if getattr(self, name) and self.distribution != "latent":
-                raise UserError(
-                    f"{name} needs latents that heads are asked for; with distribution"
-                    f" {self.distribution!r} there are none: choose latent"
-                )
+        check_latents_are_asked_for(vars(self))
         if self.budget and self.budget < self.count:
             raise UserError(
                 f"budget {self.budget} is below the {self.count} heads wanted; give at least that"
@@ -79,3 +76,16 @@ class VarietyRequest:
         return RenderSettings(
             self.engine, self.samples, self.size, light=self.light, device=self.device
         )
+
+
+def check_latents_are_asked_for(
+    values: Mapping[str, Any], spelled: Callable[[str], str] = str
+) -> None:
+    """UserError for fields that mean nothing where heads are asked for by no latent."""
+    distribution = values[DISTRIBUTION.name]
+    for field in (FILL_GAPS, CORRECTIONS):
+        if values[field.name] and distribution != "latent":
+            raise UserError(
+                f"{spelled(field.name)} needs latents that heads are asked for;"
+                f" {spelled(DISTRIBUTION.name)} {distribution} has none: choose latent"
+            )

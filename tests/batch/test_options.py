@@ -9,6 +9,9 @@ import pytest
 
 from batch.options import parse_options
 from facegen_addon.errors import UserError
+from facegen_addon.request_fields import Number, RequestField, WholeNumber, fields_of
+from facegen_addon.variety.fields import BUDGET
+from facegen_addon.variety.request import VarietyRequest
 
 
 def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -23,6 +26,7 @@ def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (["--engine", "LUXCORE"], ["LUXCORE", "CYCLES"]),
         (["--distribution", "normal"], ["normal", "latent"]),
         (["--grade", "best"], ["best", "refined"]),
+        (["--light", "disco"], ["--light 'disco'", "studio"]),
         (["--count", "0"], ["--count 0", "1 to"]),
         (["--count", "-3"], ["--count -3", "1 to"]),
         (["--count", "1000000000"], ["--count 1000000000", "10000"]),
@@ -116,3 +120,19 @@ def test_several_earlier_runs_can_be_given(tmp_path: Path) -> None:
         (run / "heads.npz").touch()
     options = parse_options(["--fill-gaps", *map(str, runs), "--output", str(tmp_path / "run")])
     assert options.fill_gaps == tuple(runs)
+
+
+WITH_RANGE = [field for field in fields_of(VarietyRequest) if field.accepted and field != BUDGET]
+
+
+@pytest.mark.parametrize("field", WITH_RANGE, ids=lambda field: field.name)
+def test_command_line_and_request_refuse_the_same_in_the_same_words(field: RequestField) -> None:
+    """All but the budget: the command line asks for a render of each head and correction."""
+    numbers = isinstance(field, WholeNumber | Number)
+    for wrong in (field.low - 1, field.high + 1) if numbers else ("gauss",):
+        with pytest.raises(UserError) as by_request:
+            VarietyRequest(**{field.name: wrong})
+        with pytest.raises(UserError) as by_option:
+            parse_options([f"{field.option}={wrong}"])
+        line = str(by_request.value).replace(field.name, field.option, 1)
+        assert str(by_option.value) == line

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from batch.dataset.distribution import Fixed, Uniform
 from batch.dataset.recipe import RECIPES, Recipe, describe
 from batch.dataset.recipe_fit import check_model
+from batch.dataset.recipe_tables import NEEDS
 from batch.dataset.toml_text import toml_table
 from facegen_addon.choices import LIGHT_PRESETS
 from facegen_addon.errors import UserError
@@ -420,6 +421,27 @@ def test_the_documented_defaults_are_those(project: Path, write: Write) -> None:
         for key, default in defaults.items():
             if default not in ("", "all"):
                 assert read(write(f"[{name}]\n{key} = {default}")) == Recipe(), (name, key)
+
+
+def test_the_documented_ranges_are_those(project: Path, write: Write) -> None:
+    """Of every key whose row says "low to high": both are accepted, and nothing beyond."""
+    text = (project / "docs/dataset_recipe.md").read_text(encoding="utf-8")
+    checked = 0
+    for section in re.split(r"^### ", text, flags=re.MULTILINE)[1:]:
+        table = section[1 : section.index("]")]
+        rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*?(-?[\d.]+) to (-?[\d.]+)", section, re.M)
+        for key, low, high in rows:
+            if (table, key) in NEEDS:
+                continue
+            step = 0.01 if "." in low + high else 1
+            for value in (low, high):
+                read(write(f"[{table}]\n{key} = {value}"))
+            for value in (float(low) - step, float(high) + step):
+                wrong = f"{value:g}" if step < 1 else f"{value:.0f}"
+                with pytest.raises(UserError, match=rf"\[{table}\] {key} is"):
+                    read(write(f"[{table}]\n{key} = {wrong}"))
+            checked += 1
+    assert checked >= 25
 
 
 def test_every_documented_example_is_a_recipe(project: Path, write: Write, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from facegen_addon.scene.head.latents import LATENTS_KEY, read
 from facegen_addon.scene.render.forward import ForwardMapping
 from facegen_addon.scene.render.head_renderer import HeadRenderer, engine_id
 from facegen_addon.scene.render.studio import Studio
+from facegen_addon.scene.workflows import made_variety
 from facegen_addon.scene.workflows.variety import run_variety
-from facegen_addon.ui.variety import last_outcome
 from facegen_addon.variety.request import VarietyRequest
 
 MODEL = load_head_model(DEFAULT_MODEL)
@@ -132,9 +132,9 @@ def test_operator_and_function_give_the_same_heads() -> None:
     *_, last = run_variety(request)
     assert last.result is not None
     assert bpy.ops.facegen.generate_variety(
-        count=3, distance=0.3, distribution="prior", **SMALL
+        count=3, distance=0.3, distribution="prior", keep_images=True, **SMALL
     ) == {"FINISHED"}
-    outcome = last_outcome()
+    outcome = made_variety.read(bpy.context.scene)
     for mine, theirs in zip(last.result.heads, outcome.heads, strict=True):
         assert mine.parameters.tobytes() == theirs.parameters.tobytes()
         assert np.array_equal(mine.image, theirs.image)

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from batch.options import parse_options
-from facegen_addon import choices
 from facegen_addon.encoders import encoder
-from facegen_addon.errors import NotReached, UserError
+from facegen_addon.errors import Need, NotReached, Remedy, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.request_fields import FilePaths, OneOf, RequestField, WholeNumber, fields_of
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY
 from facegen_addon.scene.head.latents import SEED_KEY, read
+from facegen_addon.scene.workflows import made_variety
 from facegen_addon.scene.workflows.variety import run_variety
 from facegen_addon.scene.workflows.variety_placing import COLLECTION, place_heads
 from facegen_addon.ui import jobs
-from facegen_addon.ui.variety import last_outcome, set_listener
+from facegen_addon.ui.variety import LABELS
 from facegen_addon.variety.request import VarietyRequest
 
 SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
@@ -44,7 +45,7 @@ def test_heads_are_placed_with_all_that_is_known_of_them() -> None:
     other.select_set(True)
     before = _blocks()
     assert bpy.ops.facegen.generate_variety(**SMALL, seed=7) == {"FINISHED"}
-    result = last_outcome()
+    result = made_variety.read(bpy.context.scene)
     heads = _heads()
     assert [head.name for head in heads] == ["Head 01", "Head 02", "Head 03"]
     assert len({head[ID_KEY] for head in heads}) == 3
@@ -94,14 +95,20 @@ def test_stopped_half_way_nothing_is_left(stage: str, monkeypatch: pytest.Monkey
     assert jobs.current() is None
     assert _blocks() == before
     assert bpy.context.scene.facegen_variety.last == ""
+    assert made_variety.MADE_KEY not in bpy.context.scene
+    assert bpy.context.scene[made_variety.ERROR_KEY]["kind"] == "KeyboardInterrupt"
 
 
 def test_an_unmet_demand_places_nothing() -> None:
     before = _blocks()
     with pytest.raises(RuntimeError, match=r"of 3 heads at distance 1.9.*; 3 heads reach 0\."):
         bpy.ops.facegen.generate_variety(**SMALL | {"distance": 1.9}, budget=4)
-    assert isinstance(last_outcome(), NotReached)
+    error = bpy.context.scene[made_variety.ERROR_KEY]
+    assert error["kind"] == "NotReached" and "of 3 heads at distance 1.9" in error["text"]
+    assert isinstance(made_variety.error_of(bpy.context.scene), NotReached)
     assert _blocks() == before
+    assert bpy.ops.facegen.generate_variety(**SMALL, place=False) == {"FINISHED"}
+    assert made_variety.error_of(bpy.context.scene) is None
 
 
 def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +145,7 @@ def test_by_another_encoder_operator_and_function_make_the_same_heads() -> None:
     small = SMALL | {"encoder": "sface"}
     *_, last = run_variety(VarietyRequest(**small))
     assert bpy.ops.facegen.generate_variety(**small) == {"FINISHED"}
-    result = last_outcome()
+    result = made_variety.read(bpy.context.scene)
     assert result.encoder == last.result.encoder == "sface"
     for mine, theirs in zip(last.result.heads, result.heads, strict=True):
         assert theirs.achieved.shape == (128,)
@@ -154,14 +161,46 @@ def test_unknown_choices_are_refused(name: str) -> None:
         bpy.ops.facegen.generate_variety(**SMALL | {name: "gauss"})
 
 
-def test_the_listener_hears_every_step() -> None:
-    heard = []
-    set_listener(heard.append)
-    bpy.ops.facegen.generate_variety(**SMALL, place=False)
-    set_listener(None)
+def test_handlers_of_progress_hear_every_step() -> None:
+    heard: list[jobs.Progress] = []
+    jobs.progress_handlers.append(heard.append)
+    try:
+        bpy.ops.facegen.generate_variety(**SMALL, place=False)
+    finally:
+        jobs.progress_handlers.remove(heard.append)
     assert not _heads()
-    assert heard[-1].result is last_outcome()
-    assert [event.done for event in heard if event.stage == "render"][-1] == 3
+    assert heard[-1] == jobs.Progress("Heads", 3, 3)
+    assert {progress.label for progress in heard} <= set(LABELS.values())
+
+
+def test_a_handler_that_fails_ends_the_job() -> None:
+    def fail(progress: jobs.Progress) -> None:
+        raise ValueError("no room for a bar")
+
+    before = _blocks()
+    jobs.progress_handlers.append(fail)
+    try:
+        with pytest.raises(RuntimeError, match="no room for a bar"):
+            bpy.ops.facegen.generate_variety(**SMALL)
+    finally:
+        jobs.progress_handlers.remove(fail)
+    assert jobs.current() is None and _blocks() == before
+
+
+def test_a_remedy_comes_back_with_the_error_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The panel's words are in the text; the command line has others for the same need."""
+    need = Need(Remedy.BUILD_ENCODER, "facenet")
+
+    def missing(*_: object, **__: object) -> None:
+        raise UserError("facenet.onnx is missing", need)
+
+    monkeypatch.setattr(encoder.Encoder, "load", missing)
+    with pytest.raises(RuntimeError):
+        bpy.ops.facegen.generate_variety(**SMALL)
+    assert "preferences" in bpy.context.scene[made_variety.ERROR_KEY]["text"]
+    error = made_variety.error_of(bpy.context.scene)
+    assert isinstance(error, UserError)
+    assert (str(error), error.need) == ("facenet.onnx is missing", need)
 
 
 def test_placing_stopped_removes_what_it_placed() -> None:
@@ -202,18 +241,33 @@ def test_settings_are_kept_with_the_scene(tmp_path) -> None:
     assert bpy.context.scene.facegen_variety.distance == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("number", choices.NUMBERS, ids=lambda number: number.name)
-def test_panel_command_line_and_request_have_the_same_numbers(
-    number: choices.WholeNumber, capsys: pytest.CaptureFixture[str]
-) -> None:
-    operator = bpy.ops.facegen.generate_variety.get_rna_type().properties[number.name]
-    assert (operator.default, operator.hard_min, operator.hard_max) == (
-        number.default,
-        number.low,
-        number.high,
-    )
-    assert getattr(VarietyRequest(), number.name) == number.default
-    assert getattr(parse_options([]), number.name) == number.default
-    for wrong in (number.low - 1, number.high + 1):
-        with pytest.raises(UserError, match=f"{wrong}.*{number.low}"):
-            parse_options([f"--{number.name}", str(wrong)])
+FIELDS = fields_of(VarietyRequest)
+
+
+def _properties() -> dict[str, bpy.types.Property]:
+    return dict(bpy.ops.facegen.generate_variety.get_rna_type().properties)
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_panel_command_line_and_request_have_the_same_fields(field: RequestField) -> None:
+    """Default and range or names of each, wherever it is asked for."""
+    found = _properties()[field.name]
+    assert found.description.lower().startswith(field.help.lower())
+    if not isinstance(field, FilePaths):
+        assert found.default == field.default
+    if isinstance(field, OneOf):
+        assert tuple(found.enum_items.keys()) == field.names
+    if isinstance(field, WholeNumber):
+        low = field.default if field.unset else field.low
+        assert (found.hard_min, found.hard_max) == (low, field.high)
+    if not field.unset:
+        assert getattr(VarietyRequest(), field.name) == field.default
+        assert getattr(parse_options([]), field.name) == field.default
+
+
+def test_the_panel_takes_any_distance_that_the_command_line_takes() -> None:
+    """Blender's numbers are of single precision."""
+    distance = _properties()["distance"]
+    assert distance.hard_min == 0.0
+    assert 1.9999 < distance.hard_max < 2.0
+    assert VarietyRequest(distance=distance.hard_max).distance == distance.hard_max

@@ -13,12 +13,16 @@ from facegen_addon.variety.request import VarietyRequest
     ("change", "message"),
     [
         ({"count": 0}, "count 0"),
+        ({"count": 10_001}, "count 10001 is out of range; give a number from 1 to 10000"),
+        ({"seed": -1}, "seed -1"),
+        ({"budget": -1}, "budget -1"),
+        ({"distance": float("nan")}, "distance nan"),
         ({"distance": 2.0}, "distance 2.0"),
         ({"distribution": "gauss"}, "'gauss'"),
         ({"grade": "rough"}, "'rough'"),
         ({"count": 9, "budget": 3}, "budget 3"),
-        ({"size": 32}, "size is 32; give 64 to 4096 pixels"),
-        ({"light": "disco"}, "light is 'disco'; give one of studio"),
+        ({"size": 32}, "size 32 is out of range; give a number from 64 to 4096"),
+        ({"light": "disco"}, "unknown light 'disco'; choose from studio"),
     ],
 )
 def test_bad_requests_are_named(change: dict, message: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import Float32Array, FloatArray
+from ...choices import MEASURING_SIZE
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import resize_bilinear
 from ...errors import UserError
@@ -75,7 +76,9 @@ def render_probe(
     ``encoder`` as in Encoder.load.
     """
     loaded = Encoder.load(encoder, threads=threads)
-    with HeadRenderer(model, RenderSettings(samples=settings.samples, size=224)) as renderer:
+    with HeadRenderer(
+        model, RenderSettings(samples=settings.samples, size=MEASURING_SIZE)
+    ) as renderer:
         render = bpy.data.scenes[renderer.scene_name].render
         if threads:
             render.threads_mode, render.threads = "FIXED", threads

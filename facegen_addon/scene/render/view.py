@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...choices import MEASURING_SIZE
 from ...encoders.encoder import DEFAULT_ENCODER, Encoder
 from ...heads.head_model import HeadModel
 
@@ -39,7 +40,7 @@ def load_forward(model: HeadModel, samples: int, threads: int, view: View) -> Fo
 
     encoders = [Encoder.load(name, threads=threads) for name in view.encoders]
     settings = RenderSettings(
-        samples=samples, size=224, seed=view.seed, light=view.light, face_only=True
+        samples=samples, size=MEASURING_SIZE, seed=view.seed, light=view.light, face_only=True
     )
     renderer = HeadRenderer(model, settings)
     for scene in bpy.data.scenes:

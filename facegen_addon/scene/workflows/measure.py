@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import FloatArray
+from ...choices import MEASURING_SAMPLES, MEASURING_SIZE
 from ...encoders.encoder import Encoder, same_face_threshold
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
@@ -28,9 +29,6 @@ from ..head.locks import locked
 from ..render.forward import ForwardMapping
 from ..render.head_renderer import HeadRenderer
 
-SAMPLES = 8
-"""Of a measurement's render; like its size as for the pairs that B was fitted to."""
-_SIZE = 224
 _MOVING = ("expression", "pose")
 """The groups that say what a face does, not whose it is."""
 
@@ -94,7 +92,9 @@ def rendered_forward(device: str = "auto") -> OpenForward:
     @contextmanager
     def open_forward(model: HeadModel) -> Iterator[Forward]:
         encoder = Encoder.load()
-        settings = RenderSettings(samples=SAMPLES, size=_SIZE, device=device, face_only=True)
+        settings = RenderSettings(
+            samples=MEASURING_SAMPLES.default, size=MEASURING_SIZE, device=device, face_only=True
+        )
         with HeadRenderer(model, settings) as renderer:
             forward = ForwardMapping(renderer, encoder)
             yield lambda parameters: forward.embed_heads(parameters[None])[0]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fields of *Generate Variety* that no other request has declared before it."""
+
+from __future__ import annotations
+
+from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
+from ..encoders.encoder import DEFAULT_ENCODER
+from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
+from ..latent.selection import MAXIMUM_DISTANCE
+from ..mapping.backward import GRADES
+from ..request_fields import FilePaths, Number, OneOf, Text, WholeNumber
+
+MODEL = Text(
+    name="model",
+    help=f"head model: {', '.join(HEAD_MODELS)}, or the path of a FLAME file (.pkl, .npz)",
+    default=DEFAULT_MODEL,
+)
+# About as many clearly different faces as the latent space holds.
+COUNT = WholeNumber(name="count", label="Heads", help="heads", default=16, low=1, high=10_000)
+DISTANCE = Number(
+    name="distance",
+    help="cosine distance that every pair must keep",
+    default=0.0,
+    unset="the encoder's same-face threshold",
+    low=0.0,
+    high=MAXIMUM_DISTANCE,
+    excluded=True,
+)
+DISTRIBUTION = OneOf(
+    name="distribution",
+    help="where heads are drawn from",
+    default="latent",
+    names=DISTRIBUTIONS,
+    said={
+        "latent": "where real faces lie",
+        "prior": "plausible sliders",
+        "uniform": "random sliders",
+    },
+)
+BUDGET = WholeNumber(
+    name="budget",
+    label="Renders at Most",
+    help="renders at most",
+    default=0,
+    unset=f"{RENDERS_PER_HEAD} a head, each with its corrections",
+    low=1,
+    high=2**31 - 1,
+)
+GRADE = OneOf(name="grade", help="backward mapping", default="refined", names=GRADES)
+FILL_GAPS = FilePaths(
+    name="fill_gaps",
+    label="Fill Gaps of",
+    help="folders of earlier runs (of generate or measure), whose heads the new ones complement",
+    default=(),
+    metavar="RUN",
+)
+CORRECTIONS = WholeNumber(
+    name="corrections",
+    help="renders that bring each head nearer to the latent it was asked for, of which the nearest"
+    " is kept",
+    default=0,
+    low=0,
+    high=MAXIMUM_CORRECTIONS,
+    metavar="K",
+)
+ENCODER = Text(
+    name="encoder",
+    help="name of the encoder that tells heads apart, or path of its .onnx file",
+    default=DEFAULT_ENCODER,
+    metavar="NAME|FILE",
+)
