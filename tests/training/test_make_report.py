@@ -16,7 +16,7 @@ from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, T
 from facegen_addon.mapping.perceptron import Perceptron
 from models.training import make_report, pairs, real_latents, render_pairs
 from models.training.register import register
-from models.training.report import roundtrips, study
+from models.training.report import roundtrips, study, trips
 from models.training.talk_mapping import BASES, TALK_NETWORK
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.training.conftest import SyntheticNature
@@ -211,19 +211,19 @@ def test_heads_without_a_face_do_not_end_the_report(
     assert 0 < min(counts) < 20
 
 
-def trip(distances: list[float], correction: str) -> roundtrips.Trip:
+def trip(distances: list[float], correction: str) -> trips.Trip:
     """Heads at these distances from what was requested, all apart from one another."""
     s, count = np.eye(512)[0], len(distances)
     cosine = 1 - np.array(distances)[:, None]
     latents = cosine * s + np.sqrt(1 - cosine**2) * np.eye(512)[1 : 1 + count]
     rendered = study.Rendered(latents, np.ones(count, bool))
     requested = np.repeat(s[None], count, axis=0)
-    return roundtrips.Trip("direct", correction, requested, requested, latents, rendered, 0, 0.0)
+    return trips.Trip("direct", correction, requested, requested, latents, rendered, 0, 0.0)
 
 
 def test_who_chooses_does_not_judge() -> None:
     none, lucky = trip([0.5, 0.5, 0.5, 0.5], "none"), trip([0.45, 0.6, 0.45, 0.6], "plane")
-    assert roundtrips.best_free([none, lucky]) is lucky
+    assert trips.best_free([none, lucky]) is lucky
     figures = roundtrips.judged(lucky, none, none)
     assert figures["count"] == 2
     assert figures["share_of_none"] == pytest.approx(1.2)

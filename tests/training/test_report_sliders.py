@@ -12,7 +12,7 @@ import pytest
 from facegen_addon.errors import RejectedSample
 from facegen_addon.mapping.ranking import Ranking, finished, ranking_steps
 from facegen_addon.report.section import Section
-from models.training.report import sliders
+from models.training.report import slider_checks, sliders
 from models.training.report.study import Study
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
@@ -29,11 +29,11 @@ def ranked(
         predict=lambda z: (forward(head.table.from_standardised(z)), None),
     )
     found = finished(ranking_steps(head, truth, "sha", heads=60))  # type: ignore[arg-type]
-    monkeypatch.setattr(sliders, "load_ranking", lambda model: found)
-    monkeypatch.setattr(sliders.SurrogateEnsemble, "load", lambda name: truth)
-    monkeypatch.setattr(sliders, "_ENDS", (10, 5))
-    monkeypatch.setattr(sliders, "_REDRAWN", (16, 8))
-    monkeypatch.setattr(sliders, "_HEADS", (60, 24))
+    monkeypatch.setattr(slider_checks, "load_ranking", lambda model: found)
+    monkeypatch.setattr(slider_checks.SurrogateEnsemble, "load", lambda name: truth)
+    monkeypatch.setattr(slider_checks, "_ENDS", (10, 5))
+    monkeypatch.setattr(slider_checks, "_REDRAWN", (16, 8))
+    monkeypatch.setattr(slider_checks, "_HEADS", (60, 24))
     return found
 
 
@@ -128,22 +128,24 @@ def test_nothing_is_rendered_twice(ranked: Ranking, forward: SyntheticForward) -
 
 
 def test_few_sliders_are_judged_once_each() -> None:
-    assert sliders._ends(5, 3).tolist() == [0, 1, 2, 3, 4]
-    assert sliders._ends(7, 3).tolist() == [0, 1, 2, 4, 5, 6]
-    assert sliders._ends(1, 3).tolist() == [0]
-    assert sliders._ends(2, 10).tolist() == [0, 1]
+    assert slider_checks._ends(5, 3).tolist() == [0, 1, 2, 3, 4]
+    assert slider_checks._ends(7, 3).tolist() == [0, 1, 2, 4, 5, 6]
+    assert slider_checks._ends(1, 3).tolist() == [0]
+    assert slider_checks._ends(2, 10).tolist() == [0, 1]
 
 
 def test_rank_correlation_is_of_ranks() -> None:
     values = np.array([0.1, 5.0, 2.0, 3.0])
-    assert sliders.rank_correlation(values, np.exp(values)) == pytest.approx(1)
-    assert sliders.rank_correlation(values, -values) == pytest.approx(-1)
-    assert sliders.rank_correlation([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]) == pytest.approx(0.5)
+    assert slider_checks.rank_correlation(values, np.exp(values)) == pytest.approx(1)
+    assert slider_checks.rank_correlation(values, -values) == pytest.approx(-1)
+    assert slider_checks.rank_correlation([1.0, 2.0, 3.0], [1.0, 3.0, 2.0]) == pytest.approx(0.5)
 
 
 def test_effective_dimensions_count_the_directions_that_latents_spread_over(
     rng: np.random.Generator,
 ) -> None:
     ball = rng.normal(size=(800, 5)) @ np.eye(5, 20)
-    assert sliders.effective_dimensions(ball) == pytest.approx(5, abs=0.2)
-    assert sliders.effective_dimensions(ball * ([1] + 19 * [1e-3])) == pytest.approx(1, abs=0.01)
+    assert slider_checks.effective_dimensions(ball) == pytest.approx(5, abs=0.2)
+    assert slider_checks.effective_dimensions(ball * ([1] + 19 * [1e-3])) == pytest.approx(
+        1, abs=0.01
+    )

@@ -4,7 +4,7 @@
 FLAME is distributed as Python 2 pickles that hold chumpy arrays and scipy sparse matrices. A pickle
 names functions and has them called; here every name stands for one of the few builders below, which
 only collect shapes, numbers and bytes, and any other name is refused. Neither chumpy nor scipy is
-imported. Opcodes: the table in Python's `pickletools`.
+imported. Why the `Unpickler` written in Python and not its twin in C: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from reprlib import repr as in_short  # a tuple of twice the one before, 60 times, has no end
+from typing import IO, Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,15 @@ from ...arrays import IntArray
 from ...errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
-MAX_BYTES = 2**29  # that all arrays may take; FLAME's take 53 MB
+MAX_BYTES = 2**29  # that all that a file holds may take; FLAME's arrays take 53 MB
+_ITEM_BYTES = 8  # of a number or a list in it
 _DTYPE = re.compile(r"[<>|=]?(?:[biufSU]\d{1,4}|O8?)")
-# A tuple nested deeply enough overflows the C stack when hashed, so no tuple is ever a key.
-_KEY_TYPES = (str, bytes, int, float, type(None))
+_NUMBERS = "biuf"
+# What may be a key. A tuple may not: one that is nested deeply enough overflows the C stack when
+# it is hashed, and one of twice the one before, 60 times, is hashed for ever.
+_PLAIN = (str, bytes, int, float, type(None))
 
-# What the interpreter below raises for bytes that are no pickle, or not all of one.
+# What the unpickler below raises for bytes that are no pickle, or not all of one.
 _DAMAGED = (
     pickle.UnpicklingError,
     ArithmeticError,
@@ -58,9 +61,9 @@ def load_pickle(data: bytes, path: Path, *, skip_tensors: bool = False) -> Any:
     of Python 2 decoded as Latin-1. With `skip_tensors`, torch's tensors come back as None. `path`
     is named in errors. UserError if the pickle names anything else, is damaged, or is none.
     """
-    admitted = ADMITTED | _TENSORS if skip_tensors else ADMITTED
+    names = NAMES | _TENSORS if skip_tensors else NAMES
     with damage_reported(path):
-        return Resolver()(Interpreter(io.BytesIO(data), admitted).load())
+        return Resolver()(ArrayUnpickler(io.BytesIO(data), names).load())
 
 
 @contextmanager
@@ -84,9 +87,11 @@ def damage_reported(path: Path) -> Iterator[None]:
 class StandIn:
     """An object of the file: arguments and state as the pickle gives them, resolved at the end."""
 
+    arguments: tuple[Any, ...] = ()  # also of objects that are made without __init__, as pickle may
+    state: Any = None
+
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments
-        self.state: Any = None
 
     def resolve(self, plain: Callable[[Any], Any]) -> Any:
         """The plain value; `plain` resolves what the state refers to."""
@@ -99,7 +104,7 @@ class _Dtype(StandIn):
     def resolve(self, plain: Callable[[Any], Any]) -> np.dtype[Any]:
         code = self.arguments[0]
         if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-            raise ValueError(f"data type {code!r}")
+            raise ValueError(f"data type {in_short(code)}")
         dtype = np.dtype(code)
         return dtype.newbyteorder(self.state[1]) if self.state else dtype
 
@@ -134,7 +139,7 @@ class _Encoded(StandIn):
     def resolve(self, plain: Callable[[Any], Any]) -> bytes:
         text, *encoding = self.arguments or ("",)
         if encoding not in ([], ["latin1"], ["latin-1"]):
-            raise ValueError(f"text in encoding {encoding}")
+            raise ValueError(f"text in encoding {in_short(encoding)}")
         return _raw(text)
 
 
@@ -142,16 +147,19 @@ class _Chumpy(StandIn):
     """chumpy.ch.Ch: its state's x holds the numbers."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
-        return np.asarray(plain(self.state["x"]))
+        return _as_array(plain(self.state["x"]), np.float64)
 
 
 class _Select(StandIn):
     """chumpy.reordering.Select: elements idxs of the flattened a, in the preferred shape."""
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
-        chosen = np.ravel(plain(self.state["a"]))[plain(self.state["idxs"])]
+        source = np.ravel(_as_array(plain(self.state["a"]), np.float64))
+        indices = _as_array(plain(self.state["idxs"]), np.intp)
+        if source.dtype.kind not in _NUMBERS:  # texts could be long, and chosen often
+            raise ValueError(f"a selection from {source.dtype}")
         shape = self.state.get("preferred_shape")
-        return chosen if shape is None else chosen.reshape(plain(shape))
+        return source[indices] if shape is None else source[indices].reshape(plain(shape))
 
 
 class _Sparse(StandIn):
@@ -162,6 +170,8 @@ class _Sparse(StandIn):
         shape = tuple(map(int, state.get("_shape", state.get("shape", ()))))
         if len(shape) != 2 or min(shape) < 0 or math.prod(shape) > _MAX_DENSE:
             raise ValueError(f"a sparse matrix of shape {shape}")
+        if state["data"].dtype.kind not in _NUMBERS:
+            raise ValueError(f"a sparse matrix of {state['data'].dtype}")
         row, column = self.coordinates(state, shape)
         if min(row.min(initial=0), column.min(initial=0)) < 0:
             raise ValueError("a negative index in a sparse matrix")
@@ -197,10 +207,13 @@ class _SparseRows(_Sparse):
 
 def _expand(state: dict[str, Any], count: int) -> IntArray:
     """The column (or row) of every entry of a compressed matrix with `count` of them."""
-    counts = np.diff(state["indptr"])
-    if len(counts) != count or counts.sum() != len(state["data"]):
+    starts = state["indptr"]
+    begin_and_end = (0, len(state["data"]))
+    # Compared, not summed: counts of 2**62 each sum to few, and NumPy then writes beyond its array.
+    ascending = (starts[1:] >= starts[:-1]).all()
+    if len(starts) != count + 1 or (starts[0], starts[-1]) != begin_and_end or not ascending:
         raise ValueError("a sparse matrix whose indptr does not fit its data")
-    return np.repeat(np.arange(count), counts)
+    return np.repeat(np.arange(count), np.diff(starts))
 
 
 def _array(
@@ -208,13 +221,18 @@ def _array(
 ) -> NDArray[Any]:
     """An array from the bytes (or the list of objects) that a pickle holds."""
     if any(not isinstance(size, int) or size < 0 for size in shape) or order not in ("C", "F"):
-        raise ValueError(f"an array of shape {shape}")
+        raise ValueError(f"an array of shape {in_short(shape)}")
     if dtype.hasobject:
         flat = np.empty(len(data), dtype)
         for position, item in enumerate(data):
             flat[position] = plain(item)
         return flat.reshape(shape)  # NumPy lists objects in C order, whatever the array has
     return np.frombuffer(_raw(plain(data)), dtype).reshape(shape, order=order)
+
+
+def _as_array(value: Any, dtype: type) -> NDArray[Any]:
+    """An array as it is; lists as numbers, for texts in them would be padded to the longest."""
+    return value if isinstance(value, np.ndarray) else np.asarray(value, dtype)
 
 
 def _raw(data: Any) -> bytes:
@@ -226,33 +244,30 @@ def _raw(data: Any) -> bytes:
     return data
 
 
-def _mapping(pairs: Iterable[Any] = ()) -> dict[Any, Any]:
-    """collections.OrderedDict(pairs), a plain dict here."""
-    return {_key(key): value for key, value in pairs}
+class _Table(dict[Any, Any]):
+    """A dictionary that has no tuples as keys."""
+
+    __slots__ = ()
+
+    def __init__(self, pairs: Iterable[Any] = ()) -> None:
+        for key, value in pairs:
+            self[key] = value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not isinstance(key, _PLAIN):
+            raise ValueError(f"a key of type {type(key).__name__}")
+        super().__setitem__(key, value)
 
 
-def _key(key: Any) -> Any:
-    if not isinstance(key, _KEY_TYPES):
-        raise ValueError(f"a key of type {type(key).__name__}")
-    return key
-
-
-@dataclass(frozen=True)
-class Admitted:
-    """A name that pickles of arrays use, and the builder that stands for it."""
-
-    make: Callable[..., Any]
-
-
-def _admitted() -> dict[tuple[str, str], Admitted]:
-    """(module, name) -> builder."""
+def _names() -> dict[tuple[str, str], Callable[..., Any]]:
+    """(module, name) -> the builder that stands for it."""
     builders: dict[tuple[str, str], Callable[..., Any]] = {
         ("numpy", "dtype"): _Dtype,
         ("numpy", "ndarray"): _Array,
         ("chumpy.ch", "Ch"): _Chumpy,
         ("chumpy", "Ch"): _Chumpy,
         ("chumpy.reordering", "Select"): _Select,
-        ("collections", "OrderedDict"): _mapping,
+        ("collections", "OrderedDict"): _Table,
         ("_codecs", "encode"): _Encoded,
     }
     for core in ("numpy.core", "numpy._core"):
@@ -266,169 +281,133 @@ def _admitted() -> dict[tuple[str, str], Admitted]:
         builders[builtins, "bytes"] = _Encoded
         builders[builtins, "bytearray"] = _Encoded
     for copy in ("copy_reg", "copyreg"):
-        builders[copy, "_reconstructor"] = lambda kind, *_: kind.make()
+        builders[copy, "_reconstructor"] = lambda kind, *_: kind()
     forms = {"csc": _SparseColumns, "csr": _SparseRows, "coo": _Sparse}
     for form, stand_in in forms.items():
         for module in (f"scipy.sparse.{form}", f"scipy.sparse._{form}"):
             for kind in ("matrix", "array"):
                 builders[module, f"{form}_{kind}"] = stand_in
-    return {name: Admitted(builder) for name, builder in builders.items()}
+    return builders
 
 
-ADMITTED = _admitted()
+NAMES = _names()
 # DECA's landmark_embedding.npy holds tensors beside its arrays.
-_TENSORS = dict.fromkeys(
-    [("torch._utils", "_rebuild_tensor_v2"), ("torch.storage", "_load_from_bytes")],
-    Admitted(StandIn),
-)
+_TENSORS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("torch._utils", "_rebuild_tensor_v2"): StandIn,
+    ("torch.storage", "_load_from_bytes"): StandIn,
+}
 
 
-class Interpreter(pickle._Unpickler):
-    """The pickle machine of the standard library, but for every opcode that calls or assigns.
+class ArrayUnpickler(pickle._Unpickler):
+    """The Unpickler of the standard library, with a table of names in the place of imports.
 
-    The Python class and not its C twin, which has no hooks there, allocates what a pickle says
-    before it looks, and follows memo indices of any size.
+    What it calls is what names stand for, since nothing else that it makes can be called. Replaced
+    are the opcodes that assign to any object, that hash, and that make room before they read.
     """
 
     stack: list[Any]
+    append: Callable[[Any], None]
     pop_mark: Callable[[], list[Any]]
-    read: Callable[[int], bytes]
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(pickle._Unpickler.dispatch)
 
-    def __init__(self, stream: IO[bytes], admitted: Mapping[tuple[str, str], Admitted]) -> None:
+    def __init__(self, stream: IO[bytes], names: Mapping[tuple[str, str], Any]) -> None:
         super().__init__(stream, encoding="latin-1")
-        self.admitted = admitted
+        self.names = names
 
-    def find_class(self, module: str, name: str) -> Admitted:
-        """The builder admitted under a name."""
-        if (module, name) not in self.admitted:
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name stands for."""
+        if (module, name) not in self.names:
             raise Refused(f"{module}.{name}"[:200])
-        return self.admitted[module, name]
+        return self.names[module, name]
 
-    def call(self, arguments: Any) -> None:
-        """Replace the builder on top of the stack by what it makes."""
-        builder = self.stack[-1]
-        if not isinstance(builder, Admitted):
-            raise Refused(f"a call of a {type(builder).__name__}")
-        self.stack[-1] = builder.make(*arguments)
+    def persistent_load(self, pid: Any) -> Any:
+        """Objects kept outside the file."""
+        raise Refused("an object from outside the file")
 
-    def load_reduce(self) -> None:
-        """Builder, argument tuple -> value."""
-        self.call(self.stack.pop())
-
-    def _instantiate(self, builder: Admitted, arguments: list[Any]) -> None:
-        """What INST and OBJ end in."""
-        self.stack.append(builder)
-        self.call(arguments)
+    def get_extension(self, code: int) -> NoReturn:
+        """Objects that the process, not the file, has registered by number."""
+        raise Refused("an object from outside the file")
 
     def load_build(self) -> None:
         """Stand-in, state -> stand-in."""
         state = self.stack.pop()
-        self.top(StandIn).state = state
+        if not isinstance(self.stack[-1], StandIn):
+            raise ValueError(f"a {type(self.stack[-1]).__name__} with a state")
+        self.stack[-1].state = state
 
-    def top(self, kind: type) -> Any:
-        """The top of the stack, which must be a `kind`."""
-        if not isinstance(self.stack[-1], kind):
-            raise ValueError(f"a {type(self.stack[-1]).__name__} instead of a {kind.__name__}")
-        return self.stack[-1]
-
-    def load_append(self) -> None:
-        """List, item -> list."""
-        item = self.stack.pop()
-        self.top(list).append(item)
-
-    def load_appends(self) -> None:
-        """List (or set), mark, items -> list."""
-        items = self.pop_mark()
-        self.top(list).extend(items)
-
-    def load_setitem(self) -> None:
-        """Dict, key, value -> dict."""
-        value, key = self.stack.pop(), self.stack.pop()
-        self.top(dict)[_key(key)] = value
-
-    def load_setitems(self) -> None:
-        """Dict, mark, keys and values -> dict."""
-        items = self.pop_mark()
-        self.top(dict).update(_mapping(zip(items[::2], items[1::2], strict=True)))
+    def load_empty_dictionary(self) -> None:
+        """-> dict, whose keys are checked."""
+        self.append(_Table())
 
     def load_dict(self) -> None:
         """Mark, keys and values -> dict."""
         items = self.pop_mark()
-        self.stack.append(_mapping(zip(items[::2], items[1::2], strict=True)))
-
-    def load_empty_set(self) -> None:
-        """-> set, a list here: what it will hold may have no hash."""
-        self.stack.append([])
-
-    def load_frozenset(self) -> None:
-        """Mark, items -> frozenset, a list here."""
-        items = self.pop_mark()  # which puts another stack in the place of this one
-        self.stack.append(items)
-
-    def load_bytearray8(self) -> None:
-        """Bytes of a length that may be a lie: what is there is read before room is made."""
-        self.stack.append(self.read(int.from_bytes(self.read(8), "little")))
-
-    def load_unsupported(self) -> NoReturn:
-        """Objects kept outside the file, and registered extensions."""
-        raise Refused("an object from outside the file")
+        self.append(_Table(zip(items[::2], items[1::2], strict=True)))
 
 
-_REPLACED: dict[bytes, Callable[[Any], None]] = {
-    pickle.REDUCE: Interpreter.load_reduce,
-    pickle.NEWOBJ: Interpreter.load_reduce,
-    pickle.BUILD: Interpreter.load_build,
-    pickle.APPEND: Interpreter.load_append,
-    pickle.APPENDS: Interpreter.load_appends,
-    pickle.ADDITEMS: Interpreter.load_appends,
-    pickle.SETITEM: Interpreter.load_setitem,
-    pickle.SETITEMS: Interpreter.load_setitems,
-    pickle.DICT: Interpreter.load_dict,
-    pickle.EMPTY_SET: Interpreter.load_empty_set,
-    pickle.FROZENSET: Interpreter.load_frozenset,
-    pickle.BYTEARRAY8: Interpreter.load_bytearray8,
-    pickle.NEWOBJ_EX: Interpreter.load_unsupported,
-    pickle.PERSID: Interpreter.load_unsupported,
-    pickle.BINPERSID: Interpreter.load_unsupported,
-    pickle.EXT1: Interpreter.load_unsupported,
-    pickle.EXT2: Interpreter.load_unsupported,
-    pickle.EXT4: Interpreter.load_unsupported,
-    pickle.NEXT_BUFFER: Interpreter.load_unsupported,
-    pickle.READONLY_BUFFER: Interpreter.load_unsupported,
+_LIKE = {  # opcodes that are read as others are
+    pickle.NEWOBJ: pickle.REDUCE,  # not every builder is a class
+    pickle.EMPTY_SET: pickle.EMPTY_LIST,  # sets are lists: what they hold may have no hash
+    pickle.ADDITEMS: pickle.APPENDS,
+    pickle.FROZENSET: pickle.LIST,
+    pickle.BYTEARRAY8: pickle.BINBYTES8,  # which reads what is there, whatever its length says
 }
-Interpreter.dispatch |= {opcode[0]: method for opcode, method in _REPLACED.items()}
+ArrayUnpickler.dispatch |= {
+    pickle.BUILD[0]: ArrayUnpickler.load_build,
+    pickle.EMPTY_DICT[0]: ArrayUnpickler.load_empty_dictionary,
+    pickle.DICT[0]: ArrayUnpickler.load_dict,
+    **{opcode[0]: ArrayUnpickler.dispatch[like[0]] for opcode, like in _LIKE.items()},
+}
 
 
 class Resolver:
-    """Replaces every stand-in by its plain value, each object once."""
+    """Replaces every stand-in by its plain value, each object once.
+
+    What is referred to many times counts as often: four lists that hold a thousand times the one
+    before are a small file, but not for whoever goes through them.
+    """
 
     _UNFINISHED = object()
 
     def __init__(self) -> None:
-        self._done: dict[int, Any] = {}  # by the id of objects that live as long as the pickle's
+        # Plain value and its bytes, by the id of objects that live as long as the pickle's.
+        self._done: dict[int, tuple[Any, int]] = {}
         self._bytes = 0
 
     def __call__(self, value: Any) -> Any:
         """The plain value of anything that a pickle holds."""
-        if isinstance(value, Admitted):
-            return None
-        if not isinstance(value, (dict, list, tuple, StandIn)):
+        if isinstance(value, _PLAIN):
+            self._count(len(value) if isinstance(value, (str, bytes)) else _ITEM_BYTES)
             return value
+        if callable(value):  # a name
+            return None
         if id(value) not in self._done:
-            self._done[id(value)] = self._UNFINISHED
-            self._done[id(value)] = self._resolve(value)
-        if self._done[id(value)] is self._UNFINISHED:
+            self._done[id(value)] = self._UNFINISHED, 0
+            before = self._bytes
+            plain = self._resolve(value)
+            self._done[id(value)] = plain, self._bytes - before
+            return plain
+        plain, size = self._done[id(value)]
+        if plain is self._UNFINISHED:
             raise ValueError("an object that holds itself")
-        return self._done[id(value)]
+        self._count(size)
+        return plain
 
     def _resolve(self, value: Any) -> Any:
+        before = self._bytes
+        self._count(_ITEM_BYTES)
         if isinstance(value, dict):
             return {key: self(part) for key, part in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(self(part) for part in value)
-        resolved = value.resolve(self)
-        self._bytes += getattr(resolved, "nbytes", 0)
+        if not isinstance(value, StandIn):
+            raise ValueError(f"a {type(value).__name__}")
+        plain = value.resolve(self)
+        made = before + getattr(plain, "nbytes", 0)  # mostly of bytes that have been counted
+        self._count(max(0, made - self._bytes))
+        return plain
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
         if self._bytes > MAX_BYTES:
             raise ValueError(f"arrays of more than {MAX_BYTES:,} bytes")
-        return resolved

@@ -13,20 +13,19 @@ import math
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...flame.safe_pickle import (
-    ADMITTED,
     MAX_BYTES,
-    Admitted,
-    Interpreter,
+    NAMES,
+    ArrayUnpickler,
     Resolver,
     StandIn,
     damage_reported,
@@ -62,15 +61,17 @@ def load_archive(archive: zipfile.ZipFile, path: Path) -> Any:
     with damage_reported(path):
         name = pickle_in(archive) or ""
         folder = name.removesuffix("data.pkl")
+        sizes: list[int] = []
 
+        @cache  # many tensors may lie in one storage
         def read(member: str) -> bytes:
             info = archive.getinfo(folder + member)
-            if info.file_size > MAX_BYTES:
-                raise ValueError(f"{member} of {info.file_size:,} bytes")
+            sizes.append(info.file_size)
+            if sum(sizes) > MAX_BYTES:
+                raise ValueError(f"tensors of more than {MAX_BYTES:,} bytes")
             return archive.read(info)
 
-        order = f"{folder}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
+        if f"{folder}byteorder" in archive.namelist() and read("byteorder") != b"little":
             raise ValueError("numbers in the order of big-endian machines")
         content = io.BytesIO(read("data.pkl"))
         return Resolver()(_Tensors(content, lambda key: read(f"data/{key}")).load())
@@ -88,7 +89,7 @@ def _no_storage(key: str) -> bytes:
     raise ValueError(f"the numbers of tensor {key} lie in another file")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Kind:
     """A type of storage that a pickle names: what numbers it holds."""
 
@@ -113,10 +114,12 @@ class _Tensor(StandIn):
 
     def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
         storage, offset, size, strides = self.arguments[:4]
+        if isinstance(storage, _Embedded):
+            storage = plain(storage)
         if not isinstance(storage, _Storage) or len(size) != len(strides):
             raise ValueError("a tensor without numbers")
         if not all(type(n) is int and n >= 0 for n in (offset, *size, *strides)):
-            raise ValueError(f"a tensor of size {size}")
+            raise ValueError("a tensor whose size is none")
         numbers = storage.numbers()
         last = offset + sum((n - 1) * step for n, step in zip(size, strides, strict=True))
         if math.prod(size) and last >= len(numbers):
@@ -130,60 +133,69 @@ class _Tensor(StandIn):
         return view.copy()
 
 
-class _Tensors(Interpreter):
+class _Embedded(StandIn):
+    """_load_from_bytes(data): a storage as pickle writes it, an older file within the pickle.
+
+    Read at the end, when the Resolver counts its bytes for every tensor that refers to them.
+    """
+
+    def resolve(self, plain: Callable[[Any], Any]) -> _Storage:
+        (argument,) = self.arguments
+        data = plain(argument)  # protocol 2 writes bytes as text and its encoding
+        if not isinstance(data, bytes) or not is_legacy(data):
+            raise ValueError("a tensor in an unknown form")
+        storage = _legacy(data, NAMES | _KINDS)
+        if not isinstance(storage, _Storage):
+            raise ValueError("a tensor without numbers")
+        return storage
+
+
+_KINDS = {("torch", kind): _Kind(dtype) for kind, dtype in _DTYPES.items()}
+_TENSORS: dict[tuple[str, str], Callable[..., Any]] = {
+    ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
+    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+    ("torch.storage", "_load_from_bytes"): _Embedded,
+    ("torch", "Size"): tuple,
+    ("torch", "device"): StandIn,
+}
+_NAMES = NAMES | _KINDS | _TENSORS
+
+
+class _Tensors(ArrayUnpickler):
     """Reads pickles that hold tensors; `read` gets the bytes of a storage by its key."""
 
-    dispatch: ClassVar[dict[int, Callable[[Any], None]]] = dict(Interpreter.dispatch)
-
-    def __init__(self, stream: IO[bytes], read: Callable[[str], bytes]) -> None:
-        super().__init__(stream, _NAMES)
+    def __init__(
+        self,
+        stream: IO[bytes],
+        read: Callable[[str], bytes],
+        names: Mapping[tuple[str, str], Any] = _NAMES,
+    ) -> None:
+        super().__init__(stream, names)
         self.storages: dict[str, _Storage] = {}
         self._read = read
 
-    def load_storage(self) -> None:
-        """("storage", kind, key, device, count, ...) -> storage."""
-        tag, kind, key, _, count, *_ = self.stack.pop()
-        made = kind.make() if isinstance(kind, Admitted) else None
+    def persistent_load(self, pid: Any) -> _Storage:
+        """The storage of ("storage", kind, key, device, count, ...)."""
+        tag, kind, key, _, count, *_ = pid
         fits = tag == "storage" and type(key) is str and type(count) is int and count >= 0
-        if not fits or not isinstance(made, _Kind):
+        if not fits or not isinstance(kind, _Kind):
             raise ValueError("an object from outside the file that is no tensor")
-        self.storages[key] = _Storage(made.dtype, count, lambda: self._read(key))
-        self.stack.append(self.storages[key])
+        self.storages[key] = _Storage(kind.dtype, count, lambda: self._read(key))
+        return self.storages[key]
 
 
-_Tensors.dispatch[pickle.BINPERSID[0]] = _Tensors.load_storage
-
-
-def _legacy(data: Any) -> Any:
+def _legacy(data: bytes, names: Mapping[tuple[str, str], Any] = _NAMES) -> Any:
     """What an older file holds, not yet resolved: five pickles, then each storage's numbers."""
-    if isinstance(data, StandIn):  # protocol 2 writes bytes as text and its encoding
-        data = Resolver()(data)
-    if not isinstance(data, bytes) or not is_legacy(data):
-        raise ValueError("a tensor in an unknown form")
     stream = io.BytesIO(data)
     by_key: dict[str, bytes] = {}
-    machine = [_Tensors(stream, _no_storage).load() for _ in range(3)][-1]
+    machine = [_Tensors(stream, _no_storage, names).load() for _ in range(3)][-1]
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
         raise ValueError("numbers in the order of big-endian machines")
-    reader = _Tensors(stream, by_key.__getitem__)
+    reader = _Tensors(stream, by_key.__getitem__, names)
     content = reader.load()
-    for key in _Tensors(stream, _no_storage).load():
+    for key in _Tensors(stream, _no_storage, names).load():
+        if type(key) is not str:  # nothing else is hashed
+            raise ValueError(f"a {type(key).__name__} as a storage's key")
         (count,) = struct.unpack("<q", stream.read(8))
         by_key[key] = stream.read(max(count, 0) * np.dtype(reader.storages[key].dtype).itemsize)
     return content
-
-
-def _names() -> dict[tuple[str, str], Admitted]:
-    """What pickles of tensors name beside what pickles of arrays do."""
-    names: dict[tuple[str, str], Callable[..., Any]] = {
-        ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
-        ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
-        ("torch.storage", "_load_from_bytes"): _legacy,
-        ("torch", "Size"): tuple,
-        ("torch", "device"): StandIn,
-    }
-    names |= {("torch", kind): partial(_Kind, dtype) for kind, dtype in _DTYPES.items()}
-    return ADMITTED | {name: Admitted(make) for name, make in names.items()}
-
-
-_NAMES = _names()

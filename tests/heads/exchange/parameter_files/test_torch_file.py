@@ -2,6 +2,7 @@
 """Tensors are read as they were saved, without torch; what lies about them is refused."""
 
 import pickle
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +85,37 @@ def test_a_tensor_that_is_none(form: str, lie: str) -> None:
     content = {"shape": LIES[lie], "exp": tensor(np.ones(4, np.float32))}
     with pytest.raises(UserError, match=r"a\.pt: torch tensors need torch.*\.cpu\(\)\.numpy\(\)"):
         parse(FORMS[form](content), FILE)
+
+
+_DOUBLED = b")" + b"2\x86" * 60  # a tuple of twice the one before, 60 times
+
+
+def test_a_storage_without_a_name() -> None:
+    whole = legacy({"a": tensor(np.ones(3, np.float32))})
+    keys = pickle.dumps(["0"], 2)
+    data = whole.replace(keys, b"\x80\x02(" + _DOUBLED + b"l.")
+    assert data != whole
+    with pytest.raises(UserError, match="torch tensors need torch"):
+        parse(data, FILE)
+
+
+def test_files_within_files_within_files() -> None:
+    named = b"ctorch.storage\n_load_from_bytes\n"
+    data = b"\x80\x02N."
+    for _ in range(6):  # each asks a thousand times for the one before
+        inner = legacy(None).replace(b"\x80\x02N.", data)
+        asked = b"c_codecs\nencode\n(X" + struct.pack("<I", len(inner)) + inner
+        data = b"\x80\x02(" + asked + b"Vlatin1\ntRq\x00" + (named + b"h\x00\x85R") * 1000 + b"l."
+    with pytest.raises(UserError, match="torch tensors need torch"):
+        parse(data, FILE)
+
+
+def test_an_archive_is_unpacked_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = {key: tensor(np.zeros(1000), key) for key in "ab"}
+    monkeypatch.setattr("facegen_addon.heads.exchange.parameter_files.torch_file.MAX_BYTES", 9000)
+    assert parse(archive({"a": arrays["a"], "again": arrays["a"]}), FILE)["again"].shape == (1000,)
+    with pytest.raises(UserError, match="torch tensors need torch"):
+        parse(archive(arrays), FILE)
 
 
 def test_numbers_of_another_machine() -> None:
