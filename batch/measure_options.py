@@ -53,8 +53,7 @@ class MeasureOptions:
     """A checked request.
 
     latents: "natural", "held-out" or a file's path; count: None for all of a file; feedback: None
-    where `renders`, the renders that serve the correction, is 0; chunks: this process measures
-    these only, as a worker of another.
+    where `renders`, the renders that serve the correction, is 0.
     """
 
     model: str
@@ -72,7 +71,6 @@ class MeasureOptions:
     workers: int
     output: Path
     replace: bool
-    chunks: tuple[int, ...]
 
     @property
     def renders_uncorrected(self) -> bool:
@@ -110,7 +108,6 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
         values.feedback = HALF_STEPS
     if values.real_latents is not None and not values.real_latents.is_file():
         raise UserError(f"--real-latents {values.real_latents} is not there; name an .npz file")
-    values.chunks = tuple(int(chunk) for chunk in values.chunks.split(",") if chunk)
     return MeasureOptions(**vars(values))
 
 
@@ -177,7 +174,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace an earlier run, or work of other settings, in that folder",
     )
-    add("--chunks", default="", help=argparse.SUPPRESS)
     return parser
 
 

@@ -18,9 +18,12 @@ from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.scene.render.view import Forward, View
 from models.training import pairs, real_latents
 from models.training.render_pairs import SAMPLES
-from models.training.report.render_pool import RenderPool
+from models.training.render_pool import RenderPool
 
 _USUAL = View()
+
+CHUNK = 10
+"""Heads a file: a study's sets are small, and every process should have a share of each."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Study:
         self.model: HeadModel = load_head_model(options.model)
         self.table = self.model.table
         self.quick: bool = options.quick
-        self._pool = RenderPool(options, forward)
+        self._pool = RenderPool(options, forward, CHUNK)
 
     def close(self) -> None:
         """End the processes that render."""
@@ -90,6 +93,6 @@ class Study:
         if self.options.samples != SAMPLES:
             work += f"_{self.options.samples}_samples"
         folder = models_folder(self.model.name) / "built" / work / name
-        self._pool.render(pairs.quantised(z), folder, view)
+        self._pool.render(z, folder, view)
         heads, usable = pairs.read_batch(folder)
         return Rendered(heads.latents[: len(z)], usable[: len(z)])
