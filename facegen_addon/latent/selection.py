@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import UserError
+from ..random_streams import random_stream
 from .sphere import cosine_distance_matrix
 
 EFFORT = 3000
@@ -148,7 +149,7 @@ def largest_selection(
     first = _fewest_conflicts_first(near)
     if start is not None and len(start) >= len(first):
         first = np.asarray(start, int)
-    return _IndependentSet(near, first).search(target, effort, np.random.default_rng(seed))
+    return _IndependentSet(near, first).search(target, effort, random_stream(seed))
 
 
 def _too_near(distances: np.ndarray, minimum_distance: float) -> np.ndarray:

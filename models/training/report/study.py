@@ -15,6 +15,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View
 from models.training import pairs, real_latents
 from models.training.render_pairs import SAMPLES
@@ -80,7 +81,7 @@ class Study:
         """(count, 512), at most 1000: a photo each of people nothing was fitted to, or samples."""
         if self.has_real_faces:
             return real_latents.held_out_latents(count)
-        return self.natural.sample(np.random.default_rng(0), 1000)[:count].astype(np.float32)
+        return self.natural.sample(random_stream(0), 1000)[:count].astype(np.float32)
 
     def render(self, name: str, z: np.ndarray, view: View = _USUAL) -> Rendered:
         """F of heads z (N, G), rounded as pairs are; heads rendered before are not again.
