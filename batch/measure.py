@@ -4,9 +4,9 @@
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,72 +21,25 @@ from batch.measure_options import (
 )
 from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
+from batch.measure_worker import BlenderStudio, Studio, chunk_measurer
 from batch.output import output_folder
-from batch.results import describe_versions
 from facegen_addon.arrays import FloatArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
-from facegen_addon.encoders.encoder import Encoder, check_encoder_fits, find_encoder
+from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.latent.checked import LATENT_SIZE
-from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import load_correction
 from facegen_addon.mapping.influence import table_digest
-from facegen_addon.mapping.roundtrip import HALF_STEPS, RenderAndEmbed, iterate, one_by_one
 from facegen_addon.terminal.interruption import exit_status, interruptible
+from facegen_addon.terminal.pool import Pool
+from facegen_addon.terminal.pool_worker import Steps
 from facegen_addon.terminal.progress import ProgressBar
-from facegen_addon.terminal.silence import blender_silent, load_blender
-from facegen_addon.terminal.workers import report, reports, serve, start_worker
+from facegen_addon.terminal.silence import blender_silent
 
-_PORTRAIT_SIZE = 192  # pixels
 _DECISIVE = ("FaceGen", "Blender", "device")
 """Versions whose renders may differ, so that none goes on with another's work."""
-
-
-class Studio(Protocol):
-    """What only Blender and the encoder can do; tests give another, that works in this process."""
-
-    in_process: bool
-
-    def check(self, options: MeasureOptions) -> None: ...
-    def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed: ...
-    def portraits(
-        self, model: HeadModel, parameters: FloatArray
-    ) -> Iterator[NDArray[np.uint8]]: ...
-    def versions(self) -> dict[str, Any]: ...
-
-
-class BlenderStudio:
-    """F by Cycles and the encoder, in processes of their own."""
-
-    in_process = False
-
-    def check(self, options: MeasureOptions) -> None:
-        """UserError if the encoder is not there or its latents do not fit B."""
-        check_encoder_fits(Encoder.load(options.encoder), LATENT_SIZE)
-
-    def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed:
-        """F on one thread: as many workers as cores are faster than threads, and all alike."""
-        from facegen_addon.scene.render.view import View, load_forward
-
-        return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
-
-    def portraits(self, model: HeadModel, parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
-        """Pictures of whole heads."""
-        from facegen_addon.scene.render.portrait import portraits
-
-        return portraits(model, parameters, size=_PORTRAIT_SIZE)
-
-    def versions(self) -> dict[str, Any]:
-        """Of everything that takes part."""
-        load_blender()
-        import bpy
-
-        from facegen_addon.scene.render.head_renderer import compute_device
-
-        return describe_versions(bpy.app.version_string, compute_device())
 
 
 def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
@@ -97,9 +50,6 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     options = parse_options(arguments)
     studio = studio or BlenderStudio()
     model = load_head_model(options.model)
-    if options.chunks:
-        work = Work.open(options.output)
-        return serve(lambda: _measure_chunks(options, model, studio, work, lambda: report(1)))
     start = time.monotonic()
     wanted = wanted_latents(options)
     reference, everybody = reference_for(options, wanted)
@@ -110,7 +60,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     with Work.begin(options.output, settings, wanted.latents, options.replace) as work:
         try:
             with interruptible():
-                _measure_all(arguments, options, model, studio, work)
+                _measure_all(options, model, studio, work)
                 measured = work.collect()
                 if not measured.usable.any():
                     raise UserError(
@@ -185,13 +135,7 @@ def _artifacts(options: MeasureOptions, model: HeadModel) -> list[str]:
     return [f"{kind}_{model.name}" for kind in kinds]
 
 
-def _measure_all(
-    arguments: Sequence[str],
-    options: MeasureOptions,
-    model: HeadModel,
-    studio: Studio,
-    work: Work,
-) -> None:
+def _measure_all(options: MeasureOptions, model: HeadModel, studio: Studio, work: Work) -> None:
     """Measure what is not done, by worker processes or in this one."""
     pending = work.pending()
     if not pending:
@@ -207,41 +151,17 @@ def _measure_all(
     bar.update(stage, 0, total)
     try:
         if studio.in_process:
-            _measure_chunks(options, model, studio, work, rendered)
-        else:
-            workers = min(options.workers, len(pending))
-            shares = [pending[i::workers] for i in range(workers)]
-            for count in reports([start_worker(_command(arguments, share)) for share in shares]):
-                rendered(count)
+            measure = chunk_measurer(options, model, studio, work, rendered)
+            for chunk in pending:
+                measure(chunk)
+            return
+        workers = min(options.workers, len(pending))
+        with Pool(worker_command(["measure-worker"]), workers, options) as pool:
+            for heard in pool.work_off(pending):
+                if isinstance(heard, Steps):
+                    rendered(heard.count)
     finally:
         bar.close()
-
-
-def _command(arguments: Sequence[str], chunks: Iterable[int]) -> list[str]:
-    """The command line of one worker."""
-    return worker_command(["measure", *arguments, "--chunks", ",".join(map(str, chunks))])
-
-
-def _measure_chunks(
-    options: MeasureOptions,
-    model: HeadModel,
-    studio: Studio,
-    work: Work,
-    rendered: Callable[[], None],
-) -> None:
-    """Measure this process's chunks, or all that are pending; `rendered` after each head."""
-    backward = BackwardMapping.load(model.name, model.table)
-    correct = load_correction(options.correction, model.name, options.grade)
-    embed = one_by_one(studio.forward(model, options), rendered)
-    for chunk in options.chunks or work.pending():
-        latents = work.part(chunk)
-        iterated = iterate(
-            latents, backward, embed, options.grade,
-            correct=correct, feedback=options.feedback or HALF_STEPS, renders=options.renders,
-        )  # fmt: skip
-        uncorrected = options.renders_uncorrected
-        before = iterate(latents, backward, embed, options.grade) if uncorrected else None
-        work.write(chunk, iterated, before)
 
 
 def _print_summary(figures: dict[str, Any], output: Path) -> None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `measure` is asked for: options and latents, checked before anything starts."""
 
-import argparse
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,8 +102,7 @@ class MeasureOptions:
     """A checked request.
 
     latents: "natural", "held-out" or a file's path; count: None for all of a file; feedback: None
-    where `renders`, the renders that serve the correction, is 0; chunks: this process measures
-    these only, as a worker of another.
+    where `renders`, the renders that serve the correction, is 0.
     """
 
     latents: str = LATENTS.declared
@@ -126,7 +124,6 @@ class MeasureOptions:
     replace: bool = REPLACE.but(
         help="replace an earlier run, or work of other settings, in that folder"
     ).declared
-    chunks: tuple[int, ...] = ()
 
     @property
     def renders_uncorrected(self) -> bool:
@@ -149,7 +146,6 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
         " asked for.",
         _EXAMPLES,
     )
-    parser.add_argument("--chunks", default="", help=argparse.SUPPRESS)
     values = checked(fields, parser.parse_args(arguments))
     check_model_name(values["model"])
     if values.get("feedback") and not values["renders"]:
@@ -160,8 +156,7 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
     if values["renders"]:
         values.setdefault("feedback", HALF_STEPS)
     check_real_latents(values.get("real_latents"))
-    chunks = tuple(int(chunk) for chunk in values.pop("chunks").split(",") if chunk)
-    return MeasureOptions(**values, chunks=chunks)
+    return MeasureOptions(**values)
 
 
 @dataclass(frozen=True)

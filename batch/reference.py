@@ -19,6 +19,7 @@ from facegen_addon.latent.real_faces import (
     one_photo_each,
     split_identities,
 )
+from facegen_addon.random_streams import random_stream
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def load_reference(real_latents: Path | None, count: int, size: int = LATENT_SIZ
         )
         return Reference(note, rest, moments(rest), latents[:taken])
     density = NaturalFaces.load()
-    samples = density.sample(np.random.default_rng(0), HELD_OUT)
+    samples = density.sample(random_stream(0), HELD_OUT)
     taken = min(count, HELD_OUT // 2)
     note = (
         "Reference: no file of real latents was found, so the Frechet distance is to the stored"

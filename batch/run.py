@@ -70,7 +70,11 @@ Labelled data sets were called `generate --recipe`, `merge` and `verify` before;
 working."""
 
 # Started by other commands, not by people.
-HIDDEN_COMMANDS = {"render-worker": "batch.dataset.render_worker"}
+HIDDEN_COMMANDS = {
+    "influence-worker": "batch.influence_worker",
+    "measure-worker": "batch.measure_worker",
+    "render-worker": "batch.dataset.render_worker",
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -26,8 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from batch.dataset.batch_encoder import BatchEncoder
-from batch.dataset.crew import Crew
-from batch.dataset.farm import Farm
+from batch.dataset.farm import Farm, render_pool
 from batch.dataset.generate import render_settings
 from batch.dataset.messages import SetUp
 from batch.dataset.options import usable_cores
@@ -59,19 +58,19 @@ class Bench:
         status = Status(shards * _BLOCK, EventLog(None), io.StringIO())
         self._farm = Farm(run, self.plan, BatchEncoder(Encoder.load(threads=1)), {}, status)
         set_up = SetUp(DEFAULT_MODEL, self.settings, recipe.labels.dense)
-        self.crew = Crew(workers, set_up, folder / "logs", 600.0)
+        self.pool = render_pool(workers, set_up, folder / "logs", 600.0)
 
     def __enter__(self) -> "Bench":
-        self.crew.__enter__()
+        self.pool.__enter__()
         self.make(0)  # processes have started and have rendered once
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self.crew.__exit__(*exception)
+        self.pool.__exit__(*exception)
 
     def make(self, shard: int) -> None:
         """Make one shard."""
-        self._farm.make([shard], self.crew)
+        self._farm.make([shard], self.pool)
 
     def shots(self, shard: int) -> list[Shot]:
         """What is rendered for one shard."""
@@ -189,7 +188,7 @@ def measure_memory(folder: Path, heads: int) -> None:
         rows = []
         for shard in range(1, shards):
             bench.make(shard)
-            rows.append([(shard + 1) * _BLOCK, resident(bench.crew.pids[0]), resident(os.getpid())])
+            rows.append([(shard + 1) * _BLOCK, resident(bench.pool.pids[0]), resident(os.getpid())])
             bar.update("measure memory", shard + 1, shards)
     done, *memory = np.array(rows[len(rows) // 10 :]).T  # caches fill at first
     for name, megabytes in zip(("render process", "farm"), memory, strict=True):

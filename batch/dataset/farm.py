@@ -6,14 +6,15 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from batch.command_line import worker_command
 from batch.dataset.batch_encoder import BatchEncoder
-from batch.dataset.crew import Crew, Death
 from batch.dataset.latents import latent_members
-from batch.dataset.messages import Done, Job
+from batch.dataset.messages import Done, Job, SetUp
 from batch.dataset.plan import BLOCK, Plan, sample_seed
 from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import RunFolder, key_of
@@ -22,11 +23,29 @@ from batch.dataset.status import Status
 from batch.shards import encode_json
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.terminal.pool import TRIES, Answered, Death, Pool
 
-CRASHES = 2
-"""Times that a sample may take a render process with it before it is given up."""
 MOST_IN_A_ROW = 5
 """Samples that may be given up so with no answer in between: more, and it is not the samples."""
+
+
+def render_pool(
+    size: int,
+    set_up: SetUp,
+    log_folder: Path,
+    timeout: float,
+    command: Sequence[str] | None = None,
+) -> Pool:
+    """A farm's render processes, for a `with`; arguments as of Pool, `command` for tests."""
+    return Pool(
+        command or worker_command(["render-worker"]),
+        size,
+        set_up,
+        log_folder=log_folder,
+        timeout=timeout,
+        in_flight=2,  # one rendering, one waiting
+        threads=int(set_up.settings.get("threads", 0)),
+    )
 
 
 @dataclass
@@ -44,8 +63,8 @@ class Farm:
     _crashes: Counter[int] = field(default_factory=Counter)
     _in_a_row: int = 0
 
-    def make(self, shards: Sequence[int], crew: Crew) -> None:
-        """Make these shards.
+    def make(self, shards: Sequence[int], pool: Pool) -> None:
+        """Make these shards by the processes of `render_pool`.
 
         UserError for what the user has to put right; all that was finished stays.
         """
@@ -55,19 +74,19 @@ class Farm:
             jobs = _Queue(self.plan, thinker)
             try:
                 while pending or open_shards:
-                    self._refill(jobs, pending, open_shards, crew)
-                    self._hear(jobs, open_shards, crew)
-                    self._close(open_shards, crew)
-                    self.status.show(crew.states)
+                    self._refill(jobs, pending, open_shards, pool)
+                    self._hear(jobs, open_shards, pool)
+                    self._close(open_shards, pool)
+                    self.status.show(pool.states)
             finally:
                 for work in open_shards.values():
                     work.close()
 
     def _refill(
-        self, jobs: "_Queue", pending: deque[int], open_shards: dict[int, ShardWork], crew: Crew
+        self, jobs: "_Queue", pending: deque[int], open_shards: dict[int, ShardWork], pool: Pool
     ) -> None:
-        """Give the crew all it can take, opening one shard after the other."""
-        wanted = crew.wants
+        """Give the pool all it can take, opening one shard after the other."""
+        wanted = pool.wants
         while len(jobs) <= wanted and pending:
             number = pending.popleft()
             work = open_shards[number] = ShardWork(self.run, number)
@@ -78,17 +97,15 @@ class Farm:
             job = jobs.take()
             if job is None:
                 return
-            crew.give(job)
+            pool.give(job)
 
-    def _hear(self, jobs: "_Queue", open_shards: dict[int, ShardWork], crew: Crew) -> None:
+    def _hear(self, jobs: "_Queue", open_shards: dict[int, ShardWork], pool: Pool) -> None:
         done: list[Done] = []
-        for message in crew.hear():
-            if isinstance(message, Done):
-                done.append(message)
+        for message in pool.hear():
+            if isinstance(message, Answered):
+                done.append(message.answer)
             elif isinstance(message, Death):
                 self._died(message, jobs, open_shards)
-            else:
-                jobs.again(message.index, message.attempt)
         if done:
             self._in_a_row = 0
         for one, achieved in zip(done, self._achieved(done), strict=True):
@@ -96,11 +113,12 @@ class Farm:
 
     def _died(self, death: Death, jobs: "_Queue", open_shards: dict[int, ShardWork]) -> None:
         self.status.died(death.worker, death.reason)
-        if death.job is None:
+        if death.task is None:
             return
-        index, attempt = death.job.index, death.job.attempt
+        job: Job = death.task.content
+        index, attempt = job.index, job.attempt
         self._crashes[index] += 1
-        if self._crashes[index] < CRASHES:
+        if self._crashes[index] < TRIES:
             jobs.again(index, attempt)
         else:
             self._give_up(index, attempt, f"the render process: {death.reason}", open_shards, True)
@@ -223,10 +241,10 @@ class Farm:
             "versions": self.versions,
         }
 
-    def _close(self, open_shards: dict[int, ShardWork], crew: Crew) -> None:
+    def _close(self, open_shards: dict[int, ShardWork], pool: Pool) -> None:
         for number in [n for n, work in open_shards.items() if not work.missing]:
             work = open_shards.pop(number)
-            self.status.shard(work.finish(crew.device))
+            self.status.shard(work.finish(pool.facts))
 
     def _shard(self, index: int) -> int:
         return index // int(self.run.request["shard_size"])

@@ -11,8 +11,7 @@ from typing import Any
 
 from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.closing import close_run
-from batch.dataset.crew import Crew
-from batch.dataset.farm import Farm
+from batch.dataset.farm import Farm, render_pool
 from batch.dataset.messages import SetUp
 from batch.dataset.options import DatasetOptions, parse_options
 from batch.dataset.picture_check import check_pictures, check_same_files
@@ -102,8 +101,8 @@ def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions) -> None:
     settings = render_settings(recipe, options.device, options.threads)
     set_up = SetUp(options.model, settings, recipe.labels.dense, recipe.picture_hashes())
     farm.status.take_notices()
-    with Crew(options.workers, set_up, _logs(farm.run, options), options.timeout) as crew:
-        farm.make(shards, crew)
+    with render_pool(options.workers, set_up, _logs(farm.run, options), options.timeout) as pool:
+        farm.make(shards, pool)
 
 
 def _logs(run: RunFolder, options: DatasetOptions) -> Path:

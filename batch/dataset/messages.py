@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the farm and its render processes say to one another, over a pipe between them."""
+"""What a farm tells its render processes, and what they answer, by a pool (terminal/pool.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from facegen_addon.arrays import FloatArray
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Shot
-
-PIPE_VARIABLE = "FACEGEN_FARM_PIPE"
-"""Environment variable with the number of the open pipe."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +36,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ready:
-    """The render process waits for jobs. device: what Cycles renders on."""
-
-    device: str
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A job is being rendered: if nothing more is heard, it is the one that did the harm."""
-
-    index: int
-
-
-@dataclass(frozen=True)
 class Done:
     """A rendered sample.
 
@@ -70,10 +53,3 @@ class Done:
     shows_face: bool
     labels: list[tuple[str, bytes]]
     check: dict[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Nothing can be rendered until the user has put this right, e.g. a picture is unreadable."""
-
-    message: str

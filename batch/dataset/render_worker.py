@@ -1,100 +1,68 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A render process of the farm: takes jobs from a pipe until it closes.
+"""A render process of the farm: takes jobs from its pool until that closes.
 
 While Blender renders a sample, a thread encodes the one before and checks its labels.
 """
 
-import os
-import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
-from typing import Any, NoReturn
+from contextlib import contextmanager
+from typing import Any
 
 from batch.dataset.members import label_members
-from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready, SetUp
-from facegen_addon.errors import UserError
+from batch.dataset.messages import Done, Job, SetUp
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.png import encode_png
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
-from facegen_addon.terminal.remedies import explain
-from facegen_addon.terminal.silence import blender_silent
+from facegen_addon.terminal.pool_worker import PoolPipe, Task, serve_pool
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve the farm that started this process; the exit status."""
-    if PIPE_VARIABLE not in os.environ:
-        raise UserError("render-worker is started by `dataset make`: run that")
-    pipe = Connection(int(os.environ[PIPE_VARIABLE]))
-    # The farm is gone: nobody waits for the rest, and nothing is left to be cleaned.
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            serve(pipe)
-        except UserError as error:
-            pipe.send(Broken(explain(error)))
-    return 0
+    return serve_pool(serve, "`dataset make`")
 
 
-def serve(pipe: Connection) -> None:
-    """Answer jobs until the pipe closes (EOFError)."""
+def serve(pipe: PoolPipe) -> None:
+    """Answer jobs until the pipe closes."""
     from facegen_addon.scene.render.head_renderer import compute_device
 
-    set_up: SetUp = pipe.recv()
+    set_up: SetUp = pipe.set_up
     settings = SampleSettings(**set_up.settings)
     model = load_head_model(set_up.model)
-    with (
-        blender_silent() as chatter,
-        SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer,
-    ):
-        pipe.send(Ready(compute_device() if settings.device == "auto" else "CPU"))
-        with _finisher(pipe) as finish:
-            while True:
-                job: Job = pipe.recv()
-                finish.tell(Begun(job.index))
-                rendered = renderer.render(job.shot)
-                chatter.forget()
-                finish.take(job, rendered)
+    with SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer:
+        pipe.ready(compute_device() if settings.device == "auto" else "CPU")
+        with _finisher(pipe) as finisher:
+            for task in pipe.tasks():
+                finisher.take(task, renderer.render(task.content.shot))
 
 
 class _Finisher:
     """Encodes and sends rendered samples, one behind the renderer."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe, self._lock = pipe, threading.Lock()
+    def __init__(self, pipe: PoolPipe) -> None:
+        self._pipe = pipe
         self._pool = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
 
-    def tell(self, message: object) -> None:
-        """Send a message; two threads do."""
-        with self._lock:
-            self._pipe.send(message)
-
-    def take(self, job: Job, rendered: Rendered) -> None:
+    def take(self, task: Task, rendered: Rendered) -> None:
         """Finish a sample while the next one renders; waits for the one before."""
         self.wait()
-        self._last = self._pool.submit(self._finish, job, rendered)
+        self._last = self._pool.submit(self._finish, task, rendered)
 
     def wait(self) -> None:
         """Wait for the last sample, whose errors appear here."""
         if self._last is not None:
             self._last.result()
 
-    def _finish(self, job: Job, rendered: Rendered) -> None:
+    def _finish(self, task: Task, rendered: Rendered) -> None:
         try:
-            done = finished(job, rendered)
+            done = finished(task.content, rendered)
         except Exception:
-            self._end_by(job)
-        self.tell(done)
-
-    def _end_by(self, job: Job) -> NoReturn:
-        """End this process by what a sample raised, though the next one has begun since."""
-        traceback.print_exc()
-        with self._lock:
-            self._pipe.send(Begun(job.index))
-            os._exit(1)
+            traceback.print_exc()
+            self._pipe.end_by(task)
+        self._pipe.answer(task, done)
 
     def close(self) -> None:
         """End the thread."""
@@ -102,7 +70,7 @@ class _Finisher:
 
 
 @contextmanager
-def _finisher(pipe: Connection) -> Iterator[_Finisher]:
+def _finisher(pipe: PoolPipe) -> Iterator[_Finisher]:
     finisher = _Finisher(pipe)
     try:
         yield finisher

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from batch.dataset.crew import WorkerState
 from batch.dataset.run_folder import key_of
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.pool import WorkerState
 from facegen_addon.terminal.progress import draw_bar, is_terminal, terminal_size
 from facegen_addon.terminal.streams import OutputLost
 
@@ -195,7 +195,7 @@ class Status:
 
 
 def _worker_line(worker: WorkerState) -> str:
-    at = "idle" if worker.index is None else f"sample {key_of(worker.index)}"
+    at = "idle" if worker.job is None else f"sample {key_of(worker.job.index)}"
     if worker.state != "ready":
         at = worker.state
     return f"worker {worker.number}  {at:<16} {worker.done} rendered"

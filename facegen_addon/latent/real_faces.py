@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import Float32Array, IntArray
 from ..artifacts import read_npz
 from ..errors import UserError
+from ..random_streams import random_stream
 from .checked import LATENT_SIZE, checked_latents
 from .sphere import normalise
 
@@ -72,7 +73,7 @@ def split_identities(
     Seed 0 is the project's split: natural_faces.npz and the backward mapping are fitted to its
     `fit` side alone. Other seeds serve to show how far a figure depends on the split.
     """
-    people = np.random.default_rng(seed).permutation(np.unique(identity))
+    people = random_stream(seed).permutation(np.unique(identity))
     if len(people) <= held_out:
         raise UserError(f"{len(people)} identities are too few to hold out {held_out} of them")
     return IdentitySplit(people[held_out:], people[:held_out])
@@ -85,6 +86,6 @@ def one_photo_each(
 
     The draw for a person depends on the seed alone, not on who else is asked for.
     """
-    shuffled = np.random.default_rng(seed).permutation(len(identity))
+    shuffled = random_stream(seed).permutation(len(identity))
     chosen, first = np.unique(identity[shuffled], return_index=True)
     return shuffled[first[np.searchsorted(chosen, people)]]

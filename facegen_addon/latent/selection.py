@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray, RealArray
 from ..errors import UserError
+from ..random_streams import random_stream
 from .sphere import cosine_distance_matrix
 
 EFFORT = 3000
@@ -151,7 +152,7 @@ def largest_selection(
     first = _fewest_conflicts_first(near)
     if start is not None and len(start) >= len(first):
         first = np.asarray(start, int)
-    return _IndependentSet(near, first).search(target, effort, np.random.default_rng(seed))
+    return _IndependentSet(near, first).search(target, effort, random_stream(seed))
 
 
 def _too_near(distances: RealArray, minimum_distance: float) -> BoolArray:

@@ -99,7 +99,7 @@ class Ranking:
 
 def prior_pool(model: HeadModel) -> Annotated[Float32Array, "4096 G"]:
     """(4096, G) standardised heads of the prior, the same always: what sliders are drawn from."""
-    heads = model.sample_prior(np.random.default_rng(0), _POOL)
+    heads = model.sample_prior(random_stream(0), _POOL)
     return model.table.standardise(heads).astype(np.float32)
 
 

@@ -24,6 +24,7 @@ from ..heads.head_model import HeadModel
 from ..latent.checked import checked_latents
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
+from ..random_streams import random_stream
 from .backward import BackwardMapping, TrustRegion
 from .correction import load_sampler
 
@@ -230,7 +231,7 @@ class HeadSampler:
     @cached_property
     def _prior_correlations(self) -> FloatArray:
         """(P, P) of the prior, shrunk, since some parameters determine others; the same always."""
-        heads = self.model.sample_prior(np.random.default_rng(0), _PRIOR_HEADS)
+        heads = self.model.sample_prior(random_stream(0), _PRIOR_HEADS)
         deviations = (heads - self.table.mean) / np.where(self._varying, self.table.std, 1.0)
         shares = deviations.T @ deviations / len(deviations)
         return (1 - _SHRINKAGE) * shares + _SHRINKAGE * np.eye(len(self.table))

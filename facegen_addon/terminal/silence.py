@@ -13,7 +13,7 @@ from ..errors import NotReached, UserError
 from .interruption import undisturbed
 from .temporary import own_temporary_files
 
-SHOWN = 20  # lines of Blender's that are shown where something went wrong
+_SHOWN = 20  # lines of Blender's that are shown where something went wrong
 _CHATTER = re.compile(r"Fra:\d|Saved: |Time: |Blender \d|\s*$")
 """What Blender says of every picture."""
 
@@ -33,13 +33,13 @@ class Chatter:
         """The last lines that are not said of every picture."""
         _flush_c()
         self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").splitlines()
-        return [line for line in lines if says_something(line)][-SHOWN:]
+        return telling_lines(self._log.read())
 
 
-def says_something(line: str) -> bool:
-    """Whether a line of Blender's is more than its usual report on a picture."""
-    return not _CHATTER.match(line)
+def telling_lines(said: bytes) -> list[str]:
+    """The last lines that Blender does not say of every picture."""
+    lines = said.decode(errors="replace").splitlines()
+    return [line for line in lines if not _CHATTER.match(line)][-_SHOWN:]
 
 
 @contextlib.contextmanager
@@ -68,10 +68,10 @@ def blender_silent() -> Iterator[Chatter]:
             os.close(kept)
 
 
-def show_lines(lines: Iterable[str]) -> None:
-    """What Blender said last, for whoever looks for the reason."""
+def show_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    """What Blender said last, for whoever looks for the reason; on stderr, or in another file."""
     for line in lines:
-        print(f"Blender: {line}", file=sys.stderr)
+        print(f"Blender: {line}", file=stream or sys.stderr)
 
 
 def load_blender() -> None:

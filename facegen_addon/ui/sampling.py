@@ -19,6 +19,7 @@ from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
 from ..mapping.backward import is_trained
 from ..mapping.sampling import AREAS, HeadSampler, Sampled
+from ..random_streams import random_stream
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.head.latents import read
 from ..scene.head.locks import locked
@@ -77,7 +78,7 @@ class Draw:
 
     def rng(self) -> np.random.Generator:
         """A generator that is the same for the same seed."""
-        return np.random.default_rng(self.seed)
+        return random_stream(self.seed)
 
     def take(self, head: HeadObject, sampled: Sampled, label: str) -> None:
         """Give the head what was drawn; say so where nothing was left to draw."""

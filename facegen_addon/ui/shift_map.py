@@ -16,6 +16,7 @@ from ..errors import UserError
 from ..latent.checked import LATENT_SIZE
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import angle
+from ..random_streams import random_stream
 from ..scene.head.latents import Latent, Latents
 from .remedies import explain
 
@@ -173,7 +174,7 @@ def _natural() -> Float32Array:
     except UserError as error:
         _logger.warning("no backdrop: %s", explain(error))
         return np.zeros((0, LATENT_SIZE), np.float32)
-    return faces.sample(np.random.default_rng(_BACKDROP_SEED), _BACKDROP).astype(np.float32)
+    return faces.sample(random_stream(_BACKDROP_SEED), _BACKDROP).astype(np.float32)
 
 
 def arrow_heads(arrows: Float32Array, size: float) -> Float32Array:

@@ -35,6 +35,7 @@ from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
 from facegen_addon.heads.appearance_parameters import appearance_parameters, label_of
 from facegen_addon.heads.parameters import Parameter
+from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from models.training.anny_landmarks import BROW, brow_line, landmarks
 from models.training.register import register
@@ -259,7 +260,7 @@ def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any])
     brow's line, or below the beard's edge; rank: uniform in [0, 1], a hair shows while the
     density is above it.
     """
-    rng = np.random.default_rng(STRAND_SEED)
+    rng = random_stream(STRAND_SEED)
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
     wanted = (("scalp", 8000), ("brow", 900), ("beard", 2600))

@@ -27,6 +27,7 @@ from facegen_addon.heads.anny.head import AnnyHead, anny_head
 from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.file import from_arrays
 from facegen_addon.heads.surface import neck_edge
+from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from models.training import pairs
 from models.training.register import register
@@ -178,7 +179,7 @@ def bake(count: int) -> dict[str, np.ndarray]:
     """All arrays of models/open_flame.npz."""
     head = anny_head()
     surface = head.surface
-    parameters, vertices, joints = drawn_heads(head, count, np.random.default_rng(SEED))
+    parameters, vertices, joints = drawn_heads(head, count, random_stream(SEED))
     face = (surface.rest_position[:, 1] < -0.09) & (surface.part == 0)
     areas = {"head": np.ones(len(face), bool), "face": face, "eyes": surface.part >= 2}
     weight = np.where(face, FACE_WEIGHT**2, 1.0)

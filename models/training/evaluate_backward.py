@@ -38,6 +38,7 @@ from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.roundtrip import Roundtrip
 from facegen_addon.mapping.screening import propose_variety
+from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
@@ -102,7 +103,7 @@ def capacity(
     backward: BackwardMapping, natural: NaturalFaces, budget: int, rendered: Rendered
 ) -> dict[str, Any]:
     """How many of `budget` proposed heads are mutually apart, by distance and by renders spent."""
-    rng = np.random.default_rng(0)
+    rng = random_stream(0)
     proposal = propose_variety(backward, natural, rng, budget, THRESHOLD)
     z = backward.table.standardise(proposal.parameters)
     heads, usable = rendered("capacity", z)

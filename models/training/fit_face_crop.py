@@ -38,6 +38,7 @@ from facegen_addon.encoders.face_crop import (
 from facegen_addon.errors import UserError
 from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
@@ -133,7 +134,7 @@ def predict_crop(coefficients: np.ndarray, points: np.ndarray) -> np.ndarray:
 def held_out_crops(faces: Faces) -> np.ndarray:
     """Each photo's crop as predicted by a map fitted without that photo."""
     boxes = shrink_crop(faces.crops)
-    order = np.random.default_rng(0).permutation(len(faces.points))
+    order = random_stream(0).permutation(len(faces.points))
     crops = np.empty_like(faces.crops)
     for fold in range(FOLDS):
         test = order[fold::FOLDS]

@@ -111,7 +111,7 @@ def fit(photos: Photos, people: np.ndarray, held_out: np.ndarray, seed: int) -> 
     chosen = np.isin(photos.identity, people)
     latents = photos.latents[chosen].astype(np.float64)
     weights = person_weights(photos.identity[chosen])
-    rng = np.random.default_rng(seed)
+    rng = random_stream(seed)
 
     basis = principal_axes(latents, weights)
     on_axes = latents @ basis
@@ -198,7 +198,7 @@ def match_moments(
 ) -> NaturalFaces:
     """Map the mixture so that samples, normalised to the sphere, have the target's moments."""
     for _ in range(MATCHING_ROUNDS):
-        samples = density.sample(np.random.default_rng(seed), MATCHING_SAMPLES)
+        samples = density.sample(random_stream(seed), MATCHING_SAMPLES)
         got = moments(samples @ density.basis[:, :CORE_AXES])
         matrix = np.linalg.cholesky(target.covariance) @ np.linalg.inv(
             np.linalg.cholesky(got.covariance)

@@ -99,7 +99,7 @@ def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[
 
 def prior_precision(model: HeadModel) -> np.ndarray:
     """(G, G) inverse of the prior's correlations, shrunk: shares that sum to 1 have no inverse."""
-    z = model.table.standardise(model.sample_prior(np.random.default_rng(0), 20_000))
+    z = model.table.standardise(model.sample_prior(random_stream(0), 20_000))
     shrunk = (1 - _SHRINKAGE) * (z.T @ z) / len(z) + _SHRINKAGE * np.eye(z.shape[1])
     inverse: np.ndarray = np.linalg.inv(shrunk)
     return inverse

@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 
 from batch import influence as command
+from batch import influence_worker
 from batch.command_line import worker_command
 from batch.influence_sheet import draw_pages, markdown_table
 from facegen_addon.errors import UserError
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.influence import InfluenceSettings, Probe
+from facegen_addon.terminal.pool_worker import Steps
 from models.training import measure_influence
+from tests.pool_here import PoolHere
 from tests.toy_head import TABLE, ToyHead, toy_probe
 
 ARGUMENTS = ["--model", "toy", "--heads", "2", "--samples", "2"]
@@ -108,14 +112,29 @@ def test_a_truncated_result_is_refused() -> None:
         command.main(ARGUMENTS, Prober())
 
 
-def test_workers_share_the_parameters() -> None:
-    for index in ("0", "1"):
-        prober = Prober()
-        assert command.main([*ARGUMENTS, "--share", index, "2"], prober) == 0
-        assert prober.portraits == 2 * 2
-    prober = Prober()
-    assert command.main(ARGUMENTS, prober) == 0
-    assert prober.portraits == 0
+def test_workers_measure_what_is_not_done(
+    toy: ToyHead, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([*ARGUMENTS, "--parameters", "turn"], Prober()) == 0
+    alone, prober = Prober(), Prober()
+    pool = PoolHere(partial(influence_worker.measuring, make_probe=prober))
+    monkeypatch.setattr(command, "Pool", pool)
+    monkeypatch.setattr(influence_worker, "load_head_model", lambda name: toy)
+    assert command.main([*ARGUMENTS, "--workers", "9"]) == 0
+    assert pool.jobs == [name for name in TABLE.names if name != "turn"]
+    assert pool.size == len(pool.jobs) and pool.command[-1] == "influence-worker"
+    assert prober.portraits == 2 * len(pool.jobs)
+    assert command.main(ARGUMENTS, alone) == 0 and alone.portraits == 0
+
+
+def test_a_worker_tells_of_every_render(toy: ToyHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it ends with a command that is stopped, not with its parameter."""
+    pool = PoolHere(partial(influence_worker.measuring, make_probe=Prober()))
+    monkeypatch.setattr(influence_worker, "load_head_model", lambda name: toy)
+    options = command.parse_options(ARGUMENTS)
+    pool([], 1, influence_worker.SetUp("toy", options.settings, options.encoder))
+    heard = list(pool.work_off(["strong"]))
+    assert heard.count(Steps(0)) == 2 + 2 + 2, "base heads twice, two heads, their portraits"
 
 
 @pytest.mark.parametrize(
@@ -189,11 +208,13 @@ def test_other_encoders_figures_are_not_committed(capsys: pytest.CaptureFixture[
     assert "facenet's, not sface's" in capsys.readouterr().err
 
 
-def test_workers_are_told_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    options = command.parse_options([*ARGUMENTS, "--encoder", "sface"])
-    line = command._command(options, ["strong"], 0, 2)
-    again = command.parse_options(line[line.index("influence") + 1 :])
-    assert again.encoder == options.encoder
+def test_workers_are_told_the_encoder(toy: ToyHead, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = PoolHere(partial(influence_worker.measuring, make_probe=Prober()))
+    monkeypatch.setattr(command, "Pool", pool)
+    monkeypatch.setattr(influence_worker, "load_head_model", lambda name: toy)
+    arguments = [*ARGUMENTS, "--encoder", "sface"]
+    assert command.main(arguments) == 0
+    assert pool.set_up.encoder == command.parse_options(arguments).encoder
 
 
 def test_workers_run_where_their_parent_runs(monkeypatch: pytest.MonkeyPatch) -> None:

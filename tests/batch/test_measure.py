@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ import pytest
 
 from batch import figures as batch_figures
 from batch import measure as command
-from batch import measure_work
+from batch import measure_work, measure_worker
 from batch.measure_options import read_latents
 from batch.measure_strips import draw_strip, examples
 from batch.measure_work import CHUNK, Work
@@ -27,7 +28,9 @@ from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping import roundtrip
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.mapping.roundtrip import Iterated
+from facegen_addon.terminal.pool_worker import Steps
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.pool_here import PoolHere
 from tests.training.synthetic import SyntheticHead, synthetic_table
 
 OFFSET = 0.4 * normalise(np.random.default_rng(5).standard_normal(512))
@@ -214,7 +217,8 @@ def test_a_correction_is_compared_with_none(
         away = OFFSET if name == "mean_rotation" else 0.0 * OFFSET
         return lambda latents: normalise(latents - away).astype(np.float32)
 
-    monkeypatch.setattr(command, "load_correction", load)
+    for module in (command, measure_worker):
+        monkeypatch.setattr(module, "load_correction", load)
     studio = Studio(mapping)
     run("--correction", "mean_rotation", studio=studio)
     arrays, report = result()
@@ -354,42 +358,37 @@ def test_killed_before_anything_was_measured_it_goes_on(run: Run, tmp_path: Path
     assert run() == 0
 
 
-def test_who_measures_which_chunk_changes_nothing(
-    run: Run, mapping: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_measures_which_chunk_changes_nothing(run: Run, mapping: Any, tmp_path: Path) -> None:
     run(output="whole")
     assert run(studio=Studio(mapping, stop_at=0)) == 130
-    for chunks, heads in (("2,0", CHUNK + 3), ("1", CHUNK)):
+    folder = tmp_path / "run"
+    options = command.parse_options([*ARGUMENTS, "--latents", str(tmp_path / "wanted.npz")])
+    for chunks, heads in (([2, 0], CHUNK + 3), ([1], CHUNK)):
         worker = Studio(mapping)
-        capsys.readouterr()
-        assert run("--chunks", chunks, studio=worker) == 0
-        assert worker.heads == heads
-        assert capsys.readouterr().out == "rendered 1\n" * heads
+        pool = PoolHere(partial(measure_worker.measuring, studio=worker))
+        heard = list(pool([], 1, replace(options, output=folder)).work_off(chunks))
+        assert worker.heads == heard.count(Steps(1)) == heads
     studio = Studio(mapping)
     assert run("--workers", "7", studio=studio) == 0 and studio.heads == 0
     first, second = (tmp_path / name / "roundtrip.npz" for name in ("whole", "run"))
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_workers_are_told_their_chunks(
-    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch
+def test_workers_are_given_the_chunks_that_are_not_done(
+    run: Run, mapping: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each worker gets the same options and its own chunks; here they are run at once."""
-    commands: list[list[str]] = []
-
-    def start(line: list[str]) -> int:
-        commands.append(line)
-        worker = Studio(mapping)
-        assert command.main(line[line.index("measure") + 1 :], worker) == 0
-        return worker.heads
-
-    monkeypatch.setattr(command, "start_worker", start)
-    monkeypatch.setattr(command, "reports", lambda workers: iter(workers))
-    studio = Studio(mapping)
+    assert run(studio=Studio(mapping, stop_at=CHUNK)) == 130
+    worker, studio = Studio(mapping), Studio(mapping)
+    pool = PoolHere(partial(measure_worker.measuring, studio=worker))
+    monkeypatch.setattr(command, "Pool", pool)
     studio.in_process = False
-    assert run("--workers", "2", studio=studio) == 0
-    assert [line[-2:] for line in commands] == [["--chunks", "0,2"], ["--chunks", "1"]]
-    assert studio.heads == 0 and "batch/run.py" in commands[0][1].replace("\\", "/")
+    capsys.readouterr()
+    assert run("--workers", "7", studio=studio) == 0
+    assert pool.jobs == [1, 2] and pool.size == 2
+    assert studio.heads == 0 and worker.heads == CHUNK + 3
+    assert "100 %" in capsys.readouterr().err
+    assert pool.command[-1] == "measure-worker"
+    assert "batch/run.py" in pool.command[-2].replace("\\", "/")
 
 
 def test_heads_without_a_face_are_left_out_and_counted(
@@ -592,7 +591,7 @@ def test_an_encoder_that_does_not_fit_b_is_refused_naming_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = SimpleNamespace(name="sface", latent_size=128)
-    monkeypatch.setattr(command.Encoder, "load", lambda encoder: other)
+    monkeypatch.setattr(measure_worker.Encoder, "load", lambda encoder: other)
     options: Any = SimpleNamespace(encoder="sface")
     with pytest.raises(UserError, match=r"sface gives latents of 128 numbers, B takes 512"):
         command.BlenderStudio().check(options)
@@ -604,7 +603,7 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert stop.value.code == 0 and "--latents held-out --count 200" in text
     assert "half_steps, compensated, as_written" in " ".join(text.split())
-    assert "--chunks" not in text and COMMANDS["measure"][0] == "batch.measure"
+    assert COMMANDS["measure"][0] == "batch.measure"
 
 
 def test_examples_are_the_ends_and_the_middle_of_the_usable() -> None:

@@ -102,6 +102,6 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 def test_render_workers_are_not_for_people(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("FACEGEN_FARM_PIPE", raising=False)
+    monkeypatch.delenv("FACEGEN_POOL_PIPE", raising=False)
     assert run.main(["render-worker"]) == 2
     assert "dataset make" in capsys.readouterr().err

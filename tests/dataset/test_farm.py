@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from batch.dataset.batch_encoder import BatchEncoder
-from batch.dataset.crew import Crew
-from batch.dataset.farm import Farm
+from batch.dataset.farm import Farm, render_pool
 from batch.dataset.messages import SetUp
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
@@ -28,6 +27,7 @@ from batch.dataset.shard_state import is_done, read_sidecar
 from batch.dataset.status import EventLog, Status
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.terminal.pool import Pool
 from tests.dataset.synthetic_run import decode_npy
 
 FAKE = Path(__file__).with_name("fake_worker.py")
@@ -74,8 +74,10 @@ def make(
     farm = Farm(run, plan, reader, {"Blender": "none"}, status)
     command = [sys.executable, str(FAKE), *harm]
     shards = [shard for shard in range(run.shard_count) if not is_done(run, shard)]
-    with Crew(workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command) as crew:
-        farm.make(shards, crew)
+    with render_pool(
+        workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command
+    ) as pool:
+        farm.make(shards, pool)
     return run, status
 
 
@@ -197,13 +199,13 @@ def test_a_sample_without_a_face_has_the_members_and_types_of_the_others(
 def test_answers_do_not_depend_on_how_many_come_at_once(
     tmp_path: Path, recipe: Recipe, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hear = Crew.hear
+    hear = Pool.hear
 
-    def late(team: Crew) -> Iterator[Any]:
+    def late(pool: Pool) -> Iterator[Any]:
         time.sleep(0.3)  # all have answered
-        return hear(team)
+        return hear(pool)
 
-    monkeypatch.setattr(Crew, "hear", late)
+    monkeypatch.setattr(Pool, "hear", late)
     assert hashes(make(tmp_path / "run", recipe, workers=3)[0]) == expected
 
 

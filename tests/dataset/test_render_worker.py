@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
 
 from batch.dataset import render_worker
-from batch.dataset.messages import Begun, Job
+from batch.dataset.messages import Job
 from facegen_addon.labels.shot import Shot
+from facegen_addon.terminal.pool_worker import PoolPipe, Task
 
 
 def test_a_sample_that_cannot_be_finished_is_blamed_though_another_has_begun(
@@ -28,11 +29,15 @@ def test_a_sample_that_cannot_be_finished_is_blamed_though_another_has_begun(
     monkeypatch.setattr(render_worker, "finished", fail)
     monkeypatch.setattr(os, "_exit", leave)
     ours, theirs = Pipe()
-    with render_worker._finisher(theirs) as finish:
-        finish.tell(Begun(3))
-        finish.tell(Begun(4))
-        finish.take(Job(3, 0, Shot(np.zeros(3)), False), None)  # type: ignore[arg-type]
+    ours.send("set up")
+    line, tasks = PoolPipe(theirs), [Task(n, Job(n, 0, Shot(np.zeros(3)), False)) for n in (3, 4)]
+    for task in tasks:
+        ours.send(task)
+    with render_worker._finisher(line) as finish:
+        begun = line.tasks()
+        assert [next(begun), next(begun)]
+        finish.take(tasks[0], None)  # type: ignore[arg-type]
         with pytest.raises(Ended):
             finish.wait()
-    assert [ours.recv().index for _ in range(3)] == [3, 4, 3]
+    assert [ours.recv().number for _ in range(3)] == [3, 4, 3]
     assert capsys.readouterr().err.splitlines()[-1] == "ValueError: no such label"

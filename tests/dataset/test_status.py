@@ -5,14 +5,18 @@ import logging
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from batch.dataset.crew import WorkerState
 from batch.dataset.status import EventLog, Status
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.pool import WorkerState
 
-WORKERS = [WorkerState(0, "ready", 7, 3), WorkerState(1, "starting", None, 0)]
+WORKERS = [
+    WorkerState(0, "ready", SimpleNamespace(index=7), 3),
+    WorkerState(1, "starting", None, 0),
+]
 
 
 class Terminal(io.StringIO):
@@ -103,7 +107,8 @@ def test_nothing_is_drawn_that_the_terminal_would_wrap_or_scroll_away(
     terminal = Terminal()
     status = Status(10, EventLog(None), terminal)
     for _ in range(3):
-        status.show([WorkerState(number, "ready", 10, 3) for number in range(4)])
+        job = SimpleNamespace(index=10)
+        status.show([WorkerState(number, "ready", job, 3) for number in range(4)])
     *workers, total = screen(terminal.getvalue())
     assert [line[:8] for line in workers] == [f"worker {number}" for number in numbers]
     assert total.startswith("0/10 ")

@@ -3,13 +3,11 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.silence import blender_silent
-from facegen_addon.terminal.workers import reports, start_worker
 
 CHATTER = (
     b"Fra:1 Mem:30M | Sample 1/16\nSaved: '/x/head.png'\nTime: 00:01.00 (Saving: 00:00.00)\n\n"
@@ -46,14 +44,3 @@ def test_an_error_of_the_users_stays_one_line(capfd: pytest.CaptureFixture[str])
         os.write(1, b"Warning: something\n")
         raise UserError("put it right")
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_failed_worker_shows_what_blender_said_in_it(capfd: pytest.CaptureFixture[str]) -> None:
-    program = "print('Fra:1 Mem:1M'); print('rendered 2'); print('Error: no GPU'); raise SystemExit"
-    workers = [start_worker([sys.executable, "-c", f"{program}({status})"]) for status in (1, 0)]
-    with pytest.raises(UserError, match="status 1"):
-        list(reports(workers))
-    assert capfd.readouterr().err == "Blender: Error: no GPU\n"
-    for worker in workers:
-        assert worker.stdout is not None
-        worker.stdout.close()

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rendering pairs: seeds per head, resuming, rejected heads, the committed table."""
 
-import argparse
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +8,10 @@ import pytest
 
 from facegen_addon.artifacts import read_index
 from facegen_addon.errors import RejectedSample, UserError
-from models.training import pairs, render_pairs
+from facegen_addon.scene.render.view import View
+from facegen_addon.terminal.pool_worker import PIPE_VARIABLE
+from models.training import pairs, render_pairs, render_pool
+from tests.pool_here import PoolHere
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
 INITIAL = ["initial", "--model", "synthetic", "--count", "230"]
@@ -48,17 +48,6 @@ def test_a_killed_run_goes_on_where_it_stopped(models: Path, forward: SyntheticF
     # The first chunk of 100 was whole; 130 heads are left, so 150 are not reached again.
     assert render_pairs.main(INITIAL, dying) == 0
     assert len(rendered) == 130
-
-
-def test_shares_of_workers_cover_all_heads_once(
-    tmp_path: Path, head: SyntheticHead, forward: SyntheticForward
-) -> None:
-    z = render_pairs.initial_heads(head, 230, seed=0)
-    counts = [
-        sum(render_pairs.render_share(head.table, z, tmp_path, forward, (i, 2))) for i in (0, 1)
-    ]
-    assert counts == [130, 100]
-    np.testing.assert_array_equal(pairs.read_batch(tmp_path)[0].z, z)
 
 
 def test_rejected_heads_leave_no_pair(
@@ -115,29 +104,39 @@ def test_unknown_model_is_one_line(models: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def stub_workers(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Workers that run `script` in place of Blender."""
+def in_workers(models: Path, forward: SyntheticForward, workers: int) -> PoolHere:
+    """Render by workers, whose F is this; what they were asked for."""
+    pool = PoolHere(render_pool.rendering)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render_pool, "Pool", pool)
+        patch.setattr(render_pool, "load_forward", lambda *asked: forward)
+        assert render_pairs.main([*INITIAL, "--workers", str(workers)]) == 0
+    return pool
 
-    def start(heads: Path, index: int, options: object) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
 
-    monkeypatch.setattr(render_pairs, "_start_worker", start)
-
-
-def test_workers_report_between_blenders_own_lines(
-    models: Path, head: SyntheticHead, monkeypatch: pytest.MonkeyPatch
+def test_workers_make_the_chunks_that_one_process_makes(
+    models: Path, forward: SyntheticForward, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stub_workers(monkeypatch, "print('Fra:1 Mem:30M'); print('rendered 1'); print('rendered 100')")
-    z, options = np.zeros((202, 24), np.float32), argparse.Namespace(workers=2)
-    assert sorted(render_pairs._of_workers(z, models, options)) == [1, 1, 100, 100]
+    assert render_pairs.main(INITIAL, forward) == 0
+    chunks = sorted(models.glob("built/**/chunk_*.npz"))
+    alone = [path.read_bytes() for path in chunks]
+    chunks[0].unlink()
+    chunks[2].write_bytes(b"half")
+    capsys.readouterr()
+    pool = in_workers(models, forward, 3)
+    assert [path.read_bytes() for path in chunks] == alone
+    assert [job.path for job in pool.jobs] == [chunks[0], chunks[2]]
+    assert "100 %" in capsys.readouterr().err
+    assert pool.size == 3 and pool.command[-1] == "worker"
+    assert pool.set_up == render_pool.SetUp("synthetic", 8, 1, View())
+    assert in_workers(models, forward, 3).jobs == [], "nothing is left to be done"
 
 
-def test_a_worker_that_fails_is_one_line(
-    models: Path,
-    head: SyntheticHead,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_worker_without_a_pool_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stub_workers(monkeypatch, "raise SystemExit(7)")
-    assert render_pairs.main(INITIAL) == 2
-    assert "status 7" in capsys.readouterr().err
+    monkeypatch.delenv(PIPE_VARIABLE, raising=False)
+    assert render_pairs.main(["worker"]) == 2
+    assert capsys.readouterr().err == (
+        "render_pairs: this is started by scripts that render: run that\n"
+    )

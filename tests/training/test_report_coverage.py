@@ -16,9 +16,11 @@ from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
 from facegen_addon.scene.render.view import View
 from facegen_addon.variety import gaps
+from models.training import render_pool
 from models.training.report import correlations, coverage
 from models.training.report.study import Study
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
+from tests.pool_here import PoolHere
 from tests.training.conftest import SyntheticNature
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
@@ -126,13 +128,36 @@ def test_a_chunk_without_a_face_joins_wider_latents(
 
 
 def test_an_encoder_that_is_missing_is_named(
-    make_study: Callable[[Forward], Study], forward: SyntheticForward
+    make_study: Callable[[Forward], Study],
+    forward: SyntheticForward,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its process could only break: nobody would know why."""
+    """By the process that finds it out: see tests/terminal/test_pool.py for how it is told."""
     study = make_study(forward)
     study._pool._forward = None
+    monkeypatch.setattr(render_pool, "Pool", PoolHere(render_pool.rendering))
     with pytest.raises(UserError, match=r"nowhere\.onnx is missing"):
         study.render("some", np.zeros((1, 24), np.float32), View(encoders=("nowhere.onnx",)))
+
+
+def test_the_processes_stay_from_one_set_to_the_next_unless_seen_otherwise(
+    make_study: Callable[[Forward], Study],
+    forward: SyntheticForward,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    views = []
+
+    def start(command: object, size: int, set_up: render_pool.SetUp) -> PoolHere:
+        views.append(set_up.view)
+        return PoolHere(render_pool.rendering)(["worker"], size, set_up)
+
+    study, z = make_study(forward), np.zeros((2, 24), np.float32)
+    study._pool._forward = None
+    monkeypatch.setattr(render_pool, "Pool", start)
+    monkeypatch.setattr(render_pool, "load_forward", lambda *asked: forward)
+    for name, view in (("one", View()), ("two", View()), ("three", View(seed=1))):
+        assert study.render(name, z, view).usable.all()
+    assert views == [View(), View(seed=1)]
 
 
 def test_no_more_than_24_quick_renders_and_none_twice(

@@ -17,7 +17,7 @@ from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, T
 from facegen_addon.report.section import Section
 from facegen_addon.scene.render.view import View
 from models.training import pairs
-from models.training.render_pairs import render_rows
+from models.training.render_pool import Chunk, render_chunk
 from models.training.report import second_encoder, study
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.training.conftest import SyntheticNature
@@ -175,21 +175,17 @@ def test_correlation_of_what_does_not_vary_is_undefined() -> None:
     assert np.isnan(second_encoder.correlation(np.zeros(0), np.zeros(0)))
 
 
-def test_latents_of_any_width_become_chunks(head: SyntheticHead) -> None:
+def test_latents_of_any_width_become_chunks(head: SyntheticHead, tmp_path: Path) -> None:
     """Rejected heads included: their rows are as wide as the others'."""
     z = pairs.quantised(np.random.default_rng(0).normal(size=(5, len(head.table.guided))))
-    seen: list[float] = []
+    steps: list[int] = []
 
     def forward(parameters: np.ndarray) -> np.ndarray:
-        seen.append(1)
-        if len(seen) == 1:
+        if not steps:
             raise RejectedSample("no face")
         return np.ones((1, 640), np.float32)
 
-    steps = render_rows(head.table, z, forward)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(steps)
-    rows, usable = end.value.value
-    assert rows.shape == (5, 640)
+    render_chunk(head.table, Chunk(tmp_path / "chunk_0.npz", z), forward, steps.append)
+    heads, usable = pairs.read_batch(tmp_path)
+    assert heads.latents.shape == (5, 640) and steps == [1] * 5
     assert usable.tolist() == [False, True, True, True, True]

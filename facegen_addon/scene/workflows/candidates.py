@@ -17,6 +17,7 @@ from ...errors import UserError, check_values
 from ...heads.areas import AREAS
 from ...heads.head_model import HeadModel
 from ...mapping.sampling import HeadSampler, Sampled
+from ...random_streams import random_stream
 from ..head import latents
 from ..head.head_object import HeadObject
 from ..head.locks import locked
@@ -61,7 +62,7 @@ class CandidatesRequest:
     @property
     def seeds(self) -> list[int]:
         """Each candidate's own, with which it can be drawn again alone."""
-        return [int(seed) for seed in np.random.default_rng(self.seed).integers(_SEEDS, size=COUNT)]
+        return [int(seed) for seed in random_stream(self.seed).integers(_SEEDS, size=COUNT)]
 
     @property
     def label(self) -> str:
@@ -109,7 +110,7 @@ def make_candidates(
     sampler = HeadSampler.load(model)
     drawn: list[Sampled] = []
     for seed in request.seeds:
-        rng = np.random.default_rng(seed)
+        rng = random_stream(seed)
         drawn.append(_draw(sampler, request, current, measured, locks, rng))
         yield CandidatesEvent("draw", len(drawn))
     parameters = np.stack([candidate.parameters for candidate in drawn])

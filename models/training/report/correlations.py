@@ -23,6 +23,7 @@ from facegen_addon.heads.correlations import (
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.mapping.correction import load_correction
 from facegen_addon.png import encode_png
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report.section import Figure, Section, Table
 from models.training.report.study import Study
 
@@ -64,7 +65,7 @@ def chapter(study: Study) -> Section:
     floor = agreement(*halves)
     sets = {name: _Set.of(z, halves) for name, z in _heads(study, size).items()}
     real = correlation_matrix(people)
-    rng = np.random.default_rng(0)
+    rng = random_stream(0)
     natural = [pair_correlation(people, p, rng) for p in strongest_pairs(real, _STRONGEST)]
     labels = slider_labels(study.table)
     changed = {name: _changed(people, found.z, rng) for name, found in sets.items()}
@@ -112,7 +113,7 @@ def slider_labels(table: ParameterTable) -> list[str]:
 
 def _heads(study: Study, size: int) -> dict[str, np.ndarray]:
     """z (size, G) of each way of sampling."""
-    rng = np.random.default_rng(2)
+    rng = random_stream(2)
     table, backward = study.table, study.backward
     asked = study.natural.sample(rng, size)
     found: dict[str, np.ndarray] = {

@@ -20,6 +20,7 @@ from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
 from facegen_addon.variety.gaps import propose_gap_fillers
@@ -112,7 +113,7 @@ def chapter(study: Study) -> Section:
 
 def _render_batches(study: Study, count: int) -> _Batches:
     backward, natural = study.backward, study.natural
-    z = backward.standardised(natural.sample(np.random.default_rng(3), 2 * count))
+    z = backward.standardised(natural.sample(random_stream(3), 2 * count))
     rendered = study.render("coverage_natural", z)
     first, drawn = (
         rendered.latents[part][rendered.usable[part]]
@@ -120,7 +121,7 @@ def _render_batches(study: Study, count: int) -> _Batches:
     )
     # As `generate --fill-gaps` does: no two alike, by what is predicted.
     proposal = propose_gap_fillers(
-        backward, natural, np.random.default_rng(4), count, first, same_face_threshold()
+        backward, natural, random_stream(4), count, first, same_face_threshold()
     )
     found = study.render("coverage_steered", study.table.standardise(proposal.parameters))
     return _Batches(first, drawn, found.latents[found.usable])
@@ -134,7 +135,7 @@ def _advantage(people: np.ndarray, heads: _Batches) -> dict[str, Any]:
         for further in (heads.drawn, heads.steered)
     ]
     gained = distances[0] - distances[1]
-    low, high = bootstrap_interval(gained, np.mean, np.random.default_rng(0))
+    low, high = bootstrap_interval(gained, np.mean, random_stream(0))
     return {"heads": count, "mean": float(gained.mean()), "interval": [low, high]}
 
 

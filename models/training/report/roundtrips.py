@@ -23,6 +23,7 @@ from facegen_addon.latent.selection import capacity_curve
 from facegen_addon.latent.sphere import angle, normalise
 from facegen_addon.mapping.correction import Correct, Rotation, corrections_of
 from facegen_addon.mapping.roundtrip import GALLERY
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
 from models.training.report.study import Study
@@ -55,7 +56,7 @@ def judged(chosen: Trip, none: Trip, talk: Trip) -> dict[str, Any]:
     keep[::2] = False
     if not keep.any():
         raise UserError(f"no head of {chosen.base} shows a face: nothing can be judged")
-    rows, rng = np.stack([trip.distances[keep] for trip in trips], axis=1), np.random.default_rng(0)
+    rows, rng = np.stack([trip.distances[keep] for trip in trips], axis=1), random_stream(0)
     against = {"none": rows[:, [0, 1]], "talk": rows[:, [0, 2]]}
     return {
         "base": chosen.base,
@@ -83,7 +84,7 @@ def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> d
     """
     keep = both_seen(trip, none)
     s, f = trip.requested[keep], trip.rendered.latents[keep]
-    distances, rng = trip.distances[keep], np.random.default_rng(0)
+    distances, rng = trip.distances[keep], random_stream(0)
     both = np.stack([distances, none.distances[: len(keep)][keep]], axis=1)
     degrees = np.degrees(angle(s, f))
     # Both depend on how many heads there are: none for the rows of few people.

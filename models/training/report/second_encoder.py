@@ -14,6 +14,7 @@ from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
+from facegen_addon.random_streams import random_stream
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
 from facegen_addon.scene.render.view import View
@@ -54,7 +55,7 @@ def chapter(study: Study) -> Section:
     """Render, embed by both encoders, compare. UserError if the second encoder is not built."""
     encoders = [Encoder.load(name, threads=1) for name in (DEFAULT_ENCODER, SECOND)]
     first, second, people = _seen(study, encoders)
-    rng = np.random.default_rng(_SEED)
+    rng = random_stream(_SEED)
     agreement = _agreement(first, second, people, rng)
     a, b = _words(first), _words(second)
     decisions = _decisions(first, second, rng)
@@ -133,7 +134,7 @@ def _heads(study: Study) -> tuple[np.ndarray, np.ndarray]:
     """z (N, G), heads of people and of the prior in turns, and which are of people (N,)."""
     half = study.pick(*HEADS) // 2
     of_people = study.backward.standardised(study.held_out(half))
-    prior = study.model.sample_prior(np.random.default_rng(_SEED), half)
+    prior = study.model.sample_prior(random_stream(_SEED), half)
     of_prior = np.clip(study.table.standardise(prior), *study.table.guided_bounds())
     z = np.stack([of_people, of_prior], axis=1).reshape(2 * half, -1)
     return z, np.arange(2 * half) % 2 == 0

@@ -173,7 +173,7 @@ def check_list(heads: Heads, count: int) -> ListCheck:
     listed = heads.study.render(f"sliders_leading_{count}", kept)
     usable = heads.rendered.usable & listed.usable
     both = np.stack([heads.rendered.latents[usable], listed.latents[usable]], axis=1)
-    low, high = bootstrap_interval(both, _variance_ratio, np.random.default_rng(0), 300)
+    low, high = bootstrap_interval(both, _variance_ratio, random_stream(0), 300)
     predicted = [heads.predict(z[usable]) for z in (heads.z, kept)]
     return ListCheck(
         count,

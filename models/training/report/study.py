@@ -15,12 +15,16 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View
 from models.training import pairs, real_latents
 from models.training.render_pairs import SAMPLES
-from models.training.report.render_pool import RenderPool
+from models.training.render_pool import RenderPool
 
 _USUAL = View()
+
+CHUNK = 10
+"""Heads a file: a study's sets are small, and every process should have a share of each."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Study:
         self.model: HeadModel = load_head_model(options.model)
         self.table = self.model.table
         self.quick: bool = options.quick
-        self._pool = RenderPool(options, forward)
+        self._pool = RenderPool(options, forward, CHUNK)
 
     def close(self) -> None:
         """End the processes that render."""
@@ -77,7 +81,7 @@ class Study:
         """(count, 512), at most 1000: a photo each of people nothing was fitted to, or samples."""
         if self.has_real_faces:
             return real_latents.held_out_latents(count)
-        return self.natural.sample(np.random.default_rng(0), 1000)[:count].astype(np.float32)
+        return self.natural.sample(random_stream(0), 1000)[:count].astype(np.float32)
 
     def render(self, name: str, z: np.ndarray, view: View = _USUAL) -> Rendered:
         """F of heads z (N, G), rounded as pairs are; heads rendered before are not again.
@@ -90,6 +94,6 @@ class Study:
         if self.options.samples != SAMPLES:
             work += f"_{self.options.samples}_samples"
         folder = models_folder(self.model.name) / "built" / work / name
-        self._pool.render(pairs.quantised(z), folder, view)
+        self._pool.render(z, folder, view)
         heads, usable = pairs.read_batch(folder)
         return Rendered(heads.latents[: len(z)], usable[: len(z)])
