@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A render process without Blender, for tests: images made of noise, and harm done on demand.
 
-fake_worker.py [--die-at INDEX] [--die-from INDEX] [--die-once-at INDEX FILE] [--die-telling INDEX]
+python -m tests.dataset.fake_worker [--die-at INDEX] [--die-from INDEX]
+               [--die-once-at INDEX FILE] [--die-telling INDEX]
                [--hang-at INDEX] [--never-start] [--break-at INDEX] [--hide-face-at INDEX]
                [--slow SECONDS]
 """
@@ -17,8 +18,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.dataset.messages import PIPE_VARIABLE, Begun, Broken, Done, Job, Ready
 from facegen_addon.labels.camera import Camera

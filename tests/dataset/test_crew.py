@@ -14,12 +14,12 @@ from batch.dataset.messages import Done, Job, SetUp
 from facegen_addon.errors import UserError
 from facegen_addon.labels.shot import Shot
 
-FAKE = Path(__file__).with_name("fake_worker.py")
+FAKE = (sys.executable, "-m", "tests.dataset.fake_worker")
 SET_UP = SetUp("toy", {}, 0)
 
 
 def crew(tmp_path: Path, size: int, *arguments: str, timeout: float = 60.0) -> Crew:
-    command = [sys.executable, str(FAKE), *arguments]
+    command = [*FAKE, *arguments]
     return Crew(size, SET_UP, tmp_path / "logs", timeout, command)
 
 
@@ -158,7 +158,7 @@ def test_no_room_for_temporary_files_is_said(
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone pins processes")
 def test_processes_that_take_all_cores_have_cores_of_their_own(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
-    command = [sys.executable, str(FAKE)]
+    command = [*FAKE]
     pinned = SetUp("toy", {"threads": 1}, 0)
     with Crew(len(cores), pinned, tmp_path / "logs", 60.0, command) as team:
         assert [os.sched_getaffinity(pid) for pid in team.pids] == [{core} for core in cores]
