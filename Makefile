@@ -38,7 +38,7 @@ test: lint ## what every change has to pass
 test-farm:
 	$(PYTHON) -m pytest -m "not torch and not blender" $(FARM_TESTS)
 	$(RECIPES) -m pytest -m torch tests/heads tests/encoders tests/mapping tests/training
-	$(PYTHON) models/training/make_report.py --quick --output out/report-quick
+	$(PYTHON) -m models.training.make_report --quick --output out/report-quick
 
 test-rooms:
 	$(PYTHON) -m pytest -m "not torch and not blender" tests $(FARM_TESTS:%=--ignore=%)
@@ -46,37 +46,37 @@ test-rooms:
 models: ## remake every artifact of models/; MODEL=FILE: pairs and B for a FLAME file of yours
 	@$(SET_UP) runtime recipes
 ifdef MODEL
-	$(PYTHON) models/training/make_backward.py --model "$(MODEL)"
-	$(PYTHON) models/training/rank_sliders.py --model "$(MODEL)"
+	$(PYTHON) -m models.training.make_backward --model "$(MODEL)"
+	$(PYTHON) -m models.training.rank_sliders --model "$(MODEL)"
 	$(MAKE) corrections MODEL="$(MODEL)"
 else
-	$(RECIPES) models/training/bake_anny_head.py
-	$(RECIPES) models/training/bake_open_flame.py
-	$(RECIPES) models/training/bake_facenet_skeleton.py
-	$(RECIPES) models/training/fit_face_crop.py
-	$(RECIPES) models/training/fit_natural_faces.py
-	$(PYTHON) models/training/make_backward.py --model anny
-	$(PYTHON) models/training/make_backward.py --model open_flame
-	$(PYTHON) models/training/rank_sliders.py --model anny
-	$(PYTHON) models/training/rank_sliders.py --model open_flame
+	$(RECIPES) -m models.training.bake_anny_head
+	$(RECIPES) -m models.training.bake_open_flame
+	$(RECIPES) -m models.training.bake_facenet_skeleton
+	$(RECIPES) -m models.training.fit_face_crop
+	$(RECIPES) -m models.training.fit_natural_faces
+	$(PYTHON) -m models.training.make_backward --model anny
+	$(PYTHON) -m models.training.make_backward --model open_flame
+	$(PYTHON) -m models.training.rank_sliders --model anny
+	$(PYTHON) -m models.training.rank_sliders --model open_flame
 	$(MAKE) corrections MODEL=anny
 	$(MAKE) corrections MODEL=open_flame
 endif
 
 corrections: ## fit what brings roundtrips nearer without a render, for MODEL (15 minutes)
 	@$(SET_UP) runtime recipes
-	$(RECIPES) models/training/fit_corrections.py talk --model "$(or $(MODEL),open_flame)"
-	$(PYTHON) models/training/fit_corrections.py render --model "$(or $(MODEL),open_flame)"
-	$(RECIPES) models/training/fit_corrections.py fit --model "$(or $(MODEL),open_flame)"
+	$(RECIPES) -m models.training.fit_corrections talk --model "$(or $(MODEL),open_flame)"
+	$(PYTHON) -m models.training.fit_corrections render --model "$(or $(MODEL),open_flame)"
+	$(RECIPES) -m models.training.fit_corrections fit --model "$(or $(MODEL),open_flame)"
 
 report: ## the tables of docs/results for MODEL, judged by renders: out/report (QUICK=1: 4 minutes)
 	@$(SET_UP) runtime report
-	$(PYTHON) models/training/make_report.py --model "$(or $(MODEL),open_flame)" \
+	$(PYTHON) -m models.training.make_report --model "$(or $(MODEL),open_flame)" \
 		$(if $(QUICK),--quick --output out/report-quick)
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
-	$(PYTHON) models/training/evaluate_backward.py --model "$(or $(MODEL),open_flame)"
+	$(PYTHON) -m models.training.evaluate_backward --model "$(or $(MODEL),open_flame)"
 
 influence: ## what each slider of MODEL does, by renders: thumbnails and figures (resumable)
 	@$(SET_UP) runtime
@@ -84,19 +84,19 @@ influence: ## what each slider of MODEL does, by renders: thumbnails and figures
 
 parity: ## FLAME here against the smplx package: the table of docs/head_models.md
 	@$(SET_UP) recipes
-	@$(RECIPES) tools/flame_parity.py
+	@$(RECIPES) -m tools.flame_parity
 
 bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (25 min)
 	@$(SET_UP) runtime recipes
-	@$(PYTHON) tools/bench.py | grep ratio
-	@$(PYTHON) tools/bench_sliders.py | grep ratio
-	@$(PYTHON) tools/bench_farm.py | grep ratio
-	@$(PYTHON) tools/bench_farm.py --memory 2000 | grep ratio
-	@$(RECIPES) tools/bench_flame.py
+	@$(PYTHON) -m tools.bench | grep ratio
+	@$(PYTHON) -m tools.bench_sliders | grep ratio
+	@$(PYTHON) -m tools.bench_farm | grep ratio
+	@$(PYTHON) -m tools.bench_farm --memory 2000 | grep ratio
+	@$(RECIPES) -m tools.bench_flame
 
 extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64: that one alone
 	@$(SET_UP) runtime
-	@$(PYTHON) tools/build_extension.py $(if $(PLATFORM),--platform $(PLATFORM))
+	@$(PYTHON) -m tools.build_extension $(if $(PLATFORM),--platform $(PLATFORM))
 
 test-bpy: ## scene, panel, batch and zip on another Blender: VERSION=4.2.23 or 5.0.1 (or 5.2.3)
 	@sh tools/test_bpy.sh $(VERSION)

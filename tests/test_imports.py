@@ -43,10 +43,9 @@ TOP_LEVEL: dict[str, set[str]] = {
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
-sys.path.insert(0, sys.argv[1])
-for banned in sys.argv[3].split(","):
+for banned in sys.argv[2].split(","):
     sys.modules[banned] = None  # `import banned` now raises ImportError
-room = importlib.import_module("facegen_addon." + sys.argv[2])
+room = importlib.import_module("facegen_addon." + sys.argv[1])
 for module in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
     importlib.import_module(module.name)
 """
@@ -176,11 +175,40 @@ def test_the_checks_see_a_wrong_import(wrong: str) -> None:
 def test_room_imports_without(project: Path, room: str, banned: str) -> None:
     """With the banned packages blocked, every module of the room still imports."""
     result = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL, str(project), room, banned],
+        [sys.executable, "-c", IMPORT_ALL, room, banned],
+        cwd=project,
         capture_output=True,
         text=True,
     )
     assert result.returncode == 0, result.stderr
+
+
+RUN_BY_BLENDER = ("batch/run.py", "tools/window/story.py")
+"""Scripts that Blender runs: its Python starts them by their file, and knows no checkout."""
+
+
+def _changed_path(source: str) -> list[str]:
+    """Calls that put folders on Python's path."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = (ast.unparse(call) for call in calls)
+    adding = {"sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir"}
+    return [name for name in names if name in adding]
+
+
+def test_only_what_blender_runs_puts_folders_on_the_path(project: Path) -> None:
+    """All else is found because it is installed, or started as a module: `python -m`."""
+    found = {
+        source.relative_to(project).as_posix()
+        for folder in (*TOP_LEVEL, "tests")
+        for source in (project / folder).rglob("*.py")
+        if _changed_path(source.read_text(encoding="utf-8"))
+    }
+    assert found == set(RUN_BY_BLENDER)
+
+
+def test_the_check_sees_a_changed_path() -> None:
+    assert _changed_path("def f():\n    sys.path.insert(0, str(x))") == ["sys.path.insert"]
+    assert _changed_path("sys.path.sort()") == []
 
 
 def test_nothing_in_the_addon_imports_torch_or_uses_absolute_imports(project: Path) -> None:

@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What FaceGen adds to what it drives, as ratios measured in one run: `make bench`.
 
-    tools/bench.py            20 heads
-    tools/bench.py --heads 50
+    python -m tools.bench              20 heads
+    python -m tools.bench --heads 50
 
 Each pair of lines runs in turn, head by head, so that a machine that slows down slows both alike.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import bpy
 import numpy as np
-
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the farm costs beside Cycles, as ratios measured in one run: `make bench`.
 
-    tools/bench_farm.py                    images only and with labels, one and two processes
-    tools/bench_farm.py --memory 2000      memory of farm and render process over 2,000 heads
+    python -m tools.bench_farm                    images only and with labels, one and two processes
+    python -m tools.bench_farm --memory 2000      memory of farm and render process over 2,000 heads
 
 The bare loop has all heads ready in one scene, shows one after the other and calls Cycles. Farm and
 bare loop take turns, block by block, so that a machine that slows down slows both alike.
@@ -11,7 +11,6 @@ bare loop take turns, block by block, so that a machine that slows down slows bo
 import argparse
 import io
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,9 +20,6 @@ from typing import Any
 
 import bpy
 import numpy as np
-
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.farm import Farm, render_pool

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FaceGen's FLAME against the smplx package's on one core, as ratios in one run.
 
-    .venv-recipes/bin/python tools/bench_flame.py
-    .venv-recipes/bin/python tools/bench_flame.py --repeats 100
+    .venv-recipes/bin/python -m tools.bench_flame
+    .venv-recipes/bin/python -m tools.bench_flame --repeats 100
 
 Below 1, ours is faster. Both compute 5,023 vertices from 300 + 100 components, all five poses and
 a translation, in turn, so that a machine that slows down slows both alike.
@@ -10,7 +10,6 @@ a translation, in turn, so that a machine that slows down slows both alike.
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -18,8 +17,6 @@ from pathlib import Path
 
 # Before NumPy starts its threads: one on either side.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch

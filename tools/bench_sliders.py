@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Our sliders against the official add-on's way, one shape key per component: ratios in one run.
 
-    tools/bench_sliders.py             40 moves a line
-    tools/bench_sliders.py --moves 100
+    python -m tools.bench_sliders             40 moves a line
+    python -m tools.bench_sliders --moves 100
 
 From setting one slider to the evaluated mesh being up to date, ours and theirs in turn, so that a
 machine that slows down slows both alike. Both meshes have the same vertices, faces and attributes
@@ -17,16 +17,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 # Before NumPy starts its threads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bpy
 import numpy as np

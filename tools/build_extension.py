@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build and validate dist/facegen-VERSION-PLATFORM.zip, one for each platform of the manifest.
 
-    python tools/build_extension.py                         # all platforms
-    python tools/build_extension.py --platform linux-x64
+    python -m tools.build_extension                         # all platforms
+    python -m tools.build_extension --platform linux-x64
 
 Blender's own packer does it, which PyPI's bpy carries. Blender's Python lacks ONNX Runtime, so each
 zip carries its unmodified wheels for that platform; pip fetches those that are not in wheels/ yet.
@@ -21,11 +21,9 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from facegen_addon.terminal.process import run_process
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from facegen_addon.terminal.process import run_process  # noqa: E402 - the project root has to be on the path first
-
 PINS = ROOT / "requirements" / "wheels.txt"
 SHIPPED = ("LICENSE", "LICENSES", "README.md", "__init__.py", "facegen_addon", "models")
 PACKER = "*/scripts/addons_core/bl_pkg/cli/blender_ext.py"

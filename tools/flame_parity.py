@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """FaceGen's FLAME against the smplx package's on the same file, as a Markdown table.
 
-    .venv-recipes/bin/python tools/flame_parity.py                 the models there are
-    .venv-recipes/bin/python tools/flame_parity.py flame2023.pkl   others
+    .venv-recipes/bin/python -m tools.flame_parity                 the models there are
+    .venv-recipes/bin/python -m tools.flame_parity flame2023.pkl   others
 
 Each file is written anew with 300 + 100 components, because smplx reads only 10 + 10 of a file with
 fewer; those that a file lacks are random, 0.1 mm a standard deviation. Both then read that file.
@@ -11,7 +11,6 @@ fewer; those that a file lacks are random, 0.1 mm a standard deviation. Both the
 import argparse
 import os
 import pickle
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,6 @@ import numpy as np
 import smplx
 import torch
 from numpy.typing import NDArray
-
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.artifacts import models_directory

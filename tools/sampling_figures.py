@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the Sample panel's promises come to in renders: the tables of docs/artists.md.
 
-.venv/bin/python tools/sampling_figures.py --heads 24
+.venv/bin/python -m tools.sampling_figures --heads 24
 
 From heads of the prior: heads drawn for a latent while a share of the sliders is locked, by the
 cosine distance from that latent to the render's; and heads walked to, by the angle between the two
@@ -11,11 +11,6 @@ renders.
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
-
-# Run as a script, from a checkout that is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python tools/set_up.py runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a
+`python -m tools.set_up runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a
 fitting interpreter.
 """
 
@@ -16,12 +16,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from facegen_addon.terminal.process import run_process
+from facegen_addon.terminal.progress import ProgressBar
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from facegen_addon.terminal.process import run_process  # noqa: E402 - the project root has to be on the path first
-from facegen_addon.terminal.progress import ProgressBar  # noqa: E402
-
 VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
 RUNTIME = ROOT / ".venv"
 RECIPES = ROOT / ".venv-recipes"
@@ -114,13 +112,14 @@ def make_recipes() -> None:
 
 def _install(environment: Path, requirements: str, *options: str, megabytes: int) -> None:
     """pip-install a file of pinned requirements once; `megabytes`: what it writes, for the bar."""
+    if not (environment / "bin" / "python").exists():
+        _create(environment)
+    _let_find_checkout(environment)
     source = REQUIREMENTS / requirements
     stamp = environment / f"{requirements}.stamp"
     key = _hash(source, VERSION, *map(os.path.basename, options))
     if stamp.exists() and stamp.read_text() == key:
         return
-    if not (environment / "bin" / "python").exists():
-        _create(environment)
     _run_pip(
         environment, ["install", *options, "-r", str(source)], f"pip {requirements}", megabytes
     )
@@ -137,6 +136,16 @@ def _create(environment: Path) -> None:
             f"{sys.executable} cannot make a virtual environment; "
             f"apt-get install python3-venv ({result.stdout.strip().splitlines()[:1]})"
         )
+
+
+def _let_find_checkout(environment: Path) -> None:
+    """The environment's Python imports the checkout's packages, wherever it is started.
+
+    So `python models/training/make_report.py` goes on working beside `python -m`. The path is
+    relative: a checkout that shares the environment by a link finds its own packages.
+    """
+    (packages,) = environment.glob("lib/python3.*/site-packages")
+    (packages / "facegen_checkout.pth").write_text("../../../..\n", encoding="utf-8")
 
 
 def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int) -> None:
@@ -175,16 +184,16 @@ def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int
 def _build_encoder(name: str) -> None:
     """Build an encoder's file of models/index.json unless this very file is there, undamaged."""
     index = json.loads((ROOT / "models" / "index.json").read_text(encoding="utf-8"))
-    recipe = ROOT / "models" / "training" / index[name]["recipe"]
+    recipe = "models.training." + Path(index[name]["recipe"]).stem
     built = ROOT / "models" / index[name]["file"]
     if built.is_file() and _hash(built) == index[name]["sha256"]:
         return
     python = RUNTIME / "bin" / "python"
     if not python.exists():
         raise SetUpError(f"{name} is built by {RUNTIME.name}: sh tools/set_up.sh runtime {name}")
-    result = subprocess.run([python, str(recipe)], cwd=ROOT)
+    result = subprocess.run([python, "-m", recipe], cwd=ROOT)
     if result.returncode:
-        raise SetUpError(f"{name} was not built; try again by {RUNTIME.name}/bin/python {recipe}")
+        raise SetUpError(f"{name} was not built; try again: {RUNTIME.name}/bin/python -m {recipe}")
 
 
 def _megabytes(folder: Path) -> float:

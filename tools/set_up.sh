@@ -7,7 +7,7 @@ for candidate in ${FACEGEN_PYTHON:-python3.11 python3.13 python3}; do
     # A name may exist and still not run (version managers leave such stubs), so it is tried.
     version=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
     case "$version" in
-        3.11 | 3.13) exec "$candidate" tools/set_up.py "$@" ;;
+        3.11 | 3.13) exec "$candidate" -m tools.set_up "$@" ;;
     esac
     found="$found $candidate is $version;"
 done

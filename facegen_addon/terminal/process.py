@@ -12,7 +12,6 @@ from typing import NoReturn
 
 from ..errors import NotReached, UserError
 from .interruption import die_by_signals, exit_status, interruptible, keep_lost_interruptions
-from .remedies import explain
 from .streams import OutputLost, lost_output, mend_streams
 
 BROKEN_PIPE = 141
@@ -53,6 +52,8 @@ def status_of(
     try:
         return work()
     except UserError as error:
+        from .remedies import explain  # late: set-up runs before NumPy is there
+
         return fail(explain(error), 2, program)
     except NotReached as error:
         return fail(str(error), 3, program)

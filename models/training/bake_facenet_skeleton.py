@@ -21,9 +21,6 @@ import onnx
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from onnx import TensorProto, helper, numpy_helper
 
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from facegen_addon.artifacts import BUILT_FOLDER, models_directory
 from facegen_addon.encoders.facenet_builder import CARRIER, SKELETON, fill_skeleton
 from facegen_addon.errors import UserError

@@ -5,21 +5,17 @@ Identity is the principal components of heads drawn from Anny's own prior, scale
 expression the 52 ARKit actions; neck, jaw and eyes turn about joints regressed from the vertices.
 Whoever reads FLAME files reads it: same keys, same coordinates (metres, Y up, face along +Z).
 
-    .venv-recipes/bin/python models/training/bake_open_flame.py
-    .venv-recipes/bin/python models/training/bake_open_flame.py --heads 8000 --output open_flame.npz
+    .venv-recipes/bin/python -m models.training.bake_open_flame
+    .venv-recipes/bin/python -m models.training.bake_open_flame --heads 8000 --output open_flame.npz
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import nnls
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Judge the backward mapping by renders of heads for identities that nothing was fitted to.
 
-    evaluate_backward.py --workers 2              all methods, 500 identities, 400 for capacity
-    evaluate_backward.py --count 100 --methods refined direct
-    evaluate_backward.py --model flame2023.pkl --report docs/results/backward_flame2023
+    python -m models.training.evaluate_backward --workers 2   all methods, 500 identities
+    python -m models.training.evaluate_backward --count 100 --methods refined direct
+    python -m models.training.evaluate_backward --model flame2023.pkl --report out/flame2023
 
 Both grades and the baselines, then the capacity: how many heads mutually apart `propose_variety`
 yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
@@ -24,9 +24,6 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError

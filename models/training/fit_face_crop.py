@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fit the linear map from five landmarks to MTCNN's box: models/face_box.npz.
 
-    python models/training/fit_face_crop.py                  # photos of ../shared/data/lfw
-    python models/training/fit_face_crop.py --photos FOLDER  # photos.csv and the photos it names
+    python -m models.training.fit_face_crop                  # photos of ../shared/data/lfw
+    python -m models.training.fit_face_crop --photos FOLDER  # photos.csv and the photos it names
 
 MTCNN (the PyPI package `faceie`, NumPy only) finds the five landmarks in each photo; the box to
 predict is the one behind photos.csv's crop, by which the latents of those photos were made. Only
@@ -22,9 +22,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import models_directory
 from facegen_addon.encoders.encoder import Encoder

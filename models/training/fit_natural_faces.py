@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fit the density of real faces on the sphere: models/natural_faces.npz, statistics only.
 
-    python models/training/fit_natural_faces.py              # fit, write, register; about 10 s
-    python models/training/fit_natural_faces.py --check      # figures of the committed file
-    python models/training/fit_natural_faces.py --splits 5   # the whole fit, five splits' figures
+    python -m models.training.fit_natural_faces              # fit, write, register; about 10 s
+    python -m models.training.fit_natural_faces --check      # figures of the committed file
+    python -m models.training.fit_natural_faces --splits 5   # the whole fit, five splits' figures
 
 Reads data/lfw/latents_dev.npz of the shared folder (FACEGEN_SHARED, else `shared` beside the
 project). The file written is fitted to the `fit` identities of lfw.split_identities alone and holds
@@ -29,9 +29,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError

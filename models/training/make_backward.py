@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the backward mapping from nothing: pairs, on-policy rounds, surrogates, direct network.
 
-    make_backward.py                                 with .venv and .venv-recipes; about 45 minutes
-    make_backward.py --initial 5000 --rounds 8 --per-round 600
-    make_backward.py --force                         render all pairs again
+    python -m models.training.make_backward           with .venv and .venv-recipes; about 45 minutes
+    python -m models.training.make_backward --initial 5000 --rounds 8 --per-round 600
+    python -m models.training.make_backward --force   render all pairs again
 
 Rendering needs bpy and training needs torch, so each step runs in the environment that has it.
 Where the committed table of pairs is present, nothing is rendered and only the final training runs.
@@ -18,15 +18,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
 from models.training import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = Path(__file__).resolve().parent
 FINAL_EPOCHS, ROUND_EPOCHS = "40", "12"
 
 
@@ -36,8 +32,8 @@ class StepFailed(Exception):
 
 def make(options: argparse.Namespace) -> None:
     """Run every step in order."""
-    render = [str(options.render_python), str(SCRIPTS / "render_pairs.py")]
-    train = [str(options.train_python), str(SCRIPTS / "train_backward.py")]
+    render = [str(options.render_python), "-m", "models.training.render_pairs"]
+    train = [str(options.train_python), "-m", "models.training.train_backward"]
     model = ["--model", options.model]
     workers = [*model, "--workers", str(options.workers), "--threads", str(options.threads)]
     if options.force:
@@ -73,7 +69,8 @@ def _step(command: list[str]) -> None:
     print("$", " ".join(command[1:]), file=sys.stderr, flush=True)
     status = subprocess.run(command, check=False).returncode
     if status:
-        raise StepFailed(f"step {Path(command[1]).name} {command[2]} ended with status {status}")
+        module, name = command[2:4]
+        raise StepFailed(f"step {module} {name} ended with status {status}")
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The research report of one head model: every chapter judged by renders, in one page.
 
-    make_report.py                          all chapters on the default model, within an hour
-    make_report.py --model anny --chapters roundtrips bounds
-    make_report.py --quick                  a few heads a row, to see that everything runs
-    make_report.py --docs                   also docs/results/roundtrip_MODEL.*
+    python -m models.training.make_report           all chapters on the default model: an hour
+    python -m models.training.make_report --model anny --chapters roundtrips bounds
+    python -m models.training.make_report --quick   a few heads a row, to see that everything runs
+    python -m models.training.make_report --docs    also docs/results/roundtrip_MODEL.*
 
 Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes index.html,
 report.md and report.json to out/report/MODEL.
@@ -26,9 +26,6 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.atomic_file import replacing
 from facegen_addon.durations import format_seconds

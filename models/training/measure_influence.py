@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measure what every slider of a committed model does, and register the figures.
 
-    measure_influence.py --model open_flame --heads 4 --samples 16 --workers 2
+    python -m models.training.measure_influence --model open_flame --samples 16 --workers 2
 
 Takes the options of `batch/run.py influence`, which it runs in a process of its own; a killed run
 goes on. Needs bpy.
@@ -14,9 +14,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import models_directory
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, find_encoder

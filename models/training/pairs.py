@@ -98,7 +98,7 @@ def read_batch(folder: Path) -> tuple[Pairs, np.ndarray]:
     """All chunks of one batch, and which rows are usable (N,) bool; rows stay in their order."""
     chunks = [read_npz(path) for path in sorted(folder.glob("chunk_*.npz"))]
     if not chunks:
-        raise UserError(f"{folder} holds no rendered pairs: run models/training/render_pairs.py")
+        raise UserError(f"{folder} holds no pairs: run `python -m models.training.render_pairs`")
     for chunk in chunks:
         # A chunk without a face does not know how long latents are: that of any other does.
         if not chunk["usable"].any():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rank a model's sliders by the visual variety they make, and keep the ranking.
 
-    rank_sliders.py --model open_flame                 models/ranking_open_flame.npz, registered
-    rank_sliders.py --model my_flame.pkl               of a user's own file: with the user
+    python -m models.training.rank_sliders --model open_flame     ranking_open_flame.npz, registered
+    python -m models.training.rank_sliders --model my_flame.pkl   of a file of yours: kept with you
 
 Through the surrogates alone: nothing is rendered, two minutes. To be repeated after training.
 """
@@ -12,9 +12,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError

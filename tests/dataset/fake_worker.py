@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A render process without Blender, for tests: images made of noise, and harm done on demand.
 
-fake_worker.py [--hide-face-at INDEX], and what tests/terminal/fake_worker.py takes
+python -m tests.dataset.fake_worker [--hide-face-at INDEX], and what
+tests/terminal/fake_worker.py takes
 """
 
-import sys
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from batch.dataset.messages import Done, Job
 from facegen_addon.labels.camera import Camera

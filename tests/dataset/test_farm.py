@@ -30,7 +30,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.terminal.pool import Pool
 from tests.dataset.synthetic_run import decode_npy
 
-FAKE = Path(__file__).with_name("fake_worker.py")
+FAKE = (sys.executable, "-m", "tests.dataset.fake_worker")
 COUNT, SHARD_SIZE = 10, 4
 
 
@@ -72,7 +72,7 @@ def make(
     plan = Plan(recipe, load_head_model("open_flame"), 3)
     reader = BatchEncoder(encoder or ToyEncoder())
     farm = Farm(run, plan, reader, {"Blender": "none"}, status)
-    command = [sys.executable, str(FAKE), *harm]
+    command = [*FAKE, *harm]
     shards = [shard for shard in range(run.shard_count) if not is_done(run, shard)]
     with render_pool(
         workers, SetUp("open_flame", {}, 0), folder / "logs", timeout, command

@@ -193,11 +193,12 @@ def test_a_run_of_before_is_drawn_again_as_ever(tmp_path: Path) -> None:
 def test_the_users_environment_chooses_neither_threads_nor_colours(project: Path) -> None:
     """Sums end in other bits with more threads; a studio's OpenColorIO has other colours."""
     script = (
-        "import os, sys; sys.path.insert(0, sys.argv[1]); import batch.run;"
+        "import os; import batch.run;"
         "print(os.environ['OPENBLAS_NUM_THREADS'], [n for n in os.environ if 'OCIO' in n])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", script, str(project)],
+        [sys.executable, "-c", script],
+        cwd=project,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "7", "OCIO": "x", "OCIO_ACTIVE_VIEWS": "y"},
         capture_output=True,
         text=True,

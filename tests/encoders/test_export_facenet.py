@@ -53,14 +53,16 @@ def test_bytes_are_those_that_the_index_pins(wheel: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["facenet.onnx"]
 
 
-def test_missing_and_wrong_wheels_are_one_line_and_exit_2(tmp_path: Path) -> None:
+def test_missing_and_wrong_wheels_are_one_line_and_exit_2(project: Path, tmp_path: Path) -> None:
     """Run as a user does: no traceback, nothing written."""
     wrong = tmp_path / facenet_builder.CARRIER.wheel
     wrong.write_bytes(b"not a wheel")
+    command = [sys.executable, "-m", "models.training.export_facenet"]
     for given, reason in ((wrong, "has sha256"), (tmp_path / "none.whl", "is missing")):
         output = tmp_path / "out" / "facenet.onnx"
         result = subprocess.run(
-            [sys.executable, export_facenet.__file__, "--wheel", given, "--output", output],
+            [*command, "--wheel", given, "--output", output],
+            cwd=project,
             capture_output=True,
             text=True,
         )

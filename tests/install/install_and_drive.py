@@ -55,9 +55,9 @@ def main() -> None:
     bpy.ops.extensions.package_install_files(
         filepath=sys.argv[1], repo="user_default", enable_on_install=True
     )
-    # The environment has an ONNX Runtime, too: the one from the zip's wheel is to be used.
-    (wheels,) = RESOURCES.glob("extensions/.local/lib/python3.*/site-packages")
-    sys.path.insert(0, str(wheels))
+    # The environment has an ONNX Runtime, too: the one from the zip's wheel, where Blender has put
+    # it, is to be used.
+    sys.path.sort(key=lambda folder: not Path(folder).is_relative_to(RESOURCES))
     for _ in range(2):
         assert MODULE in bpy.context.preferences.addons, "the zip was not enabled"
         use()
@@ -66,6 +66,7 @@ def main() -> None:
         assert not left, f"left behind: {left}"
         addon_utils.enable(MODULE, default_set=True)
     addon_utils.disable(MODULE, default_set=True)
+    assert not {"batch", "facegen_addon", "models"} & sys.modules.keys(), "used the checkout"
     sys.stdout.write("done\n")
 
 

@@ -139,7 +139,7 @@ def test_a_broken_manifest_is_one_line_and_exit_2(
 
 
 def test_blender_installs_enables_and_disables_it_twice(zip_file: Path, tmp_path: Path) -> None:
-    """In a process of its own, with settings of its own; nothing of the checkout on its path."""
+    """In a process of its own, with settings of its own; nothing of the checkout is used."""
     unset = ("PYTHONPATH", "FACEGEN_DATA", "FACEGEN_MODELS")
     environment = {
         **{key: value for key, value in os.environ.items() if key not in unset},

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What set-up builds: once, and again where the file is missing or damaged."""
+"""What set-up makes: environments that find the checkout; files once, or anew where damaged."""
 
 import hashlib
 import json
+import subprocess
+import venv
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,7 +31,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[st
 
     def run(command: list[str], **_: object) -> SimpleNamespace:
         path.write_bytes(WHOLE)
-        runs.append(Path(command[1]).name)
+        assert command[1] == "-m"
+        runs.append(command[2])
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(set_up, "ROOT", tmp_path)
@@ -50,4 +53,18 @@ def test_an_encoder_is_built_unless_it_is_there_undamaged(
     for _ in range(2):
         set_up._build_encoder("tiny")
         assert built.read_bytes() == WHOLE
-    assert runs == ["tiny.py"] * builds
+    assert runs == ["models.training.tiny"] * builds
+
+
+def test_the_spelling_of_before_goes_on_working(project: Path, tmp_path: Path) -> None:
+    """`python models/training/x.py`, and `python -m` from any folder, in what set-up has made."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for folder in ("facegen_addon", "models", "tools"):
+        (checkout / folder).symlink_to(project / folder)
+    venv.create(checkout / ".venv", with_pip=False)
+    set_up._let_find_checkout(checkout / ".venv")
+    python = checkout / ".venv" / "bin" / "python"
+    for start in ([checkout / "tools" / "set_up.py"], ["-m", "tools.set_up"]):
+        done = subprocess.run([python, *start], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 2 and done.stderr.startswith("set-up: unknown part []"), done

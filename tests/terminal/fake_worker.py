@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker process that answers a number by its square and does harm on demand.
 
-fake_worker.py [--die-at N] [--die-from N] [--die-once-at N FILE] [--die-telling N]
+python -m tests.terminal.fake_worker [--die-at N] [--die-from N] [--die-once-at N FILE] [--die-telling N]
                [--hang-at N] [--never-start] [--break-at N] [--fail-at N] [--slow SECONDS]
 """
 
@@ -16,8 +16,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.terminal.pool_worker import PIPE_VARIABLE, Answer, PoolPipe, Task
 

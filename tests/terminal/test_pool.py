@@ -14,12 +14,12 @@ from facegen_addon.errors import UserError
 from facegen_addon.terminal.pool import Answered, Death, Pool
 from facegen_addon.terminal.pool_worker import Steps
 
-FAKE = Path(__file__).with_name("fake_worker.py")
+FAKE = (sys.executable, "-m", "tests.terminal.fake_worker")
 
 
 def pool_of(size: int, *harm: str, **settings: Any) -> Pool:
     settings = {"timeout": 60.0, "in_flight": 2} | settings
-    return Pool([sys.executable, str(FAKE), *harm], size, None, **settings)
+    return Pool([*FAKE, *harm], size, None, **settings)
 
 
 def run(pool: Pool, jobs: Iterable[int], patience: float = 60.0) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from facegen_addon.terminal import remedies
 
 # What only somebody with a checkout and a terminal can do.
 CHECKOUT = re.compile(
-    r"`make |\bmake (demo|models)|\bgit (?!lfs )|run\.py|models/training|[a-z]\.py\b|--[a-z]{3}"
+    r"`make |\bmake (demo|models)|\bgit (?!lfs )|run\.py|models[./]training|[a-z]\.py\b|--[a-z]{3}"
 )
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)

@@ -23,7 +23,7 @@ def arguments(tmp_path: Path, *more: str) -> list[str]:
 
 
 def names(steps: list[list[str]]) -> list[str]:
-    return [step[2] for step in steps]
+    return [step[3] for step in steps]
 
 
 def test_rounds_alternate_training_and_rendering(models: Path, steps: list[list[str]]) -> None:
