@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker process that answers a number by its square and does harm on demand.
 
-python -m tests.terminal.fake_worker [--die-at N] [--die-from N] [--die-once-at N FILE] [--die-telling N]
-               [--hang-at N] [--never-start] [--break-at N] [--fail-at N] [--slow SECONDS]
+python -m tests.terminal.fake_worker [--die-at N] [--die-from N] [--die-once-at N FILE]
+               [--die-telling N] [--hang-at N] [--never-start] [--break-at N] [--fail-at N]
+               [--slow SECONDS]
 """
 
 import argparse
