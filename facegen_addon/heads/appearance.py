@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, Real, RealArray
 from ..random_streams import random_stream
 from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
@@ -60,20 +61,24 @@ class Appearance:
     vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,).
     """
 
-    vertex_colour: Float32Array
+    vertex_colour: Annotated[Float32Array, "V 3"]
     roughness: float
-    iris: RGB
-    hair: RGB
-    brow: RGB
+    iris: Annotated[RGB, "3"]
+    hair: Annotated[RGB, "3"]
+    brow: Annotated[RGB, "3"]
 
 
-def smoothstep(low: float, high: float, x: NDArray) -> NDArray:
+def smoothstep(
+    low: float, high: float, x: Annotated[NDArray[Real], "..."]
+) -> Annotated[NDArray[Real], "..."]:
     """0 at ``low``, 1 at ``high`` (which may lie below it), smooth between, held beyond."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: int) -> NDArray:
+def smooth_noise(
+    positions: Annotated[RealArray, "V 3"], wavelength: float, channel: int
+) -> Annotated[FloatArray, "V"]:
     """A smooth random field (V,) of unit variance at points (V, 3) metres; always the same."""
     rng = random_stream(_NOISE_SEED, channel)
     waves = rng.normal(size=(24, 3)) * (2.0 * np.pi / wavelength)
@@ -81,7 +86,9 @@ def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: in
     return np.cos(positions @ waves.T + phases).sum(1) / np.sqrt(12.0)
 
 
-def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
+def skin_albedo(
+    melanin: Annotated[FloatArray, "..."], redness: Annotated[FloatArray, "..."]
+) -> Annotated[RGB, "... 3"]:
     """Pigment amounts (...,) in [0, 1] -> linear RGB (..., 3)."""
     depth = (
         _SKIN_MELANIN * melanin[..., None] * _MELANIN
@@ -90,7 +97,7 @@ def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
     return _BARE_SKIN * np.exp(-depth)
 
 
-def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
+def hair_colour(melanin: float, redness: float, grey: float) -> Annotated[RGB, "3"]:
     """Eumelanin, pheomelanin and the share of grey, each in [0, 1] -> linear RGB (3,)."""
     eumelanin = _HAIR_MELANIN * melanin**1.4 * _MELANIN
     depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
@@ -98,7 +105,7 @@ def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
     return pigmented + grey * (_GREY_HAIR - pigmented)
 
 
-def iris_colour(melanin: float, green: float) -> RGB:
+def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:
     """From blue-grey over green and hazel to dark brown, as irises are -> linear RGB (3,)."""
     pale = _PALE_BLUE * (1.0 - green) + _PALE_GREEN * green
     if melanin < 0.5:
@@ -191,7 +198,7 @@ def _shade_under_hair(
     return skin
 
 
-def strand_colours(strands: StrandSet, look: Appearance) -> Float32Array:
+def strand_colours(strands: StrandSet, look: Appearance) -> Annotated[Float32Array, "S 4"]:
     """The colour (S, 4) of each strand: hair or brow, some lighter and some darker; alpha 1."""
     shade = np.clip(1.0 + 0.25 * strands.jitter[:, 1:2], 0.5, 1.6)
     colour = np.where((strands.region == BROW)[:, None], look.brow, look.hair) * shade

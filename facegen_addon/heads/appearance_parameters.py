@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def appearance_parameters() -> list[Parameter]:
     ]
 
 
-def masculinity(gender: FloatArray) -> FloatArray:
+def masculinity(gender: Annotated[FloatArray, "..."]) -> Annotated[FloatArray, "..."]:
     """Share of facial hair, 1 for men, 0 for women, from Anny's gender: 0 (male) to 1 (female).
 
     It fades from 0.3 to 0.6, chosen by eye.
@@ -73,7 +74,9 @@ def masculinity(gender: FloatArray) -> FloatArray:
 
 
 def draw_appearance(
-    rng: np.random.Generator, column: Mapping[str, FloatArray], people: Mapping[str, FloatArray]
+    rng: np.random.Generator,
+    column: Mapping[str, Annotated[FloatArray, "N"]],
+    people: Mapping[str, Annotated[FloatArray, "N"]],
 ) -> None:
     """Make n drawn appearances such as people have; ``column``: name -> (n,), changed in place.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, Float32Array, FloatArray, IntArray
 from ..errors import UserError
 from .appearance import smoothstep
 from .head_model import HeadModel
@@ -53,7 +53,7 @@ def checked_area(area: str) -> str:
     return area
 
 
-def area_weights(model: HeadModel) -> dict[str, FloatArray]:
+def area_weights(model: HeadModel) -> dict[str, Annotated[FloatArray, "V"]]:
     """How much each vertex of a model belongs to each area: (V,) each, from 0 to 1, smooth."""
     vertices = model.forward(model.table.default())[0].astype(np.float64)
     landmarks = model.landmarks(vertices.astype(np.float32)).astype(np.float64)
@@ -91,8 +91,8 @@ class ShapeMotion:
     so that products sum to the mean of both sides: Anny's sliders move other things either way.
     """
 
-    columns: IntArray
-    motion: Float32Array
+    columns: Annotated[IntArray, "K"]
+    motion: Annotated[Float32Array, "K V 6"]
 
     @classmethod
     def of(cls, model: HeadModel) -> ShapeMotion:
@@ -128,13 +128,17 @@ class AreaRedraw:
         self._inside: dict[str, FloatArray] = {}
 
     @property
-    def columns(self) -> IntArray:
+    def columns(self) -> Annotated[IntArray, "K"]:
         """The parameters (K,) that it draws."""
         return self._shape.columns
 
     def redraw(
-        self, area: str, z: FloatArray, free: NDArray[np.bool_], rng: np.random.Generator
-    ) -> FloatArray:
+        self,
+        area: str,
+        z: Annotated[FloatArray, "K"],
+        free: Annotated[BoolArray, "K"],
+        rng: np.random.Generator,
+    ) -> Annotated[FloatArray, "K"]:
         """z (K,), the sliders `columns` in standard units, with the `free` ones (K,) redrawn.
 
         UserError if there is no such area.
@@ -146,7 +150,7 @@ class AreaRedraw:
         result[free] += modes @ (drawn - modes.T @ z[free])
         return result
 
-    def _modes(self, area: str, free: NDArray[np.bool_]) -> tuple[FloatArray, float]:
+    def _modes(self, area: str, free: BoolArray) -> tuple[FloatArray, float]:
         """Combinations of the free sliders (F, M) that move the area most, and how much: mm.
 
         They are the leading generalised eigenvectors of the motion inside against prior and motion

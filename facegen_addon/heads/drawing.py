@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ..arrays import FloatArray
 from .head_model import HeadModel
 
 
-def draw_heads(model: HeadModel, distribution: str, rng: np.random.Generator, n: int) -> FloatArray:
+def draw_heads(
+    model: HeadModel, distribution: str, rng: np.random.Generator, n: int
+) -> Annotated[FloatArray, "N P"]:
     """n heads (n, P) of "prior" or "uniform"; what the others of DISTRIBUTIONS need is not here."""
     if distribution == "prior":
         return model.sample_prior(rng, n)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray
 from ..artifacts import parse_npz, read_file
 from ..errors import UserError
 from .correspondence import SurfacePoints
@@ -61,7 +61,7 @@ def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
     return _checked(triangle, bary, (indices, weights), triangle_count, path)
 
 
-def _frontal_contour(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def _frontal_contour(path: Path) -> tuple[AnyArray, AnyArray]:
     """The jaw's 17 points from the file beside `path`: its first row is for a yaw of zero."""
     beside = path.with_name(_DYNAMIC_FILE)
     if not beside.exists():
@@ -83,8 +83,8 @@ def _frontal_contour(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _checked(
-    triangle: NDArray[Any],
-    bary: NDArray[Any],
+    triangle: AnyArray,
+    bary: AnyArray,
     keys: tuple[str, str],
     triangle_count: int,
     path: Path,
@@ -120,7 +120,7 @@ def _checked(
     )
 
 
-def _numbers(found: Mapping[Any, Any], key: str, path: Path) -> NDArray[Any]:
+def _numbers(found: Mapping[Any, Any], key: str, path: Path) -> AnyArray:
     """An array of finite numbers."""
     try:
         values = np.asarray(found[key])

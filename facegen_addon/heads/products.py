@@ -8,29 +8,33 @@ here instead, by NumPy's own loops.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-
-Real = TypeVar("Real", np.float32, np.float64)
+from ..arrays import FloatArray, Real
 
 
-def product(a: NDArray[Real], b: NDArray[Real]) -> NDArray[Real]:
+def product(
+    a: Annotated[NDArray[Real], "M K"], b: Annotated[NDArray[Real], "K N"]
+) -> Annotated[NDArray[Real], "M N"]:
     """Matrices (M, K) and (K, N) -> (M, N)."""
     multiplied: NDArray[Real] = np.einsum("mk,kn->mn", a, b)
     return multiplied
 
 
-def gram(a: FloatArray, b: FloatArray) -> FloatArray:
+def gram(
+    a: Annotated[FloatArray, "N K"], b: Annotated[FloatArray, "N L"]
+) -> Annotated[FloatArray, "K L"]:
     """Sums over the rows of (N, K) and (N, L): the products of their columns (K, L)."""
     sums: FloatArray = np.einsum("nk,nl->kl", a, b)
     return sums
 
 
-def solve_positive(left: FloatArray, right: FloatArray) -> FloatArray:
+def solve_positive(
+    left: Annotated[FloatArray, "K K"], right: Annotated[FloatArray, "K N"]
+) -> Annotated[FloatArray, "K N"]:
     """The x (K, N) of left x = right for a symmetric positive definite left (K, K).
 
     By Cholesky's factors; left's upper half is not looked at.

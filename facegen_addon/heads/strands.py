@@ -8,11 +8,11 @@ directions they have no unit.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 
 SCALP, BROW, BEARD, MOUSTACHE = range(4)
 POINTS = 6
@@ -77,17 +77,17 @@ class StrandSet:
     standard normal, the strand's own character.
     """
 
-    triangle: IntArray
-    bary: Float32Array
-    region: NDArray[np.uint8]
-    field: Float32Array
-    rank: Float32Array
-    jitter: Float32Array
+    triangle: Annotated[IntArray, "S"]
+    bary: Annotated[Float32Array, "S 3"]
+    region: Annotated[ByteArray, "S"]
+    field: Annotated[Float32Array, "S"]
+    rank: Annotated[Float32Array, "S"]
+    jitter: Annotated[Float32Array, "S 3"]
 
     def __len__(self) -> int:
         return len(self.triangle)
 
-    def subset(self, chosen: NDArray[np.bool_]) -> StrandSet:
+    def subset(self, chosen: Annotated[BoolArray, "S"]) -> StrandSet:
         """The strands where ``chosen`` (S,) holds."""
         return StrandSet(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
@@ -97,8 +97,8 @@ class Strands:
     """The strands of one head: points (S, POINTS, 3) metres, radius (S, POINTS) metres (zero
     where a strand does not show)."""
 
-    points: Float32Array
-    radius: Float32Array
+    points: Annotated[Float32Array, "S 6 3"]
+    radius: Annotated[Float32Array, "S 6"]
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,15 @@ def _normalise(vectors: FloatArray) -> FloatArray:
     return vectors / np.maximum(_lengths_of(vectors), 1e-12)
 
 
-def _interpolated(
-    values: NDArray[np.floating], corners: NDArray[np.integer], bary: FloatArray
-) -> FloatArray:
+def _interpolated(values: RealArray, corners: IndexArray, bary: FloatArray) -> FloatArray:
     """Values (V, 3) at points on the surface: corners (S, 3), weights (S, 3) -> (S, 3)."""
     a, b, c = (values[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
     return a + b + c
 
 
-def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray:
+def vertex_normals(
+    vertices: Annotated[RealArray, "V 3"], faces: Annotated[IndexArray, "T 3"]
+) -> Annotated[FloatArray, "V 3"]:
     """Area-weighted unit normals (V, 3)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     face_normals = np.cross(b - a, c - a)
@@ -160,8 +160,8 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
 def grow(
     strands: StrandSet,
     style: HairStyle,
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
+    vertices: Annotated[RealArray, "V 3"],
+    faces: Annotated[IndexArray, "T 3"],
 ) -> Strands:
     """The strands of a head with these vertices (V, 3) and faces (T, 3)."""
     corners = faces[strands.triangle]
@@ -188,7 +188,7 @@ def grow(
     return Strands(points.astype(np.float32), radius.astype(np.float32))
 
 
-def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, NDArray[np.bool_]]:
+def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, BoolArray]:
     """Length of each strand (S,) in metres and whether it shows (S,)."""
     own = 1.0 + _LENGTH_SPREAD * strands.jitter[:, 0].astype(np.float64)
     long = max(style.hair_length - _LONG_FROM, 0.0) ** 1.5

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -29,16 +30,16 @@ class ImportedSliders:
     """
 
     convention: str
-    values: FloatArray
+    values: Annotated[FloatArray, "N P"]
     notes: list[str]
     clamped: list[str]
     warnings: list[str] = field(default_factory=list)
     sequence: bool = False
     fps: float | None = None
-    times: FloatArray | None = None
+    times: Annotated[FloatArray, "N"] | None = None
 
     @property
-    def moments(self) -> FloatArray | None:
+    def moments(self) -> Annotated[FloatArray, "N"] | None:
         """Seconds (N,) from the first row; None where the file does not say."""
         if self.times is not None or self.fps is None:
             return self.times

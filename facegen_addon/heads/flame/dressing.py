@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray, IntArray
+from ...arrays import AnyArray, BoolArray, Float32Array, FloatArray, IndexArray, IntArray, Real
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
 from ..products import gram, product, solve_positive
 from ..strands import StrandSet
@@ -34,15 +34,15 @@ _SHRINKAGE = 0.01
 """Share of a component's variance that is taken as noise when it is read in the donor's terms."""
 
 
-def to_house(vectors: NDArray[Any]) -> NDArray[Any]:
+def to_house(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
     """FLAME's coordinates (..., 3), Y up and face along +Z -> Z up, face along -Y."""
-    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
+    turned: AnyArray = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
     return turned
 
 
-def to_flame(vectors: NDArray[Any]) -> NDArray[Any]:
+def to_flame(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
     """The inverse of ``to_house``."""
-    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
+    turned: AnyArray = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
     return turned
 
 
@@ -58,7 +58,7 @@ class Dressing:
     strands: StrandSet
     five_points: SurfacePoints
     landmarks: SurfacePoints
-    phenotypes: FloatArray
+    phenotypes: Annotated[FloatArray, "A K"]
 
 
 def dress(flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> Dressing:
@@ -81,10 +81,10 @@ def digest(dressing: Dressing) -> str:
     return found.hexdigest()
 
 
-def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:
+def to_arrays(dressing: Dressing) -> dict[str, Annotated[AnyArray, "..."]]:
     """A dressing as flat arrays, to be cached as .npz."""
     surface = dressing.surface
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, AnyArray] = {
         f"surface_{name}": getattr(surface, name)
         for name in ("faces", "uv", "part", "rest_position", "gaze")
     }
@@ -97,10 +97,10 @@ def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:
     return arrays | {"phenotypes": dressing.phenotypes}
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Dressing:
+def from_arrays(arrays: Mapping[str, Annotated[AnyArray, "..."]]) -> Dressing:
     """The inverse of ``to_arrays``; KeyError if one is missing."""
 
-    def table(kind: str) -> dict[str, NDArray[Any]]:
+    def table(kind: str) -> dict[str, AnyArray]:
         return {
             name.removeprefix(f"{kind}_"): values
             for name, values in arrays.items()
@@ -191,7 +191,7 @@ class _Transfer:
     def _surface(self, to_donor: SurfacePoints) -> Surface:
         donor, skin = self._donor.surface, self._part == _SKIN
 
-        def carried(values: NDArray[Any]) -> Float32Array:
+        def carried(values: AnyArray) -> Float32Array:
             return to_donor.read(values, donor.faces).astype(np.float32)
 
         uv = self._flame.uv if self._flame.uv is not None else self._textured()
@@ -294,9 +294,7 @@ def _eye_centre(flame: FlameArrays) -> FloatArray:
     return centre
 
 
-def _triangles_of(
-    faces: NDArray[np.integer], part: NDArray[np.int8], wanted: tuple[int, ...]
-) -> NDArray[np.bool_]:
+def _triangles_of(faces: IndexArray, part: NDArray[np.int8], wanted: tuple[int, ...]) -> BoolArray:
     """Which triangles (T,) belong to these parts."""
     return np.isin(part[faces[:, 0]], wanted)
 
@@ -312,7 +310,7 @@ def _sphere_centre(points: FloatArray) -> FloatArray:
     return centre
 
 
-def _at_vertices(faces: NDArray[np.integer], rows: IntArray) -> tuple[Any, FloatArray]:
+def _at_vertices(faces: IndexArray, rows: IntArray) -> tuple[Any, FloatArray]:
     """A triangle and the barycentric coordinates for each of these vertices."""
     triangle = np.zeros(int(faces.max()) + 1, np.intp)
     corner = np.zeros_like(triangle)

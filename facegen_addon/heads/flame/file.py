@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import AnyArray, Float32Array, FloatArray, Int32Array
 from ...artifacts import parse_npz, read_file
 from ...errors import UserError
 from ...user_folder import user_folder
@@ -46,16 +46,18 @@ class FlameArrays:
 
     name: str
     sha256: str
-    template: FloatArray  # (V, 3) metres
-    faces: NDArray[np.int32]  # (T, 3)
-    shape_basis: Float32Array  # (V, 3, S), as views of (S, 3, V) in memory; so the others
-    expression_basis: Float32Array  # (V, 3, E)
-    pose_basis: Float32Array  # (V, 3, 9 (J - 1))
-    joint_regressor: FloatArray  # (J, V)
-    weights: FloatArray  # (V, J), each row sums to one
+    template: Annotated[FloatArray, "V 3"]  # (V, 3) metres
+    faces: Annotated[Int32Array, "T 3"]  # (T, 3)
+    shape_basis: Annotated[
+        Float32Array, "V 3 S"
+    ]  # (V, 3, S), as views of (S, 3, V) in memory; so the others
+    expression_basis: Annotated[Float32Array, "V 3 E"]  # (V, 3, E)
+    pose_basis: Annotated[Float32Array, "V 3 P"]  # (V, 3, 9 (J - 1))
+    joint_regressor: Annotated[FloatArray, "J V"]  # (J, V)
+    weights: Annotated[FloatArray, "V J"]  # (V, J), each row sums to one
     parents: tuple[int, ...]
-    uv: Float32Array | None  # (T, 3, 2), a pair per corner
-    extras: Mapping[str, NDArray[Any]]
+    uv: Annotated[Float32Array, "T 3 2"] | None  # (T, 3, 2), a pair per corner
+    extras: Mapping[str, AnyArray]
 
 
 def read_flame_file(path: Path) -> FlameArrays:
@@ -97,9 +99,7 @@ def read_cached(sha256_prefix: str) -> FlameArrays:
         raise UserError(f"{cache} is damaged: {remedy}") from None
 
 
-def from_arrays(
-    arrays: Mapping[str, NDArray[Any]], name: str, sha256: str, source: str
-) -> FlameArrays:
+def from_arrays(arrays: Mapping[str, AnyArray], name: str, sha256: str, source: str) -> FlameArrays:
     """Check arrays in hand; UserError that names `source`, the key, what was found and expected.
 
     Keys: v_template (V, 3), f or faces (T, 3), shapedirs (V, 3, S + E), posedirs (V, 3, P), (P, V,
@@ -137,7 +137,7 @@ def from_arrays(
 class _Check:
     """Arrays by key, with errors that say what is wrong."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], source: str) -> None:
+    def __init__(self, arrays: Mapping[str, AnyArray], source: str) -> None:
         self.arrays = arrays
         self.source = source
 
@@ -157,7 +157,7 @@ class _Check:
             f" {_REMEDY}"
         )
 
-    def numbers(self, key: str, shape: tuple[int | str, ...]) -> NDArray[Any]:
+    def numbers(self, key: str, shape: tuple[int | str, ...]) -> AnyArray:
         """A finite numeric array; sizes given as text are free, but not 0."""
         wanted = f"numbers of shape ({', '.join(map(str, shape))})"
         try:
@@ -197,7 +197,7 @@ def _identity_components(check: _Check, components: int) -> int:
     return int(check.indices(key, (), components + 1))
 
 
-def _pose_basis(check: _Check, vertices: int, features: int) -> NDArray[Any]:
+def _pose_basis(check: _Check, vertices: int, features: int) -> AnyArray:
     """posedirs as (V, 3, P), from any of the three ways to store it."""
     stored = np.shape(check.arrays[check.either("posedirs")])
     if len(stored) == 2:
@@ -228,7 +228,7 @@ def _uv(check: _Check, triangles: int) -> Float32Array | None:
     return coordinates[corners].astype(np.float32)
 
 
-def _extras(check: _Check) -> dict[str, NDArray[Any]]:
+def _extras(check: _Check) -> dict[str, AnyArray]:
     """The arrays that FaceGen added to the format."""
     extras = {}
     for key, value in check.arrays.items():
@@ -239,7 +239,7 @@ def _extras(check: _Check) -> dict[str, NDArray[Any]]:
     return extras
 
 
-def _planar(basis: NDArray[Any]) -> Float32Array:
+def _planar(basis: AnyArray) -> Float32Array:
     """The same (V, 3, K), each component's x, y and z a run in memory: one is read at a time."""
     return np.ascontiguousarray(basis.transpose(2, 1, 0), np.float32).transpose(2, 1, 0)
 

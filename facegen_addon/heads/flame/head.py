@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from copy import copy
+from typing import Annotated
 
 import numpy as np
 
@@ -124,20 +125,24 @@ class FlameHead(HeadModel):
         """This head: its sliders are FLAME's components and rotations."""
         return self
 
-    def forward(self, parameters: FloatArray) -> Float32Array:
+    def forward(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N V 3"]:
         """Parameters (N, P) -> vertices (N, V, 3) float32."""
         return self.placed(self.flame.forward(self.to_flame(parameters)))
 
-    def incremental_forward(self) -> Callable[[FloatArray], Float32Array]:
+    def incremental_forward(
+        self,
+    ) -> Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "V 3"]]:
         """By FLAME's own incremental update."""
         flame = IncrementalFlame(self.flame)
         return lambda parameters: self.placed(flame.move_to(self.to_flame(parameters)))[0]
 
-    def placed(self, mesh: FlameMesh) -> Float32Array:
+    def placed(self, mesh: FlameMesh) -> Annotated[Float32Array, "N V 3"]:
         """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
         return to_house(mesh.vertices - mesh.joints[:, :1])
 
-    def rig(self, parameters: FloatArray) -> Rig:
+    def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,); pose correctives are left out."""
         rest = self.flame.forward(self.to_flame(at_rest(self.table, parameters)))
         arrays, joints = self.flame.arrays, rest.joints[0].astype(np.float64)
@@ -149,7 +154,7 @@ class FlameHead(HeadModel):
             weights=arrays.weights,
         )
 
-    def to_flame(self, parameters: FloatArray) -> FlameParameters:
+    def to_flame(self, parameters: Annotated[FloatArray, "... P"]) -> FlameParameters:
         """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         pose = rows[:, self._pose].reshape(len(rows), -1, 3)
@@ -160,7 +165,9 @@ class FlameHead(HeadModel):
             **{name: pose[:, joint] for joint, name in enumerate(POSES)},
         )
 
-    def from_flame(self, parameters: FlameParameters, base: FloatArray) -> FloatArray:
+    def from_flame(
+        self, parameters: FlameParameters, base: Annotated[FloatArray, "P"]
+    ) -> Annotated[FloatArray, "N P"]:
         """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
         (P,). Components beyond those given are zero, translation is left out."""
         rows = np.tile(np.asarray(base, dtype=np.float64), (len(parameters), 1))
@@ -173,15 +180,17 @@ class FlameHead(HeadModel):
         rows[:, self._pose] = parameters.pose.reshape(len(rows), -1)
         return np.clip(rows, self.table.minimum, self.table.maximum)
 
-    def five_points(self, vertices: Float32Array) -> Float32Array:
+    def five_points(
+        self, vertices: Annotated[Float32Array, "... V 3"]
+    ) -> Annotated[Float32Array, "... 5 3"]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return self.dressing.five_points.points(vertices, self.surface.faces)
 
-    def facial_hair(self, parameters: FloatArray) -> float:
+    def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
         """The share of beard and moustache: a slider of its own, as FLAME knows no gender."""
         return self.value(parameters, "facial_hair")
 
-    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
         """n plausible heads (n, P): components N(0, 1), the appearance after what they look like.
 
         Gender, age and ancestry are read off the components; facial hair, melanin and grey hair
@@ -199,7 +208,9 @@ class FlameHead(HeadModel):
         column["facial_hair"][:] = masculinity(read["gender"])
         return np.clip(values, table.minimum, table.maximum)
 
-    def phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
+    def phenotypes(
+        self, betas: Annotated[FloatArray, "N S"]
+    ) -> dict[str, Annotated[FloatArray, "N"]]:
         """Identity components (N, S) -> what they look like, (N,) each."""
         regressor = self.dressing.phenotypes
         values = betas @ regressor[:, :-1].T + regressor[:, -1]

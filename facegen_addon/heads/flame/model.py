@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,14 +53,14 @@ and 12 mm of lateral movement (Okeson, Management of Temporomandibular Disorders
 class FlameParameters:
     """N heads, float64. Fewer components than the model has are the leading ones."""
 
-    betas: FloatArray  # (N, <= S), standard deviations of identity
-    expression: FloatArray  # (N, <= E), the same of expression
-    global_orient: FloatArray  # (N, 3) radians, axis-angle; so the others
-    neck_pose: FloatArray
-    jaw_pose: FloatArray
-    leye_pose: FloatArray
-    reye_pose: FloatArray
-    transl: FloatArray  # (N, 3) metres
+    betas: Annotated[FloatArray, "N S"]  # (N, <= S), standard deviations of identity
+    expression: Annotated[FloatArray, "N E"]  # (N, <= E), the same of expression
+    global_orient: Annotated[FloatArray, "N 3"]  # (N, 3) radians, axis-angle; so the others
+    neck_pose: Annotated[FloatArray, "N 3"]
+    jaw_pose: Annotated[FloatArray, "N 3"]
+    leye_pose: Annotated[FloatArray, "N 3"]
+    reye_pose: Annotated[FloatArray, "N 3"]
+    transl: Annotated[FloatArray, "N 3"]  # (N, 3) metres
 
     @classmethod
     def from_mapping(
@@ -93,7 +94,7 @@ class FlameParameters:
             rows[name] = np.broadcast_to(array, (count, array.shape[1]))
         return cls(**rows)
 
-    def as_mapping(self) -> dict[str, FloatArray]:
+    def as_mapping(self) -> dict[str, Annotated[FloatArray, "N _"]]:
         """Name -> rows, the inverse of `from_mapping`."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
@@ -101,7 +102,7 @@ class FlameParameters:
         return len(self.transl)
 
     @cached_property
-    def pose(self) -> FloatArray:
+    def pose(self) -> Annotated[FloatArray, "N J 3"]:
         """All rotations, (N, J, 3)."""
         return np.stack([getattr(self, name) for name in POSES], axis=1)
 
@@ -162,8 +163,8 @@ def clamp_pose(parameters: FlameParameters) -> tuple[FlameParameters, list[str]]
 class FlameMesh:
     """N posed heads in the file's coordinates, metres."""
 
-    vertices: Float32Array  # (N, V, 3)
-    joints: Float32Array  # (N, J, 3)
+    vertices: Annotated[Float32Array, "N V 3"]  # (N, V, 3)
+    joints: Annotated[Float32Array, "N J 3"]  # (N, J, 3)
 
 
 class Flame:
@@ -197,7 +198,11 @@ class Flame:
         return self.posed(rest.reshape(count, 3, -1), joints, parameters.pose, parameters.transl)
 
     def posed(
-        self, rest: Float32Array, joints: FloatArray, pose: FloatArray, transl: FloatArray
+        self,
+        rest: Annotated[Float32Array, "N 3 V"],
+        joints: Annotated[FloatArray, "N J 3"],
+        pose: Annotated[FloatArray, "N J 3"],
+        transl: Annotated[FloatArray, "N 3"],
     ) -> FlameMesh:
         """Pose heads at rest, by planes (N, 3, V), with joints (N, J, 3); `rest` is overwritten.
 
@@ -321,6 +326,6 @@ class IncrementalFlame:
         return self._mesh
 
     @property
-    def vertices(self) -> Float32Array:
+    def vertices(self) -> Annotated[Float32Array, "V 3"]:
         """(V, 3)."""
         return self.mesh.vertices[0]

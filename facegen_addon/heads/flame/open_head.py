@@ -12,11 +12,10 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ...atomic_file import replacing
 from ...errors import UserError
@@ -130,7 +129,7 @@ def _cache(arrays: FlameArrays) -> Path:
     return user_folder() / "dressing" / f"{key}.npz"
 
 
-def _write_cache(path: Path, made: Mapping[str, NDArray[Any]]) -> None:
+def _write_cache(path: Path, made: Mapping[str, AnyArray]) -> None:
     try:
         with replacing(path) as unfinished:
             np.savez_compressed(unfinished, **made)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from ...arrays import FloatArray
 from .model import Flame, FlameParameters
@@ -14,11 +14,13 @@ class FlameSliders(Protocol):
 
     flame: Flame
 
-    def to_flame(self, parameters: FloatArray) -> FlameParameters:
+    def to_flame(self, parameters: Annotated[FloatArray, "... P"]) -> FlameParameters:
         """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
         ...
 
-    def from_flame(self, parameters: FlameParameters, base: FloatArray) -> FloatArray:
+    def from_flame(
+        self, parameters: FlameParameters, base: Annotated[FloatArray, "P"]
+    ) -> Annotated[FloatArray, "N P"]:
         """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
         (P,). Components beyond those given are zero, translation is left out."""
         ...

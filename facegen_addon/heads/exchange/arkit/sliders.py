@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def import_take(path: Path, model: HeadModel) -> ImportedSliders:
     )
 
 
-def axis_angle(turns: FloatArray) -> FloatArray:
+def axis_angle(turns: Annotated[FloatArray, "N 3"]) -> Annotated[FloatArray, "N 3"]:
     """Turns (N, 3), down, left and to the right shoulder -> axis-angle (N, 3) about FLAME's axes.
 
     X is the subject's left, Y up, Z ahead. Yaw comes last, as heads and cameras turn.

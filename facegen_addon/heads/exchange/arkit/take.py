@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -59,9 +60,9 @@ class Take:
     """
 
     source: str
-    weights: Mapping[str, FloatArray]
-    turns: Mapping[str, FloatArray] = field(default_factory=dict)
-    times: FloatArray | None = None
+    weights: Mapping[str, Annotated[FloatArray, "N"]]
+    turns: Mapping[str, Annotated[FloatArray, "N 3"]] = field(default_factory=dict)
+    times: Annotated[FloatArray, "N"] | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -71,8 +72,8 @@ class Take:
 
 
 def weights_by_name(
-    names: Iterable[str], values: FloatArray, path: Path
-) -> tuple[dict[str, FloatArray], list[str], list[str]]:
+    names: Iterable[str], values: Annotated[FloatArray, "N K"], path: Path
+) -> tuple[dict[str, Annotated[FloatArray, "N"]], list[str], list[str]]:
     """Columns (N, K) of a file's names -> weights, notes and warnings of a take.
 
     UserError if no name is ARKit's, two of them mean the same, there is no frame, or a weight is

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -18,7 +19,7 @@ LIVE_LINK_BASE = 60
 """Frames a second in Live Link Face's timecodes, whatever rate it records at."""
 
 
-def seconds_of(codes: Sequence[str]) -> FloatArray | None:
+def seconds_of(codes: Sequence[str]) -> Annotated[FloatArray, "N"] | None:
     """Seconds (N,) from the first of the timecodes HH:MM:SS:FF.fff, or of plain seconds.
 
     How many frames a second has is seen where one ends: 60 if none does. None if they are of no
@@ -39,7 +40,7 @@ def seconds_of(codes: Sequence[str]) -> FloatArray | None:
     return times - times[0]
 
 
-def rate_of(times: FloatArray) -> float | None:
+def rate_of(times: Annotated[FloatArray, "N"]) -> float | None:
     """Frames a second (times in seconds, N), gaps apart; None if there is but one frame."""
     if len(times) < 2:
         return None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ....arrays import AnyArray
 
 MOST_COMPONENTS = 400
 """FLAME's files have 300 components of shape and 100 of expression; no code is longer."""
@@ -159,7 +160,7 @@ def _list_shape(value: Any) -> tuple[int, ...]:
     return shape
 
 
-def describe_code(array: NDArray[Any]) -> str | None:
+def describe_code(array: Annotated[AnyArray, "..."]) -> str | None:
     """What an array is that stands where a code of shape or expression does."""
     if array.dtype.kind == "b":
         return "a mask"
@@ -180,7 +181,7 @@ def _points(shape: tuple[int, ...]) -> str:
     return f"{shape[-2]:,} {_POINTS[str(shape[-1])]}"
 
 
-def describe_lone_array(array: NDArray[Any], stem: str) -> str | None:
+def describe_lone_array(array: Annotated[AnyArray, "..."], stem: str) -> str | None:
     """What an array is that came without a name for it; `stem`: of its file."""
     if array.dtype.kind == "c":
         return "complex numbers"

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from ....arrays import FloatArray
@@ -10,7 +12,7 @@ from ....arrays import FloatArray
 _TOLERANCE = 1e-3  # by which a stored matrix may miss being a rotation; float16 misses by 5e-4
 
 
-def axis_angle_from_six(six: FloatArray) -> FloatArray:
+def axis_angle_from_six(six: Annotated[FloatArray, "... 6"]) -> Annotated[FloatArray, "... 3"]:
     """Rotations as six numbers (..., 6) -> axis-angle (..., 3).
 
     Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (2019), laid
@@ -21,7 +23,7 @@ def axis_angle_from_six(six: FloatArray) -> FloatArray:
     return axis_angle_from_matrices(np.stack([first, second, np.cross(first, second)], axis=-2))
 
 
-def are_rotations(matrices: FloatArray) -> bool:
+def are_rotations(matrices: Annotated[FloatArray, "... 3 3"]) -> bool:
     """Whether all of these (..., 3, 3) are orthonormal and none mirrors."""
     products = matrices @ np.swapaxes(matrices, -1, -2)
     return bool(
@@ -30,7 +32,9 @@ def are_rotations(matrices: FloatArray) -> bool:
     )
 
 
-def axis_angle_from_matrices(matrices: FloatArray) -> FloatArray:
+def axis_angle_from_matrices(
+    matrices: Annotated[FloatArray, "... 3 3"],
+) -> Annotated[FloatArray, "... 3"]:
     """Rotation matrices (..., 3, 3) -> axis-angle (..., 3), angles from 0 to pi.
 
     By way of the unit quaternion, of which the largest component is found first: so that half

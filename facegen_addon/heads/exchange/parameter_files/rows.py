@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ....arrays import FloatArray
+from ....arrays import AnyArray, FloatArray
 from ....errors import UserError
 from ...flame.model import POSES
 from .containers import REMEDY
@@ -19,7 +18,7 @@ from .text import number_from_text
 _COLUMN = 10  # so many heads of one component each are one head's code that lies on its side
 
 
-def code_rows(value: Any, key: str, source: str) -> FloatArray:
+def code_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
     """A code of shape or expression as (N, K); UserError that says what else it is.
 
     `source` stands for the file in errors, here and below; `key` is what the file calls the array.
@@ -35,12 +34,12 @@ def code_rows(value: Any, key: str, source: str) -> FloatArray:
     return rows
 
 
-def vector_rows(value: Any, key: str, source: str) -> FloatArray:
+def vector_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
     """Vectors such as translations as (N, K)."""
     return _rows(_numbers(value, key, source), key, source)
 
 
-def pose_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
+def pose_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
     """Rotations as (N, 3 R) axis-angle; `rotations`: how many a head should have.
 
     From (..., 3 R), (..., R, 3) or matrices (..., R, 3, 3); with one rotation, (..., 3, 3).
@@ -58,7 +57,7 @@ def pose_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
     return _rows(array, key, source)
 
 
-def six_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
+def six_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
     """Rotations in six numbers each, (N, 6 R) -> (N, 3 R) axis-angle."""
     rows = vector_rows(value, key, source)
     if rows.shape[1] != 6 * rotations:
@@ -69,7 +68,7 @@ def six_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
     return axis_angle_from_six(rows.reshape(-1, rotations, 6)).reshape(len(rows), -1)
 
 
-def _numbers(value: Any, key: str, source: str) -> NDArray[Any]:
+def _numbers(value: Any, key: str, source: str) -> AnyArray:
     """The array of a file; UserError if it holds no numbers, or none for a head."""
     if value is None:  # what stands for text, cells and structures of MATLAB
         raise UserError(f"{source}: {key} is no array of numbers; expected shape (K,) or (N, K)")
@@ -88,7 +87,7 @@ def _numbers(value: Any, key: str, source: str) -> NDArray[Any]:
     return array
 
 
-def as_array(value: Any) -> NDArray[Any]:
+def as_array(value: Any) -> Annotated[AnyArray, "..."]:
     """The array that a value is, of objects if it is a list of lists of unlike lengths."""
     try:
         return np.asarray(value)
@@ -96,7 +95,7 @@ def as_array(value: Any) -> NDArray[Any]:
         return np.empty((), object)
 
 
-def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
+def _from_text(array: AnyArray, key: str, source: str) -> AnyArray:
     """Numbers that were written as text."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "latin-1")
@@ -111,7 +110,7 @@ def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
     return np.array(numbers, np.float64).reshape(array.shape)
 
 
-def _rows(array: NDArray[Any], key: str, source: str) -> FloatArray:
+def _rows(array: AnyArray, key: str, source: str) -> FloatArray:
     """(K,), (N, K), or the same with axes of one more, (1, N, K) or (N, 1, K), all finite."""
     counts = [size for size in array.shape[:-1] if size != 1]
     if len(counts) > 1:
@@ -129,7 +128,7 @@ def _rows(array: NDArray[Any], key: str, source: str) -> FloatArray:
     return rows
 
 
-def _described(value: Any, array: NDArray[Any]) -> str:
+def _described(value: Any, array: AnyArray) -> str:
     if array.dtype.kind == "O":
         return f"a {type(value).__name__} that is no regular array"
     return f"of type {array.dtype} and shape {array.shape}"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Table:
     """
 
     convention: str
-    values: dict[str, FloatArray]
+    values: dict[str, Annotated[FloatArray, "_ _"]]
     keys: dict[str, str]
     ignored: Set[str]
     warnings: list[str] = field(default_factory=list)

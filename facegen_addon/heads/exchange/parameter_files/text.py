@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def parse_json(text: str, path: Path, remedy: str) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
 
 
-def parse_table(text: str, path: Path) -> FloatArray | None:
+def parse_table(text: str, path: Path) -> Annotated[FloatArray, "..."] | None:
     """A table of numbers, a row a line, split by commas, semicolons or blanks; None if it is none.
 
     UserError if its commas are decimal ones, and for rows of different lengths.
