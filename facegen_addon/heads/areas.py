@@ -47,14 +47,14 @@ _MOVES = 0.01  # millimetres per standard deviation; less is rounding, or nothin
 
 
 def checked_area(area: str) -> str:
-    """The name of an area; UserError if it is none."""
+    """The area's name itself; UserError if there is no such area."""
     if area not in AREAS:
         raise UserError(f"unknown area {area!r}: choose one of {', '.join(AREAS)}")
     return area
 
 
 def area_weights(model: HeadModel) -> dict[str, Annotated[FloatArray, "V"]]:
-    """How much each vertex of a model belongs to each area: (V,) each, from 0 to 1, smooth."""
+    """Area -> weights (V,) from 0 to 1, smooth: how much each vertex of a model belongs to it."""
     vertices = model.forward(model.table.default())[0].astype(np.float64)
     landmarks = model.landmarks(vertices.astype(np.float32)).astype(np.float64)
     unit = np.linalg.norm(landmarks[_RIGHT_EYE].mean(0) - landmarks[_LEFT_EYE].mean(0))
@@ -84,7 +84,7 @@ def _distance(vertices: FloatArray, points: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class ShapeMotion:
-    """What sliders do to a mesh, near the mean head.
+    """How far each slider moves the vertices of a mesh, near the mean head.
 
     columns (K,): the parameters that vary and move vertices; motion (K, V, 6): millimetres that
     each moves them per standard deviation, upwards and downwards, each divided by the root of 2,
@@ -96,7 +96,7 @@ class ShapeMotion:
 
     @classmethod
     def of(cls, model: HeadModel) -> ShapeMotion:
-        """Differences from the mean head by a standard deviation, within the ranges."""
+        """Measure a model: differences from its mean head, a standard deviation to either side."""
         table = model.table
         shapes = np.array([name in model.shape_parameters for name in table.names])
         varying = np.flatnonzero((table.std > 0) & shapes)
@@ -129,7 +129,7 @@ class AreaRedraw:
 
     @property
     def columns(self) -> Annotated[IntArray, "K"]:
-        """The parameters (K,) that it draws."""
+        """Columns (K,) of the parameters that it draws."""
         return self._shape.columns
 
     def redraw(
@@ -139,7 +139,7 @@ class AreaRedraw:
         free: Annotated[BoolArray, "K"],
         rng: np.random.Generator,
     ) -> Annotated[FloatArray, "K"]:
-        """z (K,), the sliders `columns` in standard units, with the `free` ones (K,) redrawn.
+        """Redraw the `free` ones (K,) of the sliders `columns`, z (K,) in standard units.
 
         UserError if there is no such area.
         """
@@ -173,7 +173,7 @@ class AreaRedraw:
         return flat @ flat.T
 
     def _motion_inside(self, area: str) -> FloatArray:
-        """The same, each vertex weighted by how much it belongs to the area."""
+        """(K, K) products of the sliders' motions, each vertex weighted as it is of the area."""
         if area not in self._inside:
             weights = self._weights[area]
             part = weights > 0

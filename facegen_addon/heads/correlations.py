@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which authoring parameters go together: correlation matrices, their distance, strongest pairs.
+"""Correlations of authoring parameters: matrices, their agreement, strongest pairs.
 
 Heads are rows of standardised parameters (N, G).
 """
@@ -40,7 +40,7 @@ class MatrixAgreement:
 
 
 def correlation_matrix(z: Annotated[RealArray, "N G"]) -> Annotated[FloatArray, "G G"]:
-    """(G, G) correlations of the columns of z (N, G); 0 with a column that does not vary.
+    """Correlations (G, G) of the columns of z (N, G); 0 with a column that does not vary.
 
     ValueError for fewer than three rows, whose correlations mean nothing.
     """

@@ -22,7 +22,7 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class SurfacePoints:
-    """Points on a triangle mesh: triangle (N,) and barycentric coordinates (N, 3)."""
+    """N points on a triangle mesh: the triangle and the barycentric coordinates of each."""
 
     triangle: Annotated[IntArray, "N"]
     bary: Annotated[FloatArray, "N 3"]
@@ -30,7 +30,7 @@ class SurfacePoints:
     def read(
         self, values: Annotated[RealArray, "V ..."], faces: Annotated[IndexArray, "T 3"]
     ) -> Annotated[FloatArray, "N ..."]:
-        """Values at vertices (V, ...) -> values at the points (N, ...)."""
+        """Interpolate values at vertices (V, ...) -> values at the points (N, ...)."""
         weights = self.bary.reshape(*self.bary.shape, *[1] * (values.ndim - 1))
         found: FloatArray = (values[faces[self.triangle]] * weights).sum(1)
         return found
@@ -38,7 +38,7 @@ class SurfacePoints:
     def points(
         self, vertices: Annotated[Float32Array, "... V 3"], faces: Annotated[IndexArray, "T 3"]
     ) -> Annotated[Float32Array, "... N 3"]:
-        """Vertices of any number of heads (..., V, 3) -> the points (..., N, 3)."""
+        """Place the points on any number of heads: vertices (..., V, 3) -> points (..., N, 3)."""
         corners = vertices[..., faces[self.triangle], :]
         found: Float32Array = (corners * self.bary[..., None].astype(np.float32)).sum(-2)
         return found
@@ -81,7 +81,7 @@ class Target:
     def closest(
         self, points: Annotated[FloatArray, "N 3"], point_features: Annotated[FloatArray, "N F"]
     ) -> SurfacePoints:
-        """The points (N, 3) found on this surface, near in position, normal and label."""
+        """Find points (N, 3) with `features` (N, F) on this surface: near in all of these."""
         blocks = [
             self._closest_block(points[i : i + _BLOCK], point_features[i : i + _BLOCK])
             for i in range(0, len(points), _BLOCK)
@@ -109,7 +109,7 @@ def features(
     faces: Annotated[IndexArray, "T 3"],
     label: Annotated[FloatArray, "V L"],
 ) -> Annotated[FloatArray, "V 6+L"]:
-    """What corresponding points share, all in metres: position, normal, label (V, 6 + L)."""
+    """Features (V, 6 + L) that corresponding points share, in metres: position, normal, label."""
     return stack_features(vertices, vertex_normals(vertices, faces), label)
 
 
@@ -118,7 +118,7 @@ def stack_features(
     normals: Annotated[FloatArray, "N 3"],
     label: Annotated[FloatArray, "N L"],
 ) -> Annotated[FloatArray, "N 6+L"]:
-    """The same of points (N, 3) that are no vertices, from their unit normals (N, 3)."""
+    """Features (N, 6 + L) of points (N, 3) that are no vertices, with their unit normals (N, 3)."""
     return np.concatenate([points, NORMAL_LENGTH * normals, label], axis=1)
 
 

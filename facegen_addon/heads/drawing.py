@@ -14,7 +14,7 @@ from .head_model import HeadModel
 def draw_heads(
     model: HeadModel, distribution: str, rng: np.random.Generator, n: int
 ) -> Annotated[FloatArray, "N P"]:
-    """n heads (n, P) of "prior" or "uniform"; what the others of DISTRIBUTIONS need is not here."""
+    """Draw n heads (n, P) from "prior" or "uniform", the distributions that no latent guides."""
     if distribution == "prior":
         return model.sample_prior(rng, n)
     assert distribution == "uniform", f"{distribution} is guided by latents"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every head model offers, whatever it is made of: enough to add one."""
+"""The protocol of head models: whoever adds one implements this."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ FIVE_POINT_NAMES = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_ri
 class HeadModel(Protocol):
     """Parameters -> vertices, colours and hair. Metres, Z up, the face looks along -Y.
 
-    A class that is made of this one says what is abstract here. The rest follows from it, and is
-    said anew where a model has more to offer or a quicker way.
+    A subclass implements what is abstract here. The rest follows from that; it is overridden where
+    a model offers more or has a quicker way.
 
     table: its rows hold those of `appearance_parameters`; the groups "expression" and "pose" are
     what a recording moves, unit "rad" marks turns of joints.
@@ -38,15 +38,15 @@ class HeadModel(Protocol):
     table: ParameterTable
 
     def __hash__(self) -> int:
-        """What is computed once for a model is kept by it."""
+        """Hash by identity: caches keep what they computed for a model under it."""
         return object.__hash__(self)
 
     @property
     @abstractmethod
     def sources(self) -> dict[str, str]:
-        """What surface, textures, strands and landmarks come from: name -> sha256.
+        """Files that surface, textures, strands and landmarks come from: name -> sha256.
 
-        They enter the digest of a run. Empty where the code alone makes them.
+        They enter the digest of a run. Empty for a model that the code alone makes.
         """
 
     @property
@@ -68,7 +68,7 @@ class HeadModel(Protocol):
     def forward(
         self, parameters: Annotated[FloatArray, "... P"]
     ) -> Annotated[Float32Array, "N V 3"]:
-        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+        """Parameters (N, P), or (P,) of one head -> vertices (N, V, 3) float32."""
 
     @abstractmethod
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
@@ -82,7 +82,7 @@ class HeadModel(Protocol):
 
     @abstractmethod
     def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
-        """n plausible heads (n, P), drawn with correlations that people have."""
+        """Draw n plausible heads (n, P) with correlations that people have."""
 
     @property
     def shape_parameters(self) -> frozenset[str]:
@@ -96,12 +96,12 @@ class HeadModel(Protocol):
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
-        """The sliders that turn "head", "eye_left" and "eye_right", those of them that turn."""
+        """Joint -> its sliders, of "head", "eye_left" and "eye_right"; empty if none turns."""
         return {}
 
     @property
     def flame_sliders(self) -> FlameSliders | None:
-        """How FLAME's parameters and the sliders say the same; None of models without them."""
+        """Conversion between FLAME's parameters and the sliders; None for models without it."""
         return None
 
     def incremental_forward(
@@ -131,7 +131,7 @@ class HeadModel(Protocol):
         return float(parameters[self.table.index(name)])
 
     def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
-        """The share of beard and moustache that one head (P,) has of what its sliders say."""
+        """The factor from 0 to 1 on the beard and moustache that one head's sliders (P,) set."""
         return 1.0
 
     def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> HairStyle:

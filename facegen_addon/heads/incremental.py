@@ -25,7 +25,7 @@ class IncrementalHead:
         self.vertices = self._forward(parameters)
 
     def move(self, parameters: Annotated[FloatArray, "P"]) -> bool:
-        """Take over parameters (P,); whether ``vertices`` (V, 3), metres, have changed."""
+        """Take over parameters (P,); return whether ``vertices`` (V, 3), metres, have changed."""
         changed = parameters != self._parameters
         self._parameters = parameters
         if not changed[self._shapes].any():
@@ -34,7 +34,7 @@ class IncrementalHead:
         return not np.array_equal(before, self.vertices)
 
     def recolours(self, changed: Annotated[BoolArray, "P"]) -> bool:
-        """Whether one of the parameters ``changed`` (P,) is one that colours are computed from."""
+        """Whether colours are computed from one of the parameters ``changed`` (P,)."""
         return bool(changed[self._colours].any())
 
 

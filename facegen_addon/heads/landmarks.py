@@ -39,7 +39,7 @@ _TOLERANCE = 1e-3  # by which barycentric coordinates may miss zero and their su
 
 
 def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
-    """The 68 points of a file for a mesh of `triangle_count` triangles.
+    """Read the 68 points of a file for a mesh of `triangle_count` triangles.
 
     Reads DECA's landmark_embedding.npy, also one of 70 points, of which the first 68 serve; FLAME's
     flame_static_embedding.pkl if the dynamic contour lies beside it (that of a head seen from the
@@ -89,7 +89,7 @@ def _checked(
     triangle_count: int,
     path: Path,
 ) -> SurfacePoints:
-    """68 points whose numbers are what they have to be."""
+    """The 68 points; UserError unless shapes, triangles and barycentric coordinates are right."""
     indices, weights = keys
     if triangle.size == _WITH_PUPILS and bary.size == 3 * _WITH_PUPILS:
         triangle = triangle.reshape(-1)[:LANDMARK_COUNT]

@@ -113,7 +113,7 @@ class ParameterTable:
         return dict(self._guided_groups)
 
     def default(self) -> Annotated[FloatArray, "P"]:
-        """The mean head: neutral expression, zero pose. (P,)"""
+        """The mean head (P,): neutral expression, zero pose."""
         return self.mean.copy()
 
     def standardise(self, values: ArrayLike) -> Annotated[FloatArray, "N G"]:
@@ -154,7 +154,7 @@ class ParameterTable:
         return rows
 
     def sample_uniform(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
-        """Completely random heads (N, P): each varying parameter uniform over its range."""
+        """Draw completely random heads (n, P): each varying parameter uniform over its range."""
         varying = self.std > 0
         values = np.tile(self.mean, (n, 1))
         values[:, varying] = rng.uniform(

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linear algebra whose last bits no number of threads changes.
+"""Linear algebra that gives the same bits with any number of threads.
 
-The sums of a BLAS depend on how many threads share them. Where a decision hangs on them, such as
-which of two triangles is nearer, a point lands elsewhere: what is kept for later runs is computed
-here instead, by NumPy's own loops.
+The sums of a BLAS depend on how many threads share them. Where a decision hangs on a last bit, such
+as which of two triangles is nearer, a point lands elsewhere: what is kept for later runs is
+computed here instead, by NumPy's own loops.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..arrays import FloatArray, Real
 def product(
     a: Annotated[NDArray[Real], "M K"], b: Annotated[NDArray[Real], "K N"]
 ) -> Annotated[NDArray[Real], "M N"]:
-    """Matrices (M, K) and (K, N) -> (M, N)."""
+    """The product (M, N) of matrices (M, K) and (K, N)."""
     multiplied: NDArray[Real] = np.einsum("mk,kn->mn", a, b)
     return multiplied
 
@@ -27,7 +27,7 @@ def product(
 def gram(
     a: Annotated[FloatArray, "N K"], b: Annotated[FloatArray, "N L"]
 ) -> Annotated[FloatArray, "K L"]:
-    """Sums over the rows of (N, K) and (N, L): the products of their columns (K, L)."""
+    """Products (K, L) of the columns of (N, K) with those of (N, L), summed over the rows."""
     sums: FloatArray = np.einsum("nk,nl->kl", a, b)
     return sums
 
@@ -35,7 +35,7 @@ def gram(
 def solve_positive(
     left: Annotated[FloatArray, "K K"], right: Annotated[FloatArray, "K N"]
 ) -> Annotated[FloatArray, "K N"]:
-    """The x (K, N) of left x = right for a symmetric positive definite left (K, K).
+    """Solve left x = right (K, N) for x (K, N), with a symmetric positive definite left (K, K).
 
     By Cholesky's factors; left's upper half is not looked at.
     """

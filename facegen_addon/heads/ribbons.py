@@ -28,12 +28,12 @@ class Ribbons:
     uv: Annotated[Float32Array, "10*R 3 2"]
 
     def of_vertices(self, values: Annotated[AnyArray, "S ..."]) -> Annotated[AnyArray, "K ..."]:
-        """Values of all strands (S, ...) -> those of the ribbons' vertices (12 R, ...)."""
+        """Repeat values of all strands (S, ...) for the ribbons' vertices (K = 12 R, ...)."""
         return np.repeat(values[self.strand], _CORNERS, axis=0)
 
 
 def ribbons(strands: Strands) -> Ribbons:
-    """Ribbons as wide as the strands are thick, their broad side turned away from the head."""
+    """Make ribbons as wide as the strands are thick, the broad side turned away from the head."""
     shown = np.flatnonzero(strands.radius[:, 0] > 0)
     points = strands.points[shown].astype(np.float64)
     along = np.gradient(points, axis=1)

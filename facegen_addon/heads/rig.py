@@ -63,7 +63,7 @@ class JointSliders:
     roll_sign: int = 1
 
     def columns(self, table: ParameterTable) -> Annotated[IntArray, "3"]:
-        """Those of down, left and roll (3,)."""
+        """Columns (3,) of the sliders in a table: down, left, roll."""
         return np.array([table.index(name) for name in self.names], np.intp)
 
     def values(self, turns: Annotated[FloatArray, "... 3"]) -> Annotated[FloatArray, "... 3"]:
@@ -74,7 +74,7 @@ class JointSliders:
 def at_rest(
     table: ParameterTable, parameters: Annotated[FloatArray, "... P"]
 ) -> Annotated[FloatArray, "... P"]:
-    """Parameters (..., P) with every joint unturned: those in radians are the pose."""
+    """Parameters (..., P) with a pose of zero: those in radians turn joints."""
     is_pose = np.array([parameter.unit == "rad" for parameter in table.parameters])
     return np.where(is_pose, 0.0, parameters)
 
@@ -82,7 +82,7 @@ def at_rest(
 def strongest(
     weights: Annotated[FloatArray, "V J"], count: int = INFLUENCES
 ) -> Annotated[FloatArray, "V J"]:
-    """Weights (V, J) with the ``count`` largest of each row kept; rows sum to 1."""
+    """Weights (V, J) of which the ``count`` largest of each row are kept; rows sum to 1."""
     ranks = np.argsort(np.argsort(-weights, axis=1, kind="stable"), axis=1, kind="stable")
     kept = np.where(ranks < count, weights, 0.0)
     kept_share: FloatArray = kept / kept.sum(1, keepdims=True)

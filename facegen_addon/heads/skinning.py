@@ -15,7 +15,7 @@ from ..arrays import FloatArray, Real
 def rotation_matrices(
     axis_angle: Annotated[FloatArray, "... 3"],
 ) -> Annotated[FloatArray, "... 3 3"]:
-    """Axis-angle (..., 3) radians -> rotation matrices (..., 3, 3), by Rodrigues' formula."""
+    """Rotation matrices (..., 3, 3) of axis-angles (..., 3) in radians, by Rodrigues' formula."""
     angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
     x, y, z = np.moveaxis(axis_angle / np.maximum(angle[..., 0], 1e-12), -1, 0)
     zero = np.zeros_like(x)
@@ -29,7 +29,7 @@ def joint_transforms(
     joints: Annotated[FloatArray, "N J 3"],
     parents: Sequence[int],
 ) -> Annotated[FloatArray, "N J 3 4"]:
-    """Where each joint takes points at rest: [R | t] (N, J, 3, 4), so that x becomes R x + t.
+    """Transforms [R | t] (N, J, 3, 4) of the joints: each takes a point x at rest to R x + t.
 
     `turns` (N, J, 3, 3) rotate about `joints` (N, J, 3), children after their parents; `parents`
     come before their children, the root's is -1.
@@ -49,7 +49,7 @@ def joint_transforms(
 def posed_joints(
     transforms: Annotated[FloatArray, "N J 3 4"], joints: Annotated[FloatArray, "N J 3"]
 ) -> Annotated[FloatArray, "N J 3"]:
-    """Where the transforms (N, J, 3, 4) take the joints themselves, (N, J, 3)."""
+    """The joints (N, J, 3) themselves, moved by their transforms (N, J, 3, 4)."""
     posed: FloatArray = (transforms[..., :3] @ joints[..., None] + transforms[..., 3:])[..., 0]
     return posed
 
@@ -59,7 +59,7 @@ def blend_skin(
     transforms: Annotated[FloatArray, "J 3 4"],
     weights: Annotated[NDArray[Real], "J V"],
 ) -> Annotated[NDArray[Real], "3 V"]:
-    """Points at rest (3, V) -> posed (3, V), by transforms (J, 3, 4) and weights (J, V).
+    """Pose points at rest (3, V) -> (3, V), by transforms (J, 3, 4) and weights (J, V).
 
     One head at a time and by planes, so that all of it stays in the processor's cache.
     """

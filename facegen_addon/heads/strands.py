@@ -58,7 +58,7 @@ from root to tip without any curl, twice as many at curl 1."""
 _FALL = 30.0
 """Gravity's share of a step's direction for each metre of hair."""
 _SCALP_FALL, _STUBBLE_FALL = 0.35, 0.1
-"""How much of it soft hair follows, and stiff brows and beards."""
+"""Shares of gravity that soft hair follows, and stiff brows and beards."""
 _CROWN = 0.085
 """Metres from the top of the scalp down to the middle of the ellipsoid that hair lies on."""
 _LARGEST_HEAD = 0.16
@@ -69,7 +69,7 @@ _CLEARANCE = 0.002
 
 @dataclass(frozen=True)
 class StrandSet:
-    """Where S strands grow, the same for every head.
+    """The roots of S strands and what sets each apart, the same for every head.
 
     triangle (S,) and bary (S, 3): the root on the surface; region (S,): SCALP, BROW, BEARD or
     MOUSTACHE; field (S,) metres: above the hairline, from the brow's line, below the beard's
@@ -94,8 +94,8 @@ class StrandSet:
 
 @dataclass(frozen=True)
 class Strands:
-    """The strands of one head: points (S, POINTS, 3) metres, radius (S, POINTS) metres (zero
-    where a strand does not show)."""
+    """The strands of one head, each of POINTS = 6 points: points (S, 6, 3) and radius (S, 6), both
+    metres; the radius is zero where a strand does not show."""
 
     points: Annotated[Float32Array, "S 6 3"]
     radius: Annotated[Float32Array, "S 6"]
@@ -103,7 +103,7 @@ class Strands:
 
 @dataclass(frozen=True)
 class HairStyle:
-    """What the strands of one head need to know; each in [0, 1], directions in [-1, 1]."""
+    """Hair, brows and beard of one head as parameters, in [0, 1]; directions in [-1, 1]."""
 
     hair_density: float
     hair_length: float
@@ -163,7 +163,7 @@ def grow(
     vertices: Annotated[RealArray, "V 3"],
     faces: Annotated[IndexArray, "T 3"],
 ) -> Strands:
-    """The strands of a head with these vertices (V, 3) and faces (T, 3)."""
+    """Grow the strands of a head with these vertices (V, 3) and faces (T, 3)."""
     corners = faces[strands.triangle]
     weights = strands.bary.astype(np.float64)
     roots = _interpolated(vertices, corners, weights)
@@ -189,7 +189,7 @@ def grow(
 
 
 def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, BoolArray]:
-    """Length of each strand (S,) in metres and whether it shows (S,)."""
+    """Length (S,) of each strand in metres, and whether it shows (S,)."""
     own = 1.0 + _LENGTH_SPREAD * strands.jitter[:, 0].astype(np.float64)
     long = max(style.hair_length - _LONG_FROM, 0.0) ** 1.5
     scalp = _SHORTEST_SCALP + _SCALP_GROWTH * style.hair_length + _LONG_GROWTH * long
@@ -218,7 +218,7 @@ def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, BoolArra
 def _comb(
     strands: StrandSet, style: HairStyle, roots: FloatArray, centre: FloatArray
 ) -> FloatArray:
-    """Which way each strand lies (S, 3), before it is laid onto the surface."""
+    """Direction (S, 3) in which each strand is combed, before it is laid onto the surface."""
     offset = roots - centre
     side = np.tanh(offset[:, :1] / _SIDE_REACH)
     outward = np.concatenate([side, np.zeros((len(roots), 2))], axis=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unchanging part of a head's mesh."""
+"""The part of a mesh that all heads of a model share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 
 @dataclass(frozen=True)
 class Surface:
-    """What stays the same for every head of a model.
+    """Topology, texture coordinates, parts and regions: the same for every head of a model.
 
     faces (T, 3) int32; uv (T, 3, 2) float32 per corner, in [0, 1]; part (V,) int8, the index
     into ``part_names``, which are PART_NAMES (a part may have no vertices); masks: name -> (V,)
@@ -39,14 +39,14 @@ class Surface:
 
 
 def sorted_edges(faces: Annotated[IndexArray, "T 3"]) -> Annotated[IndexArray, "3*T 2"]:
-    """The edges (3 T, 2) of all faces (T, 3), the lower vertex first, shared ones repeated."""
+    """Edges (3 T, 2) of all faces (T, 3), the lower vertex first, shared ones repeated."""
     return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
 
 
 def welded_uv(
     faces: Annotated[IndexArray, "T 3"], uv: Annotated[Float32Array, "T 3 2"], nearer: float
 ) -> Annotated[Float32Array, "T 3 2"]:
-    """Texture coordinates (T, 3, 2) with those made equal that are all but equal.
+    """Texture coordinates (T, 3, 2) of which nearly equal ones at a vertex are made equal.
 
     Of corners at the same vertex that are ``nearer`` than that to each other, in u and in v, all
     get what the last one has; afterwards no two are that near without being equal. faces (T, 3).

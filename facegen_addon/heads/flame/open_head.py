@@ -76,7 +76,7 @@ def flame_head_from_cache(name: str) -> FlameHead:
 
 @cache
 def open_flame() -> tuple[FlameArrays, Dressing]:
-    """The open head's file and what is known of its surface."""
+    """The open head's file and its dressing, which is Anny's surface."""
     arrays = file.from_arrays(
         load_npz(OPEN_FLAME), OPEN_FLAME, artifact(OPEN_FLAME).sha256, f"models/{OPEN_FLAME}.npz"
     )
@@ -91,7 +91,7 @@ def open_flame() -> tuple[FlameArrays, Dressing]:
 
 
 def _five_points(donor: AnnyHead) -> SurfacePoints:
-    """Anny's five points, means of vertices, as points of its surface."""
+    """Anny's five points, means of vertices, as points on its surface."""
     surface = donor.surface
     template = surface.rest_position.astype(np.float64)
     wanted = donor.five_points(surface.rest_position).astype(np.float64)

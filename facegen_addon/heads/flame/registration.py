@@ -108,7 +108,7 @@ def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArra
 def _matches(
     donor: Anatomy, vertices: FloatArray, rows: IntArray, target: Target
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """For some vertices their points on the target, its normals there, and the trust in each."""
+    """For K vertices: points (K, 3) on the target, its normals (K, 3) there, trust (K,) in each."""
     found = target.closest(vertices[rows], features(vertices, donor.faces, donor.label)[rows])
     wanted = found.read(target.vertices, target.faces)
     normals = found.read(vertex_normals(target.vertices, target.faces), target.faces)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""FLAME's own parameters and a head model's sliders: what import and export of them need."""
+"""The protocol by which import and export turn FLAME's parameters into sliders and back."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from .model import Flame, FlameParameters
 
 
 class FlameSliders(Protocol):
-    """What a head model offers that says the same as FLAME's parameters, in its own sliders."""
+    """A head model whose sliders convert to FLAME's parameters and back."""
 
     flame: Flame
 
     def to_flame(self, parameters: Annotated[FloatArray, "... P"]) -> FlameParameters:
-        """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
+        """Convert sliders (N, P), or (P,), to FLAME's own parameters; the translation is zero."""
         ...
 
     def from_flame(
         self, parameters: FlameParameters, base: Annotated[FloatArray, "P"]
     ) -> Annotated[FloatArray, "N P"]:
-        """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
-        (P,). Components beyond those given are zero, translation is left out."""
+        """Convert FLAME's parameters to sliders (N, P), clipped to their ranges; appearance as in
+        ``base`` (P,). Components beyond those given are zero, translation is left out."""
         ...

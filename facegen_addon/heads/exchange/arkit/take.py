@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take: ARKit's 52 curves over time, whatever a file calls them, and where head and eyes turn."""
+"""A take: ARKit's 52 curves over time, whatever a file calls them, and turns of head and eyes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _BY_KEY = {name.lower(): name for name in NAMES} | {
 }
 _PREFIX = re.compile(r"^(?:blend_?shapes?|arkit|face)[._:]", re.IGNORECASE)
 _NEUTRAL = {"neutral", ""}
-"""What MediaPipe puts first among its 52: it has no tongueOut instead."""
+"""Names of MediaPipe's first curve, which is no blend shape; it has no tongueOut."""
 
 
 def canonical(name: str) -> str | None:
-    """ARKit's name for what a file calls ``EyeBlinkLeft``, ``eyeBlink_L`` or the like; None if it
-    is no blend shape of ARKit's."""
+    """ARKit's name of a curve that a file calls ``EyeBlinkLeft``, ``eyeBlink_L`` or the like; None
+    if it is no blend shape of ARKit's."""
     return _BY_KEY.get(plain(name))
 
 
@@ -74,7 +74,7 @@ class Take:
 def weights_by_name(
     names: Iterable[str], values: Annotated[FloatArray, "N K"], path: Path
 ) -> tuple[dict[str, Annotated[FloatArray, "N"]], list[str], list[str]]:
-    """Columns (N, K) of a file's names -> weights, notes and warnings of a take.
+    """Sort columns (N, K) of a file's names by ARKit's: weights, notes and warnings of a take.
 
     UserError if no name is ARKit's, two of them mean the same, there is no frame, or a weight is
     not finite or of no known scale.

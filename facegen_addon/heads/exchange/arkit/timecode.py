@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the frames of a take were: seconds from timecodes, and the rate they make."""
+"""Times of the frames of a take: seconds from timecodes, and their rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVE_LINK_BASE = 60
 
 
 def seconds_of(codes: Sequence[str]) -> Annotated[FloatArray, "N"] | None:
-    """Seconds (N,) from the first of the timecodes HH:MM:SS:FF.fff, or of plain seconds.
+    """Seconds (N,) since the first of N timecodes HH:MM:SS:FF.fff, or of plain seconds.
 
     How many frames a second has is seen where one ends: 60 if none does. None if they are of no
     such form or do not increase.
@@ -41,7 +41,7 @@ def seconds_of(codes: Sequence[str]) -> Annotated[FloatArray, "N"] | None:
 
 
 def rate_of(times: Annotated[FloatArray, "N"]) -> float | None:
-    """Frames a second (times in seconds, N), gaps apart; None if there is but one frame."""
+    """Frames a second of times (N,) in seconds, gaps left out; None if there is but one frame."""
     if len(times) < 2:
         return None
     steps = np.diff(times)
@@ -49,7 +49,7 @@ def rate_of(times: Annotated[FloatArray, "N"]) -> float | None:
 
 
 def _base(whole: FloatArray, frames: FloatArray) -> float:
-    """Frames a second: what the count falls by, less a step, where the second goes up by one."""
+    """Frames a second: the fall of the count, less a step, where the second goes up by one."""
     step = np.diff(frames)
     within = step[(np.diff(whole) == 0.0) & (step > 0.0)]
     ends = step[(np.diff(whole) == 1.0) & (step < 0.0)]

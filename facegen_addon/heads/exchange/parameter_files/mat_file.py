@@ -33,7 +33,7 @@ def is_mat(data: bytes) -> bool:
 
 
 def parse_mat(data: bytes, path: Path) -> dict[str, Annotated[AnyArray, "..."] | None]:
-    """The variables of a file by name; UserError if it is damaged, or of version 7.3."""
+    """Read the variables of a file by name; UserError if it is damaged, or of version 7.3."""
     if HDF5 in data[:1024]:
         raise UserError(
             f"{path} is a MATLAB file of version 7.3 (HDF5): save it again as version 7, in MATLAB"

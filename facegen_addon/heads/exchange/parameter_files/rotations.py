@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rotations as other programs store them -> axis-angle, radians."""
+"""Converts rotations as other programs store them to axis-angle, radians."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOLERANCE = 1e-3  # by which a stored matrix may miss being a rotation; float16
 
 
 def axis_angle_from_six(six: Annotated[FloatArray, "... 6"]) -> Annotated[FloatArray, "... 3"]:
-    """Rotations as six numbers (..., 6) -> axis-angle (..., 3).
+    """Axis-angle (..., 3) of rotations in six numbers (..., 6).
 
     Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (2019), laid
     out as PyTorch3D does: the matrix's first two rows before they are made orthonormal.
@@ -35,7 +35,7 @@ def are_rotations(matrices: Annotated[FloatArray, "... 3 3"]) -> bool:
 def axis_angle_from_matrices(
     matrices: Annotated[FloatArray, "... 3 3"],
 ) -> Annotated[FloatArray, "... 3"]:
-    """Rotation matrices (..., 3, 3) -> axis-angle (..., 3), angles from 0 to pi.
+    """Axis-angle (..., 3), angles from 0 to pi, of rotation matrices (..., 3, 3).
 
     By way of the unit quaternion, of which the largest component is found first: so that half
     turns, which trackers' cameras are full of, keep their axis.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays in the shapes that programs leave them in -> rows (N, K) of N heads."""
+"""Reads arrays of any shape that programs write as rows (N, K) of N heads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COLUMN = 10  # so many heads of one component each are one head's code that lie
 
 
 def code_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
-    """A code of shape or expression as (N, K); UserError that says what else it is.
+    """A code of shape or expression as rows (N, K); UserError that describes anything else.
 
     `source` stands for the file in errors, here and below; `key` is what the file calls the array.
     """
@@ -35,12 +35,12 @@ def code_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]
 
 
 def vector_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
-    """Vectors such as translations as (N, K)."""
+    """Vectors such as translations as rows (N, K)."""
     return _rows(_numbers(value, key, source), key, source)
 
 
 def pose_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
-    """Rotations as (N, 3 R) axis-angle; `rotations`: how many a head should have.
+    """Rotations as rows of axis-angles (N, K = 3 R); `rotations`: the R a head should have.
 
     From (..., 3 R), (..., R, 3) or matrices (..., R, 3, 3); with one rotation, (..., 3, 3).
     """
@@ -58,7 +58,7 @@ def pose_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[Fl
 
 
 def six_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
-    """Rotations in six numbers each, (N, 6 R) -> (N, 3 R) axis-angle."""
+    """Rotations in six numbers each, (N, 6 R), as rows of axis-angles (N, K = 3 R)."""
     rows = vector_rows(value, key, source)
     if rows.shape[1] != 6 * rotations:
         raise UserError(
@@ -88,7 +88,7 @@ def _numbers(value: Any, key: str, source: str) -> AnyArray:
 
 
 def as_array(value: Any) -> Annotated[AnyArray, "..."]:
-    """The array that a value is, of objects if it is a list of lists of unlike lengths."""
+    """A value as an array; one of objects, without axes, for lists of unlike lengths."""
     try:
         return np.asarray(value)
     except ValueError:
@@ -111,7 +111,8 @@ def _from_text(array: AnyArray, key: str, source: str) -> AnyArray:
 
 
 def _rows(array: AnyArray, key: str, source: str) -> FloatArray:
-    """(K,), (N, K), or the same with axes of one more, (1, N, K) or (N, 1, K), all finite."""
+    """Rows (N, K) of an array (K,), (N, K) or with more axes of one, (1, N, K) or (N, 1, K); all
+    finite."""
     counts = [size for size in array.shape[:-1] if size != 1]
     if len(counts) > 1:
         raise UserError(
