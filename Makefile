@@ -2,10 +2,11 @@
 # Every target sets up all it needs (tools/set_up.py); a second run finds it there.
 
 PYTHON := .venv/bin/python
+CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo check test test-farm test-rooms lint models corrections report evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -15,23 +16,40 @@ demo: ## 16 heads from the latents of real faces, all different, with a report: 
 	@$(PYTHON) batch/run.py generate --count 16 --seed 0 --output out/demo --replace
 
 lint: ## style, types and banned imports
-	@$(SET_UP) runtime test
+	@$(SET_UP) check
+	@$(MAKE) --no-print-directory PYTHON=$(CHECK) style
+
+style:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
+# The groups run side by side, the longest first, and each tells all at its end.
+check: ## style, types, imports and the pure rooms, without bpy: a minute and a half on two cores
+	@$(SET_UP) check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target PYTHON=$(CHECK) check-heads check-rooms check-mapping style
+
 # Several small networks at once: one thread each is faster than all fighting for two cores.
-check: export OPENBLAS_NUM_THREADS := 1
-check: lint ## style, types, imports and the pure rooms: a minute or two, Blender is not started
-	$(PYTHON) -m pytest -q -m "not torch and not slow" tests/heads tests/latent tests/labels tests/encoders tests/mapping tests/variety \
-		tests/test_imports.py tests/test_documentation.py
+check-heads check-rooms check-mapping: export OPENBLAS_NUM_THREADS := 1
+check-heads check-rooms check-mapping: export OMP_WAIT_POLICY := PASSIVE
+QUICK_TESTS = $(PYTHON) -m pytest -q --durations=5 -m "not torch and not slow"
+check-heads:
+	$(QUICK_TESTS) tests/heads
+
+check-rooms:
+	$(QUICK_TESTS) tests/latent tests/labels tests/encoders tests/variety tests/test_imports.py \
+		tests/test_documentation.py tests/test_shell_scripts.py
+
+check-mapping:
+	$(QUICK_TESTS) tests/mapping
 
 # The two halves of the tests run side by side, and each tells all at its end.
 FARM_TESTS := tests/batch tests/dataset tests/install
 test test-farm test-rooms: export OPENBLAS_NUM_THREADS := 1
 test test-farm test-rooms: export OMP_WAIT_POLICY := PASSIVE
-test: lint ## what every change has to pass
-	@$(SET_UP) recipes
+test: ## what every change has to pass
+	@$(SET_UP) runtime test recipes
+	@$(MAKE) --no-print-directory style
 	@echo "two halves side by side, about ten minutes on two cores; each tells all at its end"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-farm test-rooms
 
@@ -106,4 +124,4 @@ test-blender: ## generate and the panel inside a real Blender 4.3 (root and debo
 	sh tools/test_blender.sh
 
 clean: ## remove environments, built files and output
-	rm -rf .venv .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out
+	rm -rf .venv .venv-check .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.copies import blender_binary, program
 
 _RUN = Path(__file__).with_name("run.py")
 
@@ -33,14 +34,13 @@ class DefaultsFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 def shown_command(name: str, arguments: Sequence[str]) -> str:
     """A command as it was given, to be read by people: bytes that are no UTF-8 as escapes."""
-    command = f"batch/run.py {name} {shlex.join(arguments)}"
+    command = f"{program()} {name} {shlex.join(arguments)}"
     return command.encode(errors="backslashreplace").decode()
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:
     """The command line of batch/run.py with `arguments`, in the interpreter or Blender of this."""
-    # Inside Blender bpy is there from the start, and sys.executable is a Python without it.
-    blender = sys.modules["bpy"].app.binary_path if "bpy" in sys.modules else ""
+    blender = blender_binary()  # inside which sys.executable is a Python without bpy
     start = [blender, "-b", "-P", str(_RUN), "--"] if blender else [sys.executable, str(_RUN)]
     return [*start, *arguments]
 

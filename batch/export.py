@@ -14,6 +14,7 @@ from batch.output import check_output, output_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
@@ -33,9 +34,9 @@ Shape keys are named as the expression sliders (the 52 of ARKit with anny and op
 armature has the model's joints and holds the head's pose.
 
 examples:
-  batch/run.py export out/demo --output out/glb
-  batch/run.py export sliders.json --format fbx --shape-keys --armature --output out/fbx
-  batch/run.py export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
+  {program} export out/demo --output out/glb
+  {program} export sliders.json --format fbx --shape-keys --armature --output out/fbx
+  {program} export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
 """
 
 
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="export",
         description="Write heads as files for other programs.",
-        epilog=_EXAMPLES,
+        epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -11,6 +11,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.flame_codes import WRITABLE, WRITABLE_SUFFIXES, write_parameters
 from facegen_addon.heads.exchange.flame_sliders import flame_sliders
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.terminal.copies import with_program
 
 _EXAMPLES = """\
 SOURCE is the folder of a `generate` run, or a slider file that generate or import-flame wrote.
@@ -19,8 +20,8 @@ deca: shape (100), exp (50), pose (global orientation and jaw); emoca: the same 
 expcode, posecode; mica: identity (300). What the convention has no place for is printed.
 
 examples:
-  batch/run.py export-flame out/demo --output heads.npz
-  batch/run.py export-flame sliders.json --convention deca --output deca.npz
+  {program} export-flame out/demo --output heads.npz
+  {program} export-flame sliders.json --convention deca --output deca.npz
 """
 
 
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="export-flame",
         description="Write FLAME parameters that other programs read.",
-        epilog=_EXAMPLES,
+        epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

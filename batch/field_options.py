@@ -19,6 +19,7 @@ from facegen_addon.request_fields import (
     WholeNumber,
     check_fields,
 )
+from facegen_addon.terminal.copies import with_program
 from facegen_addon.variety.fields import ENCODER
 
 _TYPES: Mapping[type, type] = {
@@ -49,7 +50,7 @@ def parser_of(
     parser = OneLineParser(
         prog=spelling,
         description=description,
-        epilog=examples,
+        epilog=with_program(examples),
         formatter_class=ExamplesFormatter if examples else DefaultsFormatter,
         allow_abbrev=False,
     )

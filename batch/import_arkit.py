@@ -13,10 +13,10 @@ iFacialMocap, MediaPipe's face_blendshapes as .json, or .json of names and weigh
 recognised, ignored and clamped is printed. The models with these sliders are open_flame and anny.
 
 examples:
-  batch/run.py import-arkit MySlate_1_iPhone.csv
-  batch/run.py import-arkit MySlate_1_iPhone.csv --blend talking.blend
-  batch/run.py import-arkit smile.json --model anny --output sliders.json
-  batch/run.py import-arkit frames.json --fps 30 --output sliders.npz --blend talking.blend
+  {program} import-arkit MySlate_1_iPhone.csv
+  {program} import-arkit MySlate_1_iPhone.csv --blend talking.blend
+  {program} import-arkit smile.json --model anny --output sliders.json
+  {program} import-arkit frames.json --fps 30 --output sliders.npz --blend talking.blend
 """
 
 

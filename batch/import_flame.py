@@ -20,10 +20,10 @@ to FLAME 2020: give that file as --model to see the same faces. In a Blender fil
 one head with keyframes (docs/animation.md).
 
 examples:
-  batch/run.py import-flame deca.pkl
-  batch/run.py import-flame deca.pkl --model generic_model.pkl --output sliders.json
-  batch/run.py import-flame emoca_output/test00/ --output sliders.npz --blend heads.blend
-  batch/run.py import-flame flame_param.npz --fps 25 --blend talking.blend
+  {program} import-flame deca.pkl
+  {program} import-flame deca.pkl --model generic_model.pkl --output sliders.json
+  {program} import-flame emoca_output/test00/ --output sliders.npz --blend heads.blend
+  {program} import-flame flame_param.npz --fps 25 --blend talking.blend
 """
 
 

@@ -13,6 +13,7 @@ from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.exchange.flame_sliders import ImportedSliders
 from facegen_addon.heads.exchange.slider_file import SUFFIXES, write_slider_file
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.terminal.copies import with_program
 
 _FASTEST = 1000.0  # frames a second
 
@@ -22,7 +23,7 @@ def parser(name: str, description: str, examples: str, models: str) -> argparse.
     made = OneLineParser(
         prog=name,
         description=description,
-        epilog=examples,
+        epilog=with_program(examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

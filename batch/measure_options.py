@@ -45,13 +45,13 @@ _DEFAULT_COUNT = 100
 _SAME = 1e-3  # cosine distance below which two latents are of one photo, float16 included
 
 _EXAMPLES = """examples:
-  measure --latents held-out --count 200 --output out/measure
+  {program} measure --latents held-out --count 200 --output out/measure
       the roundtrip of 200 real people whom nothing was fitted to
-  measure --latents held-out --renders 2 --output out/feedback
+  {program} measure --latents held-out --renders 2 --output out/feedback
       the same, each head brought nearer by looking at its render, twice
-  measure --latents natural --correction learned --output out/corrected
+  {program} measure --latents natural --correction learned --output out/corrected
       a learned correction that needs no render, beside the uncorrected heads
-  measure --latents mine.npz --model anny --workers 8 --output out/mine
+  {program} measure --latents mine.npz --model anny --workers 8 --output out/mine
       your own latents: an array `latents` (N, 512) in an .npz, or an .npy
 
 A run that was stopped goes on with the same command."""

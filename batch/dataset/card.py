@@ -74,7 +74,7 @@ def data_set_card(
         width=sample.camera.width,
         height=sample.camera.height,
         sheet=SHEET_FILE,
-        command=make_command(run, RECIPE_FILE, "data"),
+        command=f"batch/run.py {make_command(run, RECIPE_FILE, 'data')}",
         recipe=recipe.strip(),
         digest=run.digest,
         counts=_counts(facts),

@@ -8,13 +8,14 @@ from facegen_addon.artifacts import USER_MODEL_PREFIX
 
 
 def make_command(run: RunFolder, recipe: str, output: str, *more: str) -> str:
-    """`dataset make` with the settings of a run; recipe, output: paths; more: further words.
+    """`dataset make` with the settings of a run, without the program before it.
 
+    recipe, output: paths; more: further words.
     Where the user's own FLAME file lies is not known: its place is taken by FLAME_FILE.
     """
     request = run.request
     own = str(request["model"]).startswith(USER_MODEL_PREFIX)
-    words = ["batch/run.py", "dataset", "make", "--recipe", recipe]
+    words = ["dataset", "make", "--recipe", recipe]
     words += ["--model", "FLAME_FILE" if own else request["model"]]
     for option in ("count", "seed", "shard_size"):
         words += [f"--{option.replace('_', '-')}", str(request[option])]

@@ -18,16 +18,17 @@ from batch.dataset.table import require_pyarrow
 from batch.output import check_output, output_folder
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import NotReached, UserError
+from facegen_addon.terminal.copies import program, with_program
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 
 _NAMED = 8  # missing shards named in one line at most
 _EXAMPLES = """examples:
-  dataset merge /share/photos
+  {program} dataset merge /share/photos
       close a run whose machines all wrote into one folder
-  dataset merge node1/photos node2/photos --output photos
+  {program} dataset merge node1/photos node2/photos --output photos
       bring the shards of two machines together in a new folder, and close the run there
-  dataset merge node1/photos node2/photos --output photos --replace
+  {program} dataset merge node1/photos node2/photos --output photos --replace
       the same again, in place of the first
 
 Exit status: 0 all samples are there, 3 the run is closed but samples had to be given up, 2 shards
@@ -67,7 +68,7 @@ def _parser(spelling: str) -> argparse.ArgumentParser:
         description="Close a run of `dataset make`: check that every shard is there once and"
         " whole, then write index.json, table.parquet, croissant.json, README.md and"
         " contact_sheet.png.",
-        epilog=_EXAMPLES,
+        epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -133,7 +134,7 @@ def _missing(run: RunFolder, missing: Sequence[int]) -> str:
     each = "" if len(missing) == 1 else f", and so on for {names}"
     place = f"{missing[0]}/{run.shard_count}"
     recipe, output = str(run.path / RECIPE_FILE), str(run.path)
-    command = make_command(run, recipe, output, "--resume", "--shard", place)
+    command = f"{program()} " + make_command(run, recipe, output, "--resume", "--shard", place)
     return f"{which} missing, {len(missing)} of {run.shard_count}: make it by `{command}`{each}"
 
 

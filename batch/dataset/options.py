@@ -28,11 +28,11 @@ MAXIMUM_COUNT = 1_000_000  # the keys have six digits
 _DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about half a gigabyte
 
 _EXAMPLES = """examples:
-  dataset make --recipe photos --count 2000 --output out/photos
+  {program} dataset make --recipe photos --count 2000 --output out/photos
       on all cores of this machine, closed at the end
-  dataset make --recipe mine.toml --count 100000 --shard 3/16 --resume --output /share/mine
+  {program} dataset make --recipe mine.toml --count 90000 --shard 3/16 --resume --output /share/mine
       the fourth of 16 machines' parts, which `dataset merge /share/mine` closes
-  dataset make --recipe photos --resume --log-json out/photos.jsonl --output out/photos
+  {program} dataset make --recipe photos --resume --log-json out/photos.jsonl --output out/photos
       go on where it stopped, with events for other programs to read
 """
 

@@ -14,7 +14,7 @@ from batch.dataset.sample import StoredSample, at
 from facegen_addon.arrays import Float32Array
 from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import LATENT_SIZE
-from facegen_addon.terminal.remedies import is_installed
+from facegen_addon.terminal.copies import blender_binary, is_installed
 
 if TYPE_CHECKING:
     import pyarrow
@@ -69,15 +69,24 @@ def require_pyarrow() -> None:
     try:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
-        remedy = "pip install 'facegen[dataset]'"
-        if not is_installed():
-            remedy = (
-                "run `make demo` once and then .venv/bin/python batch/run.py, or"
-                " pip install -r requirements/dataset.txt"
-            )
         raise UserError(
-            f"table.parquet needs the Python module pyarrow ({error}): {remedy}"
+            f"table.parquet needs the Python module pyarrow ({error}): {_pyarrow_remedy()}"
         ) from None
+
+
+def _pyarrow_remedy() -> str:
+    """How this copy gets the package."""
+    if blender_binary():
+        return (
+            "`pip install --target FOLDER -r requirements/dataset.txt` for the Python of Blender,"
+            " and start it with FACEGEN_SITE=FOLDER"
+        )
+    if is_installed():
+        return "pip install 'facegen[dataset]'"
+    return (
+        "run `make demo` once and then .venv/bin/python batch/run.py, or"
+        " pip install -r requirements/dataset.txt"
+    )
 
 
 class TableBuilder:

@@ -26,6 +26,7 @@ from batch.dataset.sample import image_suffix
 from batch.dataset.shard_state import read_sidecar
 from batch.dataset.table import require_pyarrow
 from facegen_addon.errors import NotReached, UserError
+from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import blender_silent, load_blender
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 _SHOWN = 5  # problems of one check that are printed
 _MOST = 1_000_000
 _EXAMPLES = """examples:
-  dataset verify out/photos
+  {program} dataset verify out/photos
       all hashes, records and tables; the labels of every tenth sample; 8 samples drawn again
-  dataset verify out/photos --labels 1 --seeds 100
+  {program} dataset verify out/photos --labels 1 --seeds 100
       the labels of every sample; 100 samples drawn again from the seed alone
-  dataset verify out/photos --render 4
+  {program} dataset verify out/photos --render 4
       also render 4 samples again and compare images and labels byte for byte
-  dataset verify out/flame --model /share/generic_model.pkl
+  {program} dataset verify out/flame --model /share/generic_model.pkl
       a run of a FLAME file, which has to be at hand to draw its samples again
 
 Exit status: 0 everything is as it has to be, 3 something is not, 2 there is no run to look at."""
@@ -183,7 +184,7 @@ def _parser(spelling: str) -> argparse.ArgumentParser:
         prog=spelling,
         description="Check a data set of `dataset make`: hashes, records, parameters, latents,"
         " labels, table, croissant.json, and that samples come from their seed.",
-        epilog=_EXAMPLES,
+        epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

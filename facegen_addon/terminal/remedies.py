@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a user of the command line does about a fault: the project's own commands."""
 
-from pathlib import Path
-
 from ..artifacts import USER_MODEL_PREFIX, artifact
 from ..errors import Need, Remedy, explained
+from .copies import is_installed, program
 
 
 def explain(error: Exception) -> str:
     """An error's line with the remedy that a user of the command line has."""
     return explained(error, remedy)
-
-
-def is_installed() -> bool:
-    """Whether this is pip's copy, without the checkout's Makefile, tools and recipes."""
-    return not (Path(__file__).resolve().parents[2] / "Makefile").is_file()
 
 
 def remedy(need: Need) -> str:
@@ -32,7 +26,7 @@ def _installed_remedy(need: Need) -> str:
         )
     if need.remedy is Remedy.RESTORE:
         return "restore it with `pip install --force-reinstall --no-deps`, as it was installed"
-    if need.remedy in (Remedy.CHOOSE_FLAME, Remedy.AVOID_LATENTS):
+    if need.remedy in (Remedy.MEASURE_INFLUENCE, Remedy.CHOOSE_FLAME, Remedy.AVOID_LATENTS):
         return _checkout_remedy(need)
     return f"in a checkout of FaceGen, {_checkout_remedy(need)}"
 
@@ -51,7 +45,7 @@ def _checkout_remedy(need: Need) -> str:
         Remedy.FIT_CORRECTIONS: lambda: f"run `make corrections MODEL={subject}`, or choose none",
         Remedy.RANK_SLIDERS: lambda: "run `python -m models.training.rank_sliders`",
         Remedy.MEASURE_INFLUENCE: lambda: (
-            "measure them again with `batch/run.py influence --replace`"
+            f"measure them again with `{program()} influence --replace`"
         ),
         Remedy.CHOOSE_FLAME: lambda: (
             f"give the file of {subject} that they were made for: --model THAT_FILE"

@@ -289,14 +289,6 @@ def test_a_slurm_task_is_not_queued_for_ever(checkout: Path) -> None:
     assert not (checkout / "requeued").exists()
 
 
-def test_shellcheck_has_nothing_to_say(checkout: Path) -> None:
-    shellcheck = shutil.which("shellcheck")
-    if shellcheck is None:
-        pytest.skip("shellcheck is not on PATH")
-    done = run([shellcheck, SLURM], checkout)
-    assert done.returncode == 0, done.stdout
-
-
 # --- Flamenco ---------------------------------------------------------------------------------
 
 

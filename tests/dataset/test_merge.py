@@ -432,7 +432,7 @@ def test_the_command_of_a_users_own_model_asks_for_its_file(tmp_path: Path) -> N
     run = kind.begin(tmp_path / "my run", model="flame_0123456789ab")
     command = make_command(run, "my recipe.toml", "data", "--shard", "1/3")
     assert command == (
-        "batch/run.py dataset make --recipe 'my recipe.toml' --model FLAME_FILE --count 7 --seed 0"
+        "dataset make --recipe 'my recipe.toml' --model FLAME_FILE --count 7 --seed 0"
         " --shard-size 3 --output data --shard 1/3"
     )
     for shard in range(3):

@@ -10,7 +10,7 @@ import pytest
 
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import Need, Remedy, UserError
-from facegen_addon.terminal import remedies
+from facegen_addon.terminal import copies, remedies
 
 # What only somebody with a checkout and a terminal can do.
 CHECKOUT = re.compile(
@@ -97,12 +97,14 @@ def test_the_command_line_names_its_command(need: Need, words: str) -> None:
         (Need(Remedy.RESTORE), "restore it with `pip install"),
         (Need(Remedy.RETRAIN, "anny"), "in a checkout of FaceGen, remake it with `make models`"),
         (Need(Remedy.AVOID_LATENTS), "or give --distribution prior"),
+        (Need(Remedy.MEASURE_INFLUENCE), "measure them again with `facegen influence --replace`"),
     ],
 )
 def test_whoever_installed_by_pip_is_told_what_pip_can_do(
     monkeypatch: pytest.MonkeyPatch, need: Need, words: str
 ) -> None:
-    monkeypatch.setattr(remedies, "is_installed", lambda: True)
+    for module in (remedies, copies):
+        monkeypatch.setattr(module, "is_installed", lambda: True)
     assert remedies.remedy(need).startswith(words)
 
 

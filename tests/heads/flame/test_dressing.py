@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.flame import dressing
+from facegen_addon.heads.flame import dressing, registration
 from facegen_addon.heads.flame.dressing import Dressing, dress, to_house
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays
 from facegen_addon.heads.flame.head import FlameHead
@@ -67,9 +67,11 @@ def test_the_donor_dresses_itself_unchanged(donor: tuple[FlameArrays, Dressing])
 
 
 def test_the_donors_mesh_with_fewer_components_is_dressed_anew(
-    donor: tuple[FlameArrays, Dressing],
+    donor: tuple[FlameArrays, Dressing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What components say of gender and age is said of the file's own."""
+    """What components say of gender and age is said of the file's own, after any fit."""
+    monkeypatch.setattr(registration, "_MODEL_STEPS", registration._MODEL_STEPS[:1])
+    monkeypatch.setattr(registration, "_FREE_STEPS", registration._FREE_STEPS[:0])
     fewer = replace(donor[0], shape_basis=donor[0].shape_basis[:, :, :20])
     dressed = dress(fewer, *donor)
     assert dressed.phenotypes.shape == (len(donor[1].phenotypes), 21)
@@ -151,6 +153,7 @@ def test_open_loops_of_the_open_head(donor: tuple[FlameArrays, Dressing]) -> Non
     assert len(neck_edge(faces, donor[0].template[:, 1])) == 42
 
 
+@pytest.mark.slow
 def test_the_real_flame_is_dressed(shared_data: Path) -> None:
     """The FLAME 2023 Open subset: points where a face has them, both eyes, hair on the skull."""
     path = shared_data / "flame" / "flame2023open_60id_f32.npz"
