@@ -8,9 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from batch.command_line import shown_command, worker_command
 from batch.measure_options import (
     MeasureOptions,
@@ -23,7 +20,7 @@ from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
 from batch.measure_worker import BlenderStudio, Studio, chunk_measurer
 from batch.output import output_folder
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import find_encoder
@@ -85,7 +82,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
 def _pictured(model: HeadModel, studio: Studio) -> Portraits:
     """The studio's portraits, with a bar."""
 
-    def portraits(parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
+    def portraits(parameters: FloatArray) -> Iterator[ByteArray]:
         bar = ProgressBar()
         for done, picture in enumerate(studio.portraits(model, parameters), start=1):
             bar.update("picture examples", done, len(parameters))

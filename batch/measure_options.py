@@ -5,9 +5,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.field_options import (
     ANY_ENCODER,
@@ -20,7 +20,7 @@ from batch.field_options import (
     parser_of,
 )
 from batch.reference import Reference, load_reference
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import AnyArray, Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
 from facegen_addon.choices import MEASURING_SAMPLES, SEED
 from facegen_addon.errors import UserError
@@ -163,7 +163,7 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
 class Wanted:
     """latents (N, 512) float32 of unit norm to be measured, and in words what they are."""
 
-    latents: Float32Array
+    latents: Annotated[Float32Array, "N 512"]
     source: str
 
 
@@ -210,7 +210,7 @@ def _held_out(real_latents: Path | None, count: int) -> Wanted:
     )
 
 
-def read_latents(path: Path) -> Float32Array:
+def read_latents(path: Path) -> Annotated[Float32Array, "N 512"]:
     """Latents of a user's own file, (N, 512) of unit norm; those of another norm with a notice.
 
     `path`: an .npz with the array `latents`, or an .npy, of shape (N, 512) or (512,). UserError
@@ -236,7 +236,7 @@ def read_latents(path: Path) -> Float32Array:
         raise error.within(str(path)) from None
 
 
-def _read_npy(path: Path) -> NDArray[np.generic]:
+def _read_npy(path: Path) -> AnyArray:
     if not path.is_file():
         raise UserError(f"{path} is missing: give another file, or make this one again")
     try:
@@ -248,7 +248,7 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
     return rows
 
 
-def _on_sphere(rows: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+def _on_sphere(rows: AnyArray, path: Path) -> AnyArray:
     """Rows scaled to unit norm, with a notice of how many; what has no direction is left as is."""
     if rows.ndim not in (1, 2):
         return rows
@@ -268,7 +268,9 @@ def _first(latents: Float32Array, count: int | None, source: str) -> Float32Arra
     return latents[:count]
 
 
-def reference_for(options: MeasureOptions, wanted: Wanted) -> tuple[Reference, Float32Array]:
+def reference_for(
+    options: MeasureOptions, wanted: Wanted
+) -> tuple[Reference, Annotated[Float32Array, "M 512"]]:
     """Real faces to compare with, without those asked for; and all of them, whose rows are named.
 
     UserError if hardly any are left.

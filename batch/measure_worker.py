@@ -3,15 +3,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Any, Protocol
 
 from batch.measure_options import MeasureOptions
 from batch.measure_work import Work
 from batch.results import describe_versions
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.encoders.encoder import Encoder, check_encoder_fits
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
@@ -33,8 +30,8 @@ class Studio(Protocol):
     def check(self, options: MeasureOptions) -> None: ...
     def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed: ...
     def portraits(
-        self, model: HeadModel, parameters: FloatArray
-    ) -> Iterator[NDArray[np.uint8]]: ...
+        self, model: HeadModel, parameters: Annotated[FloatArray, "N P"]
+    ) -> Iterator[Annotated[ByteArray, "H W 3"]]: ...
     def versions(self) -> dict[str, Any]: ...
 
 
@@ -53,7 +50,9 @@ class BlenderStudio:
 
         return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
 
-    def portraits(self, model: HeadModel, parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
+    def portraits(
+        self, model: HeadModel, parameters: Annotated[FloatArray, "N P"]
+    ) -> Iterator[Annotated[ByteArray, "H W 3"]]:
         """Pictures of whole heads."""
         from facegen_addon.scene.render.portrait import portraits
 

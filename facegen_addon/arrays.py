@@ -9,7 +9,7 @@ library is used: the tests do (tests/shapes.py).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,13 @@ Float32Array = NDArray[np.float32]
 RealArray = NDArray[np.floating]
 """Of any float type, where the taker converts."""
 IntArray = NDArray[np.intp]
+Int32Array = NDArray[np.int32]
+IndexArray = NDArray[np.integer]
+"""Of any integer type, where the taker looks something up with it, such as a mesh's vertices."""
 BoolArray = NDArray[np.bool_]
 ByteArray = NDArray[np.uint8]
 AnyArray = NDArray[Any]
 """Of any type: what a file holds, before it is looked at."""
+
+Real = TypeVar("Real", np.float32, np.float64)
+"""Single or double precision, the same in all ``NDArray[Real]`` of one function."""

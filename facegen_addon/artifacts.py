@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import AnyArray
 from .errors import Need, Remedy, UserError
 from .impostors import describe_impostor
 from .onnx_runtime import onnx_runtime
@@ -188,13 +189,13 @@ def artifact_path(name: str) -> Path:
     return artifact(name).path
 
 
-def load_npz(name: str) -> dict[str, np.ndarray]:
+def load_npz(name: str) -> dict[str, AnyArray]:
     """The arrays of the registered `.npz` called `name`, its hash checked."""
     entry = artifact(name)
     return parse_npz(entry.read(), entry.path, entry.remedy)
 
 
-def read_npz(path: Path | str) -> dict[str, np.ndarray]:
+def read_npz(path: Path | str) -> dict[str, AnyArray]:
     """The arrays of a user's own `.npz`; UserError if missing, truncated, pickled or not finite."""
     path = Path(path)
     remedy = "give another file, or make this one again"
@@ -255,7 +256,7 @@ def read_file(path: Path, remedy: str | Need) -> bytes:
     return data
 
 
-def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, np.ndarray]:
+def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, AnyArray]:
     """The arrays in an `.npz`'s bytes; UserError with this remedy if damaged or pickled."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:

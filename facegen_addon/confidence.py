@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 def bootstrap_interval(
     values: Annotated[AnyArray, "N ..."],
-    statistic: Callable[[AnyArray], float | np.floating],
+    statistic: Callable[[Annotated[AnyArray, "N ..."]], float | np.floating],
     rng: np.random.Generator,
     draws: int = 1000,
 ) -> Interval:

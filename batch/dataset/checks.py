@@ -5,10 +5,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.dataset.closing import CROISSANT_FILE, INDEX_FILE, TABLE_FILE, Gathered, Progress
 from batch.dataset.croissant import hashes
@@ -20,7 +19,7 @@ from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import read_table
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
 from facegen_addon.labels.camera import Camera
@@ -41,7 +40,7 @@ class ShotSource(Protocol):
     def shot(self, index: int, attempt: int) -> Shot:
         """How it is rendered."""
 
-    def requested(self, index: int) -> Float32Array | None:
+    def requested(self, index: int) -> Annotated[Float32Array, "D"] | None:
         """The latent (D,) that its head was asked for, if it was by one."""
 
 
@@ -215,9 +214,7 @@ def _numpy_of(sample: StoredSample) -> str:
     return str(sample.record.get("versions", {}).get("NumPy", np.__version__))
 
 
-def _alike(
-    one: NDArray[np.floating] | None, other: NDArray[np.floating] | None, tolerance: float
-) -> bool:
+def _alike(one: RealArray | None, other: RealArray | None, tolerance: float) -> bool:
     if one is None or other is None:
         return one is other
     return one.shape == other.shape and np.allclose(one, other, rtol=0.0, atol=tolerance)

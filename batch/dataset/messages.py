@@ -3,12 +3,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Shot
 
@@ -45,10 +42,10 @@ class Done:
 
     index: int
     attempt: int
-    image: NDArray[np.uint8]
+    image: Annotated[ByteArray, "H W 3"]
     image_file: bytes
     camera: Camera
-    points: FloatArray
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
     shows_face: bool
     labels: list[tuple[str, bytes]]

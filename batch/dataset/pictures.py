@@ -3,13 +3,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.contact_sheet import contact_sheet
 from batch.dataset.members import read_labels
 from batch.dataset.sample import StoredSample
+from facegen_addon.arrays import ByteArray
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
 from facegen_addon.labels.label_check import VISIBLE
 from facegen_addon.labels.maps import LabelMaps, LandmarkLabels
@@ -32,10 +33,10 @@ CLASS_COLOURS = {
 _PIXELS = 6_000_000
 _POINT = (0, 0, 0)
 
-Picture = NDArray[np.uint8]
+Picture = ByteArray
 
 
-def sample_sheet(samples: Sequence[StoredSample]) -> Picture:
+def sample_sheet(samples: Sequence[StoredSample]) -> Annotated[Picture, "H W 3"]:
     """(H, W, 3): of each sample its image, and below and beside it segmentation with landmarks,
     depth (near is bright) and normals; the number is the sample's."""
     side = max(max(sample.camera.width, sample.camera.height) for sample in samples)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -33,8 +33,8 @@ _MOST_BLOCKS = 8  # kept, so that one in flight does not push another out
 class _Heads:
     """parameters (n, P); requested (n, D): the latents asked for, None where there are none."""
 
-    parameters: FloatArray
-    requested: Float32Array | None
+    parameters: Annotated[FloatArray, "n P"]
+    requested: Annotated[Float32Array, "n D"] | None
 
 
 class Plan:
@@ -70,7 +70,7 @@ class Plan:
         rng = random_stream("shot", self.seed, index, attempt)
         return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
 
-    def requested(self, index: int) -> Float32Array | None:
+    def requested(self, index: int) -> Annotated[Float32Array, "D"] | None:
         """The latent (D,) that the sample's head was asked for, if it was by one."""
         heads, row = self._found(index)
         return None if heads.requested is None else heads.requested[row]

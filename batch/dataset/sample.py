@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 
@@ -66,10 +66,10 @@ class StoredSample:
     record: Mapping[str, Any]
     image: bytes
     suffix: str
-    requested: Float32Array | None
-    achieved: Float32Array | None
+    requested: Annotated[Float32Array, "D"] | None
+    achieved: Annotated[Float32Array, "D"] | None
     labels: Mapping[str, bytes]
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     camera: Camera
 
     @property
