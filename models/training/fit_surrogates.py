@@ -7,11 +7,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegen_addon.arrays import BoolArray, RealArray
 from facegen_addon.mapping.backward import InversionSettings, TrustRegion, inversion_cost
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from models.training.pairs import Pairs
@@ -44,7 +46,7 @@ class StackedNetworks(nn.Module):
 
     @classmethod
     def untrained(
-        cls, inputs: int, mean_latent: np.ndarray, options: SurrogateOptions
+        cls, inputs: int, mean_latent: Annotated[RealArray, "D"], options: SurrogateOptions
     ) -> StackedNetworks:
         """Random weights; the last bias starts at the mean latent, which all heads share."""
         generator = torch.Generator().manual_seed(options.seed)
@@ -84,7 +86,7 @@ class StackedNetworks(nn.Module):
         )
 
 
-def held_out_rows(pairs: Pairs, options: SurrogateOptions) -> np.ndarray:
+def held_out_rows(pairs: Pairs, options: SurrogateOptions) -> Annotated[BoolArray, "N"]:
     """(N,) bool: every 20th pair, of every batch of renders alike."""
     return np.arange(len(pairs)) % round(1 / options.held_out_share) == 0
 
@@ -163,8 +165,8 @@ class DirectOptions:
 
 
 def fit_direct(
-    latents: np.ndarray,
-    found: np.ndarray,
+    latents: Annotated[RealArray, "N D"],
+    found: Annotated[RealArray, "N G"],
     ensemble: SurrogateEnsemble,
     region: TrustRegion,
     settings: InversionSettings,
