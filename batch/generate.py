@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class _Watch:
-    """What is seen of a run: a bar for each stage, and of Blender what it says of one picture."""
+    """Display of a run: a bar for each stage, and of Blender what it says of one picture."""
 
     bar: ProgressBar
     chatter: Chatter

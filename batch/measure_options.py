@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `measure` is asked for: options and latents, checked before anything starts."""
+"""The request of `measure`: options and latents, checked before anything starts."""
 
 import logging
 from collections.abc import Sequence

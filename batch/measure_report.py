@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `measure` leaves behind: report.json, roundtrip.npz, index.html and strips of heads.
+"""The results of `measure`: report.json, roundtrip.npz, index.html and strips of heads.
 
 roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
 

@@ -23,7 +23,7 @@ _PORTRAIT_SIZE = 192  # pixels
 
 
 class Studio(Protocol):
-    """What only Blender and the encoder can do; tests give another, that works in this process."""
+    """The work of Blender and the encoder; tests give another, that works in this process."""
 
     in_process: bool
 
@@ -59,7 +59,7 @@ class BlenderStudio:
         return portraits(model, parameters, size=_PORTRAIT_SIZE)
 
     def versions(self) -> dict[str, Any]:
-        """Of everything that takes part."""
+        """Versions of everything that takes part."""
         load_blender()
         import bpy
 
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def measuring(pipe: PoolPipe, studio: Studio | None = None) -> Iterator[Callable[[int], None]]:
-    """What measures a chunk, for the command's own options; each head is a step."""
+    """A function that measures a chunk, for the command's own options; each head is a step."""
     options: MeasureOptions = pipe.set_up
     work, model = Work.open(options.output), load_head_model(options.model)
     yield chunk_measurer(options, model, studio or BlenderStudio(), work, pipe.step)

@@ -80,7 +80,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
 
 
 def _real_figures(reference: Reference) -> dict[str, Any]:
-    """What real faces themselves would score."""
+    """The same figures of real faces, to compare with."""
     return {
         "count": len(reference.yardstick),
         **latent_figures(reference.yardstick, reference),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run leaves behind: images, parameters, contact sheet, shards, report."""
+"""The results of a run: images, parameters, contact sheet, shards, report."""
 
 import platform
 import tomllib
@@ -28,7 +28,7 @@ _MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
 
 
 class Head(Protocol):
-    """What the results need of a generated head; see facegen_addon.scene.workflows.variety."""
+    """A generated head, as the results need it; see facegen_addon.scene.workflows.variety."""
 
     @property
     def seed(self) -> int: ...

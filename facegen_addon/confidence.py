@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a figure is that was found on a few people or heads."""
+"""Confidence in a figure that was found on a few people or heads."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _MAXIMUM_SIDE = 16384
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind of image is kept; chosen by size and time on a rendered head's maps, 256 x 256.
+    """Encoding of one kind of image; chosen by size and time on a rendered head's maps, 256 x 256.
 
     Classes are flat (1 kB, 0.3 ms). What has 16 bits changes slowly, but its low bytes are noise in
     which longer matches are not worth the search: runs only, after the row above is taken off,
@@ -127,7 +127,7 @@ def _decode(data: bytes) -> Image:
 
 
 def _chunks(data: bytes) -> tuple[bytes, bytes]:
-    """What the header and the one piece of pixels hold; ValueError for other chunks or sums."""
+    """Contents of the header and the one piece of pixels; ValueError for other chunks or sums."""
     found, start = [], len(_SIGNATURE)
     for expected in (b"IHDR", b"IDAT", b"IEND"):
         size, kind = struct.unpack_from(">I4s", data, start)

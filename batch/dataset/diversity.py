@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much the people of a data set differ, as the encoder of the run sees them."""
+"""Differences between the people of a data set, as the encoder of the run sees them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Diversity:
 def diversity(
     latents: Mapping[int, Annotated[Float32Array, "D"]], encoder: Mapping[str, Any]
 ) -> Diversity:
-    """Of identities, each with the latent (D,) of its first image.
+    """Figures of the distances between identities, by the latent (D,) of the first image of each.
 
     encoder: name and sha256, as in the versions of a run. `apart` is chosen greedily, in order; the
     median is over the pairs of at most 2,000 identities, evenly chosen.
@@ -50,7 +50,7 @@ def diversity(
 
 
 def _threshold(encoder: Mapping[str, Any]) -> float:
-    """Of the registered encoder with this hash; of another, as everywhere, the default's."""
+    """Same-face threshold of the registered encoder with this hash; of another, the default's."""
     for name in encoder_names():
         if artifact(name).sha256 == encoder["sha256"]:
             return same_face_threshold(name)

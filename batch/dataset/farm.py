@@ -209,7 +209,7 @@ class Farm:
         ]
 
     def _record(self, one: Done, face_seen: bool, distance: float | None) -> dict[str, Any]:
-        """All that made a sample, as plain data."""
+        """The record of a sample: everything that made it, as plain data."""
         plan, recipe = self.plan, self.plan.recipe
         shot, table = plan.shot(one.index, one.attempt), plan.model.table
         identity = plan.identity(one.index)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where eyes look, and the sliders that make them do so.
+"""Directions of the eyes' gaze, and the sliders that make them do so.
 
 Identity turns the eyes, too: at rest they look up to ten degrees down and a few outwards, each head
 otherwise. So where an eye looks is read from its vertices, and the turn is what is left from there.
@@ -45,7 +45,7 @@ class Eyes:
 
     @classmethod
     def of(cls, model: HeadModel, vertices: Annotated[FloatArray, "V 3"]) -> "Eyes":
-        """Those of vertices (V, 3): least squares over each eye's."""
+        """The eyes of vertices (V, 3), by least squares over each eye's."""
         surface = model.surface
         axes, centres = [], []
         for name in _PARTS:
@@ -58,7 +58,7 @@ class Eyes:
 
     @property
     def directions(self) -> Annotated[FloatArray, "2 3"]:
-        """Where they look (2, 3), unit norm."""
+        """Directions of gaze (2, 3), unit norm."""
         looks = self.axes @ _AHEAD
         directions: FloatArray = looks / np.linalg.norm(looks, axis=1, keepdims=True)
         return directions

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a farm tells its render processes, and what they answer, by a pool (terminal/pool.py)."""
+"""Messages between a farm and its render processes, by a pool (terminal/pool.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from facegen_addon.labels.shot import Shot
 
 @dataclass(frozen=True)
 class SetUp:
-    """What a render process is told first. model: name or FLAME file; settings: keyword arguments
+    """The first message to a render process. model: name or FLAME file; settings: keyword arguments
     of scene.sample_renderer.SampleSettings; dense: dense landmarks; pictures: path -> sha256 of the
     files that shots name."""
 

@@ -73,7 +73,7 @@ def _rgb(image: Image) -> Picture:
 
 
 def _squared(image: Picture, side: int) -> Picture:
-    """In the middle of a black square."""
+    """The image in the middle of a black square."""
     height, width = image.shape[:2]
     square = np.zeros((side, side, 3), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
@@ -102,7 +102,7 @@ def _depth(maps: LabelMaps) -> Picture:
 
 
 def _normals(maps: LabelMaps) -> Picture:
-    """As is usual: x to the right red, y up green, towards the viewer blue."""
+    """Normals as colours: x to the right red, y up green, towards the viewer blue."""
     colour = (maps.normals * (1.0, -1.0, -1.0) + 1.0) / 2.0
     there = maps.normals.any(-1, keepdims=True)
     return np.rint(np.where(there, colour, 0.0) * 255).astype(np.uint8)

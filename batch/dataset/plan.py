@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each sample of a run is: a pure function of the run's seed and the sample's number."""
+"""The plan of each sample of a run: a pure function of the run's seed and the sample's number."""
 
 import threading
 from collections import OrderedDict
@@ -61,11 +61,11 @@ class Plan:
         return cls(found, head_model, int(request["seed"]))
 
     def identity(self, index: int) -> int:
-        """Which head a sample shows."""
+        """Number of the head that a sample shows."""
         return index // self.recipe.heads.views
 
     def shot(self, index: int, attempt: int) -> Shot:
-        """How a sample is rendered, the attempt-th time that it is drawn."""
+        """The shot of a sample, the attempt-th time that it is drawn."""
         heads, row = self._found(index)
         rng = random_stream("shot", self.seed, index, attempt)
         return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
@@ -134,5 +134,5 @@ def _check_sources(folder: Path, noted: Mapping[str, Any], model: HeadModel) -> 
 
 
 def sample_seed(seed: int, index: int, attempt: int) -> list[int]:
-    """What a sample is made again from."""
+    """The seed from which a sample is made again."""
     return [seed, index, attempt]

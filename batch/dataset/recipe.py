@@ -47,7 +47,7 @@ _WIDTH = 72  # characters of a value that `describe` shows
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a data set is drawn from. origin: its file, as errors name it.
+    """The choices that a data set is drawn by. origin: its file, as errors name it.
 
     parameters: name of a slider -> its distribution.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the 68 iBUG landmarks lie on the Anny template, from its own geometry.
+"""The 68 iBUG landmarks on the Anny template, from its own geometry.
 
 The left half and the middle are found by looking at the template from the front (rays along +Y)
 and by cutting it; the right half is their mirror image, as the skin's vertices are. Definitions
@@ -73,7 +73,7 @@ class Surface:
     def column(
         self, x: float, low: float, high: float
     ) -> tuple[Annotated[FloatArray, "N 3"], Annotated[IntArray, "N"]]:
-        """What is seen along a vertical line, upwards: points (N, 3) and triangles (N,)."""
+        """Front of the surface along a vertical line, upwards: points (N, 3), triangles (N,)."""
         z = np.arange(low, high, STEP)
         y, triangle = self.look(np.stack([np.full(len(z), x), z], axis=1))
         return np.stack([np.full(len(z), x), y, z], axis=1), triangle
@@ -93,7 +93,7 @@ def spread(line: Annotated[FloatArray, "N 3"], count: int) -> Annotated[FloatArr
 def crease_end(
     skin: Surface, start: Annotated[FloatArray, "3"], towards: float, reach: float, least: float
 ) -> Annotated[FloatArray, "3"]:
-    """Where the crease between two lids or lips ends: the corner (3,).
+    """The corner (3,) where the crease between two lids or lips ends.
 
     Follows the deepest point between both rims from `start` (3,) in steps of x, as long as it
     lies `least` deeper than either rim within `reach` metres.
@@ -242,7 +242,7 @@ def jaw(
 def section(
     corners: Annotated[FloatArray, "T 3 3"], normal: Annotated[FloatArray, "3"]
 ) -> Annotated[FloatArray, "N 3"]:
-    """Where the edges of triangles (T, 3, 3) cross the plane through the origin: (N, 3)."""
+    """Points (N, 3) where the edges of triangles (T, 3, 3) cross the plane through the origin."""
     start, end = corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3)
     before, after = start @ normal, end @ normal
     cross = (before <= 0) != (after <= 0)

@@ -263,7 +263,7 @@ def strand_roots(
     vertices: Annotated[RealArray, "V 3"],
     masks: dict[str, Any],
 ) -> dict[str, Any]:
-    """Where hairs grow: triangle, barycentric coordinates, region and the region's field.
+    """Roots of hairs: triangle, barycentric coordinates, region and the region's field.
 
     region: 0 scalp, 1 brow, 2 beard, 3 moustache; field: metres above the hairline, from the
     brow's line, or below the beard's edge; rank: uniform in [0, 1], a hair shows while the

@@ -96,7 +96,7 @@ class Node:
 
     @property
     def values(self) -> Annotated[AnyArray, "..."]:
-        """Those of a Const: they stand in a block of bytes, or one by one, or one for all."""
+        """The numbers of a Const: they stand in a block of bytes, or one by one, or one for all."""
         tensor = self.attributes["value"].tensor
         shape = [dimension.size for dimension in tensor.shape.dim]
         dtype, listed = {1: ("<f4", tensor.floats), 3: ("<i4", tensor.ints)}[tensor.dtype]
@@ -187,7 +187,7 @@ class _Layers:
         self.written.append(helper.make_node(op, operands, [name], name, **attributes))
 
     def _operand(self, name: str) -> str:
-        """What ONNX's nodes call an input; constants that are read become tensors."""
+        """The name that ONNX's nodes give an input; constants that are read become tensors."""
         node = self._nodes.get(name)
         if node and node.op == "Const" and name not in self.tensors:
             self.tensors[name] = node.values
@@ -229,7 +229,7 @@ def cut(model: onnx.ModelProto, graph: bytes) -> dict[str, AnyArray]:
 
 
 def _find(weights: bytes, graph: bytes, likely: int) -> int:
-    """Where the weights begin: mostly behind the last ones, which saves a search from the start."""
+    """Offset of the weights: mostly behind the last ones, which saves a search from the start."""
     found = graph.find(weights, likely)
     return found if found >= 0 else graph.index(weights)
 

@@ -61,7 +61,7 @@ def drawn_heads(
 
 
 def _wide_flame(vectors: RealArray) -> RealArray:
-    """In FLAME's coordinates, and in the double precision that components are found in."""
+    """Vectors in FLAME's coordinates, in the double precision that components are found in."""
     return to_flame(vectors.astype(np.float64))
 
 
@@ -96,7 +96,7 @@ def principal_components(
 
 
 def _needed(offsets: RealArray, scores: RealArray, components: RealArray, rows: BoolArray) -> int:
-    """How many components explain EXPLAINED of the offsets (N, R, 3) of one area."""
+    """Number of components that explain EXPLAINED of the offsets (N, R, 3) of one area."""
     rest = offsets.reshape(len(offsets), -1).copy()
     local = components.reshape(len(components), -1, 3)[:, rows].reshape(len(components), -1)
     whole = (rest**2).sum()

@@ -100,7 +100,7 @@ def judged(
 def capacity(
     backward: BackwardMapping, natural: NaturalFaces, budget: int, rendered: Rendered
 ) -> dict[str, Any]:
-    """How many of `budget` proposed heads are mutually apart, by distance and by renders spent."""
+    """Number of `budget` proposed heads that are mutually apart, by distance and renders spent."""
     rng = random_stream(0)
     proposal = propose_variety(backward, natural, rng, budget, THRESHOLD)
     z = backward.table.standardise(proposal.parameters)

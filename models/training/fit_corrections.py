@@ -148,7 +148,7 @@ def render(options: argparse.Namespace, forward: Forward | None = None) -> None:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """All corrections of all B, packed and registered."""
+    """Fit all corrections of all B, pack and register them."""
     place, bar = Workplace(options), ProgressBar()
     arrays = read_npz(place.talk_path)
     latents = real_latents.latents_to_invert(
@@ -270,10 +270,10 @@ def _learned(
 
 
 class RenderMiss:
-    """By how much renders miss what surrogates predict: a ridge regression, in latent space."""
+    """Difference of renders from what surrogates predict: a ridge regression in latent space."""
 
     def __init__(
-        self, weights: Annotated[FloatArray, "2*D D"], offset: Annotated[RealArray, "D"]
+        self, weights: Annotated[FloatArray, "W D"], offset: Annotated[RealArray, "D"]
     ) -> None:
         self.weights, self.offset = weights, offset
 
@@ -306,7 +306,7 @@ class RenderMiss:
     def expected(
         self, requested: Annotated[RealArray, "N D"], predicted: Annotated[RealArray, "N D"]
     ) -> Annotated[Float32Array, "N D"]:
-        """Where renders are to be expected: (N, 512) of unit norm."""
+        """Latents (N, D) of unit norm that renders are expected to have."""
         moved = predicted + np.hstack([requested, predicted]) @ self.weights + self.offset
         result: RealArray = normalise(moved).astype(np.float32)
         return result

@@ -135,7 +135,7 @@ def predict_crop(
 
 
 def held_out_crops(faces: Faces) -> Annotated[FloatArray, "N 4"]:
-    """Each photo's crop as predicted by a map fitted without that photo."""
+    """Crop (N, 4) of each photo, predicted by a map fitted without that photo."""
     boxes = shrink_crop(faces.crops)
     order = random_stream(0).permutation(len(faces.points))
     crops = np.empty_like(faces.crops)
@@ -157,7 +157,7 @@ def intersection_over_union(
 
 
 def figures(faces: Faces) -> dict[str, object]:
-    """How near held-out crops of the map come to the true ones, and faceie's boxes likewise."""
+    """Figures of how near held-out crops of the map, and faceie's boxes, come to the true ones."""
     encoder = Encoder.load(threads=2)
     true_latents = encoder.embed(cut_out(faces.photos, faces.crops))
     measured: dict[str, object] = {"photos": len(faces.photos)}

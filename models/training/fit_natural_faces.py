@@ -226,7 +226,7 @@ def match_moments(
 
 @dataclass(frozen=True)
 class Figures:
-    """How samples compare with real people, from two halves of held-out ones, photo by photo.
+    """Comparison of samples with real people, from two halves of held-out ones, photo by photo.
 
     frechet_real: between the halves; frechet_samples: from as many samples to a half.
     nearest_real, nearest_samples: quantiles of the distance to the nearest in the other half.

@@ -56,7 +56,7 @@ def table_path(model: str) -> Path:
 
 
 def batch_folder(model: str, batch: str) -> Path:
-    """Where the chunks of one batch of renders lie, never committed."""
+    """Folder of the chunks of one batch of renders, never committed."""
     return models_folder(model) / "built" / f"pairs_{model}" / batch
 
 
@@ -102,7 +102,7 @@ def chunk_is_of(path: Path, z: Annotated[RealArray, "N G"]) -> bool:
 
 
 def read_batch(folder: Path) -> tuple[Pairs, Annotated[BoolArray, "N"]]:
-    """All chunks of one batch, and which rows are usable (N,) bool; rows stay in their order."""
+    """Pairs of all chunks of one batch, in order, and whether each row is usable (N,) bool."""
     chunks = [read_npz(path) for path in sorted(folder.glob("chunk_*.npz"))]
     if not chunks:
         raise UserError(f"{folder} holds no pairs: run `python -m models.training.render_pairs`")
@@ -134,7 +134,7 @@ def load_pairs(model: str, table: ParameterTable, from_table: bool = False) -> P
 
 
 def load_random_pairs(model: str, table: ParameterTable) -> Pairs:
-    """Those of the committed table that were drawn at random, before any head was proposed."""
+    """The pairs of the committed table that were drawn at random, before any head was proposed."""
     pairs = load_pairs(model, table, from_table=True)
     stored = read_npz(table_path(model))
     if RANDOM not in stored:

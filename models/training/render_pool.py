@@ -33,7 +33,7 @@ _COMMAND = (sys.executable, "-m", "models.training.render_pairs", "worker")
 
 @dataclass(frozen=True)
 class SetUp:
-    """What a process is told first. model: of the catalogue; samples a pixel; threads of Cycles."""
+    """First message to a process. model: of the catalogue; samples a pixel; threads of Cycles."""
 
     model: str
     samples: int
@@ -123,7 +123,7 @@ def serve_renders() -> int:
 
 @contextlib.contextmanager
 def rendering(pipe: PoolPipe) -> Iterator[Callable[[Chunk], None]]:
-    """What renders a chunk and writes it; each head is a step."""
+    """A function that renders a chunk and writes it; each head is a step."""
     set_up: SetUp = pipe.set_up
     model = load_head_model(set_up.model)
     forward = load_forward(model, set_up.samples, set_up.threads, set_up.view)

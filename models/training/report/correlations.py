@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sliders go together: natural correlations, and what each way of sampling makes of them."""
+"""Correlations of sliders: natural ones, and those of each way of sampling."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _changed(
 
 
 def verdict_of(real: PairCorrelation, found: PairCorrelation) -> str:
-    """What a set made of a natural correlation: lost, spurious, reversed, weaker or stronger."""
+    """The fate of a natural correlation in a set: lost, spurious, reversed, weaker or stronger."""
     if real.low <= 0 <= real.high:
         return "spurious"
     if found.low <= 0 <= found.high:
@@ -218,7 +218,7 @@ def beyond_noise(difference: float, floor: float) -> float:
 def lost_and_spurious(
     matrix: Annotated[RealArray, "G G"], real: Annotated[RealArray, "G G"]
 ) -> tuple[int, int]:
-    """How many strong pairs of `real` (G, G) are weak in `matrix`, and how many the reverse."""
+    """Number of strong pairs of `real` (G, G) that are weak in `matrix`, and of the reverse."""
     upper = np.triu_indices(len(real), 1)
     here, there = np.abs(matrix[upper]), np.abs(real[upper])
     lost = (there >= _STRONG) & (here < _WEAK)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which people no head comes near, what sliders they would need, and batches that fill gaps."""
+"""People whom no head comes near, sliders that they would need, and batches that fill gaps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Batches:
 
 @dataclass(frozen=True)
 class Need:
-    """What a cluster of unreached people would need.
+    """Sliders that a cluster of unreached people would need.
 
     size: people; distance: their mean to the nearest head; rendered, promised: for each of BOUNDS,
     cosine distance from the cluster's centre to B's head, as rendered (None without a face in
@@ -129,7 +129,7 @@ def _render_batches(study: Study, count: int) -> _Batches:
 
 
 def _advantage(people: RealArray, heads: _Batches) -> dict[str, Any]:
-    """By how much nearer steering brings people, with a bootstrap interval over the people."""
+    """Gain in nearness to people by steering, with a bootstrap interval over the people."""
     count = min(len(heads.drawn), len(heads.steered))
     distances = [
         nearest_neighbour_distances(people, np.concatenate([heads.first, further[:count]]))

@@ -37,7 +37,7 @@ _REFERENCE = 1000
 
 
 def _fitted(study: Study) -> dict[str, RealArray]:
-    """What was fitted for the model; UserError where nothing was."""
+    """The fitted corrections of the model; UserError where there are none."""
     try:
         return load_npz(f"corrections_{study.model.name}")
     except UserError as error:
@@ -73,7 +73,7 @@ def judged(chosen: Trip, none: Trip, talk: Trip) -> dict[str, Any]:
 
 
 def both_seen(trip: Trip, none: Trip) -> Annotated[BoolArray, "N"]:
-    """Of which people (N,) both trips show a face; `none` may be of more people."""
+    """Whether both trips show a face, (N,) bool for each person; `none` may be of more people."""
     seen: BoolArray = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
     return seen
 
@@ -119,7 +119,7 @@ def _ratio(rows: RealArray) -> float:
 
 
 def shift_parts(trips: dict[str, Trip], corrections: dict[str, dict[str, Correct]]) -> Table:
-    """How much of the shift one rotation of all latents would take away again."""
+    """Share of the shift that one rotation of all latents would take away again."""
     rows = []
     for base, trip in trips.items():
         s, f = trip.requested[trip.rendered.usable], trip.rendered.latents[trip.rendered.usable]

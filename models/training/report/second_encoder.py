@@ -32,7 +32,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one encoder says of the heads: cosine distances.
+    """Cosine distances between the heads by one encoder.
 
     between (N, N) of different heads; noise (M,) and light (M,): of the first M heads to
     themselves, rendered with other noise and in another light; threshold: below it two latents
@@ -53,7 +53,7 @@ class Seen:
         noise: Annotated[RealArray, "M D"],
         light: Annotated[RealArray, "M D"],
     ) -> Seen:
-        """From this encoder's latents (N, D) and (M, D), unit norm."""
+        """The distances from this encoder's latents (N, D) and (M, D), unit norm."""
         again = [cosine_distance(usual[: len(part)], part) for part in (noise, light)]
         return cls(encoder.name, encoder.threshold, cosine_distance_matrix(usual), *again)
 
@@ -113,7 +113,7 @@ def chapter(study: Study) -> Section:
 
 
 def _seen(study: Study, encoders: list[Encoder]) -> tuple[Seen, Seen, BoolArray]:
-    """What both encoders say of the heads, and which heads are of people, (N,) bool."""
+    """Distances by both encoders, and whether each head is of a person, (N,) bool."""
     z, people = _heads(study)
     again = study.pick(*AGAIN)
     view = View(encoders=(DEFAULT_ENCODER, SECOND))
@@ -195,7 +195,7 @@ def ranks(values: Annotated[RealArray, "K"]) -> Annotated[FloatArray, "K"]:
 def area_under_curve(
     same: Annotated[RealArray, "K"], different: Annotated[RealArray, "L"]
 ) -> float:
-    """How often a distance of `same` (K,) is below one of `different` (L,), ties half."""
+    """Share of pairs of a distance of `same` (K,) below one of `different` (L,), ties half."""
     place = ranks(np.concatenate([same, different]))[: len(same)]
     above = len(same) * len(different) - (place.sum() - len(same) * (len(same) - 1) / 2)
     return float(above / (len(same) * len(different)))
@@ -267,7 +267,7 @@ def _decisions(first: Seen, second: Seen, rng: np.random.Generator) -> Measured:
 
 
 def _on_renders(seen: Seen, rng: np.random.Generator) -> Measured:
-    """How the threshold does on renders, where one knows which two are the same head."""
+    """Figures of the threshold on renders, where one knows which two are the same head."""
     heads = len(seen.between)
     i, j = pairs_of(np.arange(heads))
     different = seen.between[i, j]

@@ -90,7 +90,7 @@ class ListCheck:
 
 @dataclass(frozen=True)
 class Heads:
-    """What is judged and on which heads: z (N, G), drawn as the indices are defined, rendered."""
+    """Heads that the ranking is judged by: z (N, G), drawn as the indices are defined, rendered."""
 
     study: Study
     ranked: Ranking
@@ -122,7 +122,7 @@ def _independent(pool: RealArray, count: int, seed: int) -> RealArray:
 
 
 def columns_of(study: Study, names: Sequence[str]) -> Annotated[IntArray, "K"]:
-    """Where these sliders stand among the guided ones."""
+    """Columns (K,) of these sliders among the guided ones."""
     guided = [study.table.names[column] for column in study.table.guided]
     return np.array([guided.index(name) for name in names], np.intp)
 
@@ -186,7 +186,7 @@ def check_list(heads: Heads, count: int) -> ListCheck:
 
 
 def _spread(both: RealArray) -> Spread:
-    """Of latents (N, 2, 512): all sliders varying, some varying."""
+    """Spread of latents (N, 2, D): all sliders varying, some varying."""
     return Spread(
         _variance_ratio(both), (effective_dimensions(both[:, 0]), effective_dimensions(both[:, 1]))
     )
@@ -218,7 +218,7 @@ def _holding_others(study: Study, ranked: Ranking, heads: RealArray, count: int)
 def predicted_spread(
     study: Study, ranked: Ranking, people: Annotated[RealArray, "N G"], count: int, predict: Predict
 ) -> Spread:
-    """The surrogates', of heads of the prior."""
+    """Spread of heads of the prior, as the surrogates see it."""
     kept = _holding_others(study, ranked, people, count)
     return _spread(np.stack([predict(people), predict(kept)], axis=1))
 
@@ -226,7 +226,7 @@ def predicted_spread(
 def wide_count(
     study: Study, ranked: Ranking, people: Annotated[RealArray, "N G"], predict: Predict
 ) -> int:
-    """With how many leading sliders alone the surrogates first see heads spread as widely."""
+    """Number of leading sliders that alone let heads spread as widely, as the surrogates see it."""
     enough = RENDERED_SHARE * total_variance(predict(people))
     for count in range(1, len(ranked.names)):
         kept = _holding_others(study, ranked, people, count)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sliders make heads differ: the surrogates' ranking, its short lists, judged by renders."""
+"""Sliders that make heads differ: the surrogates' ranking, its short lists, judged by renders."""
 
 from __future__ import annotations
 

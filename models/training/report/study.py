@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all chapters work with: a head model, its B, real faces, and heads rendered once."""
+"""Shared by all chapters: a head model, its B, real faces, and heads rendered once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Study:
         self._pool.close()
 
     def pick(self, full: int, quick: int) -> int:
-        """How many: of the whole report, or of its quick form."""
+        """One of two numbers: that of the whole report, or of its quick form."""
         return quick if self.quick else full
 
     @cached_property

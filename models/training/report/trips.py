@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every way there from a latent: each B with each correction, feedback and half steps, rendered."""
+"""Ways from a latent to a head: each B with each correction, feedback and half steps, rendered."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Trip:
 
     @property
     def seen(self) -> Annotated[RealArray, "N D"]:
-        """What feedback goes by, (N, 512): where no face was seen, what was requested.
+        """Latents (N, D) that feedback goes by: where no face was seen, the requested ones.
 
         What is not a face says nothing about where to go.
         """
@@ -93,7 +93,7 @@ class Trips:
         return Trip(self.base, name, people, asked, z, rendered, renders, before + thinking)
 
     def free(self, corrections: dict[str, Correct]) -> Iterator[Trip]:
-        """What needs no render: none, the rotations, the learned networks."""
+        """Corrections that need no render: none, the rotations, the learned networks."""
         yield self.trip("none", lambda: self.people, 0)
         for name, correct in corrections.items():
             yield self.trip(name, lambda correct=correct: correct(self.people), 0)  # type: ignore[misc]
@@ -168,7 +168,7 @@ def _head(trip: Trip, count: int) -> Trip:
 
 
 def nearest_of(trips: list[Trip], way: str) -> Trip:
-    """Of several renders of each person, the one nearest to what was asked for; `way` they came."""
+    """The nearest of several renders of each person to what was asked for; `way` they came."""
     distances = np.stack([np.where(trip.rendered.usable, trip.distances, np.inf) for trip in trips])
     best, rows = distances.argmin(axis=0), np.arange(distances.shape[1])
 
@@ -191,7 +191,7 @@ def nearest_of(trips: list[Trip], way: str) -> Trip:
 def all_trips(
     study: Study, people: Annotated[RealArray, "N D"], few: int, arrays: dict[str, AnyArray]
 ) -> list[Trip]:
-    """Every row of the table, B by B; `arrays` as `corrections_of` reads them."""
+    """All rows of the table, B by B; `arrays` as `corrections_of` reads them."""
     network = Perceptron.from_arrays(arrays, TALK_NETWORK)
     random_pairs = pairs.load_random_pairs(study.model.name, study.table)
     found: list[Trip] = []
