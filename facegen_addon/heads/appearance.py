@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, Real, RealArray
 from ..random_streams import random_stream
 from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
@@ -55,25 +56,29 @@ chosen by eye for the models' eyeballs."""
 
 @dataclass(frozen=True)
 class Appearance:
-    """What the look needs to know of one head.
+    """The colours of one head, of which its materials are made.
 
-    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,).
+    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,). Linear RGB.
     """
 
-    vertex_colour: Float32Array
+    vertex_colour: Annotated[Float32Array, "V 3"]
     roughness: float
-    iris: RGB
-    hair: RGB
-    brow: RGB
+    iris: Annotated[RGB, "3"]
+    hair: Annotated[RGB, "3"]
+    brow: Annotated[RGB, "3"]
 
 
-def smoothstep(low: float, high: float, x: NDArray) -> NDArray:
-    """0 at ``low``, 1 at ``high`` (which may lie below it), smooth between, held beyond."""
+def smoothstep(
+    low: float, high: float, x: Annotated[NDArray[Real], "..."]
+) -> Annotated[NDArray[Real], "..."]:
+    """A smooth step: 0 at ``low``, 1 at ``high`` (which may lie below it), held beyond."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
-def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: int) -> NDArray:
+def smooth_noise(
+    positions: Annotated[RealArray, "V 3"], wavelength: float, channel: int
+) -> Annotated[FloatArray, "V"]:
     """A smooth random field (V,) of unit variance at points (V, 3) metres; always the same."""
     rng = random_stream(_NOISE_SEED, channel)
     waves = rng.normal(size=(24, 3)) * (2.0 * np.pi / wavelength)
@@ -81,8 +86,10 @@ def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: in
     return np.cos(positions @ waves.T + phases).sum(1) / np.sqrt(12.0)
 
 
-def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
-    """Pigment amounts (...,) in [0, 1] -> linear RGB (..., 3)."""
+def skin_albedo(
+    melanin: Annotated[FloatArray, "..."], redness: Annotated[FloatArray, "..."]
+) -> Annotated[RGB, "... 3"]:
+    """The colour of skin: pigment amounts (...) in [0, 1] -> linear RGB (..., 3)."""
     depth = (
         _SKIN_MELANIN * melanin[..., None] * _MELANIN
         + _SKIN_BLOOD * redness[..., None] * _HAEMOGLOBIN
@@ -90,16 +97,19 @@ def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
     return _BARE_SKIN * np.exp(-depth)
 
 
-def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
-    """Eumelanin, pheomelanin and the share of grey, each in [0, 1] -> linear RGB (3,)."""
+def hair_colour(melanin: float, redness: float, grey: float) -> Annotated[RGB, "3"]:
+    """The colour of hair: eumelanin, pheomelanin, share of grey in [0, 1] -> linear RGB (3,)."""
     eumelanin = _HAIR_MELANIN * melanin**1.4 * _MELANIN
     depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
     return pigmented + grey * (_GREY_HAIR - pigmented)
 
 
-def iris_colour(melanin: float, green: float) -> RGB:
-    """From blue-grey over green and hazel to dark brown, as irises are -> linear RGB (3,)."""
+def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:
+    """The colour of an iris, linear RGB (3,), from blue-grey (or green) over hazel to dark brown.
+
+    melanin in [0, 1]; green in [0, 1]: the share of green where there is little melanin.
+    """
     pale = _PALE_BLUE * (1.0 - green) + _PALE_GREEN * green
     if melanin < 0.5:
         return pale + (_HAZEL - pale) * min(1.0, max(0.0, (melanin - 0.15) / 0.35))
@@ -115,11 +125,11 @@ COLOUR_PARAMETERS = frozenset(
         *("beard_density", "beard_extent"),
     )
 )
-"""The parameters that `appearance` asks for; what ``male`` is read from comes with the model."""
+"""Names of the parameters that `appearance` reads; a model adds what it reads ``male`` from."""
 
 
 def appearance(value: Callable[[str], float], surface: Surface, male: float) -> Appearance:
-    """Colours from ``value(parameter name)``; ``male`` in [0, 1] scales facial hair."""
+    """The colours of a head from ``value(parameter name)``; ``male`` in [0, 1] scales its beard."""
     hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
     brow = hair_colour(value("brow_melanin"), value("hair_redness"), 0.5 * value("hair_grey"))
     skin = _skin_colours(value, surface)
@@ -138,7 +148,8 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
 
 
 def _paint_eyes(colours: RGB, surface: Surface, iris: RGB) -> None:
-    """Eyes for viewports that show nothing but vertex colours (V, 3); renders shade them finer."""
+    """Paint eyes into vertex colours (V, 3), for viewports without materials; renders shade them
+    finer."""
     eyes = np.flatnonzero(surface.gaze.any(1))
     x, y, z = surface.gaze[eyes].T
     radius = np.where(y < 0.0, np.hypot(x, z), 1.0)[:, None]
@@ -191,8 +202,8 @@ def _shade_under_hair(
     return skin
 
 
-def strand_colours(strands: StrandSet, look: Appearance) -> Float32Array:
+def strand_colours(strands: StrandSet, colours: Appearance) -> Annotated[Float32Array, "S 4"]:
     """The colour (S, 4) of each strand: hair or brow, some lighter and some darker; alpha 1."""
     shade = np.clip(1.0 + 0.25 * strands.jitter[:, 1:2], 0.5, 1.6)
-    colour = np.where((strands.region == BROW)[:, None], look.brow, look.hair) * shade
+    colour = np.where((strands.region == BROW)[:, None], colours.brow, colours.hair) * shade
     return np.concatenate([colour, np.ones((len(colour), 1))], axis=1).astype(np.float32)

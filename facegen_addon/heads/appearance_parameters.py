@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 
@@ -51,21 +52,21 @@ APPEARANCE_NAMES = frozenset(name for name, *_ in _ROWS)
 
 
 def label_of(name: str) -> str:
-    """``skin_melanin`` -> ``Skin melanin``; camel case is split, too."""
+    """A label for a name: ``skin_melanin`` -> ``Skin melanin``; camel case is split, too."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ")
     return words[0].upper() + words[1:].lower()
 
 
 def appearance_parameters() -> list[Parameter]:
-    """The rows of every head model's table, all of them guided."""
+    """The appearance's rows, the same in the table of every head model; all are guided."""
     return [
         Parameter(name, label_of(name), group, _LOWEST.get(name, 0.0), 1.0, mean, std, "", True)
         for name, group, mean, std in _ROWS
     ]
 
 
-def masculinity(gender: FloatArray) -> FloatArray:
-    """Share of facial hair, 1 for men, 0 for women, from Anny's gender: 0 (male) to 1 (female).
+def masculinity(gender: Annotated[FloatArray, "..."]) -> Annotated[FloatArray, "..."]:
+    """The factor on facial hair, 1 for men, 0 for women; gender is Anny's, 0 (male) to 1 (female).
 
     It fades from 0.3 to 0.6, chosen by eye.
     """
@@ -73,11 +74,14 @@ def masculinity(gender: FloatArray) -> FloatArray:
 
 
 def draw_appearance(
-    rng: np.random.Generator, column: Mapping[str, FloatArray], people: Mapping[str, FloatArray]
+    rng: np.random.Generator,
+    column: Mapping[str, Annotated[FloatArray, "N"]],
+    people: Mapping[str, Annotated[FloatArray, "N"]],
 ) -> None:
-    """Make n drawn appearances such as people have; ``column``: name -> (n,), changed in place.
+    """Give n drawn heads appearances with correlations that people have.
 
-    ``people`` (n,) each: shares african, asian and caucasian, age from 0.5 to 1 and male, 0 or 1.
+    ``column``: name -> (n,), the drawn parameters, changed in place; ``people``: name -> (n,),
+    shares african, asian and caucasian, age from 0.5 to 1 and male, 0 or 1.
     Melanin of skin, hair, brows and iris follows ancestry; hair greys and recedes with age. By how
     much is chosen by eye: numbers of slider units, from no statistics of people.
     """

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, Float32Array, FloatArray, IntArray
 from ..errors import UserError
 from .appearance import smoothstep
 from .head_model import HeadModel
@@ -47,14 +47,14 @@ _MOVES = 0.01  # millimetres per standard deviation; less is rounding, or nothin
 
 
 def checked_area(area: str) -> str:
-    """The name of an area; UserError if it is none."""
+    """The area's name itself; UserError if there is no such area."""
     if area not in AREAS:
         raise UserError(f"unknown area {area!r}: choose one of {', '.join(AREAS)}")
     return area
 
 
-def area_weights(model: HeadModel) -> dict[str, FloatArray]:
-    """How much each vertex of a model belongs to each area: (V,) each, from 0 to 1, smooth."""
+def area_weights(model: HeadModel) -> dict[str, Annotated[FloatArray, "V"]]:
+    """Area -> weights (V,) from 0 to 1, smooth: how much each vertex of a model belongs to it."""
     vertices = model.forward(model.table.default())[0].astype(np.float64)
     landmarks = model.landmarks(vertices.astype(np.float32)).astype(np.float64)
     unit = np.linalg.norm(landmarks[_RIGHT_EYE].mean(0) - landmarks[_LEFT_EYE].mean(0))
@@ -84,19 +84,19 @@ def _distance(vertices: FloatArray, points: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class ShapeMotion:
-    """What sliders do to a mesh, near the mean head.
+    """How far each slider moves the vertices of a mesh, near the mean head.
 
     columns (K,): the parameters that vary and move vertices; motion (K, V, 6): millimetres that
     each moves them per standard deviation, upwards and downwards, each divided by the root of 2,
     so that products sum to the mean of both sides: Anny's sliders move other things either way.
     """
 
-    columns: IntArray
-    motion: Float32Array
+    columns: Annotated[IntArray, "K"]
+    motion: Annotated[Float32Array, "K V 6"]
 
     @classmethod
     def of(cls, model: HeadModel) -> ShapeMotion:
-        """Differences from the mean head by a standard deviation, within the ranges."""
+        """Measure a model: differences from its mean head, a standard deviation to either side."""
         table = model.table
         shapes = np.array([name in model.shape_parameters for name in table.names])
         varying = np.flatnonzero((table.std > 0) & shapes)
@@ -128,14 +128,18 @@ class AreaRedraw:
         self._inside: dict[str, FloatArray] = {}
 
     @property
-    def columns(self) -> IntArray:
-        """The parameters (K,) that it draws."""
+    def columns(self) -> Annotated[IntArray, "K"]:
+        """Columns (K,) of the parameters that it draws."""
         return self._shape.columns
 
     def redraw(
-        self, area: str, z: FloatArray, free: NDArray[np.bool_], rng: np.random.Generator
-    ) -> FloatArray:
-        """z (K,), the sliders `columns` in standard units, with the `free` ones (K,) redrawn.
+        self,
+        area: str,
+        z: Annotated[FloatArray, "K"],
+        free: Annotated[BoolArray, "K"],
+        rng: np.random.Generator,
+    ) -> Annotated[FloatArray, "K"]:
+        """Redraw the `free` ones (K,) of the sliders `columns`, z (K,) in standard units.
 
         UserError if there is no such area.
         """
@@ -146,7 +150,7 @@ class AreaRedraw:
         result[free] += modes @ (drawn - modes.T @ z[free])
         return result
 
-    def _modes(self, area: str, free: NDArray[np.bool_]) -> tuple[FloatArray, float]:
+    def _modes(self, area: str, free: BoolArray) -> tuple[FloatArray, float]:
         """Combinations of the free sliders (F, M) that move the area most, and how much: mm.
 
         They are the leading generalised eigenvectors of the motion inside against prior and motion
@@ -169,7 +173,7 @@ class AreaRedraw:
         return flat @ flat.T
 
     def _motion_inside(self, area: str) -> FloatArray:
-        """The same, each vertex weighted by how much it belongs to the area."""
+        """(K, K) products of the sliders' motions, each vertex weighted as it is of the area."""
         if area not in self._inside:
             weights = self._weights[area]
             part = weights > 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The head models there are, by name, and those in a user's FLAME files, by path."""
+"""All head models: those of the project by name, those of a user's FLAME files by path."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,
     ANNY: anny_head,
 }
-"""Whoever adds a head model adds it here."""
+"""Name -> what loads it; a new head model is added here."""
 _FLAME_FILES = (".pkl", ".npz")
 
 _loaded: dict[str, HeadModel] = {}
@@ -72,8 +72,8 @@ _State = tuple[int, ...]
 
 
 def _state(path: Path) -> _State:
-    """Which file lies at a path, and when it was changed; empty where it cannot be seen: reading it
-    says why."""
+    """Identity, size and time of change of the file at a path; empty where they cannot be read, as
+    reading the file will say."""
     try:
         found = path.stat()
     except OSError:
@@ -94,8 +94,7 @@ def _keep(model: HeadModel) -> HeadModel:
 
 @cache
 def _of_file(path: Path, state: _State, landmarks: _State) -> HeadModel:
-    """``state``, ``landmarks``: of the file and of what lies beside it, so that others in their
-    place are read anew."""
+    """The head of a FLAME file, kept until its state or that of the landmarks beside it changes."""
     head = flame_head_from_file(path)
     _keep(head.with_fitted_landmarks())
     return head

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which authoring parameters go together: correlation matrices, their distance, strongest pairs.
+"""Correlations of authoring parameters: matrices, their agreement, strongest pairs.
 
 Heads are rows of standardised parameters (N, G).
 """
@@ -7,9 +7,11 @@ Heads are rows of standardised parameters (N, G).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from ..arrays import FloatArray, RealArray
 from ..confidence import bootstrap_interval
 
 
@@ -37,8 +39,8 @@ class MatrixAgreement:
     strength: float
 
 
-def correlation_matrix(z: np.ndarray) -> np.ndarray:
-    """(G, G) correlations of the columns of z (N, G); 0 with a column that does not vary.
+def correlation_matrix(z: Annotated[RealArray, "N G"]) -> Annotated[FloatArray, "G G"]:
+    """Correlations (G, G) of the columns of z (N, G); 0 with a column that does not vary.
 
     ValueError for fewer than three rows, whose correlations mean nothing.
     """
@@ -55,7 +57,9 @@ def correlation_matrix(z: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def agreement(matrix: np.ndarray, reference: np.ndarray) -> MatrixAgreement:
+def agreement(
+    matrix: Annotated[RealArray, "G G"], reference: Annotated[RealArray, "G G"]
+) -> MatrixAgreement:
     """Compare two correlation matrices (G, G) of the same parameters, G at least 2."""
     upper = np.triu_indices(len(matrix), 1)
     a, b = matrix[upper], reference[upper]
@@ -67,7 +71,7 @@ def agreement(matrix: np.ndarray, reference: np.ndarray) -> MatrixAgreement:
     )
 
 
-def strongest_pairs(matrix: np.ndarray, count: int) -> list[tuple[int, int]]:
+def strongest_pairs(matrix: Annotated[RealArray, "G G"], count: int) -> list[tuple[int, int]]:
     """The pairs of columns of largest magnitude in `matrix` (G, G), strongest first.
 
     The matrix may be of correlations or of differences between such.
@@ -78,7 +82,7 @@ def strongest_pairs(matrix: np.ndarray, count: int) -> list[tuple[int, int]]:
 
 
 def pair_correlation(
-    z: np.ndarray, pair: tuple[int, int], rng: np.random.Generator
+    z: Annotated[RealArray, "N G"], pair: tuple[int, int], rng: np.random.Generator
 ) -> PairCorrelation:
     """One pair's correlation over heads z (N, G), with a bootstrap interval over the heads."""
     columns = np.asarray(z, np.float64)[:, list(pair)]
@@ -86,5 +90,5 @@ def pair_correlation(
     return PairCorrelation(pair[0], pair[1], _correlation(columns), low, high)
 
 
-def _correlation(columns: np.ndarray) -> float:
+def _correlation(columns: FloatArray) -> float:
     return float(correlation_matrix(columns)[0, 1])

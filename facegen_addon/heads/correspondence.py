@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 from .products import product
 from .strands import vertex_normals
 
@@ -22,19 +22,23 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class SurfacePoints:
-    """Points on a triangle mesh: triangle (N,) and barycentric coordinates (N, 3)."""
+    """N points on a triangle mesh: the triangle and the barycentric coordinates of each."""
 
-    triangle: IntArray
-    bary: FloatArray
+    triangle: Annotated[IntArray, "N"]
+    bary: Annotated[FloatArray, "N 3"]
 
-    def read(self, values: NDArray, faces: NDArray[np.integer]) -> FloatArray:
-        """Values at vertices (V, ...) -> values at the points (N, ...)."""
+    def read(
+        self, values: Annotated[RealArray, "V ..."], faces: Annotated[IndexArray, "T 3"]
+    ) -> Annotated[FloatArray, "N ..."]:
+        """Interpolate values at vertices (V, ...) -> values at the points (N, ...)."""
         weights = self.bary.reshape(*self.bary.shape, *[1] * (values.ndim - 1))
         found: FloatArray = (values[faces[self.triangle]] * weights).sum(1)
         return found
 
-    def points(self, vertices: Float32Array, faces: NDArray[np.integer]) -> Float32Array:
-        """Vertices of any number of heads (..., V, 3) -> the points (..., N, 3)."""
+    def points(
+        self, vertices: Annotated[Float32Array, "... V 3"], faces: Annotated[IndexArray, "T 3"]
+    ) -> Annotated[Float32Array, "... N 3"]:
+        """Place the points on any number of heads: vertices (..., V, 3) -> points (..., N, 3)."""
         corners = vertices[..., faces[self.triangle], :]
         found: Float32Array = (corners * self.bary[..., None].astype(np.float32)).sum(-2)
         return found
@@ -50,10 +54,10 @@ class Target:
 
     def __init__(
         self,
-        vertices: FloatArray,
-        faces: NDArray[np.integer],
-        label: FloatArray,
-        usable: NDArray[np.bool_],
+        vertices: Annotated[FloatArray, "V 3"],
+        faces: Annotated[IndexArray, "T 3"],
+        label: Annotated[FloatArray, "V L"],
+        usable: Annotated[BoolArray, "T"],
     ) -> None:
         self.vertices = vertices
         self.faces = faces
@@ -74,8 +78,10 @@ class Target:
         table[corners[order], place] = triangles[order]
         return table
 
-    def closest(self, points: FloatArray, point_features: FloatArray) -> SurfacePoints:
-        """The points (N, 3) found on this surface, near in position, normal and label."""
+    def closest(
+        self, points: Annotated[FloatArray, "N 3"], point_features: Annotated[FloatArray, "N F"]
+    ) -> SurfacePoints:
+        """Find points (N, 3) with `features` (N, F) on this surface: near in all of these."""
         blocks = [
             self._closest_block(points[i : i + _BLOCK], point_features[i : i + _BLOCK])
             for i in range(0, len(points), _BLOCK)
@@ -98,17 +104,27 @@ class Target:
         return SurfacePoints(candidates[rows, best], bary[rows, best])
 
 
-def features(vertices: FloatArray, faces: NDArray[np.integer], label: FloatArray) -> FloatArray:
-    """What corresponding points share, all in metres: position, normal, label (V, 6 + L)."""
+def features(
+    vertices: Annotated[FloatArray, "V 3"],
+    faces: Annotated[IndexArray, "T 3"],
+    label: Annotated[FloatArray, "V L"],
+) -> Annotated[FloatArray, "V 6+L"]:
+    """Features (V, 6 + L) that corresponding points share, in metres: position, normal, label."""
     return stack_features(vertices, vertex_normals(vertices, faces), label)
 
 
-def stack_features(points: FloatArray, normals: FloatArray, label: FloatArray) -> FloatArray:
-    """The same of points (N, 3) that are no vertices, from their unit normals (N, 3)."""
+def stack_features(
+    points: Annotated[FloatArray, "N 3"],
+    normals: Annotated[FloatArray, "N 3"],
+    label: Annotated[FloatArray, "N L"],
+) -> Annotated[FloatArray, "N 6+L"]:
+    """Features (N, 6 + L) of points (N, 3) that are no vertices, with their unit normals (N, 3)."""
     return np.concatenate([points, NORMAL_LENGTH * normals, label], axis=1)
 
 
-def closest_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray:
+def closest_barycentric(
+    points: Annotated[FloatArray, "... 3"], triangles: Annotated[FloatArray, "... 3 3"]
+) -> Annotated[FloatArray, "... 3"]:
     """Barycentric coordinates (..., 3) of the points of triangles (..., 3, 3) nearest to points.
 
     The foot on the plane where it lies inside, else the nearest of the feet on the three edges.
@@ -129,7 +145,9 @@ def closest_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray
     return nearest
 
 
-def plane_barycentric(points: FloatArray, triangles: FloatArray) -> FloatArray:
+def plane_barycentric(
+    points: Annotated[FloatArray, "... 3"], triangles: Annotated[FloatArray, "... 3 3"]
+) -> Annotated[FloatArray, "... 3"]:
     """Barycentric coordinates (..., 3) of the feet of points on the triangles' planes."""
     a, b, c = np.moveaxis(triangles, -2, 0)
     u, v, w = b - a, c - a, points - a

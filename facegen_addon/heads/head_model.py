@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every head model offers, whatever it is made of: enough to add one."""
+"""The protocol of head models: whoever adds one implements this."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 
@@ -27,8 +27,8 @@ FIVE_POINT_NAMES = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_ri
 class HeadModel(Protocol):
     """Parameters -> vertices, colours and hair. Metres, Z up, the face looks along -Y.
 
-    A class that is made of this one says what is abstract here. The rest follows from it, and is
-    said anew where a model has more to offer or a quicker way.
+    A subclass implements what is abstract here. The rest follows from that; it is overridden where
+    a model offers more or has a quicker way.
 
     table: its rows hold those of `appearance_parameters`; the groups "expression" and "pose" are
     what a recording moves, unit "rad" marks turns of joints.
@@ -38,15 +38,15 @@ class HeadModel(Protocol):
     table: ParameterTable
 
     def __hash__(self) -> int:
-        """What is computed once for a model is kept by it."""
+        """Hash by identity: caches keep what they computed for a model under it."""
         return object.__hash__(self)
 
     @property
     @abstractmethod
     def sources(self) -> dict[str, str]:
-        """What surface, textures, strands and landmarks come from: name -> sha256.
+        """Files that surface, textures, strands and landmarks come from: name -> sha256.
 
-        They enter the digest of a run. Empty where the code alone makes them.
+        They enter the digest of a run. Empty for a model that the code alone makes.
         """
 
     @property
@@ -65,20 +65,24 @@ class HeadModel(Protocol):
         """Where the 68 iBUG landmarks lie on the triangles, as `landmarks` orders them."""
 
     @abstractmethod
-    def forward(self, parameters: FloatArray) -> Float32Array:
-        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+    def forward(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N V 3"]:
+        """Parameters (N, P), or (P,) of one head -> vertices (N, V, 3) float32."""
 
     @abstractmethod
-    def rig(self, parameters: FloatArray) -> Rig:
+    def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""
 
     @abstractmethod
-    def five_points(self, vertices: Float32Array) -> Float32Array:
+    def five_points(
+        self, vertices: Annotated[Float32Array, "... V 3"]
+    ) -> Annotated[Float32Array, "... 5 3"]:
         """Vertices (..., V, 3) -> the points named in FIVE_POINT_NAMES (..., 5, 3)."""
 
     @abstractmethod
-    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """n plausible heads (n, P), drawn with correlations that people have."""
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n plausible heads (n, P) with correlations that people have."""
 
     @property
     def shape_parameters(self) -> frozenset[str]:
@@ -92,39 +96,45 @@ class HeadModel(Protocol):
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
-        """The sliders that turn "head", "eye_left" and "eye_right", those of them that turn."""
+        """Joint -> its sliders, of "head", "eye_left" and "eye_right"; empty if none turns."""
         return {}
 
     @property
     def flame_sliders(self) -> FlameSliders | None:
-        """How FLAME's parameters and the sliders say the same; None of models without them."""
+        """Conversion between FLAME's parameters and the sliders; None for models without it."""
         return None
 
-    def incremental_forward(self) -> Callable[[FloatArray], Float32Array]:
+    def incremental_forward(
+        self,
+    ) -> Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "V 3"]]:
         """`forward` for one head whose sliders are moved one after another: (P,) -> (V, 3).
 
         It may remember the last call, so that only what changed is computed anew: to 1e-6 m.
         """
         return lambda parameters: self.forward(parameters[None])[0]
 
-    def joints(self, parameters: FloatArray) -> Float32Array:
+    def joints(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N J 3"]:
         """Parameters (N, P) -> posed joints (N, J, 3) float32, in `forward`'s place."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         return np.stack([self.rig(row).posed_joints() for row in rows]).astype(np.float32)
 
-    def landmarks(self, vertices: Float32Array) -> Float32Array:
+    def landmarks(
+        self, vertices: Annotated[Float32Array, "... V 3"]
+    ) -> Annotated[Float32Array, "... 68 3"]:
         """Vertices (..., V, 3) -> the 68 iBUG landmarks (..., 68, 3)."""
         return self.landmark_embedding.points(vertices, self.surface.faces)
 
-    def value(self, parameters: FloatArray, name: str) -> float:
+    def value(self, parameters: Annotated[FloatArray, "P"], name: str) -> float:
         """The value of one parameter of one head (P,)."""
         return float(parameters[self.table.index(name)])
 
-    def facial_hair(self, parameters: FloatArray) -> float:
-        """The share of beard and moustache that one head (P,) has of what its sliders say."""
+    def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
+        """The factor from 0 to 1 on the beard and moustache that one head's sliders (P,) set."""
         return 1.0
 
-    def hair_style(self, parameters: FloatArray) -> HairStyle:
+    def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> HairStyle:
         """The hair, brows and beard of one head (P,)."""
         values = {name: self.value(parameters, name) for name in HairStyle.__annotations__}
         share = self.facial_hair(parameters)
@@ -132,7 +142,7 @@ class HeadModel(Protocol):
         values["moustache_density"] *= share
         return HairStyle(**values)
 
-    def appearance(self, parameters: FloatArray) -> Appearance:
+    def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
         """The colours of one head (P,)."""
         share = self.facial_hair(parameters)
         return appearance(partial(self.value, parameters), self.surface, share)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import AnyArray
 from ..artifacts import parse_npz, read_file
 from ..errors import UserError
 from .correspondence import SurfacePoints
@@ -39,7 +39,7 @@ _TOLERANCE = 1e-3  # by which barycentric coordinates may miss zero and their su
 
 
 def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
-    """The 68 points of a file for a mesh of `triangle_count` triangles.
+    """Read the 68 points of a file for a mesh of `triangle_count` triangles.
 
     Reads DECA's landmark_embedding.npy, also one of 70 points, of which the first 68 serve; FLAME's
     flame_static_embedding.pkl if the dynamic contour lies beside it (that of a head seen from the
@@ -61,7 +61,7 @@ def read_landmark_embedding(path: Path, triangle_count: int) -> SurfacePoints:
     return _checked(triangle, bary, (indices, weights), triangle_count, path)
 
 
-def _frontal_contour(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def _frontal_contour(path: Path) -> tuple[AnyArray, AnyArray]:
     """The jaw's 17 points from the file beside `path`: its first row is for a yaw of zero."""
     beside = path.with_name(_DYNAMIC_FILE)
     if not beside.exists():
@@ -83,13 +83,13 @@ def _frontal_contour(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _checked(
-    triangle: NDArray[Any],
-    bary: NDArray[Any],
+    triangle: AnyArray,
+    bary: AnyArray,
     keys: tuple[str, str],
     triangle_count: int,
     path: Path,
 ) -> SurfacePoints:
-    """68 points whose numbers are what they have to be."""
+    """The 68 points; UserError unless shapes, triangles and barycentric coordinates are right."""
     indices, weights = keys
     if triangle.size == _WITH_PUPILS and bary.size == 3 * _WITH_PUPILS:
         triangle = triangle.reshape(-1)[:LANDMARK_COUNT]
@@ -120,7 +120,7 @@ def _checked(
     )
 
 
-def _numbers(found: Mapping[Any, Any], key: str, path: Path) -> NDArray[Any]:
+def _numbers(found: Mapping[Any, Any], key: str, path: Path) -> AnyArray:
     """An array of finite numbers."""
     try:
         values = np.asarray(found[key])

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,27 +67,27 @@ class ParameterTable:
         return np.array([getattr(p, attribute) for p in self.parameters], dtype=np.float64)
 
     @cached_property
-    def minimum(self) -> FloatArray:
+    def minimum(self) -> Annotated[FloatArray, "P"]:
         """Lower end of each range, (P,)."""
         return self._column("minimum")
 
     @cached_property
-    def maximum(self) -> FloatArray:
+    def maximum(self) -> Annotated[FloatArray, "P"]:
         """Upper end of each range, (P,)."""
         return self._column("maximum")
 
     @cached_property
-    def mean(self) -> FloatArray:
+    def mean(self) -> Annotated[FloatArray, "P"]:
         """Mean of the prior, (P,)."""
         return self._column("mean")
 
     @cached_property
-    def std(self) -> FloatArray:
+    def std(self) -> Annotated[FloatArray, "P"]:
         """Standard deviation of the prior, (P,)."""
         return self._column("std")
 
     @cached_property
-    def guided(self) -> IntArray:
+    def guided(self) -> Annotated[IntArray, "G"]:
         """Columns that the backward mapping predicts, (G,)."""
         return np.array([i for i, p in enumerate(self.parameters) if p.guided], dtype=np.intp)
 
@@ -96,7 +96,7 @@ class ParameterTable:
         """Group names, in the order of their first parameter."""
         return tuple(dict.fromkeys(p.group for p in self.parameters))
 
-    def columns(self, group: str) -> IntArray:
+    def columns(self, group: str) -> Annotated[IntArray, "K"]:
         """Columns of one group, (K,)."""
         return np.array([i for i, p in enumerate(self.parameters) if p.group == group], np.intp)
 
@@ -108,33 +108,33 @@ class ParameterTable:
             for group in dict.fromkeys(names)
         }
 
-    def guided_groups(self) -> dict[str, IntArray]:
+    def guided_groups(self) -> dict[str, Annotated[IntArray, "_"]]:
         """Group name -> positions among the G guided parameters."""
         return dict(self._guided_groups)
 
-    def default(self) -> FloatArray:
-        """The mean head: neutral expression, zero pose. (P,)"""
+    def default(self) -> Annotated[FloatArray, "P"]:
+        """The mean head (P,): neutral expression, zero pose."""
         return self.mean.copy()
 
-    def standardise(self, values: ArrayLike) -> FloatArray:
+    def standardise(self, values: ArrayLike) -> Annotated[FloatArray, "N G"]:
         """Parameters (N, P) -> standard units of the guided ones (N, G): (v - mean) / std."""
         rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
         return (rows[:, self.guided] - self.mean[self.guided]) / self.std[self.guided]
 
-    def from_standardised(self, z: ArrayLike) -> FloatArray:
+    def from_standardised(self, z: ArrayLike) -> Annotated[FloatArray, "N P"]:
         """Standard units (N, G) -> parameters (N, P), clipped to their ranges; others at mean."""
         rows = np.atleast_2d(np.asarray(z, dtype=np.float64))
         values = np.tile(self.mean, (len(rows), 1))
         values[:, self.guided] += rows * self.std[self.guided]
         return np.clip(values, self.minimum, self.maximum)
 
-    def guided_bounds(self) -> tuple[FloatArray, FloatArray]:
+    def guided_bounds(self) -> tuple[Annotated[FloatArray, "G"], Annotated[FloatArray, "G"]]:
         """Ranges of the guided parameters in standard units: low (G,), high (G,)."""
         mean, std = self.mean[self.guided], self.std[self.guided]
         low, high = self.minimum[self.guided], self.maximum[self.guided]
         return (low - mean) / std, (high - mean) / std
 
-    def validate(self, values: ArrayLike) -> FloatArray:
+    def validate(self, values: ArrayLike) -> Annotated[FloatArray, "N P"]:
         """Check parameters from outside; (P,) or (N, P) -> (N, P).
 
         Raises UserError, naming parameter, value and range, for a wrong width, a value that is
@@ -153,8 +153,8 @@ class ParameterTable:
             )
         return rows
 
-    def sample_uniform(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """Completely random heads (N, P): each varying parameter uniform over its range."""
+    def sample_uniform(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw completely random heads (n, P): each varying parameter uniform over its range."""
         varying = self.std > 0
         values = np.tile(self.mean, (n, 1))
         values[:, varying] = rng.uniform(

@@ -1,37 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linear algebra whose last bits no number of threads changes.
+"""Linear algebra that gives the same bits with any number of threads.
 
-The sums of a BLAS depend on how many threads share them. Where a decision hangs on them, such as
-which of two triangles is nearer, a point lands elsewhere: what is kept for later runs is computed
-here instead, by NumPy's own loops.
+The sums of a BLAS depend on how many threads share them. Where a decision hangs on a last bit, such
+as which of two triangles is nearer, a point lands elsewhere: what is kept for later runs is
+computed here instead, by NumPy's own loops.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-
-Real = TypeVar("Real", np.float32, np.float64)
+from ..arrays import FloatArray, Real
 
 
-def product(a: NDArray[Real], b: NDArray[Real]) -> NDArray[Real]:
-    """Matrices (M, K) and (K, N) -> (M, N)."""
+def product(
+    a: Annotated[NDArray[Real], "M K"], b: Annotated[NDArray[Real], "K N"]
+) -> Annotated[NDArray[Real], "M N"]:
+    """The product (M, N) of matrices (M, K) and (K, N)."""
     multiplied: NDArray[Real] = np.einsum("mk,kn->mn", a, b)
     return multiplied
 
 
-def gram(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Sums over the rows of (N, K) and (N, L): the products of their columns (K, L)."""
+def gram(
+    a: Annotated[FloatArray, "N K"], b: Annotated[FloatArray, "N L"]
+) -> Annotated[FloatArray, "K L"]:
+    """Products (K, L) of the columns of (N, K) with those of (N, L), summed over the rows."""
     sums: FloatArray = np.einsum("nk,nl->kl", a, b)
     return sums
 
 
-def solve_positive(left: FloatArray, right: FloatArray) -> FloatArray:
-    """The x (K, N) of left x = right for a symmetric positive definite left (K, K).
+def solve_positive(
+    left: Annotated[FloatArray, "K K"], right: Annotated[FloatArray, "K N"]
+) -> Annotated[FloatArray, "K N"]:
+    """Solve left x = right (K, N) for x (K, N), with a symmetric positive definite left (K, K).
 
     By Cholesky's factors; left's upper half is not looked at.
     """

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import AnyArray, Float32Array, FloatArray, Int32Array, IntArray
 from .strands import POINTS, Strands
 
 _CORNERS = 2 * POINTS  # vertices of a ribbon: left and right of each point
@@ -22,18 +22,18 @@ class Ribbons:
     (10 R, 3); uv (10 R, 3, 2): across a ribbon and from its root to its tip.
     """
 
-    strand: IntArray
-    vertices: Float32Array
-    faces: NDArray[np.int32]
-    uv: Float32Array
+    strand: Annotated[IntArray, "R"]
+    vertices: Annotated[Float32Array, "12*R 3"]
+    faces: Annotated[Int32Array, "10*R 3"]
+    uv: Annotated[Float32Array, "10*R 3 2"]
 
-    def of_vertices(self, values: NDArray) -> NDArray:
-        """Values of all strands (S, ...) -> those of the ribbons' vertices (12 R, ...)."""
+    def of_vertices(self, values: Annotated[AnyArray, "S ..."]) -> Annotated[AnyArray, "K ..."]:
+        """Repeat values of all strands (S, ...) for the ribbons' vertices (K = 12 R, ...)."""
         return np.repeat(values[self.strand], _CORNERS, axis=0)
 
 
 def ribbons(strands: Strands) -> Ribbons:
-    """Ribbons as wide as the strands are thick, their broad side turned away from the head."""
+    """Make ribbons as wide as the strands are thick, the broad side turned away from the head."""
     shown = np.flatnonzero(strands.radius[:, 0] > 0)
     points = strands.points[shown].astype(np.float64)
     along = np.gradient(points, axis=1)

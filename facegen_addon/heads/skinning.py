@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
-
-Real = TypeVar("Real", np.float32, np.float64)
+from ..arrays import FloatArray, Real
 
 
-def rotation_matrices(axis_angle: FloatArray) -> FloatArray:
-    """Axis-angle (..., 3) radians -> rotation matrices (..., 3, 3), by Rodrigues' formula."""
+def rotation_matrices(
+    axis_angle: Annotated[FloatArray, "... 3"],
+) -> Annotated[FloatArray, "... 3 3"]:
+    """Rotation matrices (..., 3, 3) of axis-angles (..., 3) in radians, by Rodrigues' formula."""
     angle = np.linalg.norm(axis_angle, axis=-1)[..., None, None]
     x, y, z = np.moveaxis(axis_angle / np.maximum(angle[..., 0], 1e-12), -1, 0)
     zero = np.zeros_like(x)
@@ -24,8 +24,12 @@ def rotation_matrices(axis_angle: FloatArray) -> FloatArray:
     return np.eye(3) + np.sin(angle) * cross + (1.0 - np.cos(angle)) * (cross @ cross)
 
 
-def joint_transforms(turns: FloatArray, joints: FloatArray, parents: Sequence[int]) -> FloatArray:
-    """Where each joint takes points at rest: [R | t] (N, J, 3, 4), so that x becomes R x + t.
+def joint_transforms(
+    turns: Annotated[FloatArray, "N J 3 3"],
+    joints: Annotated[FloatArray, "N J 3"],
+    parents: Sequence[int],
+) -> Annotated[FloatArray, "N J 3 4"]:
+    """Transforms [R | t] (N, J, 3, 4) of the joints: each takes a point x at rest to R x + t.
 
     `turns` (N, J, 3, 3) rotate about `joints` (N, J, 3), children after their parents; `parents`
     come before their children, the root's is -1.
@@ -42,16 +46,20 @@ def joint_transforms(turns: FloatArray, joints: FloatArray, parents: Sequence[in
     return transforms
 
 
-def posed_joints(transforms: FloatArray, joints: FloatArray) -> FloatArray:
-    """Where the transforms (N, J, 3, 4) take the joints themselves, (N, J, 3)."""
+def posed_joints(
+    transforms: Annotated[FloatArray, "N J 3 4"], joints: Annotated[FloatArray, "N J 3"]
+) -> Annotated[FloatArray, "N J 3"]:
+    """The joints (N, J, 3) themselves, moved by their transforms (N, J, 3, 4)."""
     posed: FloatArray = (transforms[..., :3] @ joints[..., None] + transforms[..., 3:])[..., 0]
     return posed
 
 
 def blend_skin(
-    rest: NDArray[Real], transforms: FloatArray, weights: NDArray[Real]
-) -> NDArray[Real]:
-    """Points at rest (3, V) -> posed (3, V), by transforms (J, 3, 4) and weights (J, V).
+    rest: Annotated[NDArray[Real], "3 V"],
+    transforms: Annotated[FloatArray, "J 3 4"],
+    weights: Annotated[NDArray[Real], "J V"],
+) -> Annotated[NDArray[Real], "3 V"]:
+    """Pose points at rest (3, V) -> (3, V), by transforms (J, 3, 4) and weights (J, V).
 
     One head at a time and by planes, so that all of it stays in the processor's cache.
     """

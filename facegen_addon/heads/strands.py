@@ -8,11 +8,11 @@ directions they have no unit.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, IntArray
+from ..arrays import BoolArray, ByteArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 
 SCALP, BROW, BEARD, MOUSTACHE = range(4)
 POINTS = 6
@@ -58,7 +58,7 @@ from root to tip without any curl, twice as many at curl 1."""
 _FALL = 30.0
 """Gravity's share of a step's direction for each metre of hair."""
 _SCALP_FALL, _STUBBLE_FALL = 0.35, 0.1
-"""How much of it soft hair follows, and stiff brows and beards."""
+"""Shares of gravity that soft hair follows, and stiff brows and beards."""
 _CROWN = 0.085
 """Metres from the top of the scalp down to the middle of the ellipsoid that hair lies on."""
 _LARGEST_HEAD = 0.16
@@ -69,7 +69,7 @@ _CLEARANCE = 0.002
 
 @dataclass(frozen=True)
 class StrandSet:
-    """Where S strands grow, the same for every head.
+    """The roots of S strands and what sets each apart, the same for every head.
 
     triangle (S,) and bary (S, 3): the root on the surface; region (S,): SCALP, BROW, BEARD or
     MOUSTACHE; field (S,) metres: above the hairline, from the brow's line, below the beard's
@@ -77,33 +77,33 @@ class StrandSet:
     standard normal, the strand's own character.
     """
 
-    triangle: IntArray
-    bary: Float32Array
-    region: NDArray[np.uint8]
-    field: Float32Array
-    rank: Float32Array
-    jitter: Float32Array
+    triangle: Annotated[IntArray, "S"]
+    bary: Annotated[Float32Array, "S 3"]
+    region: Annotated[ByteArray, "S"]
+    field: Annotated[Float32Array, "S"]
+    rank: Annotated[Float32Array, "S"]
+    jitter: Annotated[Float32Array, "S 3"]
 
     def __len__(self) -> int:
         return len(self.triangle)
 
-    def subset(self, chosen: NDArray[np.bool_]) -> StrandSet:
+    def subset(self, chosen: Annotated[BoolArray, "S"]) -> StrandSet:
         """The strands where ``chosen`` (S,) holds."""
         return StrandSet(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Strands:
-    """The strands of one head: points (S, POINTS, 3) metres, radius (S, POINTS) metres (zero
-    where a strand does not show)."""
+    """The strands of one head, each of POINTS = 6 points: points (S, 6, 3) and radius (S, 6), both
+    metres; the radius is zero where a strand does not show."""
 
-    points: Float32Array
-    radius: Float32Array
+    points: Annotated[Float32Array, "S 6 3"]
+    radius: Annotated[Float32Array, "S 6"]
 
 
 @dataclass(frozen=True)
 class HairStyle:
-    """What the strands of one head need to know; each in [0, 1], directions in [-1, 1]."""
+    """Hair, brows and beard of one head as parameters, in [0, 1]; directions in [-1, 1]."""
 
     hair_density: float
     hair_length: float
@@ -135,15 +135,15 @@ def _normalise(vectors: FloatArray) -> FloatArray:
     return vectors / np.maximum(_lengths_of(vectors), 1e-12)
 
 
-def _interpolated(
-    values: NDArray[np.floating], corners: NDArray[np.integer], bary: FloatArray
-) -> FloatArray:
+def _interpolated(values: RealArray, corners: IndexArray, bary: FloatArray) -> FloatArray:
     """Values (V, 3) at points on the surface: corners (S, 3), weights (S, 3) -> (S, 3)."""
     a, b, c = (values[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
     return a + b + c
 
 
-def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray:
+def vertex_normals(
+    vertices: Annotated[RealArray, "V 3"], faces: Annotated[IndexArray, "T 3"]
+) -> Annotated[FloatArray, "V 3"]:
     """Area-weighted unit normals (V, 3)."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     face_normals = np.cross(b - a, c - a)
@@ -160,10 +160,10 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
 def grow(
     strands: StrandSet,
     style: HairStyle,
-    vertices: NDArray[np.floating],
-    faces: NDArray[np.integer],
+    vertices: Annotated[RealArray, "V 3"],
+    faces: Annotated[IndexArray, "T 3"],
 ) -> Strands:
-    """The strands of a head with these vertices (V, 3) and faces (T, 3)."""
+    """Grow the strands of a head with these vertices (V, 3) and faces (T, 3)."""
     corners = faces[strands.triangle]
     weights = strands.bary.astype(np.float64)
     roots = _interpolated(vertices, corners, weights)
@@ -188,8 +188,8 @@ def grow(
     return Strands(points.astype(np.float32), radius.astype(np.float32))
 
 
-def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Length of each strand (S,) in metres and whether it shows (S,)."""
+def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, BoolArray]:
+    """Length (S,) of each strand in metres, and whether it shows (S,)."""
     own = 1.0 + _LENGTH_SPREAD * strands.jitter[:, 0].astype(np.float64)
     long = max(style.hair_length - _LONG_FROM, 0.0) ** 1.5
     scalp = _SHORTEST_SCALP + _SCALP_GROWTH * style.hair_length + _LONG_GROWTH * long
@@ -218,7 +218,7 @@ def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, NDArray[
 def _comb(
     strands: StrandSet, style: HairStyle, roots: FloatArray, centre: FloatArray
 ) -> FloatArray:
-    """Which way each strand lies (S, 3), before it is laid onto the surface."""
+    """Direction (S, 3) in which each strand is combed, before it is laid onto the surface."""
     offset = roots - centre
     side = np.tanh(offset[:, :1] / _SIDE_REACH)
     outward = np.concatenate([side, np.zeros((len(roots), 2))], axis=1)

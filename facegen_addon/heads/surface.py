@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unchanging part of a head's mesh."""
+"""The part of a mesh that all heads of a model share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array, IntArray
+from ..arrays import Float32Array, IndexArray, Int32Array, IntArray, RealArray
 
 PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 """The parts of every head, in this order; left and right are the subject's."""
@@ -16,7 +17,7 @@ PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 
 @dataclass(frozen=True)
 class Surface:
-    """What stays the same for every head of a model.
+    """Topology, texture coordinates, parts and regions: the same for every head of a model.
 
     faces (T, 3) int32; uv (T, 3, 2) float32 per corner, in [0, 1]; part (V,) int8, the index
     into ``part_names``, which are PART_NAMES (a part may have no vertices); masks: name -> (V,)
@@ -27,23 +28,25 @@ class Surface:
     template, else zero.
     """
 
-    faces: NDArray[np.int32]
-    uv: Float32Array
-    part: NDArray[np.int8]
+    faces: Annotated[Int32Array, "T 3"]
+    uv: Annotated[Float32Array, "T 3 2"]
+    part: Annotated[NDArray[np.int8], "V"]
     part_names: tuple[str, ...]
-    masks: dict[str, Float32Array]
-    fields: dict[str, Float32Array]
-    rest_position: Float32Array
-    gaze: Float32Array
+    masks: dict[str, Annotated[Float32Array, "V"]]
+    fields: dict[str, Annotated[Float32Array, "V"]]
+    rest_position: Annotated[Float32Array, "V 3"]
+    gaze: Annotated[Float32Array, "V 3"]
 
 
-def sorted_edges(faces: NDArray[np.integer]) -> NDArray[np.integer]:
-    """The edges (3 T, 2) of all faces (T, 3), the lower vertex first, shared ones repeated."""
+def sorted_edges(faces: Annotated[IndexArray, "T 3"]) -> Annotated[IndexArray, "3*T 2"]:
+    """Edges (3 T, 2) of all faces (T, 3), the lower vertex first, shared ones repeated."""
     return np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
 
 
-def welded_uv(faces: NDArray[np.integer], uv: Float32Array, nearer: float) -> Float32Array:
-    """Texture coordinates (T, 3, 2) with those made equal that are all but equal.
+def welded_uv(
+    faces: Annotated[IndexArray, "T 3"], uv: Annotated[Float32Array, "T 3 2"], nearer: float
+) -> Annotated[Float32Array, "T 3 2"]:
+    """Texture coordinates (T, 3, 2) of which nearly equal ones at a vertex are made equal.
 
     Of corners at the same vertex that are ``nearer`` than that to each other, in u and in v, all
     get what the last one has; afterwards no two are that near without being equal. faces (T, 3).
@@ -60,7 +63,7 @@ def welded_uv(faces: NDArray[np.integer], uv: Float32Array, nearer: float) -> Fl
     return welded.reshape(uv.shape)
 
 
-def open_loops(faces: NDArray[np.integer]) -> list[IntArray]:
+def open_loops(faces: Annotated[IndexArray, "T 3"]) -> list[Annotated[IntArray, "_"]]:
     """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
     unique, uses = np.unique(sorted_edges(faces), axis=0, return_counts=True)
     border = unique[uses == 1].astype(np.intp)
@@ -76,6 +79,8 @@ def open_loops(faces: NDArray[np.integer]) -> list[IntArray]:
     return [members[label[members] == number] for number in np.unique(label[members])]
 
 
-def neck_edge(faces: NDArray[np.integer], height: NDArray[np.floating]) -> IntArray:
+def neck_edge(
+    faces: Annotated[IndexArray, "T 3"], height: Annotated[RealArray, "V"]
+) -> Annotated[IntArray, "K"]:
     """Vertices of the lowest open loop, where the neck is cut off; height (V,)."""
     return min(open_loops(faces), key=lambda loop: float(height[loop].mean()))

@@ -15,9 +15,8 @@ from functools import cached_property
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import BoolArray, FloatArray, IntArray, RealArray
+from ..arrays import BoolArray, FloatArray, IndexArray, IntArray, RealArray
 from ..heads.correspondence import SurfacePoints
 from ..heads.surface import sorted_edges
 
@@ -83,7 +82,7 @@ class Subdivision:
     vertex_count: int
 
     @classmethod
-    def of(cls, faces: Annotated[NDArray[np.integer], "T 3"], vertex_count: int) -> Subdivision:
+    def of(cls, faces: Annotated[IndexArray, "T 3"], vertex_count: int) -> Subdivision:
         """The subdivision of triangles (T, 3) over ``vertex_count`` vertices."""
         triangles = faces.astype(np.intp)
         edges, edge_of = np.unique(sorted_edges(triangles), axis=0, return_inverse=True)

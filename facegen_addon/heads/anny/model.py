@@ -8,10 +8,11 @@ ARKit expressions add blend shapes, linear blend skinning turns neck, head, jaw 
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated
 
-from ...arrays import Float32Array, FloatArray
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray, RealArray
 from ..skinning import blend_skin, joint_transforms, posed_joints, rotation_matrices
 from .file import AnnyArrays
 
@@ -32,7 +33,7 @@ _MANY = 16  # blend shapes that change at once: from here on, one product of mat
 
 
 class Anny:
-    """The model in a baked file; parameters (N, P) are the sliders of its table."""
+    """The model of a baked file; its parameters (N, P) are the sliders of the file's table."""
 
     def __init__(self, arrays: AnnyArrays) -> None:
         self.arrays = arrays
@@ -44,31 +45,43 @@ class Anny:
         self._actions = slice(actions[0], actions[-1] + 1)
         self.pose_columns = [i for i, p in enumerate(table.parameters) if p.unit == "rad"]
 
-    def forward(self, parameters: FloatArray) -> Float32Array:
-        """Parameters (N, P) -> vertices (N, V, 3), the root joint at the origin."""
+    def forward(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N V 3"]:
+        """Parameters (N, P), or (P,) -> vertices (N, V, 3), the root joint at the origin."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         coefficients = self.coefficients(rows)
         return self.posed(rows, coefficients, coefficients.astype(np.float32) @ self.arrays.shapes)
 
     def posed(
-        self, rows: FloatArray, coefficients: FloatArray, offsets: NDArray[np.floating]
-    ) -> Float32Array:
-        """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, 3V)."""
+        self,
+        rows: Annotated[FloatArray, "N P"],
+        coefficients: Annotated[FloatArray, "N K"],
+        offsets: Annotated[RealArray, "... W"],
+    ) -> Annotated[Float32Array, "N W//3 3"]:
+        """Vertices (N, V, 3) of parameters (N, P), their coefficients and offsets (N, W = 3 V).
+
+        Offsets of one head may be (W,).
+        """
         rest = self.arrays.template + offsets.reshape(len(rows), -1, 3)
         joints = self._rest_joints(coefficients)
         return self._skin(rest, joints, rows[:, self.pose_columns]).astype(np.float32)
 
-    def joints(self, parameters: FloatArray) -> Float32Array:
+    def joints(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N 6 3"]:
         """Parameters (N, P) -> posed joints (N, 6, 3), in ``forward``'s place."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         joints = self._rest_joints(self.coefficients(rows))
         posed = posed_joints(self._transforms(joints, rows[:, self.pose_columns]), joints)
         return (posed - joints[:, :1]).astype(np.float32)
 
-    def coefficients(self, rows: FloatArray, before: FloatArray | None = None) -> FloatArray:
+    def coefficients(
+        self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
+    ) -> Annotated[FloatArray, "N K"]:
         """Blend shape coefficients (N, K) of parameters (N, P).
 
-        ``before``: those of heads that differ in no phenotype, of which nothing is computed anew.
+        ``before``: coefficients of heads with the same phenotypes, whose part is taken from there.
         """
         count = self.arrays.phenotype_projection.shape[1]
         phenotype = self._phenotype_coefficients(rows) if before is None else before[:, :count]
@@ -150,7 +163,7 @@ class IncrementalAnny:
         self._coefficients = np.zeros((1, len(shapes)))
         self._offsets = np.zeros(shapes.shape[1])
 
-    def move_to(self, parameters: FloatArray) -> Float32Array:
+    def move_to(self, parameters: Annotated[FloatArray, "P"]) -> Annotated[Float32Array, "V 3"]:
         """Take over parameters (P,) and return the vertices (V, 3)."""
         row, phenotype = parameters[None], self._anny.phenotype_columns
         kept = self._row is not None and np.array_equal(row[:, phenotype], self._row[:, phenotype])

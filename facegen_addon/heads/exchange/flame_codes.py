@@ -2,9 +2,9 @@
 """Parameter files of FLAME's users: read and written in the conventions of the programs they use.
 
 Rows are heads; angles in radians, axis-angle; lengths in metres. Which key is which parameter
-stands in parameter_files/layouts.py, and for users in docs/parameter_files.md. What else a file
-holds (texture, camera, light, detail) is ignored and said to be so; what is no parameter of FLAME's
-is refused and called what it is.
+stands in parameter_files/layouts.py, and for users in docs/parameter_files.md. Other content of a
+file (texture, camera, light, detail) is ignored with a note; parameters of other models than FLAME
+are refused by name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _FARTHEST = 50.0  # metres: what stands farther away is suspected to be in milli
 
 @dataclass(frozen=True)
 class ImportedParameters:
-    """What a file held: its convention, N heads' parameters, and one line on each thing to know.
+    """N heads' parameters from a file, its convention, and notes and warnings, one line each.
 
     warnings: what may make the heads other than the file's author meant; sequence: whether the rows
     are the frames of one head in time, `fps` of them a second if the file says so; keys: what the
@@ -88,7 +88,7 @@ def read_parameters(path: Path) -> ImportedParameters:
 def for_model(
     imported: ImportedParameters, flame: FlameArrays
 ) -> tuple[FlameParameters, list[str]]:
-    """A file's heads for a model; zeros beyond its components are cut, and said to be.
+    """Fit a file's heads to a model: zeros beyond its components are cut, with a line on each.
 
     DECA's files always have 100 + 50 components, a model may have fewer. UserError if one that the
     model lacks is not zero, with the need to choose the FLAME that has it.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""FLAME parameters of a file as the sliders of a FLAME head, and what was changed on the way."""
+"""FLAME parameters of a file as sliders of a FLAME head, with a line on each change on the way."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from .flame_codes import for_model, read_parameters
 
 @dataclass(frozen=True)
 class ImportedSliders:
-    """N heads of a file.
+    """N heads of a file as sliders.
 
     values (N, P): the head model's parameters; notes: what the file's convention means and what of
     it was ignored; clamped: what went beyond a joint's or a slider's range, one line each;
@@ -29,29 +30,29 @@ class ImportedSliders:
     """
 
     convention: str
-    values: FloatArray
+    values: Annotated[FloatArray, "N P"]
     notes: list[str]
     clamped: list[str]
     warnings: list[str] = field(default_factory=list)
     sequence: bool = False
     fps: float | None = None
-    times: FloatArray | None = None
+    times: Annotated[FloatArray, "N"] | None = None
 
     @property
-    def moments(self) -> FloatArray | None:
+    def moments(self) -> Annotated[FloatArray, "N"] | None:
         """Seconds (N,) from the first row; None where the file does not say."""
         if self.times is not None or self.fps is None:
             return self.times
         return np.arange(len(self.values)) / self.fps
 
     def at_rate(self, fps: float | None) -> ImportedSliders:
-        """The rows as a sequence with so many frames a second, whatever the file says; None: as it
-        says."""
+        """The rows as a sequence of ``fps`` frames a second, whatever the file says; None: as the
+        file says."""
         return self if fps is None else replace(self, sequence=True, fps=fps, times=None)
 
 
 def flame_sliders(model: HeadModel) -> FlameSliders:
-    """How FLAME's parameters become a model's sliders; UserError if it has no such."""
+    """The model's conversion of FLAME's parameters to sliders; UserError if it has none."""
     sliders = model.flame_sliders
     if sliders is None:
         raise UserError(

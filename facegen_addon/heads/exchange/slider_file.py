@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -33,13 +33,13 @@ _REMEDY = "give a file that import-flame or generate wrote"
 
 @dataclass(frozen=True)
 class SliderFile:
-    """What a file holds: the model's name, if it says so, and columns by name or all (N, P)."""
+    """Content of a slider file: the model's name, if given, and columns by name or all (N, P)."""
 
     path: Path
     model: str | None
-    content: Mapping[str, Any] | FloatArray
+    content: Mapping[str, Any] | Annotated[FloatArray, "N P"]
 
-    def rows(self, table: ParameterTable) -> FloatArray:
+    def rows(self, table: ParameterTable) -> Annotated[FloatArray, "N P"]:
         """The values of a model's table (N, P), checked; UserError names file and parameter."""
         try:
             if isinstance(self.content, Mapping):
@@ -84,7 +84,9 @@ def read_slider_file(path: Path) -> SliderFile:
     return SliderFile(path, model, dict(zip(names, values.T, strict=True)))
 
 
-def write_slider_file(path: Path, model: HeadModel, values: FloatArray, **notes: str) -> None:
+def write_slider_file(
+    path: Path, model: HeadModel, values: Annotated[FloatArray, "N P"], **notes: str
+) -> None:
     """Write the slider values (N, P) of a model to a .npz or .json file, complete or not at all.
 
     ``notes`` go into a .json beside the values; readers of slider files pass over them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a bare FLAME-format file lacks, transferred from the open head by surface correspondence.
+"""The dressing of a bare FLAME-format file, transferred from the open head by correspondence.
 
 FLAME files say nothing of lips, brows, hair roots, textures or landmarks. The open head knows all
 of it; fitted to a file's template (registration.py), it tells where each lies there. A file with
@@ -12,12 +12,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray, IntArray
+from ...arrays import AnyArray, BoolArray, Float32Array, FloatArray, IndexArray, IntArray, Real
 from ..correspondence import SurfacePoints, Target, features, plane_barycentric
 from ..products import gram, product, solve_positive
 from ..strands import StrandSet
@@ -34,15 +34,16 @@ _SHRINKAGE = 0.01
 """Share of a component's variance that is taken as noise when it is read in the donor's terms."""
 
 
-def to_house(vectors: NDArray[Any]) -> NDArray[Any]:
-    """FLAME's coordinates (..., 3), Y up and face along +Z -> Z up, face along -Y."""
-    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
+def to_house(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
+    """Turn FLAME's coordinates (..., 3), Y up and face along +Z, into the house's, Z up and face
+    along -Y."""
+    turned: NDArray[Real] = vectors[..., [0, 2, 1]] * np.array([1, -1, 1], vectors.dtype)
     return turned
 
 
-def to_flame(vectors: NDArray[Any]) -> NDArray[Any]:
-    """The inverse of ``to_house``."""
-    turned: NDArray[Any] = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
+def to_flame(vectors: Annotated[NDArray[Real], "... 3"]) -> Annotated[NDArray[Real], "... 3"]:
+    """Turn the house's coordinates (..., 3) into FLAME's: the inverse of ``to_house``."""
+    turned: NDArray[Real] = vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
     return turned
 
 
@@ -50,15 +51,15 @@ def to_flame(vectors: NDArray[Any]) -> NDArray[Any]:
 class Dressing:
     """All that a FLAME-format template needs to be rendered, measured and drawn from.
 
-    five_points (5) and landmarks (68) on its surface; phenotypes (A, S + 1): what the identity
-    components, the constant last, say of a head's gender, age and ancestry.
+    five_points (5) and landmarks (68) on its surface; phenotypes (A, K = S + 1): a linear
+    regression from S identity components, the constant last, to gender, age and ancestries.
     """
 
     surface: Surface
     strands: StrandSet
     five_points: SurfacePoints
     landmarks: SurfacePoints
-    phenotypes: FloatArray
+    phenotypes: Annotated[FloatArray, "A K"]
 
 
 def dress(flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> Dressing:
@@ -81,10 +82,10 @@ def digest(dressing: Dressing) -> str:
     return found.hexdigest()
 
 
-def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:
-    """A dressing as flat arrays, to be cached as .npz."""
+def to_arrays(dressing: Dressing) -> dict[str, Annotated[AnyArray, "..."]]:
+    """Flatten a dressing into arrays by name, to be cached as .npz."""
     surface = dressing.surface
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, AnyArray] = {
         f"surface_{name}": getattr(surface, name)
         for name in ("faces", "uv", "part", "rest_position", "gaze")
     }
@@ -97,10 +98,10 @@ def to_arrays(dressing: Dressing) -> dict[str, NDArray[Any]]:
     return arrays | {"phenotypes": dressing.phenotypes}
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Dressing:
-    """The inverse of ``to_arrays``; KeyError if one is missing."""
+def from_arrays(arrays: Mapping[str, Annotated[AnyArray, "..."]]) -> Dressing:
+    """Rebuild a dressing, the inverse of ``to_arrays``; KeyError if an array is missing."""
 
-    def table(kind: str) -> dict[str, NDArray[Any]]:
+    def table(kind: str) -> dict[str, AnyArray]:
         return {
             name.removeprefix(f"{kind}_"): values
             for name, values in arrays.items()
@@ -122,7 +123,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Dressing:
 
 
 class _Transfer:
-    """One donor fitted to one template, and what follows from that."""
+    """Fits a donor to a template and carries its dressing over."""
 
     def __init__(self, flame: FlameArrays, donor_flame: FlameArrays, donor: Dressing) -> None:
         self._flame, self._donor_flame, self._donor = flame, donor_flame, donor
@@ -134,7 +135,7 @@ class _Transfer:
         self._fitted = self._fit_donor()
 
     def dressing(self) -> Dressing:
-        """Everything, on the template's own triangles."""
+        """The whole dressing, on the template's own triangles."""
         to_donor = self._on_donor()
         return Dressing(
             surface=self._surface(to_donor),
@@ -173,16 +174,16 @@ class _Transfer:
 
     @cached_property
     def _features(self) -> FloatArray:
-        """What the template's vertices share with the donor's (V, 7)."""
+        """Features (V, 7) of the template's vertices."""
         return features(self._template, self._flame.faces, self._label)
 
     @cached_property
     def _fitted_features(self) -> FloatArray:
-        """The same of the fitted donor's vertices."""
+        """Features (V', 7) of the fitted donor's vertices."""
         return features(self._fitted, self._donor.surface.faces, self._donor_label)
 
     def _moved(self, points: SurfacePoints) -> SurfacePoints:
-        """Points of the donor, found again on the template's skin."""
+        """Find points of the donor again on the template's skin."""
         faces = self._donor.surface.faces
         return self._target.closest(
             points.read(self._fitted, faces), points.read(self._fitted_features, faces)
@@ -191,7 +192,7 @@ class _Transfer:
     def _surface(self, to_donor: SurfacePoints) -> Surface:
         donor, skin = self._donor.surface, self._part == _SKIN
 
-        def carried(values: NDArray[Any]) -> Float32Array:
+        def carried(values: AnyArray) -> Float32Array:
             return to_donor.read(values, donor.faces).astype(np.float32)
 
         uv = self._flame.uv if self._flame.uv is not None else self._textured()
@@ -237,7 +238,7 @@ class _Transfer:
         return replace(donor, triangle=roots.triangle, bary=roots.bary.astype(np.float32))
 
     def _five_points(self) -> SurfacePoints:
-        """Nose and mouth from the donor; the pupils where the eyes look straight ahead."""
+        """The five points: nose and mouth from the donor, pupils where the eyes look ahead."""
         moved = self._moved(self._donor.five_points)
         gaze, faces = self._gaze, self._flame.faces
         triangle, bary = moved.triangle.copy(), moved.bary.copy()
@@ -250,7 +251,7 @@ class _Transfer:
         return SurfacePoints(triangle, bary)
 
     def _phenotypes(self) -> FloatArray:
-        """What the file's components say of a head's phenotypes, read in the donor's terms.
+        """A regression (A, S + 1) from the file's components to phenotypes, by the donor's own.
 
         Each component's displacement is carried to the donor's skin and expressed by the donor's
         components (ridge regression: they are of unit variance), whose meaning is known.
@@ -280,7 +281,7 @@ def _jaw_label(flame: FlameArrays) -> FloatArray:
 
 
 def _parts(flame: FlameArrays) -> NDArray[np.int8]:
-    """Eyeballs are what turns with the eyes' joints; all else counts as skin."""
+    """The part (V,) of each vertex: eyeballs turn with the eyes' joints, all else is skin."""
     part = np.zeros(len(flame.template), np.int8)
     for eye in (_EYE_LEFT, _EYE_RIGHT):
         part[flame.weights[:, JOINT_NAMES.index(PART_NAMES[eye])] > 0.5] = eye
@@ -294,9 +295,7 @@ def _eye_centre(flame: FlameArrays) -> FloatArray:
     return centre
 
 
-def _triangles_of(
-    faces: NDArray[np.integer], part: NDArray[np.int8], wanted: tuple[int, ...]
-) -> NDArray[np.bool_]:
+def _triangles_of(faces: IndexArray, part: NDArray[np.int8], wanted: tuple[int, ...]) -> BoolArray:
     """Which triangles (T,) belong to these parts."""
     return np.isin(part[faces[:, 0]], wanted)
 
@@ -312,7 +311,7 @@ def _sphere_centre(points: FloatArray) -> FloatArray:
     return centre
 
 
-def _at_vertices(faces: NDArray[np.integer], rows: IntArray) -> tuple[Any, FloatArray]:
+def _at_vertices(faces: IndexArray, rows: IntArray) -> tuple[Any, FloatArray]:
     """A triangle and the barycentric coordinates for each of these vertices."""
     triangle = np.zeros(int(faces.max()) + 1, np.intp)
     corner = np.zeros_like(triangle)

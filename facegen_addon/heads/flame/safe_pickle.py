@@ -21,9 +21,8 @@ from reprlib import repr as in_short  # a tuple of twice the one before, 60 time
 from typing import IO, Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import IntArray
+from ...arrays import AnyArray, IntArray
 from ...errors import UserError
 
 _MAX_DENSE = 2**24  # elements that a sparse matrix may have when written out; FLAME's has 25,115
@@ -112,7 +111,7 @@ class _Dtype(StandIn):
 class _Array(StandIn):
     """An ndarray with state (version, shape, dtype, is Fortran order, bytes or objects)."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         *_, shape, dtype, fortran, data = self.state
         return _array(data, plain(dtype), shape, "F" if fortran else "C", plain)
 
@@ -120,7 +119,7 @@ class _Array(StandIn):
 class _Buffer(StandIn):
     """An ndarray as protocol 5 writes it: _frombuffer(bytes, dtype, shape, order)."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         data, dtype, shape, order = self.arguments
         return _array(data, plain(dtype), shape, order, plain)
 
@@ -146,14 +145,14 @@ class _Encoded(StandIn):
 class _Chumpy(StandIn):
     """chumpy.ch.Ch: its state's x holds the numbers."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         return _as_array(plain(self.state["x"]), np.float64)
 
 
 class _Select(StandIn):
     """chumpy.reordering.Select: elements idxs of the flattened a, in the preferred shape."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         source = np.ravel(_as_array(plain(self.state["a"]), np.float64))
         indices = _as_array(plain(self.state["idxs"]), np.intp)
         if source.dtype.kind not in _NUMBERS:  # texts could be long, and chosen often
@@ -165,7 +164,7 @@ class _Select(StandIn):
 class _Sparse(StandIn):
     """A scipy sparse matrix in coordinate form; duplicates add up, as scipy has them do."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         state: dict[str, Any] = plain(self.state)
         shape = tuple(map(int, state.get("_shape", state.get("shape", ()))))
         if len(shape) != 2 or min(shape) < 0 or math.prod(shape) > _MAX_DENSE:
@@ -181,7 +180,7 @@ class _Sparse(StandIn):
 
     def coordinates(
         self, state: dict[str, Any], shape: tuple[int, ...]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    ) -> tuple[AnyArray, AnyArray]:
         """Row and column of every entry."""
         row, column = state["coords"] if "coords" in state else (state["row"], state["col"])
         return row, column
@@ -192,7 +191,7 @@ class _SparseColumns(_Sparse):
 
     def coordinates(
         self, state: dict[str, Any], shape: tuple[int, ...]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    ) -> tuple[AnyArray, AnyArray]:
         return state["indices"], _expand(state, shape[1])
 
 
@@ -201,7 +200,7 @@ class _SparseRows(_Sparse):
 
     def coordinates(
         self, state: dict[str, Any], shape: tuple[int, ...]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    ) -> tuple[AnyArray, AnyArray]:
         return _expand(state, shape[0]), state["indices"]
 
 
@@ -218,7 +217,7 @@ def _expand(state: dict[str, Any], count: int) -> IntArray:
 
 def _array(
     data: Any, dtype: np.dtype[Any], shape: Any, order: Any, plain: Callable[[Any], Any]
-) -> NDArray[Any]:
+) -> AnyArray:
     """An array from the bytes (or the list of objects) that a pickle holds."""
     if any(not isinstance(size, int) or size < 0 for size in shape) or order not in ("C", "F"):
         raise ValueError(f"an array of shape {in_short(shape)}")
@@ -230,7 +229,7 @@ def _array(
     return np.frombuffer(_raw(plain(data)), dtype).reshape(shape, order=order)
 
 
-def _as_array(value: Any, dtype: type) -> NDArray[Any]:
+def _as_array(value: Any, dtype: type) -> AnyArray:
     """An array as it is; lists as numbers, for texts in them would be padded to the longest."""
     return value if isinstance(value, np.ndarray) else np.asarray(value, dtype)
 

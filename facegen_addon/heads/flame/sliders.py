@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""FLAME's own parameters and a head model's sliders: what import and export of them need."""
+"""The protocol by which import and export turn FLAME's parameters into sliders and back."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from ...arrays import FloatArray
 from .model import Flame, FlameParameters
 
 
 class FlameSliders(Protocol):
-    """What a head model offers that says the same as FLAME's parameters, in its own sliders."""
+    """A head model whose sliders convert to FLAME's parameters and back."""
 
     flame: Flame
 
-    def to_flame(self, parameters: FloatArray) -> FlameParameters:
-        """Sliders (N, P) -> FLAME's own parameters; there is no translation."""
+    def to_flame(self, parameters: Annotated[FloatArray, "... P"]) -> FlameParameters:
+        """Convert sliders (N, P), or (P,), to FLAME's own parameters; the translation is zero."""
         ...
 
-    def from_flame(self, parameters: FlameParameters, base: FloatArray) -> FloatArray:
-        """FLAME's parameters -> sliders (N, P), clipped to their ranges; appearance as in ``base``
-        (P,). Components beyond those given are zero, translation is left out."""
+    def from_flame(
+        self, parameters: FlameParameters, base: Annotated[FloatArray, "P"]
+    ) -> Annotated[FloatArray, "N P"]:
+        """Convert FLAME's parameters to sliders (N, P), clipped to their ranges; appearance as in
+        ``base`` (P,). Components beyond those given are zero, translation is left out."""
         ...

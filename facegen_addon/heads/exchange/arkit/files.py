@@ -69,7 +69,7 @@ def read_take(path: Path) -> Take:
 
 
 def check_no_take(path: Path, reader: str) -> None:
-    """UserError that leads to ``reader`` if a file that another one refused holds these curves."""
+    """Refuse a file of ARKit's curves by a UserError that names ``reader``, which reads it."""
     try:
         read_take(path)
     except UserError:
@@ -173,7 +173,7 @@ def _turns(
     delimiter: str,
     path: Path,
 ) -> tuple[dict[str, FloatArray], list[str]]:
-    """Where head and eyes turn, of a Take, and warnings; columns that are all zero are no turn."""
+    """Turns of head and eyes for a Take, and warnings; columns that are all zero are no turn."""
     turns, warnings = {}, []
     for part, names in _TURNS.items():
         if not all(name in keys for name in names):

@@ -75,7 +75,7 @@ def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
 
 
 def _named_matrix(outer: Mapping[str, Any], path: Path) -> tuple[list[str], FloatArray] | None:
-    """Names and weights (N, K) that lie beside each other; None where they do not."""
+    """Names and weights (N, K) of a file that has both side by side; None for other files."""
     names = next((outer[key] for key in _NAME_KEYS if _are_texts(outer.get(key))), None)
     values = next((outer[key] for key in _MATRIX_KEYS if isinstance(outer.get(key), list)), None)
     if names is None or values is None:
@@ -139,7 +139,7 @@ def _face(frame: Any, number: int, path: Path) -> dict[str, Any]:
 
 
 def _weights(frame: Mapping[str, Any]) -> dict[str, Any]:
-    """What a frame may mean as weights: ARKit's curves, and numbers of names yet unknown."""
+    """The entries of a frame that may be weights: ARKit's curves, numbers under unknown names."""
     said = {*_SECONDS, *_RATE_KEYS}
     return {
         name: value
@@ -149,7 +149,7 @@ def _weights(frame: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _aligned(faces: list[dict[str, Any]], path: Path) -> tuple[list[str], FloatArray]:
-    """Names and weights (N, K) of frames that must have the same names."""
+    """Names and weights (N, K) of frames; UserError unless all have the same names."""
     names = list(faces[0])
     for number, face in enumerate(faces):
         other = set(names) ^ set(face)

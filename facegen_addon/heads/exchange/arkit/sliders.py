@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .take import GAZE_NAMES, NAMES
 from .timecode import rate_of
 
 _JOINTS = {"head": "head", "left_eye": "eye_left", "right_eye": "eye_right"}
-"""What turns in a take -> what a head model calls it."""
+"""Part that turns in a take -> key of `HeadModel.joint_sliders`."""
 
 
 def has_curves(table: ParameterTable) -> bool:
@@ -66,8 +67,8 @@ def import_take(path: Path, model: HeadModel) -> ImportedSliders:
     )
 
 
-def axis_angle(turns: FloatArray) -> FloatArray:
-    """Turns (N, 3), down, left and to the right shoulder -> axis-angle (N, 3) about FLAME's axes.
+def axis_angle(turns: Annotated[FloatArray, "N 3"]) -> Annotated[FloatArray, "N 3"]:
+    """Axis-angle (N, 3) about FLAME's axes of turns (N, 3) down, left and to the right shoulder.
 
     X is the subject's left, Y up, Z ahead. Yaw comes last, as heads and cameras turn.
     """

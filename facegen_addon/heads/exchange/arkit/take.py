@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A take: ARKit's 52 curves over time, whatever a file calls them, and where head and eyes turn."""
+"""A take: ARKit's 52 curves over time, whatever a file calls them, and turns of head and eyes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
@@ -33,12 +34,12 @@ _BY_KEY = {name.lower(): name for name in NAMES} | {
 }
 _PREFIX = re.compile(r"^(?:blend_?shapes?|arkit|face)[._:]", re.IGNORECASE)
 _NEUTRAL = {"neutral", ""}
-"""What MediaPipe puts first among its 52: it has no tongueOut instead."""
+"""Names of MediaPipe's first curve, which is no blend shape; it has no tongueOut."""
 
 
 def canonical(name: str) -> str | None:
-    """ARKit's name for what a file calls ``EyeBlinkLeft``, ``eyeBlink_L`` or the like; None if it
-    is no blend shape of ARKit's."""
+    """ARKit's name of a curve that a file calls ``EyeBlinkLeft``, ``eyeBlink_L`` or the like; None
+    if it is no blend shape of ARKit's."""
     return _BY_KEY.get(plain(name))
 
 
@@ -59,9 +60,9 @@ class Take:
     """
 
     source: str
-    weights: Mapping[str, FloatArray]
-    turns: Mapping[str, FloatArray] = field(default_factory=dict)
-    times: FloatArray | None = None
+    weights: Mapping[str, Annotated[FloatArray, "N"]]
+    turns: Mapping[str, Annotated[FloatArray, "N 3"]] = field(default_factory=dict)
+    times: Annotated[FloatArray, "N"] | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -71,9 +72,9 @@ class Take:
 
 
 def weights_by_name(
-    names: Iterable[str], values: FloatArray, path: Path
-) -> tuple[dict[str, FloatArray], list[str], list[str]]:
-    """Columns (N, K) of a file's names -> weights, notes and warnings of a take.
+    names: Iterable[str], values: Annotated[FloatArray, "N K"], path: Path
+) -> tuple[dict[str, Annotated[FloatArray, "N"]], list[str], list[str]]:
+    """Sort columns (N, K) of a file's names by ARKit's: weights, notes and warnings of a take.
 
     UserError if no name is ARKit's, two of them mean the same, there is no frame, or a weight is
     not finite or of no known scale.

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the frames of a take were: seconds from timecodes, and the rate they make."""
+"""Times of the frames of a take: seconds from timecodes, and their rate."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 
@@ -18,8 +19,8 @@ LIVE_LINK_BASE = 60
 """Frames a second in Live Link Face's timecodes, whatever rate it records at."""
 
 
-def seconds_of(codes: Sequence[str]) -> FloatArray | None:
-    """Seconds (N,) from the first of the timecodes HH:MM:SS:FF.fff, or of plain seconds.
+def seconds_of(codes: Sequence[str]) -> Annotated[FloatArray, "N"] | None:
+    """Seconds (N,) since the first of N timecodes HH:MM:SS:FF.fff, or of plain seconds.
 
     How many frames a second has is seen where one ends: 60 if none does. None if they are of no
     such form or do not increase.
@@ -39,8 +40,8 @@ def seconds_of(codes: Sequence[str]) -> FloatArray | None:
     return times - times[0]
 
 
-def rate_of(times: FloatArray) -> float | None:
-    """Frames a second (times in seconds, N), gaps apart; None if there is but one frame."""
+def rate_of(times: Annotated[FloatArray, "N"]) -> float | None:
+    """Frames a second of times (N,) in seconds, gaps left out; None if there is but one frame."""
     if len(times) < 2:
         return None
     steps = np.diff(times)
@@ -48,7 +49,7 @@ def rate_of(times: FloatArray) -> float | None:
 
 
 def _base(whole: FloatArray, frames: FloatArray) -> float:
-    """Frames a second: what the count falls by, less a step, where the second goes up by one."""
+    """Frames a second: the fall of the count, less a step, where the second goes up by one."""
     step = np.diff(frames)
     within = step[(np.diff(whole) == 0.0) & (step > 0.0)]
     ends = step[(np.diff(whole) == 1.0) & (step < 0.0)]

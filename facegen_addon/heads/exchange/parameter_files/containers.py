@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What kind of file it is, told by its first bytes, and what it holds: tables or one array."""
+"""Opens parameter files of any kind, told by the first bytes: they hold tables or one array."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _parse_text(data: bytes, path: Path) -> Any:
 
 
 def _parse_archive(data: bytes, path: Path) -> Any:
-    """A .npz file, or what torch.save makes since torch 1.6."""
+    """The content of a .npz file, or of one by torch.save since torch 1.6."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if pickle_in(archive):
@@ -97,7 +97,7 @@ def _header_and_rest(data: bytes) -> tuple[np.dtype[Any], bytes]:
 
 
 def _parse_npy(data: bytes, path: Path) -> Any:
-    """An array; or, from numpy.save of a dictionary, that dictionary."""
+    """The array of a .npy file; or, from numpy.save of a dictionary, that dictionary."""
     try:
         dtype, rest = _header_and_rest(data)
         if dtype.hasobject:
@@ -113,7 +113,7 @@ def _parse_pickle(data: bytes, path: Path) -> Any:
 
 
 def _tensors_reported(load: Any, data: bytes, path: Path) -> Any:
-    """What `load` reads; a UserError says what to do about tensors that only torch can read."""
+    """Call `load`; its UserError becomes one with a remedy if only torch can read the tensors."""
     try:
         return load()
     except UserError:
@@ -123,5 +123,5 @@ def _tensors_reported(load: Any, data: bytes, path: Path) -> Any:
 
 
 def lone_array(content: Mapping[Any, Any]) -> Any:
-    """The array of a table that numpy.savez made of one without a name; None if it is another."""
+    """The array of a file that numpy.savez made of one without a name; None for other tables."""
     return content["arr_0"] if list(content) == ["arr_0"] else None

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is no parameter of FLAME's but could be read as one: recognised, and called what it is.
+"""Recognises files of other models and other data that could be mistaken for FLAME's parameters.
 
-By its keys for a table, by type and shape (and the file's name) for a lone array. Every function
-returns words that complete "FILE holds ..." (a table) or "ARRAY is ...", or None.
+A table by its keys, a lone array by type and shape (and the file's name). Every function returns
+a description that completes "FILE holds ..." (a table) or "ARRAY is ...", or None.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ....arrays import AnyArray
 
 MOST_COMPONENTS = 400
 """FLAME's files have 300 components of shape and 100 of expression; no code is longer."""
@@ -87,11 +88,11 @@ _WORDS = {
         "style", "emotion", "motion", "latent", "latents", "embedding", "arcface", "audio",
     },
 }  # fmt: skip
-"""What a file holds by the words of its name, if its array could be a shape code as well."""
+"""Description -> words of a file's name that call for it; for arrays that could be shape codes."""
 
 
 def joined_expression(width: int) -> str | None:
-    """What an expression of this width is where the jaw's or all poses stand behind it."""
+    """Describe an expression that by its width has the jaw's or all poses behind it; else None."""
     described = _WIDTHS.get(width)
     if described is None or not described.startswith("a motion"):
         return None
@@ -99,7 +100,7 @@ def joined_expression(width: int) -> str | None:
 
 
 def describe_table(content: Mapping[str, Any]) -> str | None:
-    """What a table is although it may have keys that FLAME's parameters have, too."""
+    """Describe a table that is not FLAME's, even if it shares keys with FLAME's; else None."""
     keys = set(content)
     body = _body(content)
     if body:
@@ -115,7 +116,7 @@ def describe_table(content: Mapping[str, Any]) -> str | None:
 
 
 def describe_unknown_table(content: Mapping[str, Any]) -> str | None:
-    """What a table is that has no key of a FLAME parameter."""
+    """Describe a table that has no key of a FLAME parameter; None if it is of no known kind."""
     for key in content:
         for pattern, description in _UNKNOWN_TABLES:
             if pattern.search(key):
@@ -159,8 +160,8 @@ def _list_shape(value: Any) -> tuple[int, ...]:
     return shape
 
 
-def describe_code(array: NDArray[Any]) -> str | None:
-    """What an array is that stands where a code of shape or expression does."""
+def describe_code(array: Annotated[AnyArray, "..."]) -> str | None:
+    """Describe an array in the place of a code of shape or expression; None if it may be one."""
     if array.dtype.kind == "b":
         return "a mask"
     if array.dtype.kind in "iu" and array.size and np.abs(array.astype(float)).max() > 10:
@@ -180,8 +181,8 @@ def _points(shape: tuple[int, ...]) -> str:
     return f"{shape[-2]:,} {_POINTS[str(shape[-1])]}"
 
 
-def describe_lone_array(array: NDArray[Any], stem: str) -> str | None:
-    """What an array is that came without a name for it; `stem`: of its file."""
+def describe_lone_array(array: Annotated[AnyArray, "..."], stem: str) -> str | None:
+    """Describe an array without a name, of a file called `stem`; None if it may be a shape code."""
     if array.dtype.kind == "c":
         return "complex numbers"
     if array.dtype.kind not in "bfiu":

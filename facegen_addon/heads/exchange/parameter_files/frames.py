@@ -20,7 +20,7 @@ _Frames = dict[str, Mapping[Any, Any]]
 
 
 def frames_in(content: Any) -> _Frames | None:
-    """The frames, or heads, of a file by name, with what it says of all of them; None if none.
+    """The frames, or heads, of a file by name, each with the entries that all share; None if none.
 
     They come as a list of tables, as a table of tables, or as IMavatar has them: under `frames`,
     beside the shape.
@@ -64,13 +64,13 @@ def _tables_in(content: Mapping[Any, Any]) -> _Frames:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """What names are sorted by, so that 10 comes after 9."""
+    """A key to sort names by, so that 10 comes after 9."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def read_frames(frames: _Frames, source: str) -> Table:
-    """The frames of one file as the rows of one table."""
+    """Read the frames of one file as the rows of one table."""
     return joined({
         f"{source}, frame {name}": read_table(frame, f"{source}, frame {name}")
         for name, frame in frames.items()
@@ -87,7 +87,7 @@ def numbered_files(folder: Path) -> list[Path]:
 
 
 def read_files(files: Sequence[Path]) -> Table:
-    """One file a frame as the rows of one table."""
+    """Read files, one a frame, as the rows of one table."""
     tables = {}
     for file in files:
         content = read_content(file)
@@ -98,7 +98,7 @@ def read_files(files: Sequence[Path]) -> Table:
 
 
 def joined(tables: Mapping[str, Table]) -> Table:
-    """Tables of one convention, one after the other; `tables`: by what to call them in errors."""
+    """Join tables of one convention, one after the other; errors call them by their keys."""
     first, *_ = tables.values()
     for source, table in tables.items():
         if table.convention != first.convention:
@@ -135,7 +135,7 @@ def joined(tables: Mapping[str, Table]) -> Table:
 
 
 def _rectangular(table: Table) -> dict[str, Any]:
-    """A table's rows with one row that serves all repeated."""
+    """A table's rows by name, as many of each: one row that serves all heads is repeated."""
     count = max(len(rows) for rows in table.values.values())
     return {
         name: np.repeat(rows, count, axis=0) if len(rows) == 1 else rows

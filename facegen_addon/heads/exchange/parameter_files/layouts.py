@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which key of which program's file is which FLAME parameter: the table of conventions."""
+"""The table of conventions: the keys of each program's files and their FLAME parameters."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TRACKER: Layout = {
     "R": ("global_orient",),
     "t": ("transl",),
 }
-"""What `flame` holds in a frame of metrical-tracker and, with the last three, of Pixel3DMM."""
+"""Keys of `flame` in a frame of metrical-tracker and, with the last three, of Pixel3DMM."""
 
 TRACKER_NEEDS = {"shape", "exp", "jaw", "eyes"}
 TRACKER_SIX = {"jaw", "eyes", "neck", "R"}  # rotations in six numbers
@@ -119,9 +119,9 @@ FRAME_RATE = ("fps", "video_fps", "frame_rate", "framerate", "mocap_frame_rate")
 
 
 def names_for(names: tuple[str, ...], width: int) -> tuple[str, ...]:
-    """The parameters that a key's numbers are, for the number of them that a file has.
+    """The parameters under a key that is said to hold `names`, by how many numbers a head has.
 
-    What DECA's heirs call pose holds head and jaw (6), or all five joints in FLAME's order (15).
+    The pose of DECA's heirs holds head and jaw (6), or all five joints in FLAME's order (15).
     """
     if names == HEAD_AND_JAW and width == 3 * len(POSES):
         return POSES

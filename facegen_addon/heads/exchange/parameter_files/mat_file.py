@@ -11,11 +11,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ....arrays import AnyArray
 from ....errors import UserError
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -32,8 +32,8 @@ def is_mat(data: bytes) -> bool:
     return data.startswith(b"MATLAB ") and data[126:128] in (b"IM", b"MI")
 
 
-def parse_mat(data: bytes, path: Path) -> dict[str, NDArray[Any] | None]:
-    """The variables of a file by name; UserError if it is damaged, or of version 7.3."""
+def parse_mat(data: bytes, path: Path) -> dict[str, Annotated[AnyArray, "..."] | None]:
+    """Read the variables of a file by name; UserError if it is damaged, or of version 7.3."""
     if HDF5 in data[:1024]:
         raise UserError(
             f"{path} is a MATLAB file of version 7.3 (HDF5): save it again as version 7, in MATLAB"
@@ -66,7 +66,7 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         place += step
 
 
-def _variable(kind: int, body: bytes, order: str) -> tuple[str, NDArray[Any] | None]:
+def _variable(kind: int, body: bytes, order: str) -> tuple[str, AnyArray | None]:
     """Name and array of one matrix element."""
     if kind == _COMPRESSED:
         unpacker = zlib.decompressobj()
@@ -90,5 +90,5 @@ def _variable(kind: int, body: bytes, order: str) -> tuple[str, NDArray[Any] | N
     return name, real.reshape(shape, order="F")
 
 
-def _numbers(kind: int, body: bytes, order: str) -> NDArray[Any]:
+def _numbers(kind: int, body: bytes, order: str) -> AnyArray:
     return np.frombuffer(body, order + _TYPES[kind])

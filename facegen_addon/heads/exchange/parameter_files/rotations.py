@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rotations as other programs store them -> axis-angle, radians."""
+"""Converts rotations as other programs store them to axis-angle, radians."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import numpy as np
 
@@ -10,8 +12,8 @@ from ....arrays import FloatArray
 _TOLERANCE = 1e-3  # by which a stored matrix may miss being a rotation; float16 misses by 5e-4
 
 
-def axis_angle_from_six(six: FloatArray) -> FloatArray:
-    """Rotations as six numbers (..., 6) -> axis-angle (..., 3).
+def axis_angle_from_six(six: Annotated[FloatArray, "... 6"]) -> Annotated[FloatArray, "... 3"]:
+    """Axis-angle (..., 3) of rotations in six numbers (..., 6).
 
     Zhou et al., "On the Continuity of Rotation Representations in Neural Networks" (2019), laid
     out as PyTorch3D does: the matrix's first two rows before they are made orthonormal.
@@ -21,7 +23,7 @@ def axis_angle_from_six(six: FloatArray) -> FloatArray:
     return axis_angle_from_matrices(np.stack([first, second, np.cross(first, second)], axis=-2))
 
 
-def are_rotations(matrices: FloatArray) -> bool:
+def are_rotations(matrices: Annotated[FloatArray, "... 3 3"]) -> bool:
     """Whether all of these (..., 3, 3) are orthonormal and none mirrors."""
     products = matrices @ np.swapaxes(matrices, -1, -2)
     return bool(
@@ -30,8 +32,10 @@ def are_rotations(matrices: FloatArray) -> bool:
     )
 
 
-def axis_angle_from_matrices(matrices: FloatArray) -> FloatArray:
-    """Rotation matrices (..., 3, 3) -> axis-angle (..., 3), angles from 0 to pi.
+def axis_angle_from_matrices(
+    matrices: Annotated[FloatArray, "... 3 3"],
+) -> Annotated[FloatArray, "... 3"]:
+    """Axis-angle (..., 3), angles from 0 to pi, of rotation matrices (..., 3, 3).
 
     By way of the unit quaternion, of which the largest component is found first: so that half
     turns, which trackers' cameras are full of, keep their axis.

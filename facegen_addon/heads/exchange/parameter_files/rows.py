@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Arrays in the shapes that programs leave them in -> rows (N, K) of N heads."""
+"""Reads arrays of any shape that programs write as rows (N, K) of N heads."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ....arrays import FloatArray
+from ....arrays import AnyArray, FloatArray
 from ....errors import UserError
 from ...flame.model import POSES
 from .containers import REMEDY
@@ -19,8 +18,8 @@ from .text import number_from_text
 _COLUMN = 10  # so many heads of one component each are one head's code that lies on its side
 
 
-def code_rows(value: Any, key: str, source: str) -> FloatArray:
-    """A code of shape or expression as (N, K); UserError that says what else it is.
+def code_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
+    """A code of shape or expression as rows (N, K); UserError that describes anything else.
 
     `source` stands for the file in errors, here and below; `key` is what the file calls the array.
     """
@@ -35,13 +34,13 @@ def code_rows(value: Any, key: str, source: str) -> FloatArray:
     return rows
 
 
-def vector_rows(value: Any, key: str, source: str) -> FloatArray:
-    """Vectors such as translations as (N, K)."""
+def vector_rows(value: Any, key: str, source: str) -> Annotated[FloatArray, "N K"]:
+    """Vectors such as translations as rows (N, K)."""
     return _rows(_numbers(value, key, source), key, source)
 
 
-def pose_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
-    """Rotations as (N, 3 R) axis-angle; `rotations`: how many a head should have.
+def pose_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
+    """Rotations as rows of axis-angles (N, K = 3 R); `rotations`: the R a head should have.
 
     From (..., 3 R), (..., R, 3) or matrices (..., R, 3, 3); with one rotation, (..., 3, 3).
     """
@@ -58,8 +57,8 @@ def pose_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
     return _rows(array, key, source)
 
 
-def six_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
-    """Rotations in six numbers each, (N, 6 R) -> (N, 3 R) axis-angle."""
+def six_rows(value: Any, key: str, rotations: int, source: str) -> Annotated[FloatArray, "N K"]:
+    """Rotations in six numbers each, (N, 6 R), as rows of axis-angles (N, K = 3 R)."""
     rows = vector_rows(value, key, source)
     if rows.shape[1] != 6 * rotations:
         raise UserError(
@@ -69,7 +68,7 @@ def six_rows(value: Any, key: str, rotations: int, source: str) -> FloatArray:
     return axis_angle_from_six(rows.reshape(-1, rotations, 6)).reshape(len(rows), -1)
 
 
-def _numbers(value: Any, key: str, source: str) -> NDArray[Any]:
+def _numbers(value: Any, key: str, source: str) -> AnyArray:
     """The array of a file; UserError if it holds no numbers, or none for a head."""
     if value is None:  # what stands for text, cells and structures of MATLAB
         raise UserError(f"{source}: {key} is no array of numbers; expected shape (K,) or (N, K)")
@@ -88,15 +87,15 @@ def _numbers(value: Any, key: str, source: str) -> NDArray[Any]:
     return array
 
 
-def as_array(value: Any) -> NDArray[Any]:
-    """The array that a value is, of objects if it is a list of lists of unlike lengths."""
+def as_array(value: Any) -> Annotated[AnyArray, "..."]:
+    """A value as an array; one of objects, without axes, for lists of unlike lengths."""
     try:
         return np.asarray(value)
     except ValueError:
         return np.empty((), object)
 
 
-def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
+def _from_text(array: AnyArray, key: str, source: str) -> AnyArray:
     """Numbers that were written as text."""
     if array.dtype.kind == "S":
         array = np.char.decode(array, "latin-1")
@@ -111,8 +110,9 @@ def _from_text(array: NDArray[Any], key: str, source: str) -> NDArray[Any]:
     return np.array(numbers, np.float64).reshape(array.shape)
 
 
-def _rows(array: NDArray[Any], key: str, source: str) -> FloatArray:
-    """(K,), (N, K), or the same with axes of one more, (1, N, K) or (N, 1, K), all finite."""
+def _rows(array: AnyArray, key: str, source: str) -> FloatArray:
+    """Rows (N, K) of an array (K,), (N, K) or with more axes of one, (1, N, K) or (N, 1, K); all
+    finite."""
     counts = [size for size in array.shape[:-1] if size != 1]
     if len(counts) > 1:
         raise UserError(
@@ -129,7 +129,7 @@ def _rows(array: NDArray[Any], key: str, source: str) -> FloatArray:
     return rows
 
 
-def _described(value: Any, array: NDArray[Any]) -> str:
+def _described(value: Any, array: AnyArray) -> str:
     if array.dtype.kind == "O":
         return f"a {type(value).__name__} that is no regular array"
     return f"of type {array.dtype} and shape {array.shape}"

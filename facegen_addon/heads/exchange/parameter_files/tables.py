@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A table of arrays, as one program names them -> the FLAME parameters in it."""
+"""Reads the FLAME parameters in a table of arrays, under the names of one program."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -39,13 +39,13 @@ _TRACKER_COPIES = {"R_rotation_matrix"}  # what another key of the frame says, t
 
 @dataclass(frozen=True)
 class Table:
-    """The parameters of one table: rows (N, K) by FLAME's name, and the file's key of each.
+    """The parameters of one table: rows (N or 1, K) by FLAME's name, and the file's key of each.
 
     frames: whether the rows are known to follow each other in time.
     """
 
     convention: str
-    values: dict[str, FloatArray]
+    values: dict[str, Annotated[FloatArray, "_ _"]]
     keys: dict[str, str]
     ignored: Set[str]
     warnings: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def parameter_keys() -> Set[str]:
 
 
 def read_table(content: Mapping[Any, Any], source: str) -> Table:
-    """The parameters in a table of a known convention; UserError that says what else it is."""
+    """Read the parameters in a table of a known convention; UserError that describes another."""
     table = {str(key): value for key, value in content.items()}
     described = describe_table(table)
     if described:
@@ -71,12 +71,12 @@ def read_table(content: Mapping[Any, Any], source: str) -> Table:
 
 
 def with_remedy(description: str) -> str:
-    """A description that says what to do, as those with a semicolon do already."""
+    """A description with what to do about it, which those with a semicolon say already."""
     return description if ";" in description else f"{description}: {REMEDY}"
 
 
 def read_layout(convention: str, layout: Layout, table: Mapping[str, Any], source: str) -> Table:
-    """The parameters under the keys of a layout, and what becomes of the other keys."""
+    """Read the parameters under the keys of a layout; other keys are ignored or warned of."""
     values: dict[str, FloatArray] = {}
     keys: dict[str, str] = {}
     for key in (key for key in layout if key in table):

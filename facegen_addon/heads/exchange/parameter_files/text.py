@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ _COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def decoded(data: bytes) -> str | None:
-    """The text in bytes, by its byte order mark or its zeros, UTF-8 else; None if there is none."""
+    """The text in bytes, by byte order mark or zeros, else as UTF-8; None if they are no text."""
     try:
         text = data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:
@@ -33,15 +33,15 @@ def is_json(text: str) -> bool:
 
 
 def parse_json(text: str, path: Path, remedy: str) -> Any:
-    """What JSON says; UserError that names `path` if it is none."""
+    """The content of JSON; UserError that names `path` if it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
 
 
-def parse_table(text: str, path: Path) -> FloatArray | None:
-    """A table of numbers, a row a line, split by commas, semicolons or blanks; None if it is none.
+def parse_table(text: str, path: Path) -> Annotated[FloatArray, "..."] | None:
+    """Read a table of numbers, a row a line, split by commas, semicolons or blanks; else None.
 
     UserError if its commas are decimal ones, and for rows of different lengths.
     """
@@ -63,5 +63,5 @@ def parse_table(text: str, path: Path) -> FloatArray | None:
 
 
 def number_from_text(text: str) -> float | None:
-    """A number that was written as text; None if it is none."""
+    """The number that a text says; None if it says none."""
     return float(text) if _NUMBER.fullmatch(text.strip()) else None

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ....arrays import AnyArray
 from ...flame.safe_pickle import (
     MAX_BYTES,
     NAMES,
@@ -104,7 +104,7 @@ class _Storage:
     count: int
     read: Callable[[], bytes]
 
-    def numbers(self) -> NDArray[Any]:
+    def numbers(self) -> AnyArray:
         """All of them."""
         return np.frombuffer(self.read(), self.dtype, self.count)
 
@@ -112,7 +112,7 @@ class _Storage:
 class _Tensor(StandIn):
     """_rebuild_tensor_v2(storage, offset, size, strides, requires_grad, hooks)."""
 
-    def resolve(self, plain: Callable[[Any], Any]) -> NDArray[Any]:
+    def resolve(self, plain: Callable[[Any], Any]) -> AnyArray:
         storage, offset, size, strides = self.arguments[:4]
         if isinstance(storage, _Embedded):
             storage = plain(storage)
