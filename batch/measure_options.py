@@ -160,18 +160,20 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requested:
     """latents (N, 512) float32 of unit norm to be measured, and in words what they are."""
 
     latents: Annotated[Float32Array, "N 512"]
     source: str
 
 
-def wanted_latents(options: MeasureOptions) -> Wanted:
+def requested_latents(options: MeasureOptions) -> Requested:
     """The latents that the options ask for; UserError if there are not so many, or no such."""
     if options.latents == NATURAL:
         count = options.count or _DEFAULT_COUNT
-        return Wanted(_natural_latents(options.seed, count), "samples of the density of real faces")
+        return Requested(
+            _natural_latents(options.seed, count), "samples of the density of real faces"
+        )
     if options.latents == HELD_OUT:
         return _held_out(options.real_latents, options.count or _DEFAULT_COUNT)
     path = Path(options.latents)
@@ -181,7 +183,7 @@ def wanted_latents(options: MeasureOptions) -> Wanted:
             " file; name one of these"
         )
     latents = read_latents(path)
-    return Wanted(_first(latents, options.count, str(path)), path.name)
+    return Requested(_first(latents, options.count, str(path)), path.name)
 
 
 def _natural_latents(seed: int, count: int) -> Float32Array:
@@ -191,7 +193,7 @@ def _natural_latents(seed: int, count: int) -> Float32Array:
     return np.concatenate(rows).astype(np.float32)
 
 
-def _held_out(real_latents: Path | None, count: int) -> Wanted:
+def _held_out(real_latents: Path | None, count: int) -> Requested:
     path = real_latents or lfw_directory() / "latents_dev.npz"
     if not path.is_file():
         raise UserError(
@@ -205,7 +207,7 @@ def _held_out(real_latents: Path | None, count: int) -> Wanted:
             f"--count {count}: {path.name} has {2 * len(people)} held-out people, of whom at most"
             f" half can be asked for, as the others are compared with; give at most {len(people)}"
         )
-    return Wanted(
+    return Requested(
         people.astype(np.float32), f"real people whom nothing was fitted to, from {path.name}"
     )
 
@@ -269,15 +271,15 @@ def _first(latents: Float32Array, count: int | None, source: str) -> Float32Arra
 
 
 def reference_for(
-    options: MeasureOptions, wanted: Wanted
+    options: MeasureOptions, requested: Requested
 ) -> tuple[Reference, Annotated[Float32Array, "M 512"]]:
     """Real faces to compare with, without those asked for; and all of them, whose rows are named.
 
     UserError if hardly any are left.
     """
-    reference = load_reference(options.real_latents, len(wanted.latents))
+    reference = load_reference(options.real_latents, len(requested.latents))
     everybody = np.concatenate([reference.yardstick, reference.latents]).astype(np.float32)
-    nearest = cosine_distance_matrix(reference.latents, wanted.latents).min(axis=1)
+    nearest = cosine_distance_matrix(reference.latents, requested.latents).min(axis=1)
     others = reference.latents[nearest > _SAME]
     if len(others) < GALLERY:
         raise UserError(

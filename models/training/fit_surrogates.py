@@ -176,7 +176,7 @@ def fit_direct(
     """Distil inversions into one pass.
 
     Args:
-        latents: (N, 512) wanted; found: (N, G) z that inversion found for them.
+        latents: (N, D) requested; found: (N, G) z that inversion found for them.
 
     The loss is the squared distance to the found z, the inversion's own cost of what the network
     proposes, and the squared distance to the trust region.
@@ -194,11 +194,11 @@ def fit_direct(
     for epoch in range(options.epochs):
         for rows in torch.randperm(len(latents)).split(options.batch):
             z = network(inputs[rows])
-            values, wanted = z.detach().numpy(), latents[rows]
+            values, requested = z.detach().numpy(), latents[rows]
             inside = region.project(values)
             # The ensemble's gradient is NumPy's, so the cost stands in one place only. It is taken
             # where the head will be, since what the network says is projected before use.
-            gradient = inversion_cost(ensemble, inside, wanted, region, settings)[1]
+            gradient = inversion_cost(ensemble, inside, requested, region, settings)[1]
             gradient += 2 * options.found_weight / found.shape[1] * (values - found[rows])
             gradient += 2 * options.outside_weight * (values - inside)
             optimiser.zero_grad()
