@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands share in reading their arguments, and in calling one another."""
+"""Shared by the commands in reading their arguments, and in calling one another."""
 
 import argparse
 import os

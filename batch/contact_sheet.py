@@ -3,11 +3,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.lettering import draw_text, text_width
+from facegen_addon.arrays import ByteArray
 
 _BACKGROUND = (24, 26, 30)
 _NUMBER = (236, 238, 242)
@@ -15,11 +16,11 @@ _DISTANCE = (122, 200, 190)
 
 
 def contact_sheet(
-    images: Sequence[NDArray[np.uint8]],
+    images: Sequence[Annotated[ByteArray, "S S 3"]],
     nearest: Sequence[float],
     maximum_pixels: int = 40_000_000,
     numbers: Sequence[int] | None = None,
-) -> NDArray[np.uint8]:
+) -> Annotated[ByteArray, "H W 3"]:
     """Tile N images (S, S, 3) uint8 into one (H, W, 3) uint8.
 
     Below each image stand its number (its place, unless `numbers` says another) and `nearest`, the
@@ -45,7 +46,7 @@ def contact_sheet(
     return sheet
 
 
-def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+def _shrink(image: ByteArray, step: int) -> ByteArray:
     """Mean over step x step pixels."""
     if step == 1:
         return image
@@ -55,7 +56,7 @@ def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def _caption(
-    sheet: NDArray[np.uint8],
+    sheet: ByteArray,
     number: int,
     distance: float,
     left: int,

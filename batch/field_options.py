@@ -62,7 +62,7 @@ def parser_of(
 def checked(
     fields: Iterable[RequestField], values: argparse.Namespace | Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What was given, by the fields' names; UserError names the first option that is wrong."""
+    """The values given, by the fields' names; UserError names the first option that is wrong."""
     plain = vars(values) if isinstance(values, argparse.Namespace) else values
     given = {name: value for name, value in plain.items() if value is not None}
     check_fields(fields, given, spelled)
@@ -81,14 +81,14 @@ def spelled(name: str) -> str:
 
 
 def said(field: RequestField) -> str:
-    """What a field is and accepts, in one phrase."""
+    """One phrase: the field's meaning and the values it accepts."""
     if isinstance(field, OneOf):
         return f"{field.help}: {field.explained()}"
     return f"{field.help}, {field.accepted}" if field.accepted else field.help
 
 
 def _settings(field: RequestField) -> dict[str, Any]:
-    """What argparse has to know of an option. None stands for one that is not given."""
+    """An option's keyword arguments for argparse. None stands for one that is not given."""
     if isinstance(field, Switch):
         action: Any = argparse.BooleanOptionalAction if field.default else "store_true"
         return {"action": action, "default": field.default, "help": field.help}

@@ -2,13 +2,10 @@
 """The figures of report.json: how varied, natural, faithful and plausible rendered heads are."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Any
 
 from batch.reference import Reference
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
 from facegen_addon.mapping.roundtrip import GALLERY
@@ -24,9 +21,9 @@ class HeadSet:
     (N, 512), or None where the heads were not made from latents.
     """
 
-    parameters: FloatArray
-    achieved: NDArray[np.floating]
-    requested: NDArray[np.floating] | None = None
+    parameters: Annotated[FloatArray, "N P"]
+    achieved: Annotated[RealArray, "N D"]
+    requested: Annotated[RealArray, "N 512"] | None = None
 
 
 def head_set_figures(
@@ -47,7 +44,9 @@ def head_set_figures(
     }
 
 
-def latent_figures(latents: NDArray[np.floating], reference: Reference | None) -> dict[str, Any]:
+def latent_figures(
+    latents: Annotated[RealArray, "N D"], reference: Reference | None
+) -> dict[str, Any]:
     """The figures that need latents (N, D) only, so that real faces can stand beside heads."""
     several, enough = len(latents) > 1, len(latents) > NEIGHBOURS
     return {

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.command_line import shown_command
 from batch.dataset.commands import run_by_old_spelling
@@ -21,6 +20,7 @@ from batch.output import output_folder
 from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
+from facegen_addon.arrays import RealArray
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @dataclass(frozen=True)
 class _Watch:
-    """What is seen of a run: a bar for each stage, and of Blender what it says of one picture."""
+    """Display of a run: a bar for each stage, and of Blender what it says of one picture."""
 
     bar: ProgressBar
     chatter: Chatter
@@ -185,8 +185,8 @@ def _uncorrected(result: VarietyResult) -> dict[str, HeadSet]:
 
 def _gaps(
     options: GenerateOptions,
-    earlier: NDArray[np.floating],
-    heads: NDArray[np.floating],
+    earlier: RealArray,
+    heads: RealArray,
     reference: Reference,
 ) -> dict[str, Any]:
     """Which runs were complemented, and how near the reference's faces have a head by it."""

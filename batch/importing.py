@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the commands share that read other programs' files as heads."""
+"""Shared by the commands that read other programs' files as heads."""
 
 import argparse
 import sys

@@ -61,7 +61,7 @@ class InfluenceOptions:
 
     @property
     def settings(self) -> InfluenceSettings:
-        """What the figures depend on."""
+        """Plain data that decides the figures."""
         return InfluenceSettings(self.heads, self.samples, self.seed)
 
     @property

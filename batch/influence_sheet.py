@@ -3,11 +3,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.lettering import draw_text, text_width
+from facegen_addon.arrays import ByteArray
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.mapping.influence import Influence, SliderInfluence
 
@@ -17,12 +18,12 @@ _FIGURE = (122, 200, 190)
 _GAP, _STRIP, _TEXT = 12, 44, 12  # pixels: between cells, below pictures, of a line of text
 _COLUMNS, _ROWS = 6, 8
 
-Decoder = Callable[[bytes], NDArray[np.uint8]]
+Decoder = Callable[[bytes], ByteArray]
 
 
 def draw_pages(
     influence: Influence, table: ParameterTable, decode: Decoder
-) -> list[NDArray[np.uint8]]:
+) -> list[Annotated[ByteArray, "_ W 3"]]:
     """Pages (H, W, 3) uint8, the sliders that change a face most first.
 
     A cell: pictures at the lowest and the highest believable value, the slider's label, its cosine
@@ -36,7 +37,7 @@ def draw_pages(
 
 def _page(
     influence: Influence, sliders: list[SliderInfluence], table: ParameterTable, decode: Decoder
-) -> NDArray[np.uint8]:
+) -> ByteArray:
     pairs = [
         np.concatenate([decode(s.low_picture), decode(s.high_picture)], axis=1) for s in sliders
     ]
@@ -64,7 +65,7 @@ def _figures(influence: Influence, slider: SliderInfluence) -> str:
 
 
 def _draw_fitted(
-    page: NDArray[np.uint8],
+    page: ByteArray,
     text: str,
     left: float,
     top: float,

@@ -65,7 +65,7 @@ class Work:
         return measure
 
     def collect(self) -> Influence:
-        """All that is measured, in the table's order."""
+        """The measurements so far, in the table's order."""
         return figures.joined([figures.read(p) for p in self._files()], self.model.table.names)
 
     def _fresh(self, path: Path) -> bool:

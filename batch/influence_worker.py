@@ -15,7 +15,7 @@ from facegen_addon.terminal.pool_worker import PoolPipe, answer_jobs
 
 @dataclass(frozen=True)
 class SetUp:
-    """What a process is told first. model: name or FLAME file."""
+    """The first message to a process. model: name or FLAME file."""
 
     model: str
     settings: InfluenceSettings
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 def measuring(
     pipe: PoolPipe, make_probe: ProbeMaker | None = None
 ) -> Iterator[Callable[[str], None]]:
-    """What measures the parameter of a name; `make_probe` replaces Blender and FaceNet in tests."""
+    """A function that measures a named parameter; tests replace Blender by `make_probe`."""
     set_up: SetUp = pipe.set_up
     work = Work.of(load_head_model(set_up.model), set_up.settings, set_up.encoder)
 

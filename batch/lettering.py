@@ -3,11 +3,11 @@
 
 import itertools
 import math
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 
 Stroke = tuple[tuple[float, float], ...]
 
@@ -127,7 +127,7 @@ def text_width(text: str, height: float) -> float:
 
 
 def draw_text(
-    image: NDArray[np.uint8],
+    image: Annotated[ByteArray, "H W 3"],
     text: str,
     left: float,
     top: float,
@@ -148,7 +148,7 @@ def draw_text(
 
 
 def _draw_stroke(
-    image: NDArray[np.uint8],
+    image: ByteArray,
     points: FloatArray,
     radius: float,
     colour: tuple[int, int, int],

@@ -8,22 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from batch.command_line import shown_command, worker_command
 from batch.measure_options import (
     MeasureOptions,
-    Wanted,
+    Requested,
     parse_options,
     reference_for,
-    wanted_latents,
+    requested_latents,
 )
 from batch.measure_report import PAGE, MeasureRecord, Portraits, write_results
 from batch.measure_work import Work
 from batch.measure_worker import BlenderStudio, Studio, chunk_measurer
 from batch.output import output_folder
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import find_encoder
@@ -51,13 +48,13 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
     studio = studio or BlenderStudio()
     model = load_head_model(options.model)
     start = time.monotonic()
-    wanted = wanted_latents(options)
-    reference, everybody = reference_for(options, wanted)
+    requested = requested_latents(options)
+    reference, everybody = reference_for(options, requested)
     load_correction(options.correction, model.name, options.grade)
     studio.check(options)
     versions = studio.versions()
-    settings = _settings(options, model, wanted, versions)
-    with Work.begin(options.output, settings, wanted.latents, options.replace) as work:
+    settings = _settings(options, model, requested, versions)
+    with Work.begin(options.output, settings, requested.latents, options.replace) as work:
         try:
             with interruptible():
                 _measure_all(options, model, studio, work)
@@ -67,9 +64,9 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
                         "no head shows its face; try another --model or other --latents"
                     )
                 record = MeasureRecord(
-                    measured, wanted.source, settings,
+                    measured, requested.source, settings,
                     shown_command("measure", arguments), model.name, model.table,
-                    reference, everybody, len(wanted.latents) * options.renders_per_latent,
+                    reference, everybody, len(requested.latents) * options.renders_per_latent,
                     time.monotonic() - start, versions,
                 )  # fmt: skip
                 with output_folder(options.output) as folder, blender_silent():
@@ -85,7 +82,7 @@ def main(arguments: Sequence[str], studio: Studio | None = None) -> int:
 def _pictured(model: HeadModel, studio: Studio) -> Portraits:
     """The studio's portraits, with a bar."""
 
-    def portraits(parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
+    def portraits(parameters: FloatArray) -> Iterator[ByteArray]:
         bar = ProgressBar()
         for done, picture in enumerate(studio.portraits(model, parameters), start=1):
             bar.update("picture examples", done, len(parameters))
@@ -103,13 +100,13 @@ def _stopped(work: Work) -> str:
 
 
 def _settings(
-    options: MeasureOptions, model: HeadModel, wanted: Wanted, versions: Mapping[str, Any]
+    options: MeasureOptions, model: HeadModel, requested: Requested, versions: Mapping[str, Any]
 ) -> dict[str, Any]:
     """All that decides the results, as plain data."""
     settings = {
         "model": model.name,
         "latents": options.latents,
-        "count": len(wanted.latents),
+        "count": len(requested.latents),
         "seed": options.seed,
         "grade": options.grade,
         "correction": options.correction,
@@ -121,7 +118,7 @@ def _settings(
         **{name: versions[name] for name in _DECISIVE if name in versions},
     }
     digests = {
-        "content of the latents": hashlib.sha256(wanted.latents.tobytes()).hexdigest(),
+        "content of the latents": hashlib.sha256(requested.latents.tobytes()).hexdigest(),
         "table of the model": table_digest(model.table),
         "version of the encoder": find_encoder(options.encoder).sha256,
         **{f"version of {name}": digest for name, digest in model.sources.items()},

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `measure` is asked for: options and latents, checked before anything starts."""
+"""The request of `measure`: options and latents, checked before anything starts."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.field_options import (
     ANY_ENCODER,
@@ -20,7 +20,7 @@ from batch.field_options import (
     parser_of,
 )
 from batch.reference import Reference, load_reference
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import AnyArray, Float32Array
 from facegen_addon.artifacts import DAMAGED_ARCHIVE, read_npz
 from facegen_addon.choices import MEASURING_SAMPLES, SEED
 from facegen_addon.errors import UserError
@@ -160,18 +160,20 @@ def parse_options(arguments: Sequence[str]) -> MeasureOptions:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Requested:
     """latents (N, 512) float32 of unit norm to be measured, and in words what they are."""
 
-    latents: Float32Array
+    latents: Annotated[Float32Array, "N 512"]
     source: str
 
 
-def wanted_latents(options: MeasureOptions) -> Wanted:
+def requested_latents(options: MeasureOptions) -> Requested:
     """The latents that the options ask for; UserError if there are not so many, or no such."""
     if options.latents == NATURAL:
         count = options.count or _DEFAULT_COUNT
-        return Wanted(_natural_latents(options.seed, count), "samples of the density of real faces")
+        return Requested(
+            _natural_latents(options.seed, count), "samples of the density of real faces"
+        )
     if options.latents == HELD_OUT:
         return _held_out(options.real_latents, options.count or _DEFAULT_COUNT)
     path = Path(options.latents)
@@ -181,7 +183,7 @@ def wanted_latents(options: MeasureOptions) -> Wanted:
             " file; name one of these"
         )
     latents = read_latents(path)
-    return Wanted(_first(latents, options.count, str(path)), path.name)
+    return Requested(_first(latents, options.count, str(path)), path.name)
 
 
 def _natural_latents(seed: int, count: int) -> Float32Array:
@@ -191,7 +193,7 @@ def _natural_latents(seed: int, count: int) -> Float32Array:
     return np.concatenate(rows).astype(np.float32)
 
 
-def _held_out(real_latents: Path | None, count: int) -> Wanted:
+def _held_out(real_latents: Path | None, count: int) -> Requested:
     path = real_latents or lfw_directory() / "latents_dev.npz"
     if not path.is_file():
         raise UserError(
@@ -205,12 +207,12 @@ def _held_out(real_latents: Path | None, count: int) -> Wanted:
             f"--count {count}: {path.name} has {2 * len(people)} held-out people, of whom at most"
             f" half can be asked for, as the others are compared with; give at most {len(people)}"
         )
-    return Wanted(
+    return Requested(
         people.astype(np.float32), f"real people whom nothing was fitted to, from {path.name}"
     )
 
 
-def read_latents(path: Path) -> Float32Array:
+def read_latents(path: Path) -> Annotated[Float32Array, "N 512"]:
     """Latents of a user's own file, (N, 512) of unit norm; those of another norm with a notice.
 
     `path`: an .npz with the array `latents`, or an .npy, of shape (N, 512) or (512,). UserError
@@ -236,7 +238,7 @@ def read_latents(path: Path) -> Float32Array:
         raise error.within(str(path)) from None
 
 
-def _read_npy(path: Path) -> NDArray[np.generic]:
+def _read_npy(path: Path) -> AnyArray:
     if not path.is_file():
         raise UserError(f"{path} is missing: give another file, or make this one again")
     try:
@@ -248,7 +250,7 @@ def _read_npy(path: Path) -> NDArray[np.generic]:
     return rows
 
 
-def _on_sphere(rows: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
+def _on_sphere(rows: AnyArray, path: Path) -> AnyArray:
     """Rows scaled to unit norm, with a notice of how many; what has no direction is left as is."""
     if rows.ndim not in (1, 2):
         return rows
@@ -268,14 +270,16 @@ def _first(latents: Float32Array, count: int | None, source: str) -> Float32Arra
     return latents[:count]
 
 
-def reference_for(options: MeasureOptions, wanted: Wanted) -> tuple[Reference, Float32Array]:
+def reference_for(
+    options: MeasureOptions, requested: Requested
+) -> tuple[Reference, Annotated[Float32Array, "M 512"]]:
     """Real faces to compare with, without those asked for; and all of them, whose rows are named.
 
     UserError if hardly any are left.
     """
-    reference = load_reference(options.real_latents, len(wanted.latents))
+    reference = load_reference(options.real_latents, len(requested.latents))
     everybody = np.concatenate([reference.yardstick, reference.latents]).astype(np.float32)
-    nearest = cosine_distance_matrix(reference.latents, wanted.latents).min(axis=1)
+    nearest = cosine_distance_matrix(reference.latents, requested.latents).min(axis=1)
     others = reference.latents[nearest > _SAME]
     if len(others) < GALLERY:
         raise UserError(

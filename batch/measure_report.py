@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `measure` leaves behind: report.json, roundtrip.npz, index.html and strips of heads.
+"""The results of `measure`: report.json, roundtrip.npz, index.html and strips of heads.
 
 roundtrip.npz, N latents in K + 1 steps (K renders for feedback), P parameters:
 
@@ -23,17 +23,16 @@ import html
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.measure_strips import draw_strip, examples
 from batch.measure_work import Measured
 from batch.reference import Reference
 from batch.report import write_json
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import AnyArray, ByteArray, FloatArray, RealArray
 from facegen_addon.encoders.encoder import find_encoder
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.metrics import principal_plane
@@ -54,7 +53,7 @@ from facegen_addon.variety.earlier_runs import encoder_array
 
 ARRAYS, REPORT, PAGE = "roundtrip.npz", "report.json", "index.html"
 
-Portraits = Callable[[FloatArray], Iterator[NDArray[np.uint8]]]
+Portraits = Callable[[FloatArray], Iterator[ByteArray]]
 """Pictures (S, S, 3) uint8 of heads (N, P)."""
 
 _STRIP_TITLES = {
@@ -81,7 +80,7 @@ class MeasureRecord:
     model: str
     table: ParameterTable
     reference: Reference
-    everybody: NDArray[np.floating]
+    everybody: Annotated[RealArray, "M 512"]
     renders: int
     seconds: float
     provenance: Mapping[str, Any]
@@ -110,12 +109,12 @@ def write_results(folder: Path, record: MeasureRecord, portraits: Portraits) -> 
     return report
 
 
-def _arrays(record: MeasureRecord) -> dict[str, NDArray[Any]]:
+def _arrays(record: MeasureRecord) -> dict[str, AnyArray]:
     measured = record.measured
     steps = measured.iterated
     after, trips = measured.after, [steps.step(k) for k in range(len(steps.achieved))]
     index, distance = nearest_identity(after.achieved, record.everybody)
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, AnyArray] = {
         "model": np.array(record.model),
         **encoder_array(find_encoder(record.settings["encoder"]).key),
         "names": np.array(record.table.names),
@@ -195,7 +194,7 @@ def _set_figures(name: str, trip: Roundtrip, record: MeasureRecord) -> dict[str,
     }
 
 
-def _strips(record: MeasureRecord, portraits: Portraits) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _strips(record: MeasureRecord, portraits: Portraits) -> Iterator[tuple[str, ByteArray]]:
     both = [trip for trip in (record.measured.before, record.measured.after) if trip is not None]
     for name, heads in examples(record.measured.after.degrees, record.measured.usable).items():
         rows = np.concatenate([trip.parameters[[head]] for head in heads for trip in both])

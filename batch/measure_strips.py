@@ -2,12 +2,12 @@
 """Strips of example heads of `measure`: nearest to what was asked for, typical, farthest."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.lettering import draw_text, text_width
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import BoolArray, ByteArray, FloatArray
 
 STRIPS = ("best", "median", "worst")
 _EXAMPLES = 3
@@ -17,7 +17,9 @@ _ANGLE = (122, 200, 190)
 _GAP, _STRIP, _TEXT = 12, 26, 13  # pixels: around a cell, below pictures, of a line of text
 
 
-def examples(degrees: FloatArray, usable: NDArray[np.bool_]) -> dict[str, list[int]]:
+def examples(
+    degrees: Annotated[FloatArray, "N"], usable: Annotated[BoolArray, "N"]
+) -> dict[str, list[int]]:
     """Numbers of the heads to show, by strip, none in two of them; degrees, usable (N,).
 
     Too few for three strips are all in the middle one.
@@ -33,9 +35,9 @@ def examples(degrees: FloatArray, usable: NDArray[np.bool_]) -> dict[str, list[i
 
 def draw_strip(
     numbers: Sequence[int],
-    pictures: Sequence[Sequence[NDArray[np.uint8]]],
+    pictures: Sequence[Sequence[Annotated[ByteArray, "S S 3"]]],
     degrees: Sequence[Sequence[float]],
-) -> NDArray[np.uint8]:
+) -> Annotated[ByteArray, "H W 3"]:
     """One row of heads (H, W, 3) uint8.
 
     pictures: for each head one (S, S, 3) uint8, or two, before and after a correction; degrees:

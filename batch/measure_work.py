@@ -8,14 +8,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.lock import only_one
 from batch.output import check_output
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import AnyArray, BoolArray, Float32Array
 from facegen_addon.artifacts import read_npz
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
@@ -43,7 +42,7 @@ class Measured:
 
     iterated: Iterated
     before: Roundtrip | None
-    usable: NDArray[np.bool_]
+    usable: Annotated[BoolArray, "N"]
 
     @property
     def after(self) -> Roundtrip:
@@ -56,7 +55,7 @@ class Work:
     """folder: where it lies; latents (N, 512) to be measured."""
 
     folder: Path
-    latents: Float32Array
+    latents: Annotated[Float32Array, "N 512"]
 
     @classmethod
     @contextlib.contextmanager
@@ -64,7 +63,7 @@ class Work:
         cls,
         output: Path,
         settings: Mapping[str, Any],
-        latents: Float32Array,
+        latents: Annotated[Float32Array, "N 512"],
         replace: bool,
     ) -> Iterator["Work"]:
         """Begin in `output`, or go on with what lies there; no other process can meanwhile.
@@ -100,7 +99,7 @@ class Work:
         """How many chunks there are."""
         return -(-len(self.latents) // CHUNK)
 
-    def part(self, chunk: int) -> Float32Array:
+    def part(self, chunk: int) -> Annotated[Float32Array, "n 512"]:
         """The latents of a chunk, (n, 512)."""
         return self.latents[chunk * CHUNK : (chunk + 1) * CHUNK]
 
@@ -190,6 +189,6 @@ def _difference(folder: Path, settings: Mapping[str, Any]) -> str:
     return f"of other settings ({', '.join(changes)}): go on with the former ones"
 
 
-def _save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _save(path: Path, arrays: Mapping[str, AnyArray]) -> None:
     with replacing(path) as partial:
         np.savez(partial, **arrays)  # type: ignore[arg-type]

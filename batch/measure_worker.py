@@ -3,15 +3,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Any, Protocol
 
 from batch.measure_options import MeasureOptions
 from batch.measure_work import Work
 from batch.results import describe_versions
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.encoders.encoder import Encoder, check_encoder_fits
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
@@ -26,15 +23,15 @@ _PORTRAIT_SIZE = 192  # pixels
 
 
 class Studio(Protocol):
-    """What only Blender and the encoder can do; tests give another, that works in this process."""
+    """The work of Blender and the encoder; tests give another, that works in this process."""
 
     in_process: bool
 
     def check(self, options: MeasureOptions) -> None: ...
     def forward(self, model: HeadModel, options: MeasureOptions) -> RenderAndEmbed: ...
     def portraits(
-        self, model: HeadModel, parameters: FloatArray
-    ) -> Iterator[NDArray[np.uint8]]: ...
+        self, model: HeadModel, parameters: Annotated[FloatArray, "N P"]
+    ) -> Iterator[Annotated[ByteArray, "H W 3"]]: ...
     def versions(self) -> dict[str, Any]: ...
 
 
@@ -53,14 +50,16 @@ class BlenderStudio:
 
         return load_forward(model, options.samples, 1, View(encoders=(options.encoder,)))
 
-    def portraits(self, model: HeadModel, parameters: FloatArray) -> Iterator[NDArray[np.uint8]]:
+    def portraits(
+        self, model: HeadModel, parameters: Annotated[FloatArray, "N P"]
+    ) -> Iterator[Annotated[ByteArray, "H W 3"]]:
         """Pictures of whole heads."""
         from facegen_addon.scene.render.portrait import portraits
 
         return portraits(model, parameters, size=_PORTRAIT_SIZE)
 
     def versions(self) -> dict[str, Any]:
-        """Of everything that takes part."""
+        """Versions of everything that takes part."""
         load_blender()
         import bpy
 
@@ -101,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def measuring(pipe: PoolPipe, studio: Studio | None = None) -> Iterator[Callable[[int], None]]:
-    """What measures a chunk, for the command's own options; each head is a step."""
+    """A function that measures a chunk, for the command's own options; each head is a step."""
     options: MeasureOptions = pipe.set_up
     work, model = Work.open(options.output), load_head_model(options.model)
     yield chunk_measurer(options, model, studio or BlenderStudio(), work, pipe.step)

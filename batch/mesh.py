@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.command_line import OneLineParser, check_output_file
 from batch.obj import ObjWriter
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, Int32Array
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
@@ -59,8 +58,8 @@ class Meshes:
     """
 
     count: int
-    faces: NDArray[np.int32]
-    uv: Float32Array | None
+    faces: Annotated[Int32Array, "T 3"]
+    uv: Annotated[Float32Array, "T 3 2"] | None
     compute: Callable[[slice], _Arrays]
     system: str
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Wavefront OBJ files of heads that share their faces."""
 
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
+
+from facegen_addon.arrays import IndexArray, RealArray
 
 
 class ObjWriter:
@@ -13,7 +14,9 @@ class ObjWriter:
     faces (T, 3); uv (T, 3, 2) per corner in [0, 1], or None. Lengths as they come, 1 micrometre.
     """
 
-    def __init__(self, faces: NDArray[np.integer], uv: NDArray[np.floating] | None) -> None:
+    def __init__(
+        self, faces: Annotated[IndexArray, "T 3"], uv: Annotated[RealArray, "T 3 2"] | None
+    ) -> None:
         corners = np.asarray(faces).reshape(-1) + 1
         if uv is None:
             self._uv_text = ""
@@ -24,7 +27,7 @@ class ObjWriter:
         pairs = np.stack([corners, index.reshape(-1) + 1], axis=1)
         self._face_text = "f %d/%d %d/%d %d/%d\n" * len(faces) % tuple(pairs.ravel().tolist())
 
-    def write(self, stream: TextIO, vertices: NDArray[np.floating]) -> None:
+    def write(self, stream: TextIO, vertices: Annotated[RealArray, "V 3"]) -> None:
         """Write one head's vertices (V, 3), metres, and the faces."""
         stream.write("# FaceGen\no head\n")
         stream.write("v %.6f %.6f %.6f\n" * len(vertices) % tuple(vertices.ravel().tolist()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `generate` is asked for: read from the command line and checked before anything starts."""
+"""The request of `generate`: read from the command line and checked before anything starts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

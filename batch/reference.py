@@ -3,10 +3,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
+from facegen_addon.arrays import RealArray
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, EncoderSource
 from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import LATENT_SIZE
@@ -32,9 +31,9 @@ class Reference:
     """
 
     note: str
-    latents: NDArray[np.floating]
+    latents: Annotated[RealArray, "M D"]
     moments: Moments
-    yardstick: NDArray[np.floating]
+    yardstick: Annotated[RealArray, "K D"]
 
 
 NO_REFERENCE = (

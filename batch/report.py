@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
@@ -40,8 +39,8 @@ class RunRecord:
     command: str
     run: HeadSet
     comparison: Mapping[str, HeadSet]
-    rendered: NDArray[np.floating]
-    prior: FloatArray
+    rendered: Annotated[RealArray, "M D"]
+    prior: Annotated[FloatArray, "K P"]
     seconds: Mapping[str, float]
     provenance: Mapping[str, Any]
     table: ParameterTable
@@ -81,7 +80,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
 
 
 def _real_figures(reference: Reference) -> dict[str, Any]:
-    """What real faces themselves would score."""
+    """The same figures of real faces, to compare with."""
     return {
         "count": len(reference.yardstick),
         **latent_figures(reference.yardstick, reference),
@@ -137,7 +136,7 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
     )
 
 
-def _capacity(rendered: NDArray[np.floating]) -> dict[str, list[float]]:
+def _capacity(rendered: RealArray) -> dict[str, list[float]]:
     return {
         "distances": list(CAPACITY_DISTANCES),
         "heads": [int(heads) for heads in capacity_curve(rendered, CAPACITY_DISTANCES)],
@@ -204,7 +203,7 @@ def _distance_histogram(record: RunRecord, demanded: float) -> str:
     return plots.histogram(several, "cosine distance", {"demanded": demanded})
 
 
-def _pairs(latents: NDArray[np.floating]) -> FloatArray:
+def _pairs(latents: RealArray) -> FloatArray:
     return cosine_distance_matrix(latents)[np.triu_indices(len(latents), 1)]
 
 

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run leaves behind: images, parameters, contact sheet, shards, report."""
+"""The results of a run: images, parameters, contact sheet, shards, report."""
 
 import platform
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.contact_sheet import contact_sheet
 from batch.report import RunRecord, build_report, render_page, write_json
 from batch.shards import Sample, write_shards
-from facegen_addon.arrays import Float32Array, FloatArray
+from facegen_addon.arrays import ByteArray, Float32Array, FloatArray, RealArray
 from facegen_addon.artifacts import read_index
 from facegen_addon.heads.exchange.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
@@ -29,20 +28,20 @@ _MANIFEST = Path(__file__).resolve().parents[1] / "blender_manifest.toml"
 
 
 class Head(Protocol):
-    """What the results need of a generated head; see facegen_addon.scene.workflows.variety."""
+    """A generated head, as the results need it; see facegen_addon.scene.workflows.variety."""
 
     @property
     def seed(self) -> int: ...
     @property
-    def parameters(self) -> FloatArray: ...
+    def parameters(self) -> Annotated[FloatArray, "P"]: ...
     @property
-    def requested(self) -> Float32Array | None: ...
+    def requested(self) -> Annotated[Float32Array, "D"] | None: ...
     @property
-    def achieved(self) -> Float32Array: ...
+    def achieved(self) -> Annotated[Float32Array, "D"]: ...
     @property
-    def image(self) -> NDArray[np.uint8]: ...
+    def image(self) -> Annotated[ByteArray, "H W 3"]: ...
     @property
-    def points(self) -> FloatArray: ...
+    def points(self) -> Annotated[FloatArray, "5 2"]: ...
     @property
     def box(self) -> Sequence[float]: ...
 
@@ -80,7 +79,7 @@ def write_results(
     progress(REPORT, 1, 1)
 
 
-def _nearest(latents: NDArray[np.floating]) -> Sequence[float]:
+def _nearest(latents: RealArray) -> Sequence[float]:
     if len(latents) < 2:
         return [float("nan")]
     return [float(distance) for distance in nearest_neighbour_distances(latents)]

@@ -115,7 +115,7 @@ def _check_folder() -> None:
 
 
 def _show_notices() -> None:
-    """What the rooms have to say, e.g. that a FLAME file is fitted once, goes to stderr."""
+    """Messages of the rooms, e.g. that a FLAME file is fitted once, goes to stderr."""
     logger = logging.getLogger("facegen_addon")
     if not logger.handlers:
         notices = logging.StreamHandler()
@@ -135,7 +135,7 @@ def _missing(error: ModuleNotFoundError) -> str:
 
 
 def _own_arguments(argv: Sequence[str]) -> Sequence[str]:
-    """What is meant for this script: after `--` inside Blender, after its name elsewhere."""
+    """The arguments meant for this script: after `--` inside Blender, after its name elsewhere."""
     return argv[argv.index("--") + 1 :] if "--" in argv else argv[1:]
 
 

@@ -8,12 +8,11 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.atomic_file import replacing
 
 HEADS_PER_SHARD = 1000
@@ -29,7 +28,7 @@ class Sample:
     key: str
     image: bytes
     record: Mapping[str, Any]
-    latents: Mapping[str, Float32Array]
+    latents: Mapping[str, Annotated[Float32Array, "D"]]
 
 
 def write_shards(
@@ -75,7 +74,7 @@ def encode_json(record: Mapping[str, Any]) -> bytes:
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def encode_npy(latent: NDArray[np.floating]) -> bytes:
+def encode_npy(latent: Annotated[RealArray, "D"]) -> bytes:
     """An array as a member's bytes, in single precision."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(latent, np.float32), allow_pickle=False)

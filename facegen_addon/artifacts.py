@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arrays import AnyArray
 from .errors import Need, Remedy, UserError
 from .impostors import describe_impostor
 from .onnx_runtime import onnx_runtime
@@ -70,7 +71,7 @@ class Artifact:
 
     @property
     def remedy(self) -> Need:
-        """What is needed when the file is missing or damaged."""
+        """The remedy when the file is missing or damaged."""
         if _is_built(self.facts):
             return Need(Remedy.BUILD_ENCODER, self.name)
         if self.path.is_relative_to(user_models()):
@@ -95,7 +96,7 @@ class Artifact:
 
 
 def models_directory() -> Path:
-    """Where the artifacts lie: environment variable FACEGEN_MODELS, else `models` of this tree.
+    """Folder of the artifacts: environment variable FACEGEN_MODELS, else `models` of this tree.
 
     That is beside this package in a checkout and in Blender's extension, inside of it where pip
     installed it.
@@ -109,12 +110,12 @@ def models_directory() -> Path:
 
 
 def user_models() -> Path:
-    """Where artifacts of the user's own lie, and FaceNet where the add-on built it."""
+    """Folder of the user's own artifacts, and of FaceNet where the add-on built it."""
     return user_folder() / "models"
 
 
 def models_folder(model: str) -> Path:
-    """Where the artifacts of one head model lie: those of a user's own file with the user."""
+    """Folder of the artifacts of one head model: those of a user's own file with the user."""
     return user_models() if model.startswith(USER_MODEL_PREFIX) else models_directory()
 
 
@@ -135,7 +136,7 @@ def read_index() -> dict[str, dict[str, Any]]:
 
 
 def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
-    """The same of the index at ``path``."""
+    """Entries of the index at ``path``."""
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
@@ -188,13 +189,13 @@ def artifact_path(name: str) -> Path:
     return artifact(name).path
 
 
-def load_npz(name: str) -> dict[str, np.ndarray]:
+def load_npz(name: str) -> dict[str, AnyArray]:
     """The arrays of the registered `.npz` called `name`, its hash checked."""
     entry = artifact(name)
     return parse_npz(entry.read(), entry.path, entry.remedy)
 
 
-def read_npz(path: Path | str) -> dict[str, np.ndarray]:
+def read_npz(path: Path | str) -> dict[str, AnyArray]:
     """The arrays of a user's own `.npz`; UserError if missing, truncated, pickled or not finite."""
     path = Path(path)
     remedy = "give another file, or make this one again"
@@ -255,7 +256,7 @@ def read_file(path: Path, remedy: str | Need) -> bytes:
     return data
 
 
-def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, np.ndarray]:
+def parse_npz(data: bytes, path: Path, remedy: str | Need) -> dict[str, AnyArray]:
     """The arrays in an `.npz`'s bytes; UserError with this remedy if damaged or pickled."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:

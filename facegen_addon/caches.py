@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may be deleted of the user's folder: it is made again when needed, from files at hand."""
+"""Caches in the user's folder that may be deleted: they are made again when needed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user can choose from, where no table of things says so, and the fields of requests that
-need no more than that; free of bpy, so that a command line can check a request before Blender
-starts."""
+"""Names that a user can choose from, where no table of things says so, and the fields of requests
+that need no more than that; free of bpy, so that a command line can check a request before
+Blender starts."""
 
 from __future__ import annotations
 

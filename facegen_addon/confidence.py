@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a figure is that was found on a few people or heads."""
+"""Confidence in a figure that was found on a few people or heads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 def bootstrap_interval(
     values: Annotated[AnyArray, "N ..."],
-    statistic: Callable[[AnyArray], float | np.floating],
+    statistic: Callable[[Annotated[AnyArray, "N ..."]], float | np.floating],
     rng: np.random.Generator,
     draws: int = 1000,
 ) -> Interval:

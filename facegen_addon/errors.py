@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Remedy(Enum):
-    """What puts a fault right where command line and panel go about it differently.
+    """The remedy of a fault where command line and panel go about it differently.
 
     The rooms state the fault; terminal/remedies.py and ui/remedies.py know their users' words.
     """

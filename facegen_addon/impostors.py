@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was saved in the place of a file: the pointer that Git LFS leaves, a page of the web, ..."""
+"""Files saved in the place of another: the pointer that Git LFS leaves, a page of the web, ..."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
 def describe_impostor(data: bytes) -> str | None:
-    """What a file is instead of itself, told by its first bytes, and how to get it; None if none.
+    """Name the kind of a wrong file by its first bytes, and how to get the right one; else None.
 
     Words that complete "FILE is ...": for a Git LFS pointer, and for an HTML page, which a download
     without a login ends in.

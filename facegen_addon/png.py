@@ -8,14 +8,15 @@ that both ways are a few operations on whole arrays.
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import AnyArray, ByteArray
 from .errors import UserError
 
-Image = NDArray[np.uint8] | NDArray[np.uint16]
+Image = ByteArray | NDArray[np.uint16]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NONE, _SUB, _UP = 0, 1, 2  # filters: as it is, less the left neighbour, less the one above
@@ -26,7 +27,7 @@ _MAXIMUM_SIDE = 16384
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind of image is kept; chosen by size and time on a rendered head's maps, 256 x 256.
+    """Encoding of one kind of image; chosen by size and time on a rendered head's maps, 256 x 256.
 
     Classes are flat (1 kB, 0.3 ms). What has 16 bits changes slowly, but its low bytes are noise in
     which longer matches are not worth the search: runs only, after the row above is taken off,
@@ -55,7 +56,7 @@ _KINDS = {
 }
 
 
-def encode_png(image: Image) -> bytes:
+def encode_png(image: Annotated[Image, "H W ..."]) -> bytes:
     """The bytes of a PNG for an image (H, W) or (H, W, 3), uint8 or uint16; equal images, equal
     bytes. ValueError for any other array."""
     kind = _kind_of(image)
@@ -77,7 +78,7 @@ def encode_png(image: Image) -> bytes:
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
-def _kind_of(image: NDArray[Any]) -> _Kind:
+def _kind_of(image: AnyArray) -> _Kind:
     bits = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}.get(image.dtype)
     colour_type = {(): _GREY, (3,): _RGB}.get(image.shape[2:]) if image.ndim >= 2 else None
     if bits is None or colour_type is None or image.size == 0:
@@ -91,7 +92,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def decode_png(data: bytes, name: str = "the image") -> Image:
+def decode_png(data: bytes, name: str = "the image") -> Annotated[Image, "H W ..."]:
     """The image in a PNG as `encode_png` writes it: (H, W) or (H, W, 3), uint8 or uint16.
 
     UserError that names `name` for anything else, be it damaged or another program's.
@@ -121,12 +122,12 @@ def _decode(data: bytes) -> Image:
     values = _unfiltered(rows[:, 1:].reshape(height, width, kind.pixel_bytes), kind.filter)
     dtype = np.dtype(np.uint8 if kind.bits == 8 else np.uint16)
     shape = (height, width, 3) if kind.channels == 3 else (height, width)
-    image: NDArray[Any] = values.view(dtype.newbyteorder(">")).astype(dtype).reshape(shape)
+    image: AnyArray = values.view(dtype.newbyteorder(">")).astype(dtype).reshape(shape)
     return image
 
 
 def _chunks(data: bytes) -> tuple[bytes, bytes]:
-    """What the header and the one piece of pixels hold; ValueError for other chunks or sums."""
+    """Contents of the header and the one piece of pixels; ValueError for other chunks or sums."""
     found, start = [], len(_SIGNATURE)
     for expected in (b"IHDR", b"IDAT", b"IEND"):
         size, kind = struct.unpack_from(">I4s", data, start)
@@ -141,7 +142,7 @@ def _chunks(data: bytes) -> tuple[bytes, bytes]:
     return found[0], found[1]
 
 
-def _rows(compressed: bytes, height: int, width: int) -> NDArray[np.uint8]:
+def _rows(compressed: bytes, height: int, width: int) -> ByteArray:
     """Exactly (height, width) bytes; never more memory than these, whatever the file says."""
     decompressor = zlib.decompressobj()
     raw = decompressor.decompress(compressed, height * width + 1)
@@ -150,7 +151,7 @@ def _rows(compressed: bytes, height: int, width: int) -> NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8).reshape(height, width)
 
 
-def _unfiltered(differences: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
+def _unfiltered(differences: ByteArray, kind: int) -> ByteArray:
     """Sums of differences along rows or columns, modulo 256."""
     if kind == _NONE:
         return np.ascontiguousarray(differences)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How heads are rendered, as plain numbers and names; free of bpy, so that a request can be checked
+"""Settings of renders, as plain numbers and names; free of bpy, so that a request can be checked
 before Blender starts."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .errors import check_values
 
 @dataclass(frozen=True)
 class RenderSettings:
-    """How heads are rendered; the same settings and parameters give the same image.
+    """Settings of a render; the same settings and parameters give the same image.
 
     Raises UserError, naming value and remedy, for what cannot be.
 

@@ -44,12 +44,12 @@ class RequestField:
         return dataclasses.field(default=self.default, metadata=metadata)
 
     def fault(self, value: Any, spelled: str) -> str:
-        """What is wrong with a value of the field, which the user spells so; empty if nothing."""
+        """The fault of a value of the field, which the user spells so; empty if there is none."""
         return ""
 
     @property
     def accepted(self) -> str:
-        """Which values can be, in words; empty if the help says it."""
+        """Accepted values, in words; empty if the help says it."""
         return ""
 
     @property
@@ -150,7 +150,7 @@ class OneOf(RequestField):
 
 @dataclass(frozen=True, kw_only=True)
 class Text(RequestField):
-    """Words, a name or a path among others, that whoever uses them checks."""
+    """Text, such as a name or a path; whoever uses it checks it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ def fields_of(request: type) -> tuple[RequestField, ...]:
 
 
 def given(request: Any) -> dict[str, Any]:
-    """What a request says, by name: all but what stands for "not given"."""
+    """Values of a request, by name: all but those that stand for "not given"."""
     values = ((field, getattr(request, field.name)) for field in fields_of(type(request)))
     return {
         field.name: value for field, value in values if not (field.unset and value == field.default)

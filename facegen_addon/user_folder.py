@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where FaceGen keeps what it computes for its user: caches of loaded models and of thumbnails."""
+"""Folder of what FaceGen computes for its user: caches of loaded models and of thumbnails."""
 
 from __future__ import annotations
 

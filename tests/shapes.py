@@ -21,7 +21,7 @@ from typing import Annotated, Any
 import jaxtyping
 import numpy as np
 
-_PACKAGE = "facegen_addon."
+_PACKAGES = ("facegen_addon.", "batch.", "models.training.")
 
 
 class _Finder:
@@ -31,7 +31,7 @@ class _Finder:
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The module's spec, its loader one that checks; None for modules of others."""
-        if not name.startswith(_PACKAGE):
+        if not name.startswith(_PACKAGES):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -90,3 +93,77 @@ def test_the_library_is_watched() -> None:
 def test_what_a_function_refuses_by_itself_is_its_own_affair() -> None:
     with pytest.raises(UserError):
         face_box(np.ones((68, 2)))
+
+
+ROOT = Path(__file__).parents[1]
+TREES = ("facegen_addon", "batch", "models/training")
+UNFINISHED = ("facegen_addon/scene/", "facegen_addon/ui/")
+"""Rooms in which arrays of other than the common names are still allowed."""
+
+
+def public_annotations(body: list[ast.stmt]) -> Iterator[ast.expr]:
+    """Annotations of public functions, methods and fields, constructors included."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_annotations(node.body)
+        elif isinstance(node, ast.AnnAssign):
+            if isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
+                yield node.annotation
+        elif isinstance(node, ast.FunctionDef):
+            if node.name.startswith("_") and not node.name.startswith("__"):
+                continue
+            given = node.args
+            every = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+            yield from (one.annotation for one in every if one and one.annotation)
+            if node.returns:
+                yield node.returns
+
+
+def unnamed_arrays(annotation: ast.expr) -> list[str]:
+    """Types of arrays in an annotation that are spelled out: np.ndarray, NDArray[np.uint8].
+
+    ``NDArray[T]`` of a type variable is not: no name can stand for it.
+    """
+    found = []
+    for node in ast.walk(annotation):
+        text = ast.unparse(node)
+        if text in ("np.ndarray", "ndarray") or (
+            isinstance(node, ast.Subscript)
+            and ast.unparse(node.value) in ("NDArray", "npt.NDArray")
+            and (isinstance(node.slice, ast.Attribute) or ast.unparse(node.slice) == "Any")
+        ):
+            found.append(text)
+    return found
+
+
+def spelled_out(source: str) -> list[str]:
+    """``line: type`` of all arrays without a name in a module's public annotations."""
+    annotations = public_annotations(ast.parse(source).body)
+    return [f"{one.lineno}: {text}" for one in annotations for text in unnamed_arrays(one)]
+
+
+def test_public_annotations_call_arrays_by_their_names() -> None:
+    found = [
+        f"{name}:{one}"
+        for tree in TREES
+        for path in sorted((ROOT / tree).rglob("*.py"))
+        if not (name := path.relative_to(ROOT).as_posix()).startswith(UNFINISHED)
+        for one in spelled_out(path.read_text(encoding="utf-8"))
+    ]
+    assert not found, "use the names of facegen_addon/arrays.py"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("def f(a: np.ndarray) -> None: ...", ["1: np.ndarray"]),
+        ("def f() -> list[NDArray[np.uint8] | None]: ...", ["1: NDArray[np.uint8]"]),
+        ("class C:\n    a: NDArray[Any]", ["2: NDArray[Any]"]),
+        ("class C:\n    def __init__(self, *a: np.ndarray): ...", ["2: np.ndarray"]),
+        ("def _f(a: np.ndarray) -> None: ...", []),
+        ('def f(a: Annotated[FloatArray, "N"], b: NDArray[Real]) -> None: ...', []),
+    ],
+    ids=["argument", "result", "field", "constructor", "private", "named"],
+)
+def test_arrays_that_are_spelled_out_are_found(source: str, found: list[str]) -> None:
+    assert spelled_out(source) == found

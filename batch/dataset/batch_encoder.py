@@ -2,11 +2,11 @@
 """One encoder for all render processes: as many images a call as leave its answers unchanged."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import Float32Array, FloatArray
+from facegen_addon.arrays import ByteArray, Float32Array, FloatArray
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import RejectedSample
 from facegen_addon.random_streams import random_stream
@@ -28,8 +28,10 @@ class BatchEncoder:
         self.at_once = AT_ONCE if _answers_alike(encoder) else 1
 
     def latents(
-        self, images: Sequence[NDArray[np.uint8]], points: Sequence[FloatArray]
-    ) -> list[Float32Array | None]:
+        self,
+        images: Sequence[Annotated[ByteArray, "_ _ 3"]],
+        points: Sequence[Annotated[FloatArray, "5 2"]],
+    ) -> list[Annotated[Float32Array, "D"] | None]:
         """Images (H, W, 3) uint8 and five points (5, 2) pixels of each -> latents (D,).
 
         None where no face can be cut out.
@@ -43,7 +45,7 @@ class BatchEncoder:
                 found[number] = row
         return found
 
-    def _cut(self, image: NDArray[np.uint8], points: FloatArray) -> NDArray[np.uint8] | None:
+    def _cut(self, image: ByteArray, points: FloatArray) -> ByteArray | None:
         try:
             return self._encoder.cut(image, points)
         except RejectedSample:

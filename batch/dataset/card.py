@@ -37,7 +37,7 @@ class Licence(NamedTuple):
 
 
 def licence_of(model: str) -> Licence:
-    """Of the shapes of a head model; a FLAME file of the user's own has its own licence."""
+    """Licence of the shapes of a head model; a FLAME file of the user's own has its own licence."""
     if model.startswith(USER_MODEL_PREFIX):
         return Licence(
             "other",
@@ -89,7 +89,7 @@ def data_set_card(
 
 
 def title_of(run: RunFolder) -> str:
-    """What the data set is called."""
+    """Title of the data set."""
     return f"FaceGen {run.request['model']} {run.digest[:12]}"
 
 
@@ -127,7 +127,7 @@ def _table(heading: tuple[str, str], rows: Mapping[str, Any]) -> str:
 
 
 def _members(sample: StoredSample) -> str:
-    """What a sample consists of, by the suffixes after its key."""
+    """Members of a sample, by the suffixes after its key."""
     channels = {
         f".{sample.suffix}": "the image, 8-bit sRGB",
         ".json": "the record: seed, parameters, camera, pose, light, background, five points",
@@ -149,7 +149,7 @@ def _members(sample: StoredSample) -> str:
 
 
 def _configs(run: RunFolder, facts: Mapping[str, Any]) -> str:
-    """What `datasets` opens by the folder's name: one way of reading, for it takes no two.
+    """Configurations by which `datasets` opens the folder: one way of reading, for it takes no two.
 
     Shards without a sample, from which it cannot tell the types, are left out. The description
     tells data sets apart: its cache knows a folder by its last name and this piece of text alone.

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `dataset verify` looks at in a run, one check after the other."""
+"""Checks of `dataset verify` on a whole run, one after the other."""
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.dataset.closing import CROISSANT_FILE, INDEX_FILE, TABLE_FILE, Gathered, Progress
 from batch.dataset.croissant import hashes
@@ -20,7 +19,7 @@ from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
 from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import read_table
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
 from facegen_addon.labels.camera import Camera
@@ -33,15 +32,15 @@ _SAME_CAMERA = 1e-9  # sines and cosines differ in their last bits from processo
 
 
 class ShotSource(Protocol):
-    """What the samples of a run are, from its seed alone: batch.dataset.plan.Plan."""
+    """The plan of a run's samples, from its seed alone: batch.dataset.plan.Plan."""
 
     def identity(self, index: int) -> int:
-        """Which head a sample shows."""
+        """Number of the head that a sample shows."""
 
     def shot(self, index: int, attempt: int) -> Shot:
-        """How it is rendered."""
+        """The shot of a sample."""
 
-    def requested(self, index: int) -> Float32Array | None:
+    def requested(self, index: int) -> Annotated[Float32Array, "D"] | None:
         """The latent (D,) that its head was asked for, if it was by one."""
 
 
@@ -51,7 +50,7 @@ RenderAgain = Callable[[int, int], Mapping[str, bytes]]
 
 @dataclass(frozen=True)
 class ShardChecks:
-    """What one pass over all shards finds; gathered: None if one is not what it has to be."""
+    """Findings of one pass over all shards; gathered: None if one is not what it has to be."""
 
     checks: Sequence[Check]
     gathered: Gathered | None
@@ -68,7 +67,7 @@ def check_run(run: RunFolder) -> Check:
 
 
 def check_shards(run: RunFolder, share: float, progress: Progress) -> ShardChecks:
-    """Every shard, every sample, and closely a share of them."""
+    """Check every shard, every sample, and a share of them closely."""
     files, samples = Check("shards"), Check("samples")
     sidecars: list[Sidecar] = []
     for number in range(run.shard_count):
@@ -171,7 +170,7 @@ def some_samples(run: RunFolder, sidecars: Sequence[Sidecar], count: int) -> Ite
 
 
 def check_seeds(plan: ShotSource, samples: Sequence[StoredSample], progress: Progress) -> Check:
-    """That samples are what the run's seed and their number say, to the last bit.
+    """Check that samples are what the run's seed and their number say, to the last bit.
 
     Where another NumPy made them, whose sums end in other bits, to 1e-5.
     """
@@ -215,9 +214,7 @@ def _numpy_of(sample: StoredSample) -> str:
     return str(sample.record.get("versions", {}).get("NumPy", np.__version__))
 
 
-def _alike(
-    one: NDArray[np.floating] | None, other: NDArray[np.floating] | None, tolerance: float
-) -> bool:
+def _alike(one: RealArray | None, other: RealArray | None, tolerance: float) -> bool:
     if one is None or other is None:
         return one is other
     return one.shape == other.shape and np.allclose(one, other, rtol=0.0, atol=tolerance)
@@ -226,7 +223,7 @@ def _alike(
 def check_renders(
     render: RenderAgain, samples: Sequence[StoredSample], progress: Progress
 ) -> Check:
-    """That rendering samples again gives the same images and labels, byte for byte."""
+    """Check that rendering samples again gives the same images and labels, byte for byte."""
     check = Check("renders", f"{len(samples)} samples rendered again, equal byte for byte")
     for done, sample in enumerate(samples):
         progress("render again", done, len(samples))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What closes a run: index.json, table.parquet, croissant.json, README.md, contact_sheet.png.
+"""Files that close a run: index.json, table.parquet, croissant.json, README.md, contact_sheet.png.
 
 They are made from run.json and the shards alone, so that a run of one machine and the same run of a
 farm end with the same bytes, however often they are closed.
@@ -45,7 +45,7 @@ Progress = Callable[[str, float, float], None]
 
 @dataclass(frozen=True)
 class Closing:
-    """What a closed run holds: samples, those given up, bytes of its shards."""
+    """Contents of a closed run: samples, those given up, bytes of its shards."""
 
     samples: int
     failed: int
@@ -53,7 +53,7 @@ class Closing:
 
 
 class Gathered:
-    """What a pass over the shards of a run brings together for the files that close it."""
+    """Facts that a pass over the shards of a run gathers for the files that close it."""
 
     def __init__(self, run: RunFolder, sidecars: Sequence[Sidecar]) -> None:
         self.run, self.sidecars = run, sidecars
@@ -79,30 +79,30 @@ class Gathered:
 
     @property
     def samples(self) -> int:
-        """How many are there."""
+        """Number of samples."""
         return sum(len(sidecar.attempts) for sidecar in self.sidecars)
 
     @property
     def bytes(self) -> int:
-        """Of all shards."""
+        """Size of all shards, bytes."""
         return sum(sidecar.bytes for sidecar in self.sidecars)
 
     @property
     def failed(self) -> list[Mapping[str, Any]]:
-        """Those that had to be given up: index, seed, reason."""
+        """Samples that had to be given up: index, seed, reason."""
         return [failure for sidecar in self.sidecars for failure in sidecar.failed]
 
     @property
     def has_labels(self) -> bool:
-        """Whether any sample has."""
+        """Whether any sample has labels."""
         return self._labelled > 0
 
     def diversity(self) -> Diversity:
-        """How much the people of the run differ."""
+        """Figures of the differences between the people of the run."""
         return diversity(self.table.identity_latents(), self.run.request["versions"]["encoder"])
 
     def facts(self, spread: Diversity) -> dict[str, Any]:
-        """All of index.json but the hashes of the files beside it."""
+        """The contents of index.json without the hashes of the files beside it."""
         return {
             "format": self.run.format,
             "run": self.run.digest,

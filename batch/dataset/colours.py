@@ -26,7 +26,7 @@ _CHANNELS = "[red, green, blue], a number or a distribution from 0 to 1 each"
 
 
 class Colours(Protocol):
-    """What all kinds offer."""
+    """Methods of all kinds of colours."""
 
     def draw(self, rng: np.random.Generator) -> Colour | None:
         """Linear RGB in [0, 1]; None for the light's own backdrop."""
@@ -46,7 +46,7 @@ class PresetColour:
         return None
 
     def plain(self) -> str:
-        """As a recipe has it."""
+        """The colours as plain data of a recipe."""
         return PRESET
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Grey:
         return level, level, level
 
     def plain(self) -> float | dict[str, list[float]]:
-        """As a recipe has it."""
+        """The colours as plain data of a recipe."""
         return self.level.plain()
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ class Channels:
         return red, green, blue
 
     def plain(self) -> list[float | dict[str, list[float]]]:
-        """As a recipe has it."""
+        """The colours as plain data of a recipe."""
         return [channel.plain() for channel in self.channels]
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class Palette:
         return self.colours[weighted(rng, self.weights)]
 
     def plain(self) -> dict[str, list[Any]]:
-        """As a recipe has it."""
+        """The colours as plain data of a recipe."""
         return {"choice": [list(colour) for colour in self.colours], "weights": list(self.weights)}
 
     def __str__(self) -> str:

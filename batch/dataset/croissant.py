@@ -71,7 +71,7 @@ _MIME = {"png": "image/png", "jpg": "image/jpeg"}
 
 @dataclass(frozen=True)
 class Described:
-    """What is described.
+    """The data set that is described.
 
     suffix: of the images, png or jpg; labels: whether there are any; table_bytes, table_sha256: of
     table.parquet.

@@ -25,11 +25,11 @@ _LEAST_MASS = 0.01
 
 
 class DistributionError(ValueError):
-    """What a wrong distribution would have to be: the end of "... is VALUE; give"."""
+    """A demand that a wrong distribution does not meet: the end of "... is VALUE; give"."""
 
 
 class Distribution(Protocol):
-    """What all kinds offer."""
+    """Methods of all kinds of distributions."""
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -85,7 +85,7 @@ class Uniform:
         return min(float(rng.uniform(self.low, self.high)), self.high)  # rounding may pass it
 
     def plain(self) -> dict[str, list[float]]:
-        """As a recipe has it."""
+        """The distribution as plain data of a recipe."""
         return {"uniform": [self.low, self.high]}
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ class Normal:
 
     @property
     def _shares(self) -> tuple[float, float]:
-        """Of the whole distribution, the shares below either end of the range."""
+        """Shares of the whole distribution below either end of the range."""
         whole = NormalDist(self.mean, self.sd)
         return whole.cdf(self.low), whole.cdf(self.high)
 
@@ -128,7 +128,7 @@ class Normal:
         return min(max(NormalDist(self.mean, self.sd).inv_cdf(share), self.low), self.high)
 
     def plain(self) -> dict[str, list[float]]:
-        """As a recipe has it, with its range."""
+        """The distribution as plain data of a recipe, with its range."""
         return {"normal": [self.mean, self.sd], "within": [self.low, self.high]}
 
     def __str__(self) -> str:
@@ -153,7 +153,7 @@ class Choice:
         return self.values[weighted(rng, self.weights)]
 
     def plain(self) -> dict[str, list[float]]:
-        """As a recipe has it, with its weights."""
+        """The distribution as plain data of a recipe, with its weights."""
         return {"choice": list(self.values), "weights": list(self.weights)}
 
     def __str__(self) -> str:
@@ -163,7 +163,7 @@ class Choice:
 
 
 def weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
-    """Which of some things, each as often as its weight says, by one random number."""
+    """Index of one thing, each drawn as often as its weight says, by one random number."""
     reached = np.cumsum(np.asarray(weights) / max(weights))  # no sum of large weights overflows
     place = int(np.searchsorted(reached, rng.random() * reached[-1], side="right"))
     return min(place, int(np.flatnonzero(weights)[-1]))

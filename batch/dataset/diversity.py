@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much the people of a data set differ, as the encoder of the run sees them."""
+"""Differences between the people of a data set, as the encoder of the run sees them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import Float32Array, IntArray
+from facegen_addon.arrays import Float32Array, IntArray, RealArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.encoders.encoder import encoder_names, same_face_threshold
 from facegen_addon.latent.metrics import pairwise_distances
@@ -31,8 +30,10 @@ class Diversity:
     identities: int
 
 
-def diversity(latents: Mapping[int, Float32Array], encoder: Mapping[str, Any]) -> Diversity:
-    """Of identities, each with the latent (D,) of its first image.
+def diversity(
+    latents: Mapping[int, Annotated[Float32Array, "D"]], encoder: Mapping[str, Any]
+) -> Diversity:
+    """Figures of the distances between identities, by the latent (D,) of the first image of each.
 
     encoder: name and sha256, as in the versions of a run. `apart` is chosen greedily, in order; the
     median is over the pairs of at most 2,000 identities, evenly chosen.
@@ -49,14 +50,16 @@ def diversity(latents: Mapping[int, Float32Array], encoder: Mapping[str, Any]) -
 
 
 def _threshold(encoder: Mapping[str, Any]) -> float:
-    """Of the registered encoder with this hash; of another, as everywhere, the default's."""
+    """Same-face threshold of the registered encoder with this hash; of another, the default's."""
     for name in encoder_names():
         if artifact(name).sha256 == encoder["sha256"]:
             return same_face_threshold(name)
     return same_face_threshold()
 
 
-def mutually_apart(latents: NDArray[np.floating], threshold: float) -> IntArray:
+def mutually_apart(
+    latents: Annotated[RealArray, "N D"], threshold: float
+) -> Annotated[IntArray, "M"]:
     """Rows of latents (N, D), in order, each at least `threshold` from all taken before."""
     taken = np.zeros(0, np.intp)
     for start in range(0, len(latents), _BLOCK):
@@ -69,6 +72,6 @@ def mutually_apart(latents: NDArray[np.floating], threshold: float) -> IntArray:
     return taken
 
 
-def evenly(total: int, most: int) -> IntArray:
+def evenly(total: int, most: int) -> Annotated[IntArray, "M"]:
     """At most so many of `total` places, evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, total - 1, min(most, total)).round().astype(np.intp))

@@ -7,6 +7,7 @@ nothing else: whoever changes the lights gets the same views and expressions as 
 """
 
 import math
+from typing import Annotated
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class _Streams:
 
 
 def draw_shot(
-    recipe: Recipe, model: HeadModel, rng: np.random.Generator, identity: FloatArray
+    recipe: Recipe, model: HeadModel, rng: np.random.Generator, identity: Annotated[FloatArray, "P"]
 ) -> Shot:
     """One sample of a head with parameters (P,).
 

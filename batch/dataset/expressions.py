@@ -53,7 +53,7 @@ class Expression:
 
     @property
     def all_units(self) -> tuple[str, ...]:
-        """All of ARKit's names that it can show."""
+        """ARKit's names of all expressions that it can show."""
         return tuple(unit for name in self.units for unit in _sides_of(name))
 
 
@@ -135,7 +135,7 @@ def shows_units(table: ParameterTable) -> bool:
 
 @dataclass(frozen=True)
 class ExpressionDraw:
-    """How expressions are drawn.
+    """A way to draw expressions.
 
     weights: name -> how often; units: the sliders that the model has; only: those that may be used,
     all if empty; avoid: those that may not.
@@ -147,8 +147,8 @@ class ExpressionDraw:
     avoid: frozenset[str] = frozenset()
 
     def candidates(self) -> dict[str, Expression]:
-        """What can be drawn: expressions of which a unit may be used, and the units of `only` that
-        none of them has, each with its other side alone."""
+        """The expressions that can be drawn: those of which a unit may be used, and the units of
+        `only` that none of them has, each with its other side alone."""
         known = {
             name: EXPRESSIONS[name]
             for name in self.weights

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from batch.command_line import worker_command
 from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.latents import latent_members
@@ -21,6 +19,7 @@ from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
 from batch.dataset.status import Status
 from batch.shards import encode_json
+from facegen_addon.arrays import RealArray
 from facegen_addon.errors import UserError
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.terminal.pool import TRIES, Answered, Death, Pool
@@ -145,7 +144,7 @@ class Farm:
         }
         self.status.sample(index, "failed", attempt, reason)
 
-    def _achieved(self, done: Sequence[Done]) -> list[np.ndarray | None]:
+    def _achieved(self, done: Sequence[Done]) -> list[RealArray | None]:
         """The encoder's answers to images that came together; None where no face is seen."""
         faces = [one for one in done if one.shows_face]
         found = self.encoder.latents([one.image for one in faces], [one.points for one in faces])
@@ -155,7 +154,7 @@ class Farm:
     def _finish(
         self,
         one: Done,
-        achieved: np.ndarray | None,
+        achieved: RealArray | None,
         jobs: "_Queue",
         open_shards: dict[int, ShardWork],
     ) -> None:
@@ -169,14 +168,14 @@ class Farm:
         open_shards[self._shard(one.index)].add(one.index, members)
         self.status.sample(one.index, "accepted", one.attempt)
 
-    def _distance(self, index: int, achieved: np.ndarray | None) -> float | None:
+    def _distance(self, index: int, achieved: RealArray | None) -> float | None:
         """Cosine distance from what the head was asked for."""
         requested = self.plan.requested(index)
         if requested is None or achieved is None:
             return None
         return float(cosine_distance(requested, achieved))
 
-    def _problem(self, one: Done, achieved: np.ndarray | None, distance: float | None) -> str:
+    def _problem(self, one: Done, achieved: RealArray | None, distance: float | None) -> str:
         """Why a sample is not accepted; empty if it is."""
         accept = self.plan.recipe.accept
         if accept.face and achieved is None:
@@ -197,7 +196,7 @@ class Farm:
             self._give_up(one.index, one.attempt, reason, open_shards, False)
 
     def _members(
-        self, one: Done, achieved: np.ndarray | None, distance: float | None
+        self, one: Done, achieved: RealArray | None, distance: float | None
     ) -> list[tuple[str, bytes]]:
         """A sample as it stands in its shard."""
         suffix = "jpg" if self.plan.recipe.image.format == "jpeg" else "png"
@@ -210,7 +209,7 @@ class Farm:
         ]
 
     def _record(self, one: Done, face_seen: bool, distance: float | None) -> dict[str, Any]:
-        """All that made a sample, as plain data."""
+        """The record of a sample: everything that made it, as plain data."""
         plan, recipe = self.plan, self.plan.recipe
         shot, table = plan.shot(one.index, one.attempt), plan.model.table
         identity = plan.identity(one.index)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where eyes look, and the sliders that make them do so.
+"""Directions of the eyes' gaze, and the sliders that make them do so.
 
 Identity turns the eyes, too: at rest they look up to ten degrees down and a few outwards, each head
 otherwise. So where an eye looks is read from its vertices, and the turn is what is left from there.
@@ -9,6 +9,7 @@ to straight ahead, without twist (Helmholtz, "Handbuch der physiologischen Optik
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -39,12 +40,12 @@ class Eyes:
     metres.
     """
 
-    axes: FloatArray
-    centre: FloatArray
+    axes: Annotated[FloatArray, "2 3 3"]
+    centre: Annotated[FloatArray, "2 3"]
 
     @classmethod
-    def of(cls, model: HeadModel, vertices: FloatArray) -> "Eyes":
-        """Those of vertices (V, 3): least squares over each eye's."""
+    def of(cls, model: HeadModel, vertices: Annotated[FloatArray, "V 3"]) -> "Eyes":
+        """The eyes of vertices (V, 3), by least squares over each eye's."""
         surface = model.surface
         axes, centres = [], []
         for name in _PARTS:
@@ -56,14 +57,14 @@ class Eyes:
         return cls(np.stack(axes), np.stack(centres))
 
     @property
-    def directions(self) -> FloatArray:
-        """Where they look (2, 3), unit norm."""
+    def directions(self) -> Annotated[FloatArray, "2 3"]:
+        """Directions of gaze (2, 3), unit norm."""
         looks = self.axes @ _AHEAD
         directions: FloatArray = looks / np.linalg.norm(looks, axis=1, keepdims=True)
         return directions
 
 
-def eye_columns(model: HeadModel) -> IntArray | None:
+def eye_columns(model: HeadModel) -> Annotated[IntArray, "2 3"] | None:
     """Columns (2, 3) of a model: left and right eye; turn down, to the subject's left, and roll.
     None if its eyes do not turn."""
     sliders = model.joint_sliders
@@ -72,20 +73,24 @@ def eye_columns(model: HeadModel) -> IntArray | None:
     return np.stack([sliders[eye].columns(model.table) for eye in _PARTS])
 
 
-def direction_of(yaw: float, pitch: float) -> FloatArray:
+def direction_of(yaw: float, pitch: float) -> Annotated[FloatArray, "3"]:
     """The direction (3,) of a gaze: radians to the subject's left, and up."""
     return np.array([np.sin(yaw) * np.cos(pitch), -np.cos(yaw) * np.cos(pitch), np.sin(pitch)])
 
 
-def turns_to(model: HeadModel, parameters: FloatArray, direction: FloatArray) -> FloatArray:
+def turns_to(
+    model: HeadModel, parameters: Annotated[FloatArray, "P"], direction: Annotated[FloatArray, "3"]
+) -> Annotated[FloatArray, "2 2"]:
     """Turns (2, 2), down and left, that make both eyes look in a direction (3,) of the head."""
     at_ease = Eyes.of(model, _vertices(model, at_rest(model.table, parameters)))
     return _turns(at_ease.directions, np.stack([direction, direction]))
 
 
 def turns_to_camera(
-    model: HeadModel, parameters: FloatArray, camera_of: Callable[[FloatArray], Camera]
-) -> FloatArray:
+    model: HeadModel,
+    parameters: Annotated[FloatArray, "P"],
+    camera_of: Callable[[Annotated[FloatArray, "P"]], Camera],
+) -> Annotated[FloatArray, "2 2"]:
     """Turns (2, 2), down and left, that make both eyes look into a camera.
 
     parameters (P,): with the eyes unturned; camera_of: the camera for the middle of the face (3,).
@@ -101,7 +106,7 @@ def turns_to_camera(
     return _turns(at_ease.directions, rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
 
-def lid_values(down: float) -> FloatArray:
+def lid_values(down: float) -> Annotated[FloatArray, "2"]:
     """Values (2,) of the units of LIDS for a turn down, radians, negative for up."""
     values: FloatArray = _LIDS_PER_RADIAN * np.maximum([down, -down], 0.0)
     return np.minimum(values, 1.0)
@@ -130,7 +135,7 @@ def _from_ahead(directions: FloatArray) -> FloatArray:
     return turns
 
 
-def turn_from_ahead(yaw: float, pitch: float) -> FloatArray:
+def turn_from_ahead(yaw: float, pitch: float) -> Annotated[FloatArray, "2"]:
     """The turn (2,), down and left, radians, of an eye that looked straight ahead."""
     turn: FloatArray = _from_ahead(direction_of(yaw, pitch)[None])[0]
     return turn

@@ -106,7 +106,7 @@ def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions) -> None:
 
 
 def _logs(run: RunFolder, options: DatasetOptions) -> Path:
-    """What this task's render processes say on stderr is kept here until all is well."""
+    """Folder of this task's render processes' stderr, kept until all is well."""
     return run.path / WORK_FOLDER / f"{_LOGS}{options.shard[0]}-of-{options.shard[1]}"
 
 
@@ -126,7 +126,7 @@ def _check_guide(given: str, model: HeadModel, encoder: Encoder) -> None:
 
 
 def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:
-    """Those of the shards in which something is to be done; the others are read and checked."""
+    """The shards in which something is to be done; the others are read and checked."""
     with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
         unfinished = []
         for done, shard in enumerate(shards, start=1):
@@ -159,7 +159,7 @@ def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> in
 
 
 def render_settings(recipe: Recipe, device: str, threads: int) -> dict[str, Any]:
-    """What the render processes are told of the images: arguments of SampleSettings."""
+    """Settings of the images for the render processes: arguments of SampleSettings."""
     image = recipe.image
     return {
         "engine": image.engine,

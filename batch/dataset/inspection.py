@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `dataset verify` looks at in each sample of a run."""
+"""Checks of `dataset verify` in each sample of a run."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ _SAME_DISTANCE = 1e-6
 
 @dataclass
 class Check:
-    """One thing looked at: figures of it, and what is wrong with it, one line each."""
+    """Outcome of one check: its figures and its faults, one line each."""
 
     name: str
     figures: str = ""
@@ -74,7 +74,7 @@ class Inspection:
             yield sample
 
     def checks(self) -> list[Check]:
-        """What was found so far."""
+        """The outcomes so far."""
         self._parameters.figures = f"{self.seen} x {len(self._table)}, in their ranges"
         self._latents.figures = f"{self._vectors} of unit norm, distances as recorded"
         self._images.figures = f"{self.seen} by sha256, {self._decoded} of them decoded"

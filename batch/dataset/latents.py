@@ -10,13 +10,12 @@ there is none (heads that were not asked for by latents, images that show no fac
 
 import io
 from collections.abc import Iterator, Mapping
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.shards import encode_npy
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import DAMAGED_ARCHIVE
 from facegen_addon.errors import UserError
 
@@ -27,7 +26,9 @@ _REMEDY = "make the shard again"
 
 
 def latent_members(
-    requested: NDArray[np.floating] | None, achieved: NDArray[np.floating] | None, size: int
+    requested: Annotated[RealArray, "D"] | None,
+    achieved: Annotated[RealArray, "D"] | None,
+    size: int,
 ) -> Iterator[tuple[str, bytes]]:
     """Suffix and content of both latents (D,); size: D of the run's encoder."""
     for suffix, latent in zip(LATENT_SUFFIXES, (requested, achieved), strict=True):
@@ -36,7 +37,7 @@ def latent_members(
 
 def read_latent(
     members: Mapping[str, bytes], suffix: str, name: str, *, always: bool
-) -> Float32Array | None:
+) -> Annotated[Float32Array, "D"] | None:
     """A latent in a sample's members, suffix -> content; None where the sample has none.
 
     always: whether a member has to be there all the same, full of NaN, as in runs of the current

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import AnyArray, ByteArray, Float32Array, RealArray
 from facegen_addon.artifacts import parse_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
@@ -68,7 +67,7 @@ def _encode_landmarks(landmarks: LandmarkLabels) -> bytes:
     return buffer.getvalue()
 
 
-def _quantised_depth(depth: Float32Array) -> NDArray[np.uint16]:
+def _quantised_depth(depth: Float32Array) -> AnyArray:
     steps = np.rint(depth.astype(np.float64) / DEPTH_STEP)
     if not (steps <= _FULL).all():
         raise UserError(
@@ -78,7 +77,7 @@ def _quantised_depth(depth: Float32Array) -> NDArray[np.uint16]:
     return steps.astype(np.uint16)
 
 
-def _quantised(shares: NDArray[np.floating]) -> NDArray[np.uint16]:
+def _quantised(shares: RealArray) -> AnyArray:
     """Numbers in [0, 1] as 16 bits."""
     return np.rint(np.clip(shares, 0.0, 1.0) * _FULL).astype(np.uint16)
 
@@ -97,7 +96,7 @@ def read_labels(
 
 
 def _read_maps(members: Mapping[str, bytes], name: str) -> LabelMaps:
-    segmentation: NDArray[np.uint8] = _image(members, "segmentation.png", (), np.uint8, name)
+    segmentation: ByteArray = _image(members, "segmentation.png", (), np.uint8, name)
     depth = _image(members, "depth.png", (), np.uint16, name)
     normals = _image(members, "normals.png", (3,), np.uint16, name)
     uv = _image(members, "uv.png", (3,), np.uint16, name)
@@ -125,8 +124,8 @@ def _image(
     channels: tuple[int, ...],
     dtype: type[np.generic],
     name: str,
-) -> NDArray[Any]:
-    image: NDArray[Any] = decode_png(members[suffix], f"{name}: {suffix}")
+) -> AnyArray:
+    image: AnyArray = decode_png(members[suffix], f"{name}: {suffix}")
     if image.dtype != dtype or image.shape[2:] != channels:
         raise UserError(
             f"{name}: {suffix} holds {image.shape} {image.dtype}, other than expected: {_REMEDY}"
@@ -134,7 +133,7 @@ def _image(
     return image
 
 
-def _unit(normals: NDArray[np.uint16]) -> Float32Array:
+def _unit(normals: AnyArray) -> Float32Array:
     """Unit vectors, and 0 where there is none."""
     vectors = normals / _FULL * 2.0 - 1.0
     vectors /= np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

@@ -104,7 +104,7 @@ def _check_folders(runs: Sequence[RunFolder], output: Path | None) -> None:
 
 
 def find_shards(runs: Sequence[RunFolder]) -> list[RunFolder]:
-    """In which folder each shard of the run is complete.
+    """The folder in which each shard of the run is complete.
 
     UserError if one is nowhere, naming what makes it, or in several places.
     """

@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a farm tells its render processes, and what they answer, by a pool (terminal/pool.py)."""
+"""Messages between a farm and its render processes, by a pool (terminal/pool.py)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facegen_addon.arrays import FloatArray
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import Shot
 
 
 @dataclass(frozen=True)
 class SetUp:
-    """What a render process is told first. model: name or FLAME file; settings: keyword arguments
+    """The first message to a render process. model: name or FLAME file; settings: keyword arguments
     of scene.sample_renderer.SampleSettings; dense: dense landmarks; pictures: path -> sha256 of the
     files that shots name."""
 
@@ -45,10 +42,10 @@ class Done:
 
     index: int
     attempt: int
-    image: NDArray[np.uint8]
+    image: Annotated[ByteArray, "H W 3"]
     image_file: bytes
     camera: Camera
-    points: FloatArray
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
     shows_face: bool
     labels: list[tuple[str, bytes]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `dataset make` is asked for: read from the command line, checked before it starts."""
+"""The request of `dataset make`: read from the command line, checked before it starts."""
 
 import os
 import re

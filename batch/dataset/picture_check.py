@@ -64,7 +64,7 @@ def check_same_files(recipe: Recipe, noted: Mapping[str, Any], output: Path) -> 
 
 
 def _changes(files: NamedFiles, before: Mapping[str, str]) -> Iterator[str]:
-    """What to do, file by file, to have what a run began with."""
+    """Remedies, file by file, that bring back the files a run began with."""
     for name, sha256 in before.items():
         if files.sha256.get(name) != sha256:
             what = "was changed" if name in files.sha256 else "is gone"

@@ -3,13 +3,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch.contact_sheet import contact_sheet
 from batch.dataset.members import read_labels
 from batch.dataset.sample import StoredSample
+from facegen_addon.arrays import ByteArray
 from facegen_addon.heads.landmarks import LANDMARK_COUNT
 from facegen_addon.labels.label_check import VISIBLE
 from facegen_addon.labels.maps import LabelMaps, LandmarkLabels
@@ -32,10 +33,10 @@ CLASS_COLOURS = {
 _PIXELS = 6_000_000
 _POINT = (0, 0, 0)
 
-Picture = NDArray[np.uint8]
+Picture = ByteArray
 
 
-def sample_sheet(samples: Sequence[StoredSample]) -> Picture:
+def sample_sheet(samples: Sequence[StoredSample]) -> Annotated[Picture, "H W 3"]:
     """(H, W, 3): of each sample its image, and below and beside it segmentation with landmarks,
     depth (near is bright) and normals; the number is the sample's."""
     side = max(max(sample.camera.width, sample.camera.height) for sample in samples)
@@ -72,7 +73,7 @@ def _rgb(image: Image) -> Picture:
 
 
 def _squared(image: Picture, side: int) -> Picture:
-    """In the middle of a black square."""
+    """The image in the middle of a black square."""
     height, width = image.shape[:2]
     square = np.zeros((side, side, 3), np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
@@ -101,7 +102,7 @@ def _depth(maps: LabelMaps) -> Picture:
 
 
 def _normals(maps: LabelMaps) -> Picture:
-    """As is usual: x to the right red, y up green, towards the viewer blue."""
+    """Normals as colours: x to the right red, y up green, towards the viewer blue."""
     colour = (maps.normals * (1.0, -1.0, -1.0) + 1.0) / 2.0
     there = maps.normals.any(-1, keepdims=True)
     return np.rint(np.where(there, colour, 0.0) * 255).astype(np.uint8)

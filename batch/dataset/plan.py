@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What each sample of a run is: a pure function of the run's seed and the sample's number."""
+"""The plan of each sample of a run: a pure function of the run's seed and the sample's number."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -33,8 +33,8 @@ _MOST_BLOCKS = 8  # kept, so that one in flight does not push another out
 class _Heads:
     """parameters (n, P); requested (n, D): the latents asked for, None where there are none."""
 
-    parameters: FloatArray
-    requested: Float32Array | None
+    parameters: Annotated[FloatArray, "n P"]
+    requested: Annotated[Float32Array, "n D"] | None
 
 
 class Plan:
@@ -61,16 +61,16 @@ class Plan:
         return cls(found, head_model, int(request["seed"]))
 
     def identity(self, index: int) -> int:
-        """Which head a sample shows."""
+        """Number of the head that a sample shows."""
         return index // self.recipe.heads.views
 
     def shot(self, index: int, attempt: int) -> Shot:
-        """How a sample is rendered, the attempt-th time that it is drawn."""
+        """The shot of a sample, the attempt-th time that it is drawn."""
         heads, row = self._found(index)
         rng = random_stream("shot", self.seed, index, attempt)
         return draw_shot(self.recipe, self.model, rng, heads.parameters[row])
 
-    def requested(self, index: int) -> Float32Array | None:
+    def requested(self, index: int) -> Annotated[Float32Array, "D"] | None:
         """The latent (D,) that the sample's head was asked for, if it was by one."""
         heads, row = self._found(index)
         return None if heads.requested is None else heads.requested[row]
@@ -134,5 +134,5 @@ def _check_sources(folder: Path, noted: Mapping[str, Any], model: HeadModel) -> 
 
 
 def sample_seed(seed: int, index: int, attempt: int) -> list[int]:
-    """What a sample is made again from."""
+    """The seed from which a sample is made again."""
     return [seed, index, attempt]

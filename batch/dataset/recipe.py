@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from batch.dataset.distribution import Distribution
 from batch.dataset.recipe_files import NamedFiles
@@ -47,7 +47,7 @@ _WIDTH = 72  # characters of a value that `describe` shows
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a data set is drawn from. origin: its file, as errors name it.
+    """The choices that a data set is drawn by. origin: its file, as errors name it.
 
     parameters: name of a slider -> its distribution.
     """
@@ -148,7 +148,7 @@ class Recipe:
             for name, sha256 in f.sha256.items()
         }
 
-    def source_heads(self, table: ParameterTable) -> FloatArray:
+    def source_heads(self, table: ParameterTable) -> Annotated[FloatArray, "N P"]:
         """The heads (N, P) of [heads] source for a model's table; UserError if they do not fit."""
         if self.heads.source is None:
             raise ValueError("the recipe has no source")

@@ -58,7 +58,7 @@ class NamedFiles:
         return tuple(self.sha256)
 
     def path(self, name: str) -> Path:
-        """Where a file lies."""
+        """Path of a file."""
         return self.folder / name
 
     def plain(self) -> dict[str, str]:
@@ -129,7 +129,7 @@ def _unreadable(path: Path, error: OSError) -> str:
 
 
 def _flaw(name: str, data: bytes, suffixes: Mapping[str, bytes]) -> str:
-    """What is wrong with a file that begins and ends so; empty if nothing is."""
+    """The fault of a file that begins and ends so; empty if there is none."""
     suffix = Path(name).suffix.lower()
     if not name.isprintable():
         return "has a name that cannot be written; rename it"
@@ -142,7 +142,7 @@ def _flaw(name: str, data: bytes, suffixes: Mapping[str, bytes]) -> str:
 
 
 def _other_kind(data: bytes, suffix: str) -> str:
-    """What a file is that is not what its name says."""
+    """The kind of a file whose name says another."""
     impostor = describe_impostor(data)
     if impostor:
         return f"is {impostor}"

@@ -131,7 +131,7 @@ class ExpressionTable:
 
 @dataclass(frozen=True)
 class GazeTable:
-    """Of both eyes against the head; at_camera: share of samples that look at the camera."""
+    """Gaze of both eyes against the head; at_camera: share of samples that look at the camera."""
 
     yaw: Distribution = field(
         default=Fixed(0.0), metadata=key(keys.distribution(-60.0, 60.0), "degrees")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a sample stands in its record: degrees, metres, and names of files without folders.
+"""The record of a sample: degrees, metres, and names of files without folders.
 
 All records have the same keys, and each key values of one type: readers (Hugging Face's datasets)
 take the types of the first records for those of all, and end where null stands beside a number.
@@ -49,7 +49,7 @@ def describe_shot(shot: Shot, camera: Camera) -> dict[str, Any]:
 
 
 def describe_check(check: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the label check found in a sample that was accepted; None: it did not look at it."""
+    """Findings of the label check in an accepted sample; None if it was not checked."""
     worst = NONE if check is None else check["worst_depth_mm"]
     return {"done": check is not None, "worst_depth_mm": worst}
 

@@ -79,7 +79,7 @@ def _finisher(pipe: PoolPipe) -> Iterator[_Finisher]:
 
 
 def finished(job: Job, rendered: Rendered) -> Done:
-    """What the farm hears of a rendered sample."""
+    """The message to the farm about a rendered sample."""
     labels: list[tuple[str, bytes]] = []
     check: dict[str, Any] | None = None
     if rendered.maps is not None and rendered.landmarks is not None:

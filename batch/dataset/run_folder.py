@@ -126,23 +126,23 @@ class RunFolder:
 
     @property
     def format(self) -> int:
-        """Of all its files: FORMAT, or an earlier one that can be read."""
+        """Format of all its files: FORMAT, or an earlier one that can be read."""
         return int(self.run["format"])
 
     @property
     def digest(self) -> str:
-        """What its shards refer to it by."""
+        """The sha256 of its request, by which its shards refer to it."""
         return str(self.run["digest"])
 
     @property
     def request(self) -> Mapping[str, Any]:
-        """All that decides the samples."""
+        """Plain data that decides the samples."""
         request: Mapping[str, Any] = self.run["request"]
         return request
 
     @property
     def shard_count(self) -> int:
-        """How many shards the whole run has."""
+        """Number of shards of the whole run."""
         return -(-int(self.request["count"]) // int(self.request["shard_size"]))
 
     def indices(self, shard: int) -> range:
@@ -151,19 +151,19 @@ class RunFolder:
         return range(shard * size, min((shard + 1) * size, count))
 
     def tar(self, shard: int) -> Path:
-        """Where a shard lies once it is complete."""
+        """Path of a shard once it is complete."""
         return self.path / f"data-{shard:06d}.tar"
 
     def sidecar(self, shard: int) -> Path:
-        """Where stands what a shard holds."""
+        """Path of a shard's sidecar."""
         return self.tar(shard).with_suffix(".json")
 
     def work(self, shard: int) -> Path:
-        """Where the samples of an unfinished shard lie."""
+        """Folder of the samples of an unfinished shard."""
         return self.path / WORK_FOLDER / self.tar(shard).stem
 
     def has_begun(self, shard: int) -> bool:
-        """Whether anything of a shard is there."""
+        """Whether any file of a shard is there."""
         return self.tar(shard).exists() or any(self.work(shard).glob("*.part"))
 
     def remove_work(self) -> None:
@@ -206,7 +206,7 @@ def _clear(path: Path) -> None:
 
 
 def _changes(former: Any, value: Any, name: str = "") -> Iterator[str]:
-    """What differs between two pieces of plain data, as "recipe.image.size 64 -> 128"."""
+    """Differences between two pieces of plain data, as "recipe.image.size 64 -> 128"."""
     if isinstance(former, dict) and isinstance(value, dict):
         for key in dict.fromkeys([*former, *value]):
             yield from _changes(former.get(key), value.get(key), f"{name}.{key}".lstrip("."))

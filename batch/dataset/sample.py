@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 
@@ -66,10 +66,10 @@ class StoredSample:
     record: Mapping[str, Any]
     image: bytes
     suffix: str
-    requested: Float32Array | None
-    achieved: Float32Array | None
+    requested: Annotated[Float32Array, "D"] | None
+    achieved: Annotated[Float32Array, "D"] | None
     labels: Mapping[str, bytes]
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     camera: Camera
 
     @property
@@ -78,7 +78,7 @@ class StoredSample:
         return int(self.key)
 
     def without_pictures(self) -> "StoredSample":
-        """The same with an empty image and no labels: what is large is forgotten."""
+        """The sample without its large parts: its image empty, no labels."""
         return replace(self, image=b"", labels={})
 
 
@@ -126,7 +126,7 @@ def image_suffix(image_format: str) -> str:
 
 
 def at(record: Mapping[str, Any], place: str) -> Any:
-    """What a record has at a dotted place; None where it has nothing there."""
+    """The value of a record at a dotted path; None where there is none."""
     value: Any = record
     for name in place.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None

@@ -17,7 +17,7 @@ logger = logging.getLogger("facegen_addon.dataset")
 
 
 def read_sidecar(run: RunFolder, shard: int) -> dict[str, Any] | None:
-    """What stands beside a shard of this run; None if nothing that a closed run could have."""
+    """The sidecar of a shard of this run; None if there is none that a closed run could have."""
     try:
         Sidecar.read(run, shard)
         sidecar: dict[str, Any] = json.loads(run.sidecar(shard).read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def read_sidecar(run: RunFolder, shard: int) -> dict[str, Any] | None:
 
 
 def problem_of(run: RunFolder, shard: int) -> str:
-    """What is wrong with a shard that claims to be complete; empty if nothing is."""
+    """The fault of a shard that claims to be complete; empty if there is none."""
     sidecar, tar = read_sidecar(run, shard), run.tar(shard)
     if sidecar is None:
         return f"{run.sidecar(shard)} of this run is not there"
@@ -58,6 +58,6 @@ def is_done(run: RunFolder, shard: int) -> bool:
 
 
 def failures(run: RunFolder, shard: int) -> int:
-    """How many samples of a complete shard had to be given up."""
+    """Number of samples of a complete shard that had to be given up."""
     sidecar = read_sidecar(run, shard)
     return len(sidecar["failed"]) if sidecar else len(run.indices(shard))

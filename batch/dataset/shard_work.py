@@ -132,7 +132,7 @@ class ShardWork:
                 path.unlink()
 
     def _hash(self, part: bytes) -> str:
-        """Of a sample of this run: one that another run has left in the folder has none such."""
+        """Digest of a sample of this run; a sample that another run has left here has another."""
         return hashlib.sha256(self.run.digest.encode() + part).hexdigest()[:_HASH_LENGTH]
 
     def _unpack(self) -> None:
@@ -158,7 +158,7 @@ def split_tar(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _note(part: bytes) -> dict[str, Any]:
-    """What is noted of a sample beside its shard, from its record."""
+    """The entry of a sample beside its shard, from its record."""
     with tarfile.open(fileobj=io.BytesIO(part + bytes(2 * tarfile.BLOCKSIZE))) as archive:
         for member in archive:
             content = archive.extractfile(member) if member.name.endswith(".json") else None
@@ -169,7 +169,7 @@ def _note(part: bytes) -> dict[str, Any]:
 
 
 def _checked(checks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the label check found, over the samples that it looked at."""
+    """Findings of the label check, over the samples that it looked at."""
     found = [check for check in checks if check["done"]]
     worst = max((check["worst_depth_mm"] for check in found), default=None)
     return {"samples": len(found), "worst_depth_mm": worst}

@@ -18,7 +18,7 @@ _REMEDY = "make this shard again by generate --resume, or bring both of its file
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What stands beside a shard.
+    """The contents of the JSON file beside a shard.
 
     attempts: number of each sample that is there -> how many times it was drawn anew; failed:
     index, seed and reason of each that is not; checked: how many the label check looked at

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a farm tells what it is at: a line a render process and a total, and events for machines."""
+"""Progress of a farm: a line a render process and a total, and events for machines."""
 
 import contextlib
 import json
@@ -74,7 +74,7 @@ def _ends_amid_a_line(path: Path) -> bool:
 
 
 class Status:
-    """What has become of the samples of one run so far.
+    """State of the samples of one run so far.
 
     total: samples asked for of this process.
     """

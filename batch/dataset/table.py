@@ -3,7 +3,7 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class TableBuilder:
         for name, rows in self._latents.items():
             rows += [getattr(sample, name) for sample in samples]
 
-    def identity_latents(self) -> dict[int, Float32Array]:
+    def identity_latents(self) -> dict[int, Annotated[Float32Array, "D"]]:
         """Identity -> achieved latent (D,) of its first image that has one."""
         found: dict[int, Float32Array] = {}
         for identity, latent in zip(self._identities, self._latents["achieved"], strict=True):

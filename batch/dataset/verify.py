@@ -64,7 +64,7 @@ class VerifyOptions:
 
 @dataclass(frozen=True)
 class Remaking:
-    """How samples are made again: the run's plan, and a context in which they are rendered."""
+    """Means to make samples again: the run's plan, and a context in which they are rendered."""
 
     open_plan: Callable[[], ShotSource]
     open_renderer: Callable[[RunFolder, Any], AbstractContextManager[RenderAgain]]
@@ -124,7 +124,7 @@ def _remade(
 
 
 def _lines(check: Check) -> str:
-    """What is printed of a check."""
+    """The printed lines of a check."""
     if not check.problems:
         return f"✓ {check.name:<12}{check.figures}"
     count = f"{len(check.problems)} problem{'s' if len(check.problems) > 1 else ''}"

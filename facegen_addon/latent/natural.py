@@ -15,7 +15,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays import Float32Array, FloatArray, RealArray
+from ..arrays import AnyArray, Float32Array, FloatArray, RealArray
 from ..artifacts import load_npz, read_npz
 from ..errors import Need, Remedy, UserError
 from .metrics import Moments
@@ -40,16 +40,16 @@ class NaturalFaces:
     the people whom the fit has not seen.
     """
 
-    basis: np.ndarray
-    group_weights: np.ndarray
-    group_means: np.ndarray
-    group_factors: np.ndarray
-    spreads: np.ndarray
-    spread_weights: np.ndarray
-    tail_means: np.ndarray
-    tail_deviations: np.ndarray
-    held_out_mean: np.ndarray
-    held_out_covariance: np.ndarray
+    basis: FloatArray
+    group_weights: FloatArray
+    group_means: FloatArray
+    group_factors: FloatArray
+    spreads: FloatArray
+    spread_weights: FloatArray
+    tail_means: FloatArray
+    tail_deviations: FloatArray
+    held_out_mean: FloatArray
+    held_out_covariance: FloatArray
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> NaturalFaces:
@@ -58,7 +58,7 @@ class NaturalFaces:
         return cls.from_arrays(arrays, "models/natural_faces.npz" if path is None else str(path))
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], source: str) -> NaturalFaces:
+    def from_arrays(cls, arrays: dict[str, AnyArray], source: str) -> NaturalFaces:
         """Check arrays read from `source`; UserError that names it if they are no density."""
         names = [field.name for field in fields(cls)]
         missing = [name for name in names if name not in arrays]

@@ -60,7 +60,7 @@ def page(title: str, sections: Sequence[Section], note: str = "") -> str:
 
 
 def markdown(title: str, sections: Sequence[Section], note: str = "") -> str:
-    """The same without figures."""
+    """The chapters as Markdown, without figures."""
     notes = [f"{note}\n"] if note else []
     return "\n".join([f"# {title}\n", *notes, *(section.markdown() for section in sections)])
 

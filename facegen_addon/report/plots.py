@@ -4,9 +4,12 @@
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ..arrays import RealArray
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 14, 14, 42
@@ -92,8 +95,8 @@ def curve(
 
 
 def latent_map(
-    points: Mapping[str, NDArray[np.floating]],
-    arrows: tuple[NDArray[np.floating], NDArray[np.floating]] | None,
+    points: Mapping[str, Annotated[RealArray, "_ 2"]],
+    arrows: tuple[Annotated[RealArray, "K 2"], Annotated[RealArray, "K 2"]] | None,
 ) -> str:
     """A plane of latents. points: legend name -> (K, 2); arrows: starts and ends (K, 2) each.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a chapter of the report hands over: words, tables, pictures and the bare figures."""
+"""Contents of a chapter of the report: words, tables, pictures and the bare figures."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def exit_status(stop: KeyboardInterrupt) -> int:
-    """What a process that was stopped so ends with: 130, 143 or 129."""
+    """Exit status of a process that was stopped by this signal: 130, 143 or 129."""
     return 128 + (stop.number if isinstance(stop, Terminated) else signal.SIGINT)
 
 
@@ -73,7 +73,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def die_by_signals() -> None:
-    """From now on a signal ends the process without a word: there is nothing left to be done."""
+    """Have signals end the process without a word from now on: there is nothing left to be done."""
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -38,7 +38,7 @@ _STARTS = 3  # deaths in a row before its first answer, until a process is given
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What a process is at, to be shown: starting or ready, its job, how many it has answered."""
+    """State of a process, to be shown: starting or ready, its job, how many it has answered."""
 
     number: int
     state: str
@@ -140,7 +140,7 @@ class Pool:
 
     @property
     def states(self) -> list[WorkerState]:
-        """What each process is at."""
+        """State of each process."""
         return [
             WorkerState(w.number, w.state, w.tasks[0].content if w.tasks else None, w.done)
             for w in self._workers
@@ -153,7 +153,7 @@ class Pool:
 
     @property
     def wants(self) -> int:
-        """How many jobs can be given now."""
+        """Number of jobs that can be given now."""
         room = sum(self._in_flight - len(w.tasks) for w in self._workers if w.state == "ready")
         return max(0, room - len(self._waiting))
 
@@ -184,7 +184,7 @@ class Pool:
                     yield heard
 
     def hear(self) -> Iterator[Answered | Steps | Death]:
-        """What the processes answer within a moment. Of jobs, only a death's suspect comes back.
+        """Answers of the processes within a moment. Of jobs, only a death's suspect comes back.
 
         UserError if they report what the user has to put right, or do not start at all.
         """
@@ -357,7 +357,7 @@ def _inheriting(pipe: int) -> dict[str, Any]:
 
 
 def _temporary_folder() -> "tempfile.TemporaryDirectory[str]":
-    """Where worker processes have their temporary files: one that is killed leaves some."""
+    """Folder of the worker processes' temporary files: one that is killed leaves some."""
     try:
         return tempfile.TemporaryDirectory(prefix="facegen-pool-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -374,7 +374,7 @@ def _cause(status: int, said: bytes) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """What a file holds; nothing where it cannot be read."""
+    """Contents of a file; nothing where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:

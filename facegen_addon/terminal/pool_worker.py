@@ -46,14 +46,14 @@ class Begun:
 
 @dataclass(frozen=True)
 class Steps:
-    """So many more steps of the task are done; fewer than none where they have to be done again."""
+    """Number of steps done since the last message; negative where they have to be done again."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a task; a worker answers in the order in which it was asked."""
+    """The result of a task; a worker answers in the order in which it was asked."""
 
     number: int
     content: Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a program of FaceGen begins and ends: its streams, its signals, its exit status."""
+"""Start and end of a program of FaceGen: its streams, its signals, its exit status."""
 
 import errno
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user of the command line does about a fault: the project's own commands."""
+"""Remedies for users of the command line: the project's own commands."""
 
 from ..artifacts import USER_MODEL_PREFIX, artifact
 from ..errors import Need, Remedy, explained
@@ -17,7 +17,7 @@ def remedy(need: Need) -> str:
 
 
 def _installed_remedy(need: Need) -> str:
-    """What is there to be done without a checkout, or in one."""
+    """The remedy for a user of pip's copy, in a checkout where there is no other."""
     if need == Need(Remedy.BUILD_ENCODER, "facenet"):
         carrier = artifact("facenet").facts["source"].partition(",")[0].removeprefix("PyPI ")
         return (

@@ -19,7 +19,7 @@ _CHATTER = re.compile(r"Fra:\d|Saved: |Time: |Blender \d|\s*$")
 
 
 class Chatter:
-    """What Blender has said on stdout since it was last forgotten."""
+    """Blender's lines on stdout since they were last forgotten."""
 
     def __init__(self, log: IO[bytes]) -> None:
         self._log = log
@@ -69,7 +69,7 @@ def blender_silent() -> Iterator[Chatter]:
 
 
 def show_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
-    """What Blender said last, for whoever looks for the reason; on stderr, or in another file."""
+    """Write Blender's last lines, for whoever looks for the reason, to stderr or another file."""
     for line in lines:
         print(f"Blender: {line}", file=stream or sys.stderr)
 

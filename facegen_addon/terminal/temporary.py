@@ -30,7 +30,7 @@ def own_temporary_files() -> Iterator[Path]:
 
 
 def no_temporary_files(error: OSError) -> UserError:
-    """What the user is told where there is no place for them."""
+    """The error where there is no place for temporary files."""
     reason = (error.strerror or str(error)).partition(" found in ")[0]
     return UserError(
         f"temporary files cannot be written ({reason}); make room, or name another folder by TMPDIR"

@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import AnyArray, Float32Array
 from ..artifacts import read_npz
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import UserError
@@ -57,7 +56,7 @@ def read_achieved(run: Path, model: str, encoder: str = DEFAULT_ENCODER) -> Floa
         raise error.within(str(path)) from None
 
 
-def encoder_array(key: str) -> dict[str, NDArray[np.str_]]:
+def encoder_array(key: str) -> dict[str, AnyArray]:
     """What a run's arrays say of the encoder that read its heads (EncoderSource.key).
 
     Nothing of the default one, which readers take for granted.

@@ -9,10 +9,12 @@ faces is near to them all.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, RealArray
 from ..latent.coverage import greedy_cover, neighbourhood_middles
 from ..latent.metrics import nearest_neighbour_distances
 from ..latent.natural import NaturalFaces
@@ -30,7 +32,7 @@ def propose_gap_fillers(
     natural: NaturalFaces,
     rng: np.random.Generator,
     n: int,
-    achieved: np.ndarray,
+    achieved: Annotated[RealArray, "K D"],
     distance: float | None = None,
     grade: Grade = "refined",
     progress: Progress | None = None,
@@ -38,7 +40,7 @@ def propose_gap_fillers(
     """Propose n heads that bring natural faces' distance to their nearest head down most.
 
     Args:
-        achieved: (K, 512) latents of the heads that are there already; K may be 0.
+        achieved: (K, D) latents of the heads that are there already; K may be 0.
         distance: if given, heads predicted to be nearer than that to one another come last, and
             the others are pushed until they are predicted to be apart.
 

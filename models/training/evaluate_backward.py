@@ -18,13 +18,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 # Inversion runs its own threads, one a block of heads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from facegen_addon.arrays import BoolArray, RealArray
 from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -53,13 +54,13 @@ _REGRESSORS: dict[str, Callable[[pairs.Pairs], Regressor]] = {
 }
 METHODS = ("refined", "direct", "mean head", *_REGRESSORS)
 
-Rendered = Callable[[str, np.ndarray], tuple[pairs.Pairs, np.ndarray]]
+Rendered = Callable[[str, RealArray], tuple[pairs.Pairs, BoolArray]]
 """Name of a set of heads and their z (N, G) -> what was really rendered, and which are usable."""
 
 
 def heads_of(
-    method: str, latents: np.ndarray, backward: BackwardMapping, data: pairs.Pairs
-) -> np.ndarray:
+    method: str, latents: Annotated[RealArray, "N D"], backward: BackwardMapping, data: pairs.Pairs
+) -> Annotated[RealArray, "N G"]:
     """z (N, G) that one method gives for latents (N, 512)."""
     if method in ("refined", "direct"):
         return backward.standardised(latents, method)  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def heads_of(
 
 def judged(
     method: str,
-    latents: np.ndarray,
+    latents: Annotated[RealArray, "N D"],
     backward: BackwardMapping,
     data: pairs.Pairs,
     rendered: Rendered,
@@ -99,7 +100,7 @@ def judged(
 def capacity(
     backward: BackwardMapping, natural: NaturalFaces, budget: int, rendered: Rendered
 ) -> dict[str, Any]:
-    """How many of `budget` proposed heads are mutually apart, by distance and by renders spent."""
+    """Number of `budget` proposed heads that are mutually apart, by distance and renders spent."""
     rng = random_stream(0)
     proposal = propose_variety(backward, natural, rng, budget, THRESHOLD)
     z = backward.table.standardise(proposal.parameters)
@@ -119,7 +120,7 @@ def capacity(
     }
 
 
-def _low_pairwise(latents: np.ndarray) -> float:
+def _low_pairwise(latents: RealArray) -> float:
     distances = 1 - latents @ latents.T
     return float(np.quantile(distances[np.triu_indices(len(latents), 1)], 0.05))
 
@@ -175,7 +176,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     latents = real_latents.held_out_latents(options.count)
     work = models_folder(options.model) / "built" / f"evaluation_{options.model}"
 
-    def rendered(name: str, z: np.ndarray) -> tuple[pairs.Pairs, np.ndarray]:
+    def rendered(name: str, z: RealArray) -> tuple[pairs.Pairs, BoolArray]:
         folder = work / name.replace(" ", "_")
         render_heads(pairs.quantised(z), folder, options, forward)
         heads, usable = pairs.read_batch(folder)

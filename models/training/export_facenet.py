@@ -96,7 +96,7 @@ def load_torch_model(source: str) -> torch.nn.Module:
 
 
 def _download(source: str, inception_resnet: types.ModuleType) -> Path:
-    """Where facenet-pytorch's own code has put, or now puts, its published weights."""
+    """Path of the published weights, where facenet-pytorch's own code puts them."""
     cached = Path(inception_resnet.get_torch_home()) / "checkpoints" / TORCH_FILES[source]
     if not cached.exists():
         try:

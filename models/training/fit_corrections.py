@@ -22,8 +22,11 @@ from pathlib import Path
 # Inversion runs its own threads, one a block of heads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from typing import Annotated
+
 import numpy as np
 
+from facegen_addon.arrays import Float32Array, FloatArray, IntArray, RealArray
 from facegen_addon.artifacts import (
     artifact,
     index_path,
@@ -67,7 +70,7 @@ _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
 
 
-def people_to_learn_from(count: int) -> np.ndarray:
+def people_to_learn_from(count: int) -> Annotated[Float32Array, "N D"]:
     """(count, 512): one photo each of identities that may be learned from."""
     photos = load_photos()
     people = split_identities(photos.identity).fit[:count]
@@ -95,7 +98,7 @@ class Workplace:
         network = Perceptron.from_arrays(read_npz(self.talk_path), TALK_NETWORK)
         return load_bases(self.backward, self.random_pairs, network)
 
-    def roundtrips(self, base: str) -> tuple[np.ndarray, pairs.Pairs]:
+    def roundtrips(self, base: str) -> tuple[Annotated[RealArray, "N D"], pairs.Pairs]:
         """Latents asked for and the rendered heads of one B, row by row.
 
         UserError unless all heads that `render` was to render are there: others stand in other
@@ -145,7 +148,7 @@ def render(options: argparse.Namespace, forward: Forward | None = None) -> None:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """All corrections of all B, packed and registered."""
+    """Fit all corrections of all B, pack and register them."""
     place, bar = Workplace(options), ProgressBar()
     arrays = read_npz(place.talk_path)
     latents = real_latents.latents_to_invert(
@@ -180,7 +183,7 @@ def settle(options: argparse.Namespace) -> None:
     print(f"{options.model}, {options.grade}: {options.correction}")
 
 
-def _rotations(base: str, requested: np.ndarray, achieved: np.ndarray) -> dict[str, np.ndarray]:
+def _rotations(base: str, requested: RealArray, achieved: RealArray) -> dict[str, RealArray]:
     """The two rotations from photos to renders, as `corrections_of` reads them."""
     ends = np.stack([normalise(rows.mean(axis=0)) for rows in (requested, achieved)])
     penalty = _best_penalty(
@@ -198,21 +201,21 @@ def _rotations(base: str, requested: np.ndarray, achieved: np.ndarray) -> dict[s
     }
 
 
-def _procrustes(a: np.ndarray, b: np.ndarray, penalty: float) -> np.ndarray:
+def _procrustes(a: RealArray, b: RealArray, penalty: float) -> RealArray:
     """The rotation from rows of `a` to rows of `b`, drawn towards none at all by `penalty`.
 
     Fewer rows than axes leave the rest of the rotation open; there nothing should turn.
     """
     anchors = np.sqrt(penalty * len(a) / a.shape[1]) * np.eye(a.shape[1])
-    rotation: np.ndarray = procrustes_rotation(
+    rotation: RealArray = procrustes_rotation(
         np.concatenate([a, anchors]), np.concatenate([b, anchors])
     )
     return rotation.astype(np.float32)
 
 
 def _plane(
-    place: Workplace, base: str, backward: TalkMapping, latents: np.ndarray
-) -> dict[str, np.ndarray]:
+    place: Workplace, base: str, backward: TalkMapping, latents: RealArray
+) -> dict[str, RealArray]:
     """The transport from photos into the plane of the renders that this B learnt from.
 
     How many axes the plane has is what the surrogates like best: they see heads, not photos.
@@ -237,9 +240,9 @@ def _learned(
     place: Workplace,
     base: str,
     backward: TalkMapping,
-    requested: np.ndarray,
+    requested: RealArray,
     heads: pairs.Pairs,
-    latents: np.ndarray,
+    latents: RealArray,
     bar: ProgressBar,
 ) -> Perceptron:
     """The tangent network of one B.
@@ -267,26 +270,31 @@ def _learned(
 
 
 class RenderMiss:
-    """By how much renders miss what surrogates predict: a ridge regression, in latent space."""
+    """Difference of renders from what surrogates predict: a ridge regression in latent space."""
 
-    def __init__(self, weights: np.ndarray, offset: np.ndarray) -> None:
+    def __init__(
+        self, weights: Annotated[FloatArray, "W D"], offset: Annotated[RealArray, "D"]
+    ) -> None:
         self.weights, self.offset = weights, offset
 
     @classmethod
-    def fit(cls, requested: np.ndarray, predicted: np.ndarray, rendered: np.ndarray) -> RenderMiss:
+    def fit(
+        cls,
+        requested: Annotated[RealArray, "N D"],
+        predicted: Annotated[RealArray, "N D"],
+        rendered: Annotated[RealArray, "N D"],
+    ) -> RenderMiss:
         """Fit to roundtrips (N, 512) each; the penalty is what left-out ones like best."""
         inputs, target = np.hstack([requested, predicted]), rendered - predicted
 
-        def error(fit: np.ndarray, test: np.ndarray, penalty: float) -> float:
+        def error(fit: IntArray, test: IntArray, penalty: float) -> float:
             found = cls._solve(inputs[fit], target[fit], penalty)
             return float(np.mean((inputs[test] @ found[0] + found[1] - target[test]) ** 2))
 
         return cls(*cls._solve(inputs, target, _best_penalty(len(inputs), error)))
 
     @staticmethod
-    def _solve(
-        inputs: np.ndarray, target: np.ndarray, penalty: float
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _solve(inputs: RealArray, target: RealArray, penalty: float) -> tuple[RealArray, RealArray]:
         centre, offset = inputs.mean(axis=0), target.mean(axis=0)
         rows = (inputs - centre).astype(np.float64)
         # As many unknowns as rows at most: the dual form.
@@ -295,14 +303,16 @@ class RenderMiss:
         weights = rows.T @ np.linalg.solve(gram, target - offset)
         return weights, offset - centre @ weights
 
-    def expected(self, requested: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        """Where renders are to be expected: (N, 512) of unit norm."""
+    def expected(
+        self, requested: Annotated[RealArray, "N D"], predicted: Annotated[RealArray, "N D"]
+    ) -> Annotated[Float32Array, "N D"]:
+        """Latents (N, D) of unit norm that renders are expected to have."""
         moved = predicted + np.hstack([requested, predicted]) @ self.weights + self.offset
-        result: np.ndarray = normalise(moved).astype(np.float32)
+        result: RealArray = normalise(moved).astype(np.float32)
         return result
 
 
-def _best_penalty(count: int, error: Callable[[np.ndarray, np.ndarray, float], float]) -> float:
+def _best_penalty(count: int, error: Callable[[IntArray, IntArray, float], float]) -> float:
     """The penalty with the least error(fit rows, test rows, penalty), summed over the folds."""
     fold = np.arange(count) % _FOLDS
 

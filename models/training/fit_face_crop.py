@@ -19,10 +19,12 @@ import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
 
+from facegen_addon.arrays import ByteArray, FloatArray
 from facegen_addon.artifacts import models_directory
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.encoders.face_crop import (
@@ -56,10 +58,10 @@ class Faces:
     In pixels, 0 at the image's left and upper edge; `photos` are N images (H, W, 3) uint8.
     """
 
-    photos: list[np.ndarray]
-    points: np.ndarray
-    detected: np.ndarray
-    crops: np.ndarray
+    photos: list[Annotated[ByteArray, "_ _ 3"]]
+    points: Annotated[FloatArray, "N 5 2"]
+    detected: Annotated[FloatArray, "N 4"]
+    crops: Annotated[FloatArray, "N 4"]
 
 
 def detect(folder: Path) -> Faces:
@@ -97,7 +99,9 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
         ) from None
 
 
-def fit(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def fit(
+    points: Annotated[FloatArray, "N 5 2"], boxes: Annotated[FloatArray, "N 4"]
+) -> Annotated[FloatArray, "10 4"]:
     """Ridge regression from landmark shape to the detector's box: coefficients (10, 4).
 
     Both sides are in the landmarks' own centre and scale, which makes the map follow any shift and
@@ -115,21 +119,23 @@ def fit(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return np.linalg.solve(normal, shapes.T @ boxes)
 
 
-def shrink_crop(crops: np.ndarray) -> np.ndarray:
+def shrink_crop(crops: Annotated[FloatArray, "N 4"]) -> Annotated[FloatArray, "N 4"]:
     """The detector's boxes behind crops: `enlarge_box` undone; +0.5 for its truncation."""
     crops = crops + 0.5
     margin = (crops[:, 2:] - crops[:, :2]) * (BOX_GROWTH / 2 / (1 + BOX_GROWTH))
     return np.concatenate([crops[:, :2] + margin, crops[:, 2:] - margin], axis=1)
 
 
-def predict_crop(coefficients: np.ndarray, points: np.ndarray) -> np.ndarray:
+def predict_crop(
+    coefficients: Annotated[FloatArray, "10 4"], points: Annotated[FloatArray, "N 5 2"]
+) -> Annotated[FloatArray, "N 4"]:
     """Crops (N, 4) that a map gives, whole pixels as in `crop_face`."""
     centre, scale, shapes = shape_of_points(points)
     return np.trunc(enlarge_box(box_from_shape(centre, scale, shapes @ coefficients)))
 
 
-def held_out_crops(faces: Faces) -> np.ndarray:
-    """Each photo's crop as predicted by a map fitted without that photo."""
+def held_out_crops(faces: Faces) -> Annotated[FloatArray, "N 4"]:
+    """Crop (N, 4) of each photo, predicted by a map fitted without that photo."""
     boxes = shrink_crop(faces.crops)
     order = random_stream(0).permutation(len(faces.points))
     crops = np.empty_like(faces.crops)
@@ -140,7 +146,9 @@ def held_out_crops(faces: Faces) -> np.ndarray:
     return crops
 
 
-def intersection_over_union(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def intersection_over_union(
+    first: Annotated[FloatArray, "N 4"], second: Annotated[FloatArray, "N 4"]
+) -> Annotated[FloatArray, "N"]:
     """IoU of boxes (N, 4) with boxes (N, 4): (N,)."""
     low, high = np.maximum(first[:, :2], second[:, :2]), np.minimum(first[:, 2:], second[:, 2:])
     common = np.clip(high - low, 0, None).prod(axis=1)
@@ -149,7 +157,7 @@ def intersection_over_union(first: np.ndarray, second: np.ndarray) -> np.ndarray
 
 
 def figures(faces: Faces) -> dict[str, object]:
-    """How near held-out crops of the map come to the true ones, and faceie's boxes likewise."""
+    """Figures of how near held-out crops of the map, and faceie's boxes, come to the true ones."""
     encoder = Encoder.load(threads=2)
     true_latents = encoder.embed(cut_out(faces.photos, faces.crops))
     measured: dict[str, object] = {"photos": len(faces.photos)}
@@ -166,7 +174,9 @@ def figures(faces: Faces) -> dict[str, object]:
     return measured
 
 
-def cut_out(photos: list[np.ndarray], crops: np.ndarray) -> np.ndarray:
+def cut_out(
+    photos: list[Annotated[ByteArray, "_ _ 3"]], crops: Annotated[FloatArray, "N 4"]
+) -> Annotated[ByteArray, "N 160 160 3"]:
     """The crops (N, 4) of N photos: (N, 160, 160, 3) uint8."""
     return np.stack([crop_face(photo, crop) for photo, crop in zip(photos, crops, strict=True)])
 

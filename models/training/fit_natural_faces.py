@@ -26,10 +26,11 @@ import argparse
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from facegen_addon.arrays import AnyArray, FloatArray, IntArray, RealArray
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
 from facegen_addon.latent.metrics import (
@@ -77,11 +78,11 @@ DRAWS = 4
 class Mixture:
     """Normals with shares (K,), means (K, C) and covariances (K, C, C)."""
 
-    shares: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray
+    shares: Annotated[FloatArray, "K"]
+    means: Annotated[FloatArray, "K C"]
+    covariances: Annotated[FloatArray, "K C C"]
 
-    def log_densities(self, points: np.ndarray) -> np.ndarray:
+    def log_densities(self, points: Annotated[FloatArray, "N C"]) -> Annotated[FloatArray, "N K"]:
         """Log of share times density, (N, K), up to one constant, of points (N, C)."""
         columns = []
         for share, mean, covariance in zip(self.shares, self.means, self.covariances, strict=True):
@@ -90,20 +91,24 @@ class Mixture:
             columns.append(np.log(share) + np.log(np.diagonal(inverse)).sum() - 0.5 * squares)
         return np.stack(columns, axis=1)
 
-    def mapped(self, matrix: np.ndarray, shift: np.ndarray) -> Mixture:
+    def mapped(
+        self, matrix: Annotated[FloatArray, "C C"], shift: Annotated[FloatArray, "C"]
+    ) -> Mixture:
         """The mixture of `matrix @ x + shift` for its points x."""
         return Mixture(
             self.shares, self.means @ matrix.T + shift, matrix @ self.covariances @ matrix.T
         )
 
 
-def person_weights(identity: np.ndarray) -> np.ndarray:
+def person_weights(identity: Annotated[AnyArray, "N"]) -> Annotated[FloatArray, "N"]:
     """Weight (N,) of each photo so that every person's photos weigh 1 together."""
     _, person, photos = np.unique(identity, return_inverse=True, return_counts=True)
     return 1.0 / photos[person]
 
 
-def fit(photos: Photos, people: np.ndarray, held_out: np.ndarray, seed: int) -> NaturalFaces:
+def fit(
+    photos: Photos, people: Annotated[AnyArray, "I"], held_out: Annotated[AnyArray, "J"], seed: int
+) -> NaturalFaces:
     """The density of `people`, beside the statistics of one photo of each of `held_out`."""
     chosen = np.isin(photos.identity, people)
     latents = photos.latents[chosen].astype(np.float64)
@@ -137,7 +142,9 @@ def fit(photos: Photos, people: np.ndarray, held_out: np.ndarray, seed: int) -> 
     return match_moments(density, mixture, target, seed)
 
 
-def principal_axes(latents: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def principal_axes(
+    latents: Annotated[FloatArray, "N D"], weights: Annotated[FloatArray, "N"]
+) -> Annotated[FloatArray, "D A"]:
     """Orthonormal axes (D, AXES), largest variance first, signs fixed for equal files."""
     _, vectors = np.linalg.eigh(moments(latents, weights).covariance)
     axes = vectors[:, ::-1][:, :AXES]
@@ -145,7 +152,11 @@ def principal_axes(latents: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(axes * np.sign(axes[largest, np.arange(AXES)]))
 
 
-def fit_mixture(points: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> Mixture:
+def fit_mixture(
+    points: Annotated[FloatArray, "N C"],
+    weights: Annotated[FloatArray, "N"],
+    rng: np.random.Generator,
+) -> Mixture:
     """Expectation-maximisation on points (N, C), covariances shrunk towards their common one."""
     memberships = np.eye(GROUPS)[nearest_centres(points, weights, rng)]
     for _ in range(ITERATIONS):
@@ -156,8 +167,10 @@ def fit_mixture(points: np.ndarray, weights: np.ndarray, rng: np.random.Generato
 
 
 def nearest_centres(
-    points: np.ndarray, weights: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+    points: Annotated[FloatArray, "N C"],
+    weights: Annotated[FloatArray, "N"],
+    rng: np.random.Generator,
+) -> Annotated[IntArray, "N"]:
     """Group (N,) of each point by k-means, to begin with."""
     centres = points[rng.choice(len(points), GROUPS, replace=False)]
     for _ in range(SEEDING_ITERATIONS):
@@ -175,7 +188,9 @@ def nearest_centres(
     return groups
 
 
-def maximised(points: np.ndarray, memberships: np.ndarray) -> Mixture:
+def maximised(
+    points: Annotated[FloatArray, "N C"], memberships: Annotated[FloatArray, "N K"]
+) -> Mixture:
     """The mixture that memberships (N, K), in people, make most likely, shrunk."""
     people = memberships.sum(axis=0)
     means = memberships.T @ points / people[:, None]
@@ -211,7 +226,7 @@ def match_moments(
 
 @dataclass(frozen=True)
 class Figures:
-    """How samples compare with real people, from two halves of held-out ones, photo by photo.
+    """Comparison of samples with real people, from two halves of held-out ones, photo by photo.
 
     frechet_real: between the halves; frechet_samples: from as many samples to a half.
     nearest_real, nearest_samples: quantiles of the distance to the nearest in the other half.
@@ -248,7 +263,7 @@ def measure(density: NaturalFaces, photos: Photos, split_seed: int) -> Figures:
     others = [fitted[draw * size : (draw + 1) * size] for draw in range(DRAWS)]
     real = [nearest_neighbour_distances(halves[1 - side], halves[side]) for side in (0, 1)]
 
-    def gap(sets: list[np.ndarray]) -> float:
+    def gap(sets: list[RealArray]) -> float:
         return float(
             np.mean(
                 [
@@ -297,7 +312,7 @@ def _mean_coverage(figures: list[PrecisionRecall]) -> PrecisionRecall:
     )
 
 
-def _quantiles(distances: np.ndarray) -> list[float]:
+def _quantiles(distances: RealArray) -> list[float]:
     return [round(float(value), 3) for value in np.quantile(distances, QUANTILES)]
 
 

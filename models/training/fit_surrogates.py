@@ -7,11 +7,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegen_addon.arrays import BoolArray, RealArray
 from facegen_addon.mapping.backward import InversionSettings, TrustRegion, inversion_cost
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from models.training.pairs import Pairs
@@ -44,7 +46,7 @@ class StackedNetworks(nn.Module):
 
     @classmethod
     def untrained(
-        cls, inputs: int, mean_latent: np.ndarray, options: SurrogateOptions
+        cls, inputs: int, mean_latent: Annotated[RealArray, "D"], options: SurrogateOptions
     ) -> StackedNetworks:
         """Random weights; the last bias starts at the mean latent, which all heads share."""
         generator = torch.Generator().manual_seed(options.seed)
@@ -84,7 +86,7 @@ class StackedNetworks(nn.Module):
         )
 
 
-def held_out_rows(pairs: Pairs, options: SurrogateOptions) -> np.ndarray:
+def held_out_rows(pairs: Pairs, options: SurrogateOptions) -> Annotated[BoolArray, "N"]:
     """(N,) bool: every 20th pair, of every batch of renders alike."""
     return np.arange(len(pairs)) % round(1 / options.held_out_share) == 0
 
@@ -163,8 +165,8 @@ class DirectOptions:
 
 
 def fit_direct(
-    latents: np.ndarray,
-    found: np.ndarray,
+    latents: Annotated[RealArray, "N D"],
+    found: Annotated[RealArray, "N G"],
     ensemble: SurrogateEnsemble,
     region: TrustRegion,
     settings: InversionSettings,
@@ -174,7 +176,7 @@ def fit_direct(
     """Distil inversions into one pass.
 
     Args:
-        latents: (N, 512) wanted; found: (N, G) z that inversion found for them.
+        latents: (N, D) requested; found: (N, G) z that inversion found for them.
 
     The loss is the squared distance to the found z, the inversion's own cost of what the network
     proposes, and the squared distance to the trust region.
@@ -192,11 +194,11 @@ def fit_direct(
     for epoch in range(options.epochs):
         for rows in torch.randperm(len(latents)).split(options.batch):
             z = network(inputs[rows])
-            values, wanted = z.detach().numpy(), latents[rows]
+            values, requested = z.detach().numpy(), latents[rows]
             inside = region.project(values)
             # The ensemble's gradient is NumPy's, so the cost stands in one place only. It is taken
             # where the head will be, since what the network says is projected before use.
-            gradient = inversion_cost(ensemble, inside, wanted, region, settings)[1]
+            gradient = inversion_cost(ensemble, inside, requested, region, settings)[1]
             gradient += 2 * options.found_weight / found.shape[1] * (values - found[rows])
             gradient += 2 * options.outside_weight * (values - inside)
             optimiser.zero_grad()

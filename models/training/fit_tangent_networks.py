@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import artifact, read_npz
 from facegen_addon.mapping.backward import BackwardMapping, inversion_cost
 from facegen_addon.mapping.perceptron import Perceptron
@@ -50,7 +52,11 @@ class SmallNetwork(nn.Module):
 
 
 def fit_regression(
-    latents: np.ndarray, target: np.ndarray, seed: int, report: Report, epochs: int = 120
+    latents: Annotated[Float32Array, "N D"],
+    target: Annotated[Float32Array, "N K"],
+    seed: int,
+    report: Report,
+    epochs: int = 120,
 ) -> Perceptron:
     """Least squares from latents (N, 512) to target (N, K); the best epoch on every tenth row."""
     torch.manual_seed(seed)
@@ -91,7 +97,7 @@ def of_base(base: str, model_name: str, random_pairs: Pairs, talk_path: Path) ->
 
 def fit_through(
     base: nn.Module,
-    latents: np.ndarray,
+    latents: Annotated[Float32Array, "N D"],
     backward: BackwardMapping,
     seed: int,
     report: Report,

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """What this script itself has to know of the command's options."""
+    """The command's options that this script itself reads."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)

@@ -12,9 +12,11 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from facegen_addon.arrays import AnyArray, BoolArray, Float32Array, RealArray
 from facegen_addon.artifacts import models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
@@ -36,8 +38,8 @@ RANDOM = "random"
 class Pairs:
     """z (N, G) float32 in standard units and latents (N, 512) float32 of unit norm."""
 
-    z: np.ndarray
-    latents: np.ndarray
+    z: Annotated[RealArray, "N G"]
+    latents: Annotated[RealArray, "N D"]
 
     def __len__(self) -> int:
         return len(self.z)
@@ -54,7 +56,7 @@ def table_path(model: str) -> Path:
 
 
 def batch_folder(model: str, batch: str) -> Path:
-    """Where the chunks of one batch of renders lie, never committed."""
+    """Folder of the chunks of one batch of renders, never committed."""
     return models_folder(model) / "built" / f"pairs_{model}" / batch
 
 
@@ -70,7 +72,7 @@ def proposal_path(model: str, number: int) -> Path:
     return batch_folder(model, f"round_{number}") / PROPOSAL
 
 
-def quantised(z: np.ndarray) -> np.ndarray:
+def quantised(z: Annotated[RealArray, "..."]) -> Annotated[Float32Array, "..."]:
     """z as the table stores it; what is rendered is this, so that no pair is rounded later."""
     return np.asarray(z, np.float16).astype(np.float32)
 
@@ -80,12 +82,17 @@ def chunk_path(folder: Path, index: int) -> Path:
     return folder / f"chunk_{index:05d}.npz"
 
 
-def write_chunk(path: Path, z: np.ndarray, latents: np.ndarray, usable: np.ndarray) -> None:
+def write_chunk(
+    path: Path,
+    z: Annotated[RealArray, "N G"],
+    latents: Annotated[RealArray, "N D"],
+    usable: Annotated[BoolArray, "N"],
+) -> None:
     """Write one chunk at once or not at all; `usable` (N,) is False where a head was rejected."""
     save_npz(path, z=z.astype(np.float16), latents=latents.astype(np.float16), usable=usable)
 
 
-def chunk_is_of(path: Path, z: np.ndarray) -> bool:
+def chunk_is_of(path: Path, z: Annotated[RealArray, "N G"]) -> bool:
     """Whether `path` holds the whole chunk of the heads z (N, G), so that resuming can skip it."""
     try:
         stored = read_npz(path)
@@ -94,8 +101,8 @@ def chunk_is_of(path: Path, z: np.ndarray) -> bool:
     return "z" in stored and np.array_equal(stored["z"], z.astype(np.float16))
 
 
-def read_batch(folder: Path) -> tuple[Pairs, np.ndarray]:
-    """All chunks of one batch, and which rows are usable (N,) bool; rows stay in their order."""
+def read_batch(folder: Path) -> tuple[Pairs, Annotated[BoolArray, "N"]]:
+    """Pairs of all chunks of one batch, in order, and whether each row is usable (N,) bool."""
     chunks = [read_npz(path) for path in sorted(folder.glob("chunk_*.npz"))]
     if not chunks:
         raise UserError(f"{folder} holds no pairs: run `python -m models.training.render_pairs`")
@@ -127,7 +134,7 @@ def load_pairs(model: str, table: ParameterTable, from_table: bool = False) -> P
 
 
 def load_random_pairs(model: str, table: ParameterTable) -> Pairs:
-    """Those of the committed table that were drawn at random, before any head was proposed."""
+    """The pairs of the committed table that were drawn at random, before any head was proposed."""
     pairs = load_pairs(model, table, from_table=True)
     stored = read_npz(table_path(model))
     if RANDOM not in stored:
@@ -181,7 +188,7 @@ def model_name(text: str) -> str:
     return text if text in HEAD_MODELS else load_head_model(text).name
 
 
-def save_npz(path: Path, **arrays: np.ndarray) -> None:
+def save_npz(path: Path, **arrays: AnyArray) -> None:
     """Write a compressed archive at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
@@ -207,12 +214,12 @@ def _read_table(model: str, table: ParameterTable) -> Pairs:
     return Pairs(stored["z"].astype(np.float32), _unit(stored["latents"]))
 
 
-def _guided_names(table: ParameterTable) -> np.ndarray:
+def _guided_names(table: ParameterTable) -> AnyArray:
     return np.array([table.names[column] for column in table.guided])
 
 
-def _unit(latents: np.ndarray) -> np.ndarray:
+def _unit(latents: RealArray) -> RealArray:
     wide = latents.astype(np.float32)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    unit: np.ndarray = wide / np.maximum(norms, 1e-9)
+    unit: RealArray = wide / np.maximum(norms, 1e-9)
     return unit

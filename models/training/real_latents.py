@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.real_faces import load_photos, one_photo_each, split_identities
 from facegen_addon.latent.sphere import geodesic
@@ -12,13 +15,13 @@ from facegen_addon.latent.sphere import geodesic
 MIXTURE_RANGE = (0.2, 0.8)
 
 
-def fit_latents() -> np.ndarray:
+def fit_latents() -> Annotated[Float32Array, "N 512"]:
     """(N, 512) latents of all photos of the identities that may be learned from."""
     photos = load_photos()
     return photos.latents[np.isin(photos.identity, split_identities(photos.identity).fit)]
 
 
-def held_out_latents(count: int) -> np.ndarray:
+def held_out_latents(count: int) -> Annotated[Float32Array, "N 512"]:
     """(count, 512): one photo each of identities that nothing was fitted to."""
     photos = load_photos()
     people = split_identities(photos.identity).held_out[:count]
@@ -26,8 +29,8 @@ def held_out_latents(count: int) -> np.ndarray:
 
 
 def latents_to_invert(
-    count: int, real: np.ndarray, natural: NaturalFaces, rng: np.random.Generator
-) -> np.ndarray:
+    count: int, real: Annotated[RealArray, "R 512"], natural: NaturalFaces, rng: np.random.Generator
+) -> Annotated[Float32Array, "N 512"]:
     """(count, 512): half real photos, a quarter geodesic mixtures of two, a quarter samples.
 
     Photos are drawn without repetition as long as they last.
@@ -37,5 +40,5 @@ def latents_to_invert(
     a, b = rng.integers(len(real), size=(2, quarter))
     mixtures = geodesic(real[a], real[b], rng.uniform(*MIXTURE_RANGE, quarter))
     rows = np.concatenate([real[order], mixtures, natural.sample(rng, quarter)])
-    result: np.ndarray = rng.permutation(rows).astype(np.float32)
+    result: RealArray = rng.permutation(rows).astype(np.float32)
     return result

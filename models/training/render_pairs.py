@@ -17,9 +17,11 @@ import argparse
 import contextlib
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -36,7 +38,7 @@ SAMPLES = 8
 """Cycles samples a pixel, unless told otherwise."""
 
 
-def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
+def initial_heads(model: HeadModel, count: int, seed: int) -> Annotated[Float32Array, "N G"]:
     """Standardised parameters (count, G) to start from, half prior, half wide.
 
     Wide heads draw every group at its own scale, so that surrogates see groups vary apart.
@@ -46,10 +48,10 @@ def initial_heads(model: HeadModel, count: int, seed: int) -> np.ndarray:
     return pairs.quantised(np.stack(rows))
 
 
-def _initial_head(model: HeadModel, rng: np.random.Generator, index: int) -> np.ndarray:
+def _initial_head(model: HeadModel, rng: np.random.Generator, index: int) -> RealArray:
     table = model.table
     if index % 2 == 0:
-        row: np.ndarray = table.standardise(model.sample_prior(rng, 1))[0]
+        row: RealArray = table.standardise(model.sample_prior(rng, 1))[0]
     else:
         row = rng.normal(size=len(table.guided))
         for columns in table.guided_groups().values():
@@ -58,7 +60,10 @@ def _initial_head(model: HeadModel, rng: np.random.Generator, index: int) -> np.
 
 
 def render_heads(
-    z: np.ndarray, folder: Path, options: argparse.Namespace, forward: Forward | None = None
+    z: Annotated[RealArray, "N G"],
+    folder: Path,
+    options: argparse.Namespace,
+    forward: Forward | None = None,
 ) -> None:
     """Render all of z (N, G) into chunks in `folder`, by `options.workers` processes.
 

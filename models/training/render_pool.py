@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.errors import RejectedSample
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
@@ -31,7 +33,7 @@ _COMMAND = (sys.executable, "-m", "models.training.render_pairs", "worker")
 
 @dataclass(frozen=True)
 class SetUp:
-    """What a process is told first. model: of the catalogue; samples a pixel; threads of Cycles."""
+    """First message to a process. model: of the catalogue; samples a pixel; threads of Cycles."""
 
     model: str
     samples: int
@@ -44,7 +46,7 @@ class Chunk:
     """Heads z (N, G) that are rendered into one file."""
 
     path: Path
-    z: np.ndarray
+    z: Annotated[RealArray, "N G"]
 
 
 class RenderPool:
@@ -62,7 +64,7 @@ class RenderPool:
         self._open = contextlib.ExitStack()
         self._view = View()
 
-    def render(self, z: np.ndarray, folder: Path, view: View) -> None:
+    def render(self, z: Annotated[RealArray, "N G"], folder: Path, view: View) -> None:
         """Heads z (N, G), rounded as pairs are, as chunks in `folder`.
 
         UserError if a process fails, or as Pool says; the same call goes on.
@@ -87,7 +89,7 @@ class RenderPool:
         self._open.close()
         self._pool = None
 
-    def _pending(self, z: np.ndarray, folder: Path) -> Iterator[Chunk]:
+    def _pending(self, z: RealArray, folder: Path) -> Iterator[Chunk]:
         for index, start in enumerate(range(0, len(z), self._chunk)):
             chunk = Chunk(pairs.chunk_path(folder, index), z[start : start + self._chunk])
             if not pairs.chunk_is_of(chunk.path, chunk.z):
@@ -121,7 +123,7 @@ def serve_renders() -> int:
 
 @contextlib.contextmanager
 def rendering(pipe: PoolPipe) -> Iterator[Callable[[Chunk], None]]:
-    """What renders a chunk and writes it; each head is a step."""
+    """A function that renders a chunk and writes it; each head is a step."""
     set_up: SetUp = pipe.set_up
     model = load_head_model(set_up.model)
     forward = load_forward(model, set_up.samples, set_up.threads, set_up.view)
@@ -132,7 +134,7 @@ def render_chunk(
     table: ParameterTable, chunk: Chunk, forward: Forward, step: Callable[[int], None]
 ) -> None:
     """Render heads and write them; those that show no face leave no latent. A head is a step."""
-    latents: dict[int, np.ndarray] = {}
+    latents: dict[int, RealArray] = {}
     for row, parameters in enumerate(table.from_standardised(chunk.z)):
         with contextlib.suppress(RejectedSample):
             latents[row] = forward(parameters[None])[0]

@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.perceptron import Perceptron
 from models.training.baselines import KernelRidge
 from models.training.pairs import Pairs
 
-TalkMapping = Callable[[np.ndarray], np.ndarray]
+TalkMapping = Callable[[RealArray], RealArray]
 """B: latents (N, 512) of unit norm -> z (N, G) within the table's ranges."""
 
 BASES = ("talk_kernel_ridge", "talk_network", "direct", "refined")

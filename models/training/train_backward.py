@@ -20,7 +20,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 # Threads that spin while they wait make training ten times slower where another process runs:
 # torch's are told not to, and NumPy's are replaced by inversion's own, one a block of heads.
@@ -29,6 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from facegen_addon.arrays import AnyArray, BoolArray, FloatArray, RealArray
 from facegen_addon.artifacts import artifact, models_folder, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -96,11 +97,11 @@ def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[
     return path
 
 
-def prior_precision(model: HeadModel) -> np.ndarray:
+def prior_precision(model: HeadModel) -> Annotated[FloatArray, "G G"]:
     """(G, G) inverse of the prior's correlations, shrunk: shares that sum to 1 have no inverse."""
     z = model.table.standardise(model.sample_prior(random_stream(0), 20_000))
     shrunk = (1 - _SHRINKAGE) * (z.T @ z) / len(z) + _SHRINKAGE * np.eye(z.shape[1])
-    inverse: np.ndarray = np.linalg.inv(shrunk)
+    inverse: RealArray = np.linalg.inv(shrunk)
     return inverse
 
 
@@ -115,9 +116,9 @@ def enter_settings(options: argparse.Namespace) -> None:
 def inverted(
     options: argparse.Namespace,
     table: ParameterTable,
-    latents: np.ndarray,
-    disagreement_weight: np.ndarray | None = None,
-) -> np.ndarray:
+    latents: Annotated[RealArray, "N D"],
+    disagreement_weight: Annotated[RealArray, "N"] | None = None,
+) -> Annotated[RealArray, "N G"]:
     """z (N, G) found for latents (N, 512) from kernel ridge on."""
     data = pairs.load_pairs(options.model, table, options.from_table)
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
@@ -169,7 +170,7 @@ def report_rounds(options: argparse.Namespace) -> None:
 
 
 def _report_round(
-    name: str, proposal: dict[str, np.ndarray], rendered: pairs.Pairs, usable: np.ndarray
+    name: str, proposal: dict[str, AnyArray], rendered: pairs.Pairs, usable: BoolArray
 ) -> None:
     count = len(rendered)
     distance = cosine_distance(proposal["requested"][:count], rendered.latents)

@@ -33,8 +33,8 @@ def evaluation(
     monkeypatch.setattr(evaluate_backward.NaturalFaces, "load", lambda: nature)
     # Searching for the largest sets is most of the time; two distances show as much as fifteen.
     monkeypatch.setattr(evaluate_backward, "CURVE", np.array([0.3, 0.5]))
-    wanted = nature.sample(np.random.default_rng(4), 60)
-    monkeypatch.setattr(real_latents, "held_out_latents", lambda count: wanted[:count])
+    requested = nature.sample(np.random.default_rng(4), 60)
+    monkeypatch.setattr(real_latents, "held_out_latents", lambda count: requested[:count])
     return [
         "--model",
         "synthetic",

@@ -55,7 +55,7 @@ def test_corrections_bring_the_talks_mapping_nearer(
     place = fit_corrections.Workplace(
         fit_corrections.make_parser().parse_args(["fit", "--model", "synthetic"])
     )
-    wanted = nature.sample(np.random.default_rng(9), 80)
+    requested = nature.sample(np.random.default_rng(9), 80)
     for base, backward in place.bases().items():
         found = corrections_of(arrays, base)
         assert list(found) == ["mean_rotation", "procrustes", "plane", "learned"]
@@ -64,10 +64,10 @@ def test_corrections_bring_the_talks_mapping_nearer(
         # Learned through surrogates: what it was trained to lower has to be lower for others too.
         before, after = (
             inversion_cost(
-                place.backward.ensemble, backward(asked), wanted, place.backward.region,
+                place.backward.ensemble, backward(asked), requested, place.backward.region,
                 place.backward.settings,
             )[0].mean()
-            for asked in (wanted, found["learned"](wanted))
+            for asked in (requested, found["learned"](requested))
         )  # fmt: skip
         assert after < 0.95 * before
 

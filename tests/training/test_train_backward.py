@@ -55,13 +55,13 @@ def test_both_grades_find_their_heads(
     nature: SyntheticNature,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    wanted = nature.sample(np.random.default_rng(9), 60)
+    requested = nature.sample(np.random.default_rng(9), 60)
     mean_head = forward(head.table.default()[None])
     refined, direct = (
-        make_roundtrip(wanted, trained, forward, grade).figures(head.table)
+        make_roundtrip(requested, trained, forward, grade).figures(head.table)
         for grade in ("refined", "direct")
     )
-    baseline = float(np.median(cosine_distance(wanted, mean_head)))
+    baseline = float(np.median(cosine_distance(requested, mean_head)))
     assert refined["roundtrip"]["median"] < 0.35 * baseline
     assert direct["roundtrip"]["median"] < 0.6 * baseline
     assert refined["own_identity_nearest"]["raw"] > 0.95

@@ -280,7 +280,7 @@ def _jaw_label(flame: FlameArrays) -> FloatArray:
     return _JAW_LENGTH * flame.weights[:, [JOINT_NAMES.index("jaw")]]
 
 
-def _parts(flame: FlameArrays) -> NDArray[np.int8]:
+def _parts(flame: FlameArrays) -> IndexArray:
     """The part (V,) of each vertex: eyeballs turn with the eyes' joints, all else is skin."""
     part = np.zeros(len(flame.template), np.int8)
     for eye in (_EYE_LEFT, _EYE_RIGHT):
@@ -295,7 +295,7 @@ def _eye_centre(flame: FlameArrays) -> FloatArray:
     return centre
 
 
-def _triangles_of(faces: IndexArray, part: NDArray[np.int8], wanted: tuple[int, ...]) -> BoolArray:
+def _triangles_of(faces: IndexArray, part: IndexArray, wanted: tuple[int, ...]) -> BoolArray:
     """Which triangles (T,) belong to these parts."""
     return np.isin(part[faces[:, 0]], wanted)
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 # Covariance matrix adaptation with a diagonal matrix (Ros and Hansen 2008): as many directions as
 # sliders are too many for a full one in so few renders.
 from cmaes import SepCMA
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.report import plots
 from facegen_addon.report.section import Figure, Section, Table
@@ -22,7 +25,7 @@ _STEP = 0.12
 """First standard deviation of the search, in those of the prior."""
 
 
-def search(study: Study, latents: np.ndarray) -> np.ndarray:
+def search(study: Study, latents: Annotated[RealArray, "N D"]) -> Annotated[RealArray, "T N"]:
     """Distances (generations + 1, N) of the nearest head so far for latents (N, 512), rendered.
 
     Each search starts at the refined head and keeps the trust region's bounds, so that what it

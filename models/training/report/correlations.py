@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sliders go together: natural correlations, and what each way of sampling makes of them."""
+"""Correlations of sliders: natural ones, and those of each way of sampling."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import base64
 import html
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.correlations import (
     MatrixAgreement,
@@ -41,12 +42,12 @@ _POSITIVE, _NEGATIVE, _FULL = np.array([194, 86, 45]), np.array([74, 98, 196]), 
 class _Set:
     """Heads of one way of sampling, z (N, G), against the two halves of the real ones."""
 
-    z: np.ndarray
-    matrix: np.ndarray
+    z: RealArray
+    matrix: RealArray
     halves: tuple[MatrixAgreement, MatrixAgreement]
 
     @classmethod
-    def of(cls, z: np.ndarray, real: tuple[np.ndarray, np.ndarray]) -> _Set:
+    def of(cls, z: RealArray, real: tuple[RealArray, RealArray]) -> _Set:
         matrix = correlation_matrix(z)
         return cls(z, matrix, (agreement(matrix, real[0]), agreement(matrix, real[1])))
 
@@ -111,12 +112,12 @@ def slider_labels(table: ParameterTable) -> list[str]:
     return [p.label if labels.count(p.label) == 1 else f"{p.label} ({p.group})" for p in guided]
 
 
-def _heads(study: Study, size: int) -> dict[str, np.ndarray]:
+def _heads(study: Study, size: int) -> dict[str, RealArray]:
     """z (size, G) of each way of sampling."""
     rng = random_stream(2)
     table, backward = study.table, study.backward
     asked = study.natural.sample(rng, size)
-    found: dict[str, np.ndarray] = {
+    found: dict[str, RealArray] = {
         "uniform": table.standardise(table.sample_uniform(rng, size)),
         "prior": table.standardise(study.model.sample_prior(rng, size)),
         "latent": backward.standardised(asked),
@@ -128,7 +129,7 @@ def _heads(study: Study, size: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _fitted(name: str, model: str) -> Callable[[np.ndarray], np.ndarray] | None:
+def _fitted(name: str, model: str) -> Callable[[RealArray], RealArray] | None:
     """A correction of the refined grade; None where none was fitted."""
     try:
         return load_correction(name, model, "refined")
@@ -137,7 +138,7 @@ def _fitted(name: str, model: str) -> Callable[[np.ndarray], np.ndarray] | None:
 
 
 def _changed(
-    people: np.ndarray, z: np.ndarray, rng: np.random.Generator
+    people: RealArray, z: RealArray, rng: np.random.Generator
 ) -> list[tuple[PairCorrelation, PairCorrelation]]:
     """The pairs in which a set differs most from real people: (among people, in the set)."""
     pairs = strongest_pairs(correlation_matrix(z) - correlation_matrix(people), _LISTED)
@@ -145,7 +146,7 @@ def _changed(
 
 
 def verdict_of(real: PairCorrelation, found: PairCorrelation) -> str:
-    """What a set made of a natural correlation: lost, spurious, reversed, weaker or stronger."""
+    """The fate of a natural correlation in a set: lost, spurious, reversed, weaker or stronger."""
     if real.low <= 0 <= real.high:
         return "spurious"
     if found.low <= 0 <= found.high:
@@ -181,7 +182,7 @@ def _verdict(sets: dict[str, _Set], floor: MatrixAgreement) -> str:
 
 
 def _summary_table(
-    sets: dict[str, _Set], floor: MatrixAgreement, real: np.ndarray, size: int
+    sets: dict[str, _Set], floor: MatrixAgreement, real: RealArray, size: int
 ) -> Table:
     natural, _ = lost_and_spurious(np.eye(len(real)), real)
     rows = [
@@ -214,8 +215,10 @@ def beyond_noise(difference: float, floor: float) -> float:
     return float(np.sqrt(max(difference**2 - floor**2, 0.0)))
 
 
-def lost_and_spurious(matrix: np.ndarray, real: np.ndarray) -> tuple[int, int]:
-    """How many strong pairs of `real` (G, G) are weak in `matrix`, and how many the reverse."""
+def lost_and_spurious(
+    matrix: Annotated[RealArray, "G G"], real: Annotated[RealArray, "G G"]
+) -> tuple[int, int]:
+    """Number of strong pairs of `real` (G, G) that are weak in `matrix`, and of the reverse."""
     upper = np.triu_indices(len(real), 1)
     here, there = np.abs(matrix[upper]), np.abs(real[upper])
     lost = (there >= _STRONG) & (here < _WEAK)
@@ -277,7 +280,7 @@ def _plain(pair: PairCorrelation, labels: list[str]) -> dict[str, Any]:
     }
 
 
-def _heat_maps(matrices: dict[str, np.ndarray], study: Study) -> Figure:
+def _heat_maps(matrices: dict[str, RealArray], study: Study) -> Figure:
     groups = study.table.guided_groups()
     order = np.concatenate(list(groups.values()))
     pictures = "".join(
@@ -293,7 +296,7 @@ def _heat_maps(matrices: dict[str, np.ndarray], study: Study) -> Figure:
     )
 
 
-def heat_map(matrix: np.ndarray, title: str) -> str:
+def heat_map(matrix: Annotated[RealArray, "G G"], title: str) -> str:
     """A correlation matrix (G, G) as an <img>, a pixel a pair; white is 0, the diagonal too."""
     off_diagonal = matrix * (1 - np.eye(len(matrix)))
     strength = np.minimum(np.abs(off_diagonal) / _FULL, 1.0)[..., None]

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which people no head comes near, what sliders they would need, and batches that fill gaps."""
+"""People whom no head comes near, sliders that they would need, and batches that fill gaps."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.latent.coverage import (
@@ -42,12 +43,12 @@ _SLIDERS = 5  # named for each cluster
 class _Batches:
     """Rendered latents: natural heads at first, the next ones drawn alike, and the steered ones."""
 
-    first: np.ndarray
-    drawn: np.ndarray
-    steered: np.ndarray
+    first: RealArray
+    drawn: RealArray
+    steered: RealArray
 
     @property
-    def ways(self) -> dict[str, np.ndarray]:
+    def ways(self) -> dict[str, RealArray]:
         """Both ways to go on after the first heads."""
         return {
             DRAWN: np.concatenate([self.first, self.drawn]),
@@ -57,7 +58,7 @@ class _Batches:
 
 @dataclass(frozen=True)
 class Need:
-    """What a cluster of unreached people would need.
+    """Sliders that a cluster of unreached people would need.
 
     size: people; distance: their mean to the nearest head; rendered, promised: for each of BOUNDS,
     cosine distance from the cluster's centre to B's head, as rendered (None without a face in
@@ -127,8 +128,8 @@ def _render_batches(study: Study, count: int) -> _Batches:
     return _Batches(first, drawn, found.latents[found.usable])
 
 
-def _advantage(people: np.ndarray, heads: _Batches) -> dict[str, Any]:
-    """By how much nearer steering brings people, with a bootstrap interval over the people."""
+def _advantage(people: RealArray, heads: _Batches) -> dict[str, Any]:
+    """Gain in nearness to people by steering, with a bootstrap interval over the people."""
     count = min(len(heads.drawn), len(heads.steered))
     distances = [
         nearest_neighbour_distances(people, np.concatenate([heads.first, further[:count]]))
@@ -139,7 +140,7 @@ def _advantage(people: np.ndarray, heads: _Batches) -> dict[str, Any]:
     return {"heads": count, "mean": float(gained.mean()), "interval": [low, high]}
 
 
-def unreached_limit(nearest: np.ndarray) -> float:
+def unreached_limit(nearest: Annotated[RealArray, "N"]) -> float:
     """Distance beyond which people count as unreached: the same-face threshold where it tells.
 
     Where nearly all or hardly any lie beyond it, the worst covered 20 % or 5 % count instead.
@@ -148,7 +149,7 @@ def unreached_limit(nearest: np.ndarray) -> float:
     return float(np.clip(same_face_threshold(), low, high))
 
 
-def _needs(study: Study, unreached: np.ndarray, nearest: np.ndarray, count: int) -> list[Need]:
+def _needs(study: Study, unreached: RealArray, nearest: RealArray, count: int) -> list[Need]:
     """Clusters of unreached people: what B gives for each centre as its bounds are widened."""
     groups = clusters(unreached, count)
     centres = groups.centres.astype(np.float32)
@@ -190,7 +191,7 @@ def widened(backward: BackwardMapping, factor: float) -> BackwardMapping:
 
 
 def beyond(
-    inside: np.ndarray, outside: np.ndarray, labels: list[str]
+    inside: Annotated[RealArray, "G"], outside: Annotated[RealArray, "G"], labels: list[str]
 ) -> tuple[tuple[str, float, float], ...]:
     """The sliders that go farthest beyond, (label, z inside, z outside); z (G,) each."""
     excess = np.abs(outside) - np.abs(inside)
@@ -199,7 +200,7 @@ def beyond(
     )
 
 
-def _capacity(heads: _Batches, people: np.ndarray) -> dict[str, list[float]]:
+def _capacity(heads: _Batches, people: RealArray) -> dict[str, list[float]]:
     natural = np.concatenate([heads.first, heads.drawn])
     sets = {
         "natural heads": natural,
@@ -212,7 +213,7 @@ def _capacity(heads: _Batches, people: np.ndarray) -> dict[str, list[float]]:
 
 
 def _curve_text(
-    people: np.ndarray, heads: _Batches, curves: dict[str, CoverageCurve], advantage: dict[str, Any]
+    people: RealArray, heads: _Batches, curves: dict[str, CoverageCurve], advantage: dict[str, Any]
 ) -> str:
     drawn, steered = curves[DRAWN], curves[STEERED]
     needed = heads_needed(steered, float(drawn.mean[-1]))
@@ -237,7 +238,7 @@ def _curve_text(
     )
 
 
-def _unreached_text(nearest: np.ndarray, limit: float) -> str:
+def _unreached_text(nearest: RealArray, limit: float) -> str:
     threshold = same_face_threshold()
     return (
         f"{100 * np.mean(nearest > threshold):.0f} % of the people have no natural head within"

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from facegen_addon.arrays import BoolArray, RealArray
 from facegen_addon.artifacts import load_npz
 from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import same_face_threshold
@@ -35,8 +36,8 @@ PEOPLE, FEW = (60, 3), (20, 2)
 _REFERENCE = 1000
 
 
-def _fitted(study: Study) -> dict[str, np.ndarray]:
-    """What was fitted for the model; UserError where nothing was."""
+def _fitted(study: Study) -> dict[str, RealArray]:
+    """The fitted corrections of the model; UserError where there are none."""
     try:
         return load_npz(f"corrections_{study.model.name}")
     except UserError as error:
@@ -71,13 +72,15 @@ def judged(chosen: Trip, none: Trip, talk: Trip) -> dict[str, Any]:
     }
 
 
-def both_seen(trip: Trip, none: Trip) -> np.ndarray:
-    """Of which people (N,) both trips show a face; `none` may be of more people."""
-    seen: np.ndarray = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
+def both_seen(trip: Trip, none: Trip) -> Annotated[BoolArray, "N"]:
+    """Whether both trips show a face, (N,) bool for each person; `none` may be of more people."""
+    seen: BoolArray = trip.rendered.usable & none.rendered.usable[: len(trip.requested)]
     return seen
 
 
-def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> dict[str, Any]:
+def figures_of(
+    trip: Trip, none: Trip, reference: Annotated[RealArray, "M D"], study: Study
+) -> dict[str, Any]:
     """Plain figures of a row; `none` is the same B without a correction.
 
     Of people of whom `both_seen`, two at least.
@@ -111,12 +114,12 @@ def figures_of(trip: Trip, none: Trip, reference: np.ndarray, study: Study) -> d
     }
 
 
-def _ratio(rows: np.ndarray) -> float:
+def _ratio(rows: RealArray) -> float:
     return float(rows[:, 0].mean() / rows[:, 1].mean())
 
 
 def shift_parts(trips: dict[str, Trip], corrections: dict[str, dict[str, Correct]]) -> Table:
-    """How much of the shift one rotation of all latents would take away again."""
+    """Share of the shift that one rotation of all latents would take away again."""
     rows = []
     for base, trip in trips.items():
         s, f = trip.requested[trip.rendered.usable], trip.rendered.latents[trip.rendered.usable]

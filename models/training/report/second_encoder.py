@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from facegen_addon.arrays import BoolArray, FloatArray, IntArray, RealArray
 from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, find_encoder
 from facegen_addon.latent.selection import largest_selection
@@ -31,7 +32,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Seen:
-    """What one encoder says of the heads: cosine distances.
+    """Cosine distances between the heads by one encoder.
 
     between (N, N) of different heads; noise (M,) and light (M,): of the first M heads to
     themselves, rendered with other noise and in another light; threshold: below it two latents
@@ -40,13 +41,19 @@ class Seen:
 
     name: str
     threshold: float
-    between: np.ndarray
-    noise: np.ndarray
-    light: np.ndarray
+    between: Annotated[RealArray, "N N"]
+    noise: Annotated[RealArray, "M"]
+    light: Annotated[RealArray, "M"]
 
     @classmethod
-    def of(cls, encoder: Encoder, usual: np.ndarray, noise: np.ndarray, light: np.ndarray) -> Seen:
-        """From this encoder's latents (N, D) and (M, D), unit norm."""
+    def of(
+        cls,
+        encoder: Encoder,
+        usual: Annotated[RealArray, "N D"],
+        noise: Annotated[RealArray, "M D"],
+        light: Annotated[RealArray, "M D"],
+    ) -> Seen:
+        """The distances from this encoder's latents (N, D) and (M, D), unit norm."""
         again = [cosine_distance(usual[: len(part)], part) for part in (noise, light)]
         return cls(encoder.name, encoder.threshold, cosine_distance_matrix(usual), *again)
 
@@ -105,8 +112,8 @@ def chapter(study: Study) -> Section:
 # Renders -----------------------------------------------------------------------------------------
 
 
-def _seen(study: Study, encoders: list[Encoder]) -> tuple[Seen, Seen, np.ndarray]:
-    """What both encoders say of the heads, and which heads are of people, (N,) bool."""
+def _seen(study: Study, encoders: list[Encoder]) -> tuple[Seen, Seen, BoolArray]:
+    """Distances by both encoders, and whether each head is of a person, (N,) bool."""
     z, people = _heads(study)
     again = study.pick(*AGAIN)
     view = View(encoders=(DEFAULT_ENCODER, SECOND))
@@ -130,7 +137,7 @@ def _seen(study: Study, encoders: list[Encoder]) -> tuple[Seen, Seen, np.ndarray
     return first, second, people[usable]
 
 
-def _heads(study: Study) -> tuple[np.ndarray, np.ndarray]:
+def _heads(study: Study) -> tuple[RealArray, BoolArray]:
     """z (N, G), heads of people and of the prior in turns, and which are of people (N,)."""
     half = study.pick(*HEADS) // 2
     of_people = study.backward.standardised(study.held_out(half))
@@ -147,13 +154,13 @@ Measured = dict[str, Any]
 
 
 def _over_heads(
-    heads: int, statistic: Callable[[np.ndarray], float], rng: np.random.Generator
+    heads: int, statistic: Callable[[IntArray], float], rng: np.random.Generator
 ) -> Measured:
     """`statistic` of the indices of all heads, with its interval over heads drawn anew."""
     rows = np.arange(heads)
     whole = float(statistic(rows))
 
-    def drawn(rows: np.ndarray) -> float:
+    def drawn(rows: IntArray) -> float:
         # A draw of very few heads may hold no pair to speak of; it then says nothing new.
         value = statistic(rows)
         return value if np.isfinite(value) else whole
@@ -161,43 +168,47 @@ def _over_heads(
     return {"value": whole, **bootstrap_interval(rows, drawn, rng, _DRAWS)._asdict()}
 
 
-def pairs_of(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pairs_of(
+    rows: Annotated[IntArray, "N"],
+) -> tuple[Annotated[IntArray, "K"], Annotated[IntArray, "K"]]:
     """Indices of all pairs of heads `rows` (N,); a head drawn twice makes no pair with itself."""
     i, j = np.triu_indices(len(rows), 1)
     apart = rows[i] != rows[j]
     return rows[i][apart], rows[j][apart]
 
 
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
+def correlation(a: Annotated[RealArray, "K"], b: Annotated[RealArray, "K"]) -> float:
     """Pearson's correlation of two samples (K,); NaN for samples that do not vary."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: Annotated[RealArray, "K"]) -> Annotated[FloatArray, "K"]:
     """Ranks (K,) from 0; equal values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts) - 1
-    shared: np.ndarray = (last - (counts - 1) / 2)[inverse]
+    shared: RealArray = (last - (counts - 1) / 2)[inverse]
     return shared
 
 
-def area_under_curve(same: np.ndarray, different: np.ndarray) -> float:
-    """How often a distance of `same` (K,) is below one of `different` (L,), ties half."""
+def area_under_curve(
+    same: Annotated[RealArray, "K"], different: Annotated[RealArray, "L"]
+) -> float:
+    """Share of pairs of a distance of `same` (K,) below one of `different` (L,), ties half."""
     place = ranks(np.concatenate([same, different]))[: len(same)]
     above = len(same) * len(different) - (place.sum() - len(same) * (len(same) - 1) / 2)
     return float(above / (len(same) * len(different)))
 
 
-def kappa(a: np.ndarray, b: np.ndarray) -> float:
+def kappa(a: Annotated[BoolArray, "K"], b: Annotated[BoolArray, "K"]) -> float:
     """Cohen's kappa of two yes-or-no decisions (K,) bool: 0 by chance, 1 for always the same."""
     chance = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
     return float(((a == b).mean() - chance) / (1 - chance)) if chance < 1 else 1.0
 
 
 def _agreement(
-    first: Seen, second: Seen, people: np.ndarray, rng: np.random.Generator
+    first: Seen, second: Seen, people: BoolArray, rng: np.random.Generator
 ) -> list[Measured]:
     """Correlations of the distances, over all heads and over each kind."""
     found = []
@@ -215,7 +226,7 @@ def _agreement(
 
 
 def _correlated(
-    a: np.ndarray, b: np.ndarray, of: Callable[[np.ndarray], np.ndarray], rows: np.ndarray
+    a: RealArray, b: RealArray, of: Callable[[RealArray], RealArray], rows: IntArray
 ) -> float:
     """Correlation of `of` the distances (N, N) of two encoders, over all pairs of heads `rows`."""
     i, j = pairs_of(rows)
@@ -229,11 +240,11 @@ def _decisions(first: Seen, second: Seen, rng: np.random.Generator) -> Measured:
     many pairs different, what is left is what they disagree about.
     """
 
-    def both(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def both(rows: IntArray) -> tuple[BoolArray, BoolArray]:
         i, j = pairs_of(rows)
         return first.between[i, j] >= first.threshold, second.between[i, j] >= second.threshold
 
-    def share(rows: np.ndarray, swap: bool) -> float:
+    def share(rows: IntArray, swap: bool) -> float:
         given, asked = reversed(both(rows)) if swap else both(rows)
         return float(asked[given].mean()) if given.any() else float("nan")
 
@@ -256,12 +267,12 @@ def _decisions(first: Seen, second: Seen, rng: np.random.Generator) -> Measured:
 
 
 def _on_renders(seen: Seen, rng: np.random.Generator) -> Measured:
-    """How the threshold does on renders, where one knows which two are the same head."""
+    """Figures of the threshold on renders, where one knows which two are the same head."""
     heads = len(seen.between)
     i, j = pairs_of(np.arange(heads))
     different = seen.between[i, j]
 
-    def area(rows: np.ndarray) -> float:
+    def area(rows: IntArray) -> float:
         again = rows[rows < len(seen.light)]
         if not len(again):
             return float("nan")

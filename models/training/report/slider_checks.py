@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from facegen_addon.arrays import IntArray
+from facegen_addon.arrays import IntArray, RealArray
 from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.latent.metrics import pairwise_distances
 from facegen_addon.mapping.ranking import (
@@ -89,13 +90,13 @@ class ListCheck:
 
 @dataclass(frozen=True)
 class Heads:
-    """What is judged and on which heads: z (N, G), drawn as the indices are defined, rendered."""
+    """Heads that the ranking is judged by: z (N, G), drawn as the indices are defined, rendered."""
 
     study: Study
     ranked: Ranking
-    pool: np.ndarray
+    pool: Annotated[RealArray, "M G"]
     predict: Predict
-    z: np.ndarray
+    z: Annotated[RealArray, "N G"]
     rendered: Rendered
 
     @classmethod
@@ -113,15 +114,15 @@ class Heads:
         )
 
 
-def _independent(pool: np.ndarray, count: int, seed: int) -> np.ndarray:
+def _independent(pool: RealArray, count: int, seed: int) -> RealArray:
     """(count, G) heads as the indices are defined for, rounded as they will be rendered."""
     singles = list(np.arange(pool.shape[1])[:, None])
     rng = random_stream(11, seed)
     return pairs.quantised(independent_heads(pool, singles, rng, count))
 
 
-def columns_of(study: Study, names: Sequence[str]) -> IntArray:
-    """Where these sliders stand among the guided ones."""
+def columns_of(study: Study, names: Sequence[str]) -> Annotated[IntArray, "K"]:
+    """Columns (K,) of these sliders among the guided ones."""
     guided = [study.table.names[column] for column in study.table.guided]
     return np.array([guided.index(name) for name in names], np.intp)
 
@@ -159,7 +160,7 @@ def check_sliders(heads: Heads) -> RenderCheck:
     return RenderCheck(tuple(sliders), variance, float(noise.mean() / variance), agreement)
 
 
-def _redrawn(z: np.ndarray, columns: IntArray, pool: np.ndarray) -> np.ndarray:
+def _redrawn(z: RealArray, columns: IntArray, pool: RealArray) -> RealArray:
     """(K, N, G): heads z (N, G) with one of K columns alone drawn anew."""
     redrawn, others = np.repeat(z[None], len(columns), axis=0), _independent(pool, len(z), 1)
     for changed, column in zip(redrawn, columns, strict=True):
@@ -184,19 +185,19 @@ def check_list(heads: Heads, count: int) -> ListCheck:
     )
 
 
-def _spread(both: np.ndarray) -> Spread:
-    """Of latents (N, 2, 512): all sliders varying, some varying."""
+def _spread(both: RealArray) -> Spread:
+    """Spread of latents (N, 2, D): all sliders varying, some varying."""
     return Spread(
         _variance_ratio(both), (effective_dimensions(both[:, 0]), effective_dimensions(both[:, 1]))
     )
 
 
-def _variance_ratio(both: np.ndarray) -> float:
+def _variance_ratio(both: RealArray) -> float:
     """Variance of the second over that of the first of latents (N, 2, 512)."""
     return total_variance(both[:, 1]) / total_variance(both[:, 0])
 
 
-def effective_dimensions(latents: np.ndarray) -> float:
+def effective_dimensions(latents: Annotated[RealArray, "N D"]) -> float:
     """Directions that latents (N, D) spread over: D if alike in all, 1 if in one alone.
 
     The participation ratio of the covariance: squared trace over the trace of its square.
@@ -206,7 +207,7 @@ def effective_dimensions(latents: np.ndarray) -> float:
     return float(np.trace(gram) ** 2 / np.square(gram).sum())
 
 
-def _holding_others(study: Study, ranked: Ranking, heads: np.ndarray, count: int) -> np.ndarray:
+def _holding_others(study: Study, ranked: Ranking, heads: RealArray, count: int) -> RealArray:
     """Heads (N, G) with all but the leading sliders at the mean."""
     listed = columns_of(study, ranked.names[:count])
     kept = np.zeros_like(heads)
@@ -215,15 +216,17 @@ def _holding_others(study: Study, ranked: Ranking, heads: np.ndarray, count: int
 
 
 def predicted_spread(
-    study: Study, ranked: Ranking, people: np.ndarray, count: int, predict: Predict
+    study: Study, ranked: Ranking, people: Annotated[RealArray, "N G"], count: int, predict: Predict
 ) -> Spread:
-    """The surrogates', of heads of the prior."""
+    """Spread of heads of the prior, as the surrogates see it."""
     kept = _holding_others(study, ranked, people, count)
     return _spread(np.stack([predict(people), predict(kept)], axis=1))
 
 
-def wide_count(study: Study, ranked: Ranking, people: np.ndarray, predict: Predict) -> int:
-    """With how many leading sliders alone the surrogates first see heads spread as widely."""
+def wide_count(
+    study: Study, ranked: Ranking, people: Annotated[RealArray, "N G"], predict: Predict
+) -> int:
+    """Number of leading sliders that alone let heads spread as widely, as the surrogates see it."""
     enough = RENDERED_SHARE * total_variance(predict(people))
     for count in range(1, len(ranked.names)):
         kept = _holding_others(study, ranked, people, count)
@@ -233,7 +236,7 @@ def wide_count(study: Study, ranked: Ranking, people: np.ndarray, predict: Predi
 
 
 def ranking_among_people(
-    study: Study, ranked: Ranking, pool: np.ndarray, predict: Predict
+    study: Study, ranked: Ranking, pool: Annotated[RealArray, "N G"], predict: Predict
 ) -> float:
     """Rank correlation of the ranking with one of heads that keep the prior's correlations.
 
@@ -250,7 +253,9 @@ def _ends(count: int, each: int) -> IntArray:
     return np.unique(np.r_[: min(each, count), max(count - each, 0) : count])
 
 
-def rank_correlation(a: np.ndarray | list[float], b: np.ndarray | list[float]) -> float:
+def rank_correlation(
+    a: Annotated[RealArray, "N"] | list[float], b: Annotated[RealArray, "N"] | list[float]
+) -> float:
     """Spearman's, of numbers (N,) that all differ."""
     places = np.stack([np.argsort(np.argsort(values)) for values in (a, b)])
     return float(np.corrcoef(places)[0, 1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which sliders make heads differ: the surrogates' ranking, its short lists, judged by renders."""
+"""Sliders that make heads differ: the surrogates' ranking, its short lists, judged by renders."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from facegen_addon.arrays import RealArray
 from facegen_addon.mapping import influence
 from facegen_addon.mapping.ranking import Indices, Predict, Ranking, block_indices, linked_blocks
 from facegen_addon.report import plots
@@ -224,7 +225,7 @@ def _check_table(study: Study, ranked: Ranking, check: RenderCheck) -> Table:
     )
 
 
-def _groups_table(study: Study, ranked: Ranking, pool: np.ndarray, predict: Predict) -> Table:
+def _groups_table(study: Study, ranked: Ranking, pool: RealArray, predict: Predict) -> Table:
     sizes = study.table.guided_groups()
     rows = [
         (group.capitalize(), str(len(sizes[group])), f"{total:.3f}", f"{first:.3f}")

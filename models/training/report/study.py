@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all chapters work with: a head model, its B, real faces, and heads rendered once."""
+"""Shared by all chapters: a head model, its B, real faces, and heads rendered once."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 
+from facegen_addon.arrays import BoolArray, Float32Array, RealArray
 from facegen_addon.artifacts import models_folder
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
@@ -31,8 +33,8 @@ CHUNK = 10
 class Rendered:
     """latents (N, D) of rendered heads, D = 512 for FaceNet; usable (N,) bool: a face was seen."""
 
-    latents: np.ndarray
-    usable: np.ndarray
+    latents: Annotated[RealArray, "N D"]
+    usable: Annotated[BoolArray, "N"]
 
 
 class Study:
@@ -54,7 +56,7 @@ class Study:
         self._pool.close()
 
     def pick(self, full: int, quick: int) -> int:
-        """How many: of the whole report, or of its quick form."""
+        """One of two numbers: that of the whole report, or of its quick form."""
         return quick if self.quick else full
 
     @cached_property
@@ -77,13 +79,13 @@ class Study:
         """Whether the research data is there; else samples of the density stand in."""
         return (lfw_directory() / "latents_dev.npz").is_file()
 
-    def held_out(self, count: int) -> np.ndarray:
+    def held_out(self, count: int) -> Annotated[Float32Array, "N 512"]:
         """(count, 512), at most 1000: a photo each of people nothing was fitted to, or samples."""
         if self.has_real_faces:
             return real_latents.held_out_latents(count)
         return self.natural.sample(random_stream(0), 1000)[:count].astype(np.float32)
 
-    def render(self, name: str, z: np.ndarray, view: View = _USUAL) -> Rendered:
+    def render(self, name: str, z: Annotated[RealArray, "N G"], view: View = _USUAL) -> Rendered:
         """F of heads z (N, G), rounded as pairs are; heads rendered before are not again.
 
         `name` tells this set of heads from others; names are those of folders.

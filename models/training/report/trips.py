@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every way there from a latent: each B with each correction, feedback and half steps, rendered."""
+"""Ways from a latent to a head: each B with each correction, feedback and half steps, rendered."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
+from facegen_addon.arrays import AnyArray, RealArray
 from facegen_addon.latent.metrics import pairwise_distances
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.approach import Answer, Approach, answer_from_heads
@@ -44,21 +46,21 @@ class Trip:
 
     base: str
     correction: str
-    requested: np.ndarray
-    asked: np.ndarray
-    z: np.ndarray
+    requested: Annotated[RealArray, "N D"]
+    asked: Annotated[RealArray, "N D"]
+    z: Annotated[RealArray, "N G"]
     rendered: Rendered
     renders: int
     thinking: float
 
     @property
-    def distances(self) -> np.ndarray:
+    def distances(self) -> Annotated[RealArray, "N"]:
         """Cosine distance (N,) from requested to achieved."""
         return cosine_distance(self.requested, self.rendered.latents)
 
     @property
-    def seen(self) -> np.ndarray:
-        """What feedback goes by, (N, 512): where no face was seen, what was requested.
+    def seen(self) -> Annotated[RealArray, "N D"]:
+        """Latents (N, D) that feedback goes by: where no face was seen, the requested ones.
 
         What is not a face says nothing about where to go.
         """
@@ -68,13 +70,15 @@ class Trip:
 class Trips:
     """Makes and keeps the trips of one B."""
 
-    def __init__(self, study: Study, base: str, backward: TalkMapping, people: np.ndarray) -> None:
+    def __init__(
+        self, study: Study, base: str, backward: TalkMapping, people: Annotated[RealArray, "N D"]
+    ) -> None:
         self.study, self.base, self._backward, self.people = study, base, backward, people
 
     def trip(
         self,
         name: str,
-        ask: Callable[[], np.ndarray],
+        ask: Callable[[], Annotated[RealArray, "N D"]],
         renders: int,
         count: int | None = None,
         before: float = 0.0,
@@ -89,7 +93,7 @@ class Trips:
         return Trip(self.base, name, people, asked, z, rendered, renders, before + thinking)
 
     def free(self, corrections: dict[str, Correct]) -> Iterator[Trip]:
-        """What needs no render: none, the rotations, the learned networks."""
+        """Corrections that need no render: none, the rotations, the learned networks."""
         yield self.trip("none", lambda: self.people, 0)
         for name, correct in corrections.items():
             yield self.trip(name, lambda correct=correct: correct(self.people), 0)  # type: ignore[misc]
@@ -146,7 +150,7 @@ class Trips:
             return answer_from_heads(self.study.backward)
         return lambda asked, z: self._backward(correct(asked)).astype(np.float32)
 
-    def _rendered(self, name: str, z: np.ndarray) -> Rendered:
+    def _rendered(self, name: str, z: RealArray) -> Rendered:
         return self.study.render(re.sub(r"\W+", "_", f"{self.base}_{name}"), z)
 
 
@@ -164,12 +168,12 @@ def _head(trip: Trip, count: int) -> Trip:
 
 
 def nearest_of(trips: list[Trip], way: str) -> Trip:
-    """Of several renders of each person, the one nearest to what was asked for; `way` they came."""
+    """The nearest of several renders of each person to what was asked for; `way` they came."""
     distances = np.stack([np.where(trip.rendered.usable, trip.distances, np.inf) for trip in trips])
     best, rows = distances.argmin(axis=0), np.arange(distances.shape[1])
 
-    def chosen(arrays: list[np.ndarray]) -> np.ndarray:
-        result: np.ndarray = np.stack(arrays)[best, rows]
+    def chosen(arrays: list[AnyArray]) -> AnyArray:
+        result: AnyArray = np.stack(arrays)[best, rows]
         return result
 
     last = trips[-1]
@@ -185,9 +189,9 @@ def nearest_of(trips: list[Trip], way: str) -> Trip:
 
 
 def all_trips(
-    study: Study, people: np.ndarray, few: int, arrays: dict[str, np.ndarray]
+    study: Study, people: Annotated[RealArray, "N D"], few: int, arrays: dict[str, AnyArray]
 ) -> list[Trip]:
-    """Every row of the table, B by B; `arrays` as `corrections_of` reads them."""
+    """All rows of the table, B by B; `arrays` as `corrections_of` reads them."""
     network = Perceptron.from_arrays(arrays, TALK_NETWORK)
     random_pairs = pairs.load_random_pairs(study.model.name, study.table)
     found: list[Trip] = []
