@@ -7,12 +7,12 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
@@ -43,7 +43,7 @@ def matches(parameter: Parameter, search: str) -> bool:
 
 
 def found(
-    table: ParameterTable, search: str, viewed: NDArray[np.bool_]
+    table: ParameterTable, search: str, viewed: Annotated[BoolArray, "P"]
 ) -> tuple[list[Parameter], int]:
     """The parameters that a search finds among those viewed (P,), and how many of the others."""
     matching = [matches(parameter, search) for parameter in table.parameters]
@@ -52,7 +52,7 @@ def found(
 
 
 def group_rows(
-    table: ParameterTable, group: str, viewed: NDArray[np.bool_], show_all: bool
+    table: ParameterTable, group: str, viewed: Annotated[BoolArray, "P"], show_all: bool
 ) -> tuple[list[Parameter], int]:
     """The sliders of a group that show, and how many more of those viewed (P,) there are."""
     rows = [table.parameters[column] for column in table.columns(group) if viewed[column]]
@@ -61,7 +61,7 @@ def group_rows(
 
 
 def moved(
-    table: ParameterTable, parameters: Sequence[float], kept: NDArray[np.bool_], group: str
+    table: ParameterTable, parameters: Sequence[float], kept: Annotated[BoolArray, "P"], group: str
 ) -> bool:
     """Whether a slider of this group, or any where it is empty, can be reset to the mean head.
 
@@ -79,11 +79,11 @@ class _Shown:
     sliders: Sliders
     settings: bpy.types.PropertyGroup
     parameters: Sequence[float]
-    locked: NDArray[np.bool_]
-    viewed: NDArray[np.bool_]
+    locked: BoolArray
+    viewed: BoolArray
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def kept(self) -> BoolArray:
         """What neither reset nor the padlock of a group changes: locked, or out of sight."""
         return self.locked | ~self.viewed
 

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import bpy
 import numpy as np
@@ -24,9 +24,8 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, Float32Array
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
@@ -133,7 +132,7 @@ def keep_ranking(model_name: str, ranked: Ranking) -> None:
         _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
 
 
-def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> NDArray[np.bool_]:
+def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> Annotated[BoolArray, "P"]:
     """Which parameters (P,) one of VIEWS shows: all where nothing is ranked.
 
     Groups of which nothing is ranked, expression and pose, stay beside a short list.
@@ -283,7 +282,7 @@ def show_parameters(head: HeadObject) -> None:
             setattr(values, head.model.table.names[column], parameters[column])
 
 
-def _shown(values: Any, model: HeadModel) -> FloatArray:
+def _shown(values: Any, model: HeadModel) -> Float32Array:
     """What sliders show (P,), single precision."""
     return np.array([getattr(values, name) for name in model.table.names], np.float32)
 

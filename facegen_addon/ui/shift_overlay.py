@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import bpy
 import numpy as np
@@ -30,7 +31,7 @@ class Subject:
     """A head as the overlay sees it: centre (3,) and radius of its ring, metres; its latents."""
 
     head_id: str
-    centre: Float32Array
+    centre: Annotated[Float32Array, "3"]
     radius: float
     latents: Latents
 
@@ -48,10 +49,10 @@ class Rings:
     """N heads with a shift: centres (N, 3) and radii (N,), metres; angles (N,), radians;
     colours (N, 4), 0 to 1; labels, e.g. "23°"."""
 
-    centres: Float32Array
-    radii: Float32Array
-    angles: Float32Array
-    colours: Float32Array
+    centres: Annotated[Float32Array, "N 3"]
+    radii: Annotated[Float32Array, "N"]
+    angles: Annotated[Float32Array, "N"]
+    colours: Annotated[Float32Array, "N 4"]
     labels: tuple[str, ...]
 
 

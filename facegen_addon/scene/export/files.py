@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import bpy
 
@@ -32,7 +33,7 @@ class HeadSource:
 
     name: str
     model: HeadModel
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
 
     @classmethod
     def of(cls, head: HeadObject) -> HeadSource:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import Float32Array, FloatArray, RealArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance, strand_colours
 from ...heads.head_model import HeadModel
@@ -55,9 +56,9 @@ class ShapeKeys:
     """K shape keys: offsets (K, V, 3) metres at value 1; values and lowest values (K,)."""
 
     names: tuple[str, ...]
-    offsets: Float32Array
-    values: FloatArray
-    lowest: FloatArray
+    offsets: Annotated[Float32Array, "K V 3"]
+    values: Annotated[FloatArray, "K"]
+    lowest: Annotated[FloatArray, "K"]
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,14 @@ class Part:
     looks and which of them each face has (T,), weights (V, J)."""
 
     name: str
-    vertices: Float32Array
-    faces: NDArray[np.int32]
-    uv: Float32Array
-    colour: Float32Array
+    vertices: Annotated[Float32Array, "V 3"]
+    faces: Annotated[NDArray[np.int32], "T 3"]
+    uv: Annotated[Float32Array, "T 3 2"]
+    colour: Annotated[Float32Array, "V 4"]
     looks: tuple[Look, ...]
-    look_of_face: NDArray[np.int32]
+    look_of_face: Annotated[NDArray[np.int32], "T"]
     keys: ShapeKeys | None
-    weights: FloatArray
+    weights: Annotated[FloatArray, "V J"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,9 @@ class HeadParts:
     notes: tuple[str, ...]
 
 
-def head_parts(model: HeadModel, parameters: FloatArray, settings: ExportSettings) -> HeadParts:
+def head_parts(
+    model: HeadModel, parameters: Annotated[FloatArray, "P"], settings: ExportSettings
+) -> HeadParts:
     """One head (P,) at rest if an armature is to pose it, else in its pose."""
     full = model.rig(parameters)
     rig = replace(full, weights=strongest(full.weights))
@@ -197,7 +200,7 @@ def _hair_part(
     corners = faces[strands.triangle]
     bary = strands.bary.astype(np.float64)
 
-    def at_roots(values: NDArray[np.floating]) -> FloatArray:
+    def at_roots(values: RealArray) -> FloatArray:
         """Values of vertices (V, C) -> those of the ribbons (12 R, C)."""
         return grown.of_vertices((values[corners] * bary[:, :, None]).sum(1))
 
@@ -214,9 +217,7 @@ def _hair_part(
     )
 
 
-def _moved_keys(
-    keys: ShapeKeys, at_roots: Callable[[NDArray[np.floating]], FloatArray]
-) -> ShapeKeys | None:
+def _moved_keys(keys: ShapeKeys, at_roots: Callable[[RealArray], FloatArray]) -> ShapeKeys | None:
     """Those of the head's keys that move hair, as they move its roots."""
     offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])
     distance = np.linalg.norm(offsets, axis=2)

@@ -7,13 +7,12 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import BoolArray, FloatArray
 from ...errors import UserError
 from ...heads.parameters import ParameterTable
 from .head_object import HeadObject
@@ -30,8 +29,8 @@ _LINEAR = 1  # Blender's number for linear interpolation
 class Keys:
     """Keyframes to be: parameters (P,) at first, and by slider name when (K,) and what (K,)."""
 
-    first: FloatArray
-    by_name: dict[str, tuple[FloatArray, FloatArray]]
+    first: Annotated[FloatArray, "P"]
+    by_name: dict[str, tuple[Annotated[FloatArray, "_"], Annotated[FloatArray, "_"]]]
     start: int
     end: int
 
@@ -57,7 +56,9 @@ def set_frame_rate(scene: bpy.types.Scene, rate: float) -> None:
     scene.render.fps_base = scene.render.fps / rate
 
 
-def key_frames(times: FloatArray | None, count: int, rate: float, start: int) -> FloatArray:
+def key_frames(
+    times: Annotated[FloatArray, "N"] | None, count: int, rate: float, start: int
+) -> Annotated[FloatArray, "N"]:
     """Where on the timeline (N,) frames lie: their seconds at a scene's rate, from ``start``.
 
     ``times`` None: one after the other. UserError if they go beyond Blender's last frame.
@@ -72,7 +73,9 @@ def key_frames(times: FloatArray | None, count: int, rate: float, start: int) ->
     return np.where(np.abs(frames - whole) < _WHOLE, whole, frames)
 
 
-def plan_keys(table: ParameterTable, rows: FloatArray, frames: FloatArray) -> Keys:
+def plan_keys(
+    table: ParameterTable, rows: Annotated[FloatArray, "N P"], frames: Annotated[FloatArray, "N"]
+) -> Keys:
     """Keyframes that make of a head the parameters (N, P) at a scene's frames (N,).
 
     Sliders that never move get none, others one wherever they do. UserError for more than Blender
@@ -114,7 +117,7 @@ def driven(mesh_object: bpy.types.Object, model_name: str, names: Iterable[str])
     return {name for name in names if slider_path(model_name, name) in paths}
 
 
-def _turning_points(values: FloatArray) -> NDArray[np.bool_]:
+def _turning_points(values: FloatArray) -> BoolArray:
     """Which of the values (N,) need a keyframe: all but those within a run of the same one."""
     same = np.diff(values) == 0.0
     inside = np.zeros(len(values), np.bool_)

@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import bpy
 import numpy as np
@@ -120,7 +121,7 @@ class HeadObject:
         return str(self.mesh_object[ID_KEY])
 
     @property
-    def parameters(self) -> FloatArray:
+    def parameters(self) -> Annotated[FloatArray, "P"]:
         """The parameters (P,) that the head has; UserError if they are not its model's."""
         stored = np.array(self.mesh_object[PARAMETERS_KEY], np.float64)
         if stored.shape != (len(self.model.table),):
@@ -131,7 +132,9 @@ class HeadObject:
             )
         return stored
 
-    def set_parameters(self, parameters: FloatArray) -> Float32Array:
+    def set_parameters(
+        self, parameters: Annotated[FloatArray, "P"]
+    ) -> Annotated[Float32Array, "V 3"]:
         """Give the head these parameters (P,) and return its vertices (V, 3), metres.
 
         UserError, before anything changes, if one is not finite or out of its range.
@@ -149,7 +152,7 @@ class HeadObject:
         self._finish(parameters)
         return vertices
 
-    def move_to(self, parameters: FloatArray, *, complete: bool = True) -> None:
+    def move_to(self, parameters: Annotated[FloatArray, "P"], *, complete: bool = True) -> None:
         """As ``set_parameters``, but nothing is computed anew that the last call has computed.
 
         Not ``complete``: vertices to 1e-6 m only, and strands stay behind until ``complete``.

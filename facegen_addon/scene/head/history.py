@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
@@ -39,7 +39,7 @@ class History:
     entries: list[Entry] = field(default_factory=list)
     cursor: int = 0
 
-    def position(self, parameters: FloatArray) -> int | None:
+    def position(self, parameters: Annotated[FloatArray, "P"]) -> int | None:
         """Index of the entry with these parameters (P,), the cursor's first; None if edited.
 
         Undo moves heads without asking this history: the head's parameters say where it stands.

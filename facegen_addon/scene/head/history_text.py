@@ -8,12 +8,11 @@ import binascii
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import AnyArray, FloatArray
 from ...errors import UserError
 from .latents import Latents
 
@@ -39,7 +38,7 @@ class Entry:
     """
 
     label: str
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     latents: Latents = field(default_factory=Latents)
     seed: int | None = None
     starred: bool = False
@@ -94,11 +93,11 @@ def _from_mapping(values: dict[str, Any], width: int) -> Entry:
     )
 
 
-def _packed(values: NDArray[Any], kind: str) -> str:
+def _packed(values: AnyArray, kind: str) -> str:
     return base64.b64encode(zlib.compress(values.astype(kind).tobytes())).decode("ascii")
 
 
-def _unpacked(text: str, kind: str, width: int) -> NDArray[Any]:
+def _unpacked(text: str, kind: str, width: int) -> AnyArray:
     values = np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), kind)
     if values.shape != (width,) or not np.isfinite(values).all():
         raise ValueError("damaged")

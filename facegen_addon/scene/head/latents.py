@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
@@ -25,8 +25,6 @@ from .head_object import PARAMETERS_KEY
 SEED_KEY = "facegen_seed"
 LATENTS_KEY = "facegen_latents"
 
-Latent = Float32Array
-
 
 @dataclass(frozen=True)
 class Latents:
@@ -36,9 +34,9 @@ class Latents:
     answer to the head before a correction moved it, so that both shifts can be shown.
     """
 
-    requested: Latent | None = None
-    achieved: Latent | None = None
-    before: Latent | None = None
+    requested: Annotated[Float32Array, "512"] | None = None
+    achieved: Annotated[Float32Array, "512"] | None = None
+    before: Annotated[Float32Array, "512"] | None = None
 
     @property
     def shift(self) -> float | None:
@@ -87,7 +85,7 @@ def store_seed(mesh_object: bpy.types.Object, seed: int | None) -> None:
         mesh_object[SEED_KEY] = seed
 
 
-def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
+def store_achieved(mesh_object: bpy.types.Object, achieved: Annotated[Float32Array, "512"]) -> None:
     """Add a measurement to what is known."""
     store(mesh_object, replace(read(mesh_object), achieved=achieved))
 
@@ -106,5 +104,5 @@ def _digest(mesh_object: bpy.types.Object) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()[:16]
 
 
-def _distance(a: Latent | None, b: Latent | None) -> float | None:
+def _distance(a: Float32Array | None, b: Float32Array | None) -> float | None:
     return None if a is None or b is None else float(cosine_distance(a, b))

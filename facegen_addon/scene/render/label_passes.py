@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import RealArray
 from ...heads.head_model import HeadModel
 from ...heads.strands import BEARD, BROW, MOUSTACHE, SCALP
 from ...labels.exr import read_exr
@@ -78,7 +78,7 @@ class LabelPasses:
             data.materials[slot] = copy
 
 
-def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: NDArray) -> None:
+def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: RealArray) -> None:
     attribute = data.attributes.new(_WEIGHTS, kind, domain)
     field = "color" if kind == "FLOAT_COLOR" else "vector"
     attribute.data.foreach_set(field, weights.astype(np.float32).ravel())

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...labels.exr import exr_channels
 
 _NAME = "OpenImageIO"
@@ -59,7 +59,7 @@ class Picture:
     """values (H, W, C) as they are stored, in rows from the top; channels: their names, "A" is
     alpha; orientation: EXIF's, 1 (upright) to 8."""
 
-    values: NDArray[Any]
+    values: Annotated[AnyArray, "H W C"]
     channels: tuple[str, ...]
     orientation: int
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Annotated
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
-from numpy.typing import NDArray
 
+from ...arrays import RealArray
 from ...errors import check_values
 from ...labels.shot import Background, Light
 from . import lights
@@ -27,7 +28,7 @@ class Surroundings:
     pictures: those from files.
     """
 
-    def __init__(self, scene: bpy.types.Scene, target: NDArray[np.floating]) -> None:
+    def __init__(self, scene: bpy.types.Scene, target: Annotated[RealArray, "3"]) -> None:
         """A lamp that looks at ``target`` (3,), metres, and a world; ``show`` sets both."""
         self._target = Vector(target.tolist())
         self._lamp = bpy.data.objects.new(
@@ -53,8 +54,8 @@ class Surroundings:
         light: Light,
         background: Background,
         *,
-        turn: NDArray[np.floating] = _UPRIGHT,
-        middle: NDArray[np.floating] | None = None,
+        turn: Annotated[RealArray, "3 3"] = _UPRIGHT,
+        middle: Annotated[RealArray, "3"] | None = None,
         aspect: float = 1.0,
     ) -> None:
         """Light the head and fill the frame behind it.
@@ -93,7 +94,7 @@ class Surroundings:
         outward = frame.to_3x3() @ -direction
         self._lamp.rotation_euler = outward.to_track_quat("-Z", "Y").to_euler()
 
-    def _fill(self, light: Light, preset: lights.LightPreset, turn: NDArray[np.floating]) -> None:
+    def _fill(self, light: Light, preset: lights.LightPreset, turn: RealArray) -> None:
         """The light from everywhere."""
         nodes = self._nodes
         nodes.ambient.inputs["Strength"].default_value = light.strength
@@ -228,7 +229,7 @@ def _presets() -> str:
     return ", ".join(lights.LIGHTS)
 
 
-def _frame(turn: NDArray[np.floating], middle: NDArray[np.floating] | None) -> Matrix:
+def _frame(turn: RealArray, middle: RealArray | None) -> Matrix:
     """Where things before the camera come to stand when it goes round a head that turns so."""
     about = np.zeros(3) if middle is None else np.asarray(middle, np.float64)
     frame = np.eye(4)

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
-
+from ...arrays import Float32Array, FloatArray
 from ...choices import MEASURING_SIZE
 from ...encoders.encoder import DEFAULT_ENCODER, Encoder
 from ...heads.head_model import HeadModel
 
-Forward = Callable[[np.ndarray], np.ndarray]
-"""Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
+Forward = Callable[[Annotated[FloatArray, "N P"]], Annotated[Float32Array, "N D"]]
+"""Parameters (N, P) -> latents (N, D), unit norm; D is 512 for FaceNet."""
 
 
 @dataclass(frozen=True)

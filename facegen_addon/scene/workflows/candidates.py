@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import BoolArray, ByteArray, Float32Array, FloatArray
 from ...choices import DISTRIBUTIONS
 from ...errors import UserError, check_values
 from ...heads.areas import AREAS
@@ -29,7 +29,9 @@ KINDS = ("sample", "nearby", *AREAS)
 """How candidates come about: any head, one near this one, or one area of it anew."""
 _SEEDS = 2**31
 
-Portraits = Callable[[HeadModel, FloatArray], Generator[NDArray[np.uint8], None, None]]
+Portraits = Callable[
+    [HeadModel, Annotated[FloatArray, "N P"]], Generator[Annotated[ByteArray, "S S 3"], None, None]
+]
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,10 @@ class Candidates:
     model: str
     request: CandidatesRequest
     drawn: tuple[Sampled, ...]
-    pictures: NDArray[np.uint8]
+    pictures: Annotated[ByteArray, "9 S S 3"]
 
     @property
-    def parameters(self) -> FloatArray:
+    def parameters(self) -> Annotated[FloatArray, "9 P"]:
         """Of all candidates, (9, P)."""
         return np.stack([candidate.parameters for candidate in self.drawn])
 
@@ -114,7 +116,7 @@ def make_candidates(
         drawn.append(_draw(sampler, request, current, measured, locks, rng))
         yield CandidatesEvent("draw", len(drawn))
     parameters = np.stack([candidate.parameters for candidate in drawn])
-    pictures: list[NDArray[np.uint8]] = []
+    pictures: list[ByteArray] = []
     with closing(render(model, parameters)) as images:
         for image in images:
             pictures.append(image)
@@ -128,7 +130,7 @@ def _draw(
     request: CandidatesRequest,
     current: FloatArray,
     measured: Float32Array | None,
-    locks: NDArray[np.bool_],
+    locks: BoolArray,
     rng: np.random.Generator,
 ) -> Sampled:
     if request.kind == "sample":

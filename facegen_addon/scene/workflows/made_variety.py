@@ -14,8 +14,8 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...errors import Need, NotReached, Remedy, UserError
 from ...variety.result import GeneratedHead, Uncorrected, VarietyResult
 
@@ -120,7 +120,7 @@ def _new_group(owner: Any, key: str) -> Any:
     return owner[key]
 
 
-def _flat(rows: Iterable[NDArray[np.generic]]) -> NDArray[np.generic]:
+def _flat(rows: Iterable[AnyArray]) -> AnyArray:
     """Arrays one behind the other, of the type that they have."""
     return np.concatenate([np.ravel(row) for row in rows])
 
@@ -147,7 +147,7 @@ def _read(scene: bpy.types.Scene, picture: Callable[[Any, str], bytes]) -> Varie
         raise UserError("the scene has no variety: run facegen.generate_variety in it") from None
 
 
-def _rows(made: Mapping[str, Any], name: str, count: int) -> NDArray[Any]:
+def _rows(made: Mapping[str, Any], name: str, count: int) -> AnyArray:
     return np.array(made[name]).reshape(count, -1)
 
 

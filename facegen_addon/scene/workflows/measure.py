@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Annotated
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import BoolArray, Float32Array, FloatArray
 from ...choices import MEASURING_SAMPLES, MEASURING_SIZE
 from ...encoders.encoder import Encoder, same_face_threshold
 from ...errors import RejectedSample
@@ -24,7 +24,7 @@ from ...mapping.backward import BackwardMapping
 from ...render_settings import RenderSettings
 from ..head import history, latents
 from ..head.head_object import MODEL_KEY, HeadObject
-from ..head.latents import Latent, Latents
+from ..head.latents import Latents
 from ..head.locks import locked
 from ..render.forward import ForwardMapping
 from ..render.head_renderer import HeadRenderer
@@ -32,10 +32,10 @@ from ..render.head_renderer import HeadRenderer
 _MOVING = ("expression", "pose")
 """The groups that say what a face does, not whose it is."""
 
-Forward = Callable[[FloatArray], Latent]
+Forward = Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "512"]]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
 OpenForward = Callable[[HeadModel], AbstractContextManager[Forward]]
-Backward = Callable[[NDArray[np.bool_], FloatArray], Answer]
+Backward = Callable[[Annotated[BoolArray, "G"], Annotated[FloatArray, "G"]], Answer]
 """B of one model near a head: which guided parameters stay (G,), and the head's z (G,)."""
 LoadBackward = Callable[[HeadModel], Backward]
 
@@ -106,7 +106,7 @@ def loaded_backward(model: HeadModel) -> Backward:
     """B of a model as registered, refined: the free parameters make up for those that stay."""
     mapping = BackwardMapping.load(model.name, model.table)
 
-    def backward(held: NDArray[np.bool_], z: FloatArray) -> Answer:
+    def backward(held: BoolArray, z: FloatArray) -> Answer:
         return answer_from_heads(replace(mapping, region=mapping.region.holding(held, z)))
 
     return backward
@@ -169,7 +169,7 @@ def neighbours(
     return found[0], found[-1]
 
 
-def at_rest(table: ParameterTable, parameters: FloatArray) -> bool:
+def at_rest(table: ParameterTable, parameters: Annotated[FloatArray, "P"]) -> bool:
     """Whether expression and pose are neutral, as those of the heads that B was fitted to."""
     posed = [column for group in _MOVING for column in table.columns(group)]
     return bool(np.allclose(parameters[posed], table.mean[posed], atol=1e-6))
@@ -211,7 +211,7 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     answer = backward(kept[table.guided], start[0])
     way = Approach(answer, now.requested[None], start, now.achieved[None])
 
-    def see(z: Latent) -> tuple[tuple[FloatArray, Latent], Latent]:
+    def see(z: Float32Array) -> tuple[tuple[FloatArray, Float32Array], Float32Array]:
         proposed = np.where(kept, found.parameters, table.from_standardised(z)[0])
         achieved = forward(proposed)
         return (proposed, achieved), achieved
@@ -224,7 +224,7 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     return replace(found, after=after, moved_to=moved_to)
 
 
-def _first(before: Latent | None, achieved: Latent) -> Latent:
+def _first(before: Float32Array | None, achieved: Float32Array) -> Float32Array:
     """Where the first of several corrections began."""
     return achieved if before is None else before
 
