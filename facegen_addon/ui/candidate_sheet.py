@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sheet of pictures in a 3D view: where its parts lie, and their drawing.
+"""Arranges and draws a sheet of pictures in a 3D view.
 
 Arranging knows rectangles only; drawing uploads what it needs once and needs Blender's window.
 """
@@ -34,7 +34,7 @@ _FONT = 0
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where the parts of a sheet lie; cells row by row from the top left."""
+    """Places of a sheet's parts; cells row by row from the top left."""
 
     panel: Box
     cells: tuple[Box, ...]
@@ -149,7 +149,7 @@ class Sheet:
     def place(
         self, screen: bpy.types.Screen
     ) -> tuple[bpy.types.Area, bpy.types.Region, Arrangement] | None:
-        """Where the sheet is now; None if its view is gone."""
+        """The sheet's view, region and arrangement now; None if its view is gone."""
         for area in screen.areas:
             for region in area.regions if area.as_pointer() == self._area else ():
                 if region.as_pointer() == self._region:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sidebar's tab: add a head, move its sliders, see what they do."""
+"""The Head panel: add a head, move its sliders, see what they do."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def moved(
 
 @dataclass(frozen=True)
 class _Shown:
-    """What one drawing of the panel needs again and again, read once."""
+    """The active head, its sliders and their state, read once for a drawing of the panel."""
 
     head: bpy.types.Object
     sliders: Sliders
@@ -84,7 +84,7 @@ class _Shown:
 
     @property
     def kept(self) -> BoolArray:
-        """What neither reset nor the padlock of a group changes: locked, or out of sight."""
+        """Mask (P,) of sliders that a group's reset and padlock leave alone: locked or hidden."""
         return self.locked | ~self.viewed
 
     @property
@@ -107,7 +107,7 @@ def shown_value(value: float, parameter: Parameter) -> str:
 
 
 def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]:
-    """What a slider does, in lines that are short enough for a narrow sidebar."""
+    """The figures of a slider's influence, in lines that are short enough for a narrow sidebar."""
     return (
         f"Per {figure.step_words}:",
         f"Cosine distance {figures.cosine_words(figure)}",
@@ -161,7 +161,7 @@ def draw_message(layout: bpy.types.UILayout, message: str) -> None:
 
 
 def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> None:
-    """What the slider last touched or chosen does, by figures and at both ends.
+    """Draw the influence of the slider last touched or chosen: figures, and both ends.
 
     Another's place is kept, so that the sliders below do not move under the mouse.
     """

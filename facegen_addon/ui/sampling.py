@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's dice: a new head, one nearby, one between two, one area anew."""
+"""Operators and panel that draw heads: a new one, one nearby, one between two, one area anew."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def _pair(context: bpy.types.Context) -> tuple[HeadObject, HeadObject]:
 
 
 class FACEGEN_PG_sampling(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
     distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
     angle: angle_property(_WALK)  # type: ignore[valid-type]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The map of the scene's latents: a plane through them, and the shifts of the heads in it."""
+"""Makes the map of the scene's latents: a plane through them, and the shifts of the heads in it."""
 
 from __future__ import annotations
 
@@ -73,18 +73,18 @@ def degrees(radians: float) -> str:
 
 
 def has_shift(known: Latents) -> bool:
-    """Whether both ends of its shift are known."""
+    """Whether both the requested and the achieved latent are known."""
     return known.requested is not None and known.achieved is not None
 
 
 def angles_of(known: Sequence[Latents]) -> Annotated[Float32Array, "N"]:
-    """From requested to achieved (N,), radians."""
+    """Angles (N,) from requested to achieved latents, radians."""
     pairs = _rows([k.requested for k in known]), _rows([k.achieved for k in known])
     return angle(*pairs).astype(np.float32)
 
 
 def _rows(found: Sequence[Float32Array | None]) -> Float32Array:
-    """Those that are known, (N, 512)."""
+    """The latents (N, 512) that are known."""
     return np.array([row for row in found if row is not None], np.float32).reshape(-1, LATENT_SIZE)
 
 

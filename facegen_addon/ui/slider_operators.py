@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's own operators."""
+"""Operators of the Head panel: reset, lock, show, rank and load sliders."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .properties import (
 )
 
 RANKING = "Ranking"
-"""What the panel calls the job that ranks sliders."""
+"""Label of the job that ranks sliders."""
 
 
 def chosen_columns(table: ParameterTable, name: str, group: str) -> Annotated[IntArray, "K"]:

@@ -55,7 +55,7 @@ def _pose(armature: bpy.types.Object, rig: Rig) -> None:
 def bind(
     mesh_object: bpy.types.Object, names: tuple[str, ...], weights: Annotated[FloatArray, "V J"]
 ) -> None:
-    """Weights (V, J) as vertex groups that have the bones' names."""
+    """Give a mesh weights (V, J) as vertex groups that have the bones' names."""
     for name, column in zip(names, weights.T, strict=True):
         group = mesh_object.vertex_groups.new(name=name)
         values, kind = np.unique(column, return_inverse=True)

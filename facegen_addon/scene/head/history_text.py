@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head's history as text, exact to the last bit: what is saved on the head's object."""
+"""Writes and reads a head's history as text, exact to the last bit, as saved on its object."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _DAMAGE = (
     binascii.Error,
     zlib.error,
 )
-"""What reading a text that anybody can edit may raise."""
+"""Errors that reading a text that anybody can edit may raise."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a head was: parameters (P,), its place in latent space, and the seed it was drawn by.
+    """A state of a head: parameters (P,), its latents, and the seed it was drawn by.
 
     number: the entries' order in time; label: what made it, as the panel shows it.
     """

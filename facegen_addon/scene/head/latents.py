@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of a head's place in latent space, kept on its object.
+"""Keeps a head's latents, requested and achieved, on its object.
 
 Latents belong to parameters: when sliders are moved by hand, what was asked for and what was
 measured no longer speak of the head, so they are stored with the parameters' digest and not found
@@ -30,8 +30,8 @@ LATENTS_KEY = "facegen_latents"
 class Latents:
     """Latents (512,) of unit norm, each None where it is not known.
 
-    requested: what was asked of B; achieved: FaceNet's answer to the head's render; before: the
-    answer to the head before a correction moved it, so that both shifts can be shown.
+    requested: what was asked of B; achieved: what FaceNet says of the head's render; before: what
+    it said before a correction moved the head, so that both shifts can be shown.
     """
 
     requested: Annotated[Float32Array, "512"] | None = None
@@ -40,12 +40,12 @@ class Latents:
 
     @property
     def shift(self) -> float | None:
-        """Cosine distance from what was requested to what was achieved."""
+        """Cosine distance from the requested latent to the achieved one."""
         return _distance(self.requested, self.achieved)
 
     @property
     def shift_before(self) -> float | None:
-        """The same before the correction."""
+        """Cosine distance from the requested latent to the one achieved before the correction."""
         return _distance(self.requested, self.before)
 
 
@@ -91,7 +91,7 @@ def store_achieved(mesh_object: bpy.types.Object, achieved: Annotated[Float32Arr
 
 
 def _content(mesh_object: bpy.types.Object) -> dict[str, Any]:
-    """What is kept; nothing where it is not ours, since anybody can edit an object's properties."""
+    """The stored mapping; empty where it is not ours: anybody can edit an object's properties."""
     try:
         content = json.loads(mesh_object.get(LATENTS_KEY, ""))
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ LOCKED_KEY = "facegen_locked"
 
 
 def locked(mesh_object: bpy.types.Object, table: ParameterTable) -> Annotated[BoolArray, "P"]:
-    """Which of the table's parameters (P,) are locked; names that it does not have are skipped."""
+    """Mask (P,) of the table's parameters that are locked; names that it lacks are skipped."""
     names = _names(mesh_object)
     return np.array([name in names for name in table.names], np.bool_)
 

@@ -67,7 +67,7 @@ class HeadRenderer(StudioRenderer):
     def render(self, parameters: Annotated[FloatArray, "P"]) -> RenderedHead:
         """The image of the head with these parameters (P,).
 
-        RejectedSample where no more than the face is wanted and the head does not show it.
+        RejectedSample where the face alone is rendered and the head does not show it.
         """
         start = time.perf_counter()
         vertices, _ = self._studio.pose(parameters)
@@ -120,7 +120,7 @@ def engine_id(engine: str) -> str:
 
 
 class EngineSettings(Protocol):
-    """What ``configure`` reads of a renderer's settings."""
+    """The settings of a renderer that ``configure`` reads."""
 
     @property
     def engine(self) -> str:
@@ -173,7 +173,7 @@ def _configure_cycles(scene: bpy.types.Scene, settings: EngineSettings) -> None:
 
 
 def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:
-    """What may change between renders without Cycles building its scene anew."""
+    """Set what may change between renders without Cycles building its scene anew."""
     scene.render.use_border = settings.face_only
     if settings.engine == "CYCLES":
         scene.cycles.seed = settings.seed

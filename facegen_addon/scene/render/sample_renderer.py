@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shots -> images with all that is true of them, from one render each."""
+"""Renders shots: each once, to an image with its labels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LAST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """How samples are rendered; the same settings and shot give the same bytes.
+    """Settings by which samples are rendered; the same settings and shot give the same bytes.
 
     width, height: pixels, 64 to 4096; device: "auto" or "CPU"; threads of the CPU: 0 for all;
     labels: whether landmarks and label images are made, too; quality of JPEGs: 1 to 100.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A scene of its own with one head before a camera, and what Blender rendered of it as pixels."""
+"""A scene of its own with one head before a camera, and the pixels that Blender renders of it."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def shows_face(
 
 
 class StudioRenderer:
-    """What renderers share: a studio of their own (a context manager); close it when done."""
+    """Base of renderers, with a studio of their own (a context manager); close it when done."""
 
     def __init__(self, model: HeadModel) -> None:
         self.model = model

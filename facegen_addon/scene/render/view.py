@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""F as others ask for it: by which encoders and how heads are seen. Imports bpy only to render."""
+"""Loads F for commands and training scripts. Imports bpy only to render."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Forward = Callable[[Annotated[FloatArray, "N P"]], Annotated[Float32Array, "N D"
 
 @dataclass(frozen=True)
 class View:
-    """By which encoders F sees a head, and how it is rendered: as pairs are, by default.
+    """The encoders and the render by which F sees a head; by default those of the training pairs.
 
     Latents of several `encoders` (names or files) lie side by side; `light` as in RenderSettings,
     `seed` of the renderer's noise.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head as an asset in a file of its own, and heads that come from such files."""
+"""Writes a head as an asset in a file of its own, and settles heads that come from such files."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from . import drawn_heads
 
 COUNT = 9
 KINDS = ("sample", "nearby", *AREAS)
-"""How candidates come about: any head, one near this one, or one area of it anew."""
+"""Ways to draw candidates: any head, one near this one, or one area of it anew."""
 _SEEDS = 2**31
 
 Portraits = Callable[
@@ -36,10 +36,10 @@ Portraits = Callable[
 
 @dataclass(frozen=True)
 class CandidatesRequest:
-    """What is wanted: a kind of KINDS; for "nearby" the angle, radians; for "sample" one of
-    DISTRIBUTIONS.
+    """A request for candidates.
 
-    Raises UserError, naming value and remedy, for what cannot be.
+    kind: one of KINDS; angle: of "nearby", radians; distribution: of "sample", one of
+    DISTRIBUTIONS. Raises UserError, naming value and remedy, for what cannot be.
     """
 
     kind: str = "nearby"
@@ -68,13 +68,16 @@ class CandidatesRequest:
 
     @property
     def label(self) -> str:
-        """What history calls a head that was taken."""
+        """The name of the history's entry for a head that was taken."""
         return f"Candidate, {self.kind}"
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """For the head of this id, one each for the request's seeds; pictures (9, S, S, 3) uint8."""
+    """Nine candidates for the head of this id, one for each of the request's seeds.
+
+    pictures (9, S, S, 3) uint8: their portraits.
+    """
 
     head_id: str
     model: str
@@ -84,7 +87,7 @@ class Candidates:
 
     @property
     def parameters(self) -> Annotated[FloatArray, "9 P"]:
-        """Of all candidates, (9, P)."""
+        """The parameters of all candidates, (9, P)."""
         return np.stack([candidate.parameters for candidate in self.drawn])
 
 
@@ -100,9 +103,9 @@ class CandidatesEvent:
 def make_candidates(
     head: HeadObject, request: CandidatesRequest, render: Portraits = portraits
 ) -> Generator[CandidatesEvent, None, None]:
-    """Draw and portray; yields progress and at last the result. The head is not touched.
+    """Draw candidates and render them; yields progress and at last the result.
 
-    UserError where the head's model cannot do what is asked.
+    The head is not touched. UserError where the head's model cannot do what is asked.
     """
     head_id, model, current = head.head_id, head.model, head.parameters
     measured = latents.read(head.mesh_object).achieved

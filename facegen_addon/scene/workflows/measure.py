@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the scene's heads lie in latent space: F of their renders, and the shift made smaller."""
+"""Measures the latents of the scene's heads by F, and corrects their shift."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..render.forward import ForwardMapping
 from ..render.head_renderer import HeadRenderer
 
 _MOVING = ("expression", "pose")
-"""The groups that say what a face does, not whose it is."""
+"""Groups of parameters that say what a face does, not whose it is."""
 
 Forward = Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "512"]]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
@@ -42,7 +42,7 @@ LoadBackward = Callable[[HeadModel], Backward]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one head.
+    """The outcome for one head.
 
     name: of its object; before, after: cosine distance from requested to achieved, None where
     either is not known; problem: why the head was left as it was, empty if it was not.
@@ -61,7 +61,7 @@ class Outcome:
 
 Work = Generator[int, None, list[Outcome]]
 """Yields the number of heads done. The scene changes after the last one only, and then all at
-once; closed before, nothing has changed. Returns what became of each."""
+once; closed before, nothing has changed. Returns the outcome for each."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def measure(head_ids: Sequence[str], open_forward: OpenForward) -> Work:
 def correct(
     head_ids: Sequence[str], open_forward: OpenForward, load_backward: LoadBackward
 ) -> Work:
-    """Bring heads nearer to the latents they were asked for.
+    """Bring heads nearer to their requested latents by a half step.
 
     Each takes half the step that would compensate for its shift: B, starting from the head as it
     is, is asked for more in the direction in which it fell short. The result is rendered, and the
@@ -188,7 +188,7 @@ def _each(
 
 
 def _measured(head: HeadObject, forward: Forward, *, again: bool = True) -> _Found:
-    """What F says of a head; where it is known and not wanted ``again``, that."""
+    """A head with what F says of it; if not ``again``, what is known of it already."""
     known = latents.read(head.mesh_object)
     found = _Found(head.head_id, head.parameters, known, known)
     if known.achieved is not None and not again:
@@ -200,7 +200,7 @@ def _measured(head: HeadObject, forward: Forward, *, again: bool = True) -> _Fou
 
 
 def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Backward) -> _Found:
-    """The same head moved by half a step, if that is nearer to what was asked for."""
+    """The head moved by a half step, if that is nearer to the requested latent."""
     now = found.after
     assert now.requested is not None and now.achieved is not None, "measured by the caller"
     table = head.model.table
@@ -225,12 +225,12 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
 
 
 def _first(before: Float32Array | None, achieved: Float32Array) -> Float32Array:
-    """Where the first of several corrections began."""
+    """The achieved latent before the first of several corrections."""
     return achieved if before is None else before
 
 
 def _apply(found: _Found) -> Outcome:
-    """Let the scene have what was found."""
+    """Store in the scene what was found of a head."""
     head = HeadObject.find(found.head_id)
     name, problem = str(head.mesh_object.name), found.problem
     if not problem and not np.array_equal(head.parameters, found.parameters):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads kept for other files: slider values as JSON with a portrait, and an asset beside them.
+"""Keeps heads for other files: slider values as JSON with a portrait, and an asset beside them.
 
 NAME.json is a slider file that the command line reads, too; NAME.blend holds the same head for
 Blender's asset browser. Dropped from there it is a FaceGen head like any other.
@@ -68,7 +68,7 @@ class Preset:
 
 
 def presets_folder() -> Path:
-    """Where presets are kept; it may not exist yet."""
+    """The folder of presets, which may not exist yet."""
     return user_folder() / "presets"
 
 
