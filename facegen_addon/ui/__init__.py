@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender's users touch: operators, sliders and the sidebar's panels.
+"""Operators, sliders and the sidebar's panels.
 
-Each module of a feature has CLASSES, its operators and panels, and where it needs more than these,
-register and unregister.
+Each feature is a module with CLASSES, its operators and panels, and where it needs more than these,
+with register and unregister.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operator that has a head show a recording of ARKit's blend shapes."""
+"""The operator that animates a head by a recording of ARKit's blend shapes."""
 
 from __future__ import annotations
 

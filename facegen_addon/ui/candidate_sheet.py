@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sheet of pictures in a 3D view: where its parts lie, and their drawing.
+"""Arranges and draws a sheet of pictures in a 3D view.
 
 Arranging knows rectangles only; drawing uploads what it needs once and needs Blender's window.
 """
@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import blf
 import bpy
 import gpu
 import numpy as np
 from gpu_extras.batch import batch_for_shader
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import ByteArray, Float32Array
 
 Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of a region, y upwards."""
@@ -35,7 +34,7 @@ _FONT = 0
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where the parts of a sheet lie; cells row by row from the top left."""
+    """Places of a sheet's parts; cells row by row from the top left."""
 
     panel: Box
     cells: tuple[Box, ...]
@@ -96,7 +95,7 @@ def free_space(window: Any, others: Iterable[Any]) -> Box:
     return left, bottom, right - left, top - bottom
 
 
-def rounded(box: Box, radius: float) -> Float32Array:
+def rounded(box: Box, radius: float) -> Annotated[Float32Array, "N 2"]:
     """Corners (4 * steps, 2) of a rectangle with round corners, counter-clockwise."""
     x, y, width, height = box
     radius = min(radius, width / 2, height / 2)
@@ -115,7 +114,7 @@ def rounded(box: Box, radius: float) -> Float32Array:
     return np.concatenate(arcs).astype(np.float32)
 
 
-def linear(picture: NDArray[np.uint8]) -> Float32Array:
+def linear(picture: Annotated[ByteArray, "... 3"]) -> Annotated[Float32Array, "... 3"]:
     """sRGB (..., 3) as scene linear values 0 to 1: Blender's views show textures as sRGB."""
     values = picture.astype(np.float32) / 255.0
     dark = values <= 0.04045
@@ -126,7 +125,10 @@ class Sheet:
     """Nine pictures (9, S, S, 3) uint8 in one region of one 3D view, until ``close``."""
 
     def __init__(
-        self, area: bpy.types.Area, region: bpy.types.Region, pictures: NDArray[np.uint8]
+        self,
+        area: bpy.types.Area,
+        region: bpy.types.Region,
+        pictures: Annotated[ByteArray, "9 S S 3"],
     ) -> None:
         self.hovered: int | None = None
         self._area, self._region = area.as_pointer(), region.as_pointer()
@@ -147,7 +149,7 @@ class Sheet:
     def place(
         self, screen: bpy.types.Screen
     ) -> tuple[bpy.types.Area, bpy.types.Region, Arrangement] | None:
-        """Where the sheet is now; None if its view is gone."""
+        """The sheet's view, region and arrangement now; None if its view is gone."""
         for area in screen.areas:
             for region in area.regions if area.as_pointer() == self._area else ():
                 if region.as_pointer() == self._region:
@@ -182,7 +184,7 @@ def _grown(box: Box, by: float) -> Box:
     return x - by, y - by, width + 2 * by, height + 2 * by
 
 
-def _texture(picture: NDArray[np.uint8]) -> Any:
+def _texture(picture: ByteArray) -> Any:
     height, width, _ = picture.shape
     rgba = np.ones((height, width, 4), np.float32)
     rgba[..., :3] = linear(picture[::-1])

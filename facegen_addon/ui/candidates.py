@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Candidates for the active head: made as a job, shown as a sheet, taken by a click."""
+"""Makes candidates for the active head as a job, shows them as a sheet, takes one by a click."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _object(found: Candidates) -> bpy.types.Object | None:
 
 
 class _Settings:
-    """What the operator and the panel have in common."""
+    """Properties that the operator and the panel have in common."""
 
     kind: EnumProperty(  # type: ignore[valid-type]
         name="Kind",
@@ -88,7 +88,7 @@ class _Settings:
 
 
 class FACEGEN_PG_candidates(_Settings, bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
 
 class FACEGEN_OT_make_candidates(_Settings, JobOperator, bpy.types.Operator):

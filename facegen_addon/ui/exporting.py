@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads for other programs, parameters as JSON, and the panel of both directions."""
+"""Operators and panel of files: heads for other programs, parameters as JSON and back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _HAIR = [
 
 
 class _Settings:
-    """What the operators have in common."""
+    """Properties that both operators have."""
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
     format: EnumProperty(name="Format", items=_FORMATS)  # type: ignore[valid-type]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A request's fields as properties of operators and settings."""
+"""Makes properties of operators and settings from a request's fields."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of the user's files: found out once, beside drawing, and again when they change.
+"""Finds out the states of the user's files between two drawings: once, and again when they change.
 
 Drawing may ask as often as it likes: it reads a date and a size, never a file.
 """
@@ -30,21 +30,22 @@ _pending: dict[Hashable, Callable[[], Any]] = {}
 
 @dataclass(frozen=True)
 class FileState:
-    """What a file is and, in a second line, where; or why it cannot be used and what to do."""
+    """The state of a file: text says what it is and, in a second line, where, or why it cannot be
+    used and what to do."""
 
     usable: bool
     text: str
 
 
 def facenet() -> FileState | None:
-    """FaceNet's file; None while that is being found out."""
+    """The state of FaceNet's file; None while it is being found out."""
     path = artifact(DEFAULT_ENCODER).path
     found: FileState | None = _ask(("facenet", *_stamp(path)), _describe_facenet)
     return found
 
 
 def flame(path: Path) -> FileState | None:
-    """A FLAME file; None while that is being found out."""
+    """The state of a FLAME file; None while it is being found out."""
     found: FileState | None = _ask(("flame", *_stamp(path)), partial(_describe_flame, path))
     return found
 
@@ -67,7 +68,7 @@ def forget() -> None:
 
 
 def find_out() -> None:
-    """Answer what was asked; Blender calls it between two drawings."""
+    """Find out all states that were asked for; Blender calls it between two drawings."""
     while _pending:
         key, answer = _pending.popitem()
         _known[key] = answer()
@@ -94,7 +95,7 @@ def _ask(key: Hashable, answer: Callable[[], Any]) -> Any:
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:
-    """What changes when the file does; zeros where there is none."""
+    """Path, date and size of a file, which change with it; zeros where there is none."""
     try:
         facts = path.stat()
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What operators share: errors become one-line reports, and the active head is found."""
+"""Bases of operators, which report errors in one line; the heads that are active or selected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .remedies import explain
 
 
 def active_head(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The mesh object of the head that is active, or whose hair is."""
+    """The mesh object of the head that is active, or whose hair is; None if no head is."""
     active = context.active_object
     if active is not None and MODEL_KEY not in active:
         active = active.parent
@@ -55,7 +55,7 @@ class ReportingOperator:
     """
 
     def run(self, context: bpy.types.Context) -> None:
-        """Do it."""
+        """Do the operator's work."""
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> set[str]:

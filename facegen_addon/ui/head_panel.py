@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The sidebar's tab: add a head, move its sliders, see what they do."""
+"""The Head panel: add a head, move its sliders, see what they do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
@@ -43,7 +43,7 @@ def matches(parameter: Parameter, search: str) -> bool:
 
 
 def found(
-    table: ParameterTable, search: str, viewed: NDArray[np.bool_]
+    table: ParameterTable, search: str, viewed: Annotated[BoolArray, "P"]
 ) -> tuple[list[Parameter], int]:
     """The parameters that a search finds among those viewed (P,), and how many of the others."""
     matching = [matches(parameter, search) for parameter in table.parameters]
@@ -52,7 +52,7 @@ def found(
 
 
 def group_rows(
-    table: ParameterTable, group: str, viewed: NDArray[np.bool_], show_all: bool
+    table: ParameterTable, group: str, viewed: Annotated[BoolArray, "P"], show_all: bool
 ) -> tuple[list[Parameter], int]:
     """The sliders of a group that show, and how many more of those viewed (P,) there are."""
     rows = [table.parameters[column] for column in table.columns(group) if viewed[column]]
@@ -61,7 +61,7 @@ def group_rows(
 
 
 def moved(
-    table: ParameterTable, parameters: Sequence[float], kept: NDArray[np.bool_], group: str
+    table: ParameterTable, parameters: Sequence[float], kept: Annotated[BoolArray, "P"], group: str
 ) -> bool:
     """Whether a slider of this group, or any where it is empty, can be reset to the mean head.
 
@@ -73,18 +73,18 @@ def moved(
 
 @dataclass(frozen=True)
 class _Shown:
-    """What one drawing of the panel needs again and again, read once."""
+    """The active head, its sliders and their state, read once for a drawing of the panel."""
 
     head: bpy.types.Object
     sliders: Sliders
     settings: bpy.types.PropertyGroup
     parameters: Sequence[float]
-    locked: NDArray[np.bool_]
-    viewed: NDArray[np.bool_]
+    locked: BoolArray
+    viewed: BoolArray
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
-        """What neither reset nor the padlock of a group changes: locked, or out of sight."""
+    def kept(self) -> BoolArray:
+        """Mask (P,) of sliders that a group's reset and padlock leave alone: locked or hidden."""
         return self.locked | ~self.viewed
 
     @property
@@ -107,7 +107,7 @@ def shown_value(value: float, parameter: Parameter) -> str:
 
 
 def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]:
-    """What a slider does, in lines that are short enough for a narrow sidebar."""
+    """The figures of a slider's influence, in lines that are short enough for a narrow sidebar."""
     return (
         f"Per {figure.step_words}:",
         f"Cosine distance {figures.cosine_words(figure)}",
@@ -161,7 +161,7 @@ def draw_message(layout: bpy.types.UILayout, message: str) -> None:
 
 
 def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> None:
-    """What the slider last touched or chosen does, by figures and at both ends.
+    """Draw the influence of the slider last touched or chosen: figures, and both ends.
 
     Another's place is kept, so that the sliders below do not move under the mouse.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's history of the active head: back, forward, stars.
+"""Operators and panel of the active head's history: back, forward, stars.
 
 History is not Blender's data: a star is not undone with Ctrl-Z, and stepping pushes an undo step
 only because the head changes.
@@ -30,7 +30,7 @@ def shown_entries(
 
 
 def title(entries: list[Entry], position: int | None) -> str:
-    """Where the head stands, e.g. "3 of 7: Nearby 20°"."""
+    """The head's place in its history, e.g. "3 of 7: Nearby 20°"."""
     if position is None:
         return "Edited" if entries else "No steps yet"
     return f"{position + 1} of {len(entries)}: {entries[position].label}"
@@ -124,7 +124,7 @@ class FACEGEN_OT_history_forget(HeadOperator, bpy.types.Operator):
 
 
 class FACEGEN_PG_history(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
     starred_only: BoolProperty(  # type: ignore[valid-type]
         name="Only Starred", description="List only the steps with a star"

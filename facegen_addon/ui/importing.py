@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the operators share that read other programs' files as heads."""
+"""The base of operators that read other programs' files as heads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..scene.exchange.imported_heads import ImportedHeads
 
 
 class SequenceImport:
-    """Where on the timeline the frames of a file lie, and what is said of them.
+    """Properties that place a file's frames on the timeline, and the reports of an import.
 
     A base beside bpy.types.Operator, which Blender wants each registered class to name itself.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Long work as a job: a generator that a timer drives in a window, and that runs through elsewhere.
+"""Runs long work as a job: a generator, which in a window a timer drives, and else runs through.
 
 One job at a time. Whatever ends it, its generator is closed, so that its ``finally`` cleans up, and
 window, timer and status bar are as before.
@@ -61,7 +61,7 @@ class Running:
 
     @property
     def factor(self) -> float:
-        """What is done of what the label names, 0 to 1."""
+        """The share that is done of what the label names, 0 to 1."""
         return min(max(self.done / self.total, 0.0), 1.0) if self.total else 0.0
 
     @property
@@ -189,10 +189,10 @@ class JobOperator:
         raise NotImplementedError
 
     def done(self, context: bpy.types.Context) -> None:
-        """What is to follow in the window when the work is done."""
+        """Called in the window when the work is done."""
 
     def fail(self, context: bpy.types.Context, error: BaseException, text: str) -> set[str]:
-        """Report why the work ended, in a line; what an operator returns then."""
+        """Report in a line why the work ended; returns the operator's result."""
         self.report({"ERROR"}, text)
         return {"CANCELLED"}
 
@@ -307,7 +307,7 @@ _HANDLERS = ("load_pre", "undo_pre", "redo_pre")
 
 
 def register() -> None:
-    """Watch for what a job cannot outlive."""
+    """Have jobs stopped before undo and before another file is opened."""
     for name in _HANDLERS:
         getattr(bpy.app.handlers, name).append(_stop_before)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure heads, correct their shift, and see in the sidebar what is known of the active one."""
+"""Operators and panel that measure heads, correct their shift, and show what is known of the active
+one."""
 
 from __future__ import annotations
 
@@ -35,10 +36,10 @@ _SCOPES = [
 
 @dataclass(frozen=True)
 class Summary:
-    """What the panel says of a head.
+    """The figures that the panel shows of a head.
 
     measured, moved: whether its latent is known, or was before it moved; shift, before: cosine
-    distances to what was asked for; as_asked: whether that still reads as the same face; nearest,
+    distances to the requested latent; as_asked: whether that still reads as the same face; nearest,
     farthest: of the other measured heads; at_rest: neither expression nor pose. None: not known.
     """
 
@@ -53,7 +54,7 @@ class Summary:
 
 
 def summarise(mesh_object: bpy.types.Object, others: list[bpy.types.Object]) -> Summary:
-    """What is known of a head among others."""
+    """The summary of a head among others."""
     known = latents.read(mesh_object)
     if known.achieved is None:
         return Summary(False, latents.moved_since(mesh_object))
@@ -72,7 +73,7 @@ def summarise(mesh_object: bpy.types.Object, others: list[bpy.types.Object]) -> 
 
 
 def shift_text(distance: float) -> str:
-    """A cosine distance as an angle, too: "23° (0.080)"."""
+    """A cosine distance, and the angle before it: "23° (0.080)"."""
     return f"{degrees(float(np.arccos(1.0 - distance)))} ({distance:.3f})"
 
 
@@ -90,7 +91,7 @@ class _HeadsJob(JobOperator):
         return not hint and bool(_all_heads(context)) and super().poll(context)
 
     def heads(self, context: bpy.types.Context) -> list[bpy.types.Object]:
-        """The objects of the heads that are wanted; UserError if there is none."""
+        """The objects of the heads in scope; UserError if there is none."""
         if self.scope == "ALL":
             return _all_heads(context)
         if self.scope == "SELECTED":
@@ -182,7 +183,7 @@ def _redraw(overlay: Any, context: bpy.types.Context) -> None:
 
 
 class FACEGEN_PG_overlay(bpy.types.PropertyGroup):
-    """What a scene shows of the roundtrip; saved with the file."""
+    """Switches of the overlay; saved with the file, in the scene."""
 
     show: BoolProperty(  # type: ignore[valid-type]
         name="Roundtrip Shift",
@@ -311,7 +312,7 @@ def _draw_neighbour(layout: bpy.types.UILayout, title: str, neighbour: Neighbour
 
 
 def register() -> None:
-    """Have each scene remember what it shows."""
+    """Register the overlay's switches, which each scene keeps."""
     bpy.utils.register_class(FACEGEN_PG_overlay)
     bpy.types.Scene.facegen_overlay = PointerProperty(type=FACEGEN_PG_overlay)
 

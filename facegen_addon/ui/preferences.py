@@ -24,7 +24,7 @@ _WRAPPER = textwrap.TextWrapper(66, break_long_words=False, break_on_hyphens=Fal
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user prefers: device "auto" or "CPU"; FLAME files offered as models."""
+    """The user's settings: device "auto" or "CPU"; FLAME files offered as models."""
 
     device: str = "auto"
     flame_files: tuple[Path, ...] = ()

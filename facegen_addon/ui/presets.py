@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's presets: save the active head, and have heads that were saved."""
+"""Operators and panel of presets: save the active head, load and delete heads that were saved."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
 
 
 class FACEGEN_PG_presets(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
     preset: EnumProperty(name="Preset", items=_preset_items)  # type: ignore[valid-type]
 

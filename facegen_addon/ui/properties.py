@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import bpy
 import numpy as np
@@ -24,9 +24,8 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, Float32Array
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
@@ -119,7 +118,7 @@ def ensure_sliders(model: HeadModel) -> None:
 
 
 def _unless_damaged(load: Callable[[], _Found | None]) -> _Found | None:
-    """What there is; sliders do without what is damaged, and it is noted."""
+    """The result of ``load``; None, with a warning, if its file is damaged: sliders do without."""
     try:
         return load()
     except UserError as error:
@@ -133,10 +132,11 @@ def keep_ranking(model_name: str, ranked: Ranking) -> None:
         _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
 
 
-def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> NDArray[np.bool_]:
-    """Which parameters (P,) one of VIEWS shows: all where nothing is ranked.
+def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> Annotated[BoolArray, "P"]:
+    """Mask (P,) of the parameters that a view, one of VIEW_SHARES or "ALL", shows.
 
-    Groups of which nothing is ranked, expression and pose, stay beside a short list.
+    All of them where nothing is ranked. Groups of which nothing is ranked, expression
+    and pose, stay beside a short list.
     """
     share = VIEW_SHARES.get(view)
     if share is None or ranked is None:
@@ -152,7 +152,7 @@ def view_property() -> Any:
 
 
 def first_figure(table: ParameterTable, figures: Influence) -> SliderInfluence | None:
-    """What the panel begins with: the most influential slider of identity, not a turned head."""
+    """The figure that the panel begins with: of the most influential guided slider, if any."""
     guided = {table.names[column] for column in table.guided}
     ranked = figures.ranked()
     return next((figure for figure in ranked if figure.name in guided), next(iter(ranked), None))
@@ -224,7 +224,7 @@ def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name
         parameters[column] = _within(head.model, column, getattr(values, name))
         with _showing():
             head.move_to(parameters, complete=not completion.waits())
-        completion.soon()
+        completion.complete_soon()
     except UserError as error:
         _logger.error("%s", explain(error))
         return
@@ -238,7 +238,7 @@ def _within(model: HeadModel, column: int, value: float) -> float:
 
 
 def choose_slider(window_manager: bpy.types.WindowManager, model_name: str, name: str) -> bool:
-    """Show the pictures of this slider in the panel; whether there are any."""
+    """Show the pictures of this slider in the panel; returns whether there are any."""
     window_manager.facegen.slider = name
     sliders = _sliders.get(model_name)
     figure = sliders.influence.slider(name) if sliders and sliders.influence else None
@@ -249,7 +249,7 @@ def choose_slider(window_manager: bpy.types.WindowManager, model_name: str, name
 
 @contextmanager
 def _showing() -> Iterator[None]:
-    """A head moves to what its sliders show: they need not be looked through."""
+    """Within it heads move to what their sliders show already, which need not be compared."""
     global _shows_already
     _shows_already = True
     try:
@@ -260,7 +260,7 @@ def _showing() -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Sliders are written here without moving the head."""
+    """Within it sliders are written without moving the head."""
     global _quiet
     before, _quiet = _quiet, True
     try:
@@ -283,8 +283,8 @@ def show_parameters(head: HeadObject) -> None:
             setattr(values, head.model.table.names[column], parameters[column])
 
 
-def _shown(values: Any, model: HeadModel) -> FloatArray:
-    """What sliders show (P,), single precision."""
+def _shown(values: Any, model: HeadModel) -> Float32Array:
+    """The values (P,) that sliders show, single precision."""
     return np.array([getattr(values, name) for name in model.table.names], np.float32)
 
 
@@ -351,7 +351,7 @@ def model_property() -> Any:
 
 
 class FACEGEN_PG_panel(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
     model: model_property()  # type: ignore[valid-type]
     search: StringProperty(  # type: ignore[valid-type]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user of the panel does about a fault: who installed the zip has no checkout to repair."""
+"""Remedies that a user of the panel has: whoever installed the zip has no checkout to repair."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain(error: Exception) -> str:
 
 
 def remedy(need: Need) -> str:
-    """What to press or to do."""
+    """The remedy of a need: a button to press or a thing to do."""
     if need == Need(Remedy.BUILD_ENCODER, DEFAULT_ENCODER):
         return _FACENET
     return _REMEDIES[need.remedy]

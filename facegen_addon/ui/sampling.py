@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's dice: a new head, one nearby, one between two, one area anew."""
+"""Operators and panel that draw heads: a new one, one nearby, one between two, one area anew."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import bpy
 import numpy as np
 from bpy.props import EnumProperty, FloatProperty, PointerProperty, StringProperty
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 from ..choices import DISTRIBUTIONS, SEED
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
@@ -86,7 +85,7 @@ class Draw:
             self.report({"INFO"}, "The head stays as it is")  # type: ignore[attr-defined]
 
 
-def _locks(head: HeadObject) -> NDArray[np.bool_]:
+def _locks(head: HeadObject) -> BoolArray:
     return locked(head.mesh_object, head.model.table)
 
 
@@ -117,9 +116,7 @@ class FACEGEN_OT_sample_head(Draw, ReportingOperator, bpy.types.Operator):
             make_active(context, head.mesh_object)
         self.take(head, sampled, f"Sample, {self.distribution}")
 
-    def _sampled(
-        self, model: HeadModel, parameters: FloatArray, locks: NDArray[np.bool_]
-    ) -> Sampled:
+    def _sampled(self, model: HeadModel, parameters: FloatArray, locks: BoolArray) -> Sampled:
         return HeadSampler.load(model).sample(self.distribution, parameters, locks, self.rng())
 
 
@@ -204,7 +201,7 @@ def _pair(context: bpy.types.Context) -> tuple[HeadObject, HeadObject]:
 
 
 class FACEGEN_PG_sampling(bpy.types.PropertyGroup):
-    """What the panel remembers while Blender runs; nothing of it is saved."""
+    """The panel's settings while Blender runs; nothing of them is saved."""
 
     distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
     angle: angle_property(_WALK)  # type: ignore[valid-type]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Roundtrip Shift overlay on the screen: rings around heads, and the map in a corner.
+"""Draws the Roundtrip Shift overlay: rings around heads, and the map in a corner.
 
 Batches are made when the overlay's signature changes and drawn as they are otherwise.
 """
@@ -42,9 +42,9 @@ _LEAST_RING = 20  # pixels; the label of a smaller one would hide the head
 
 @dataclass(frozen=True)
 class _Batches:
-    """The map's: what lies below the arrows, the arrows' lines, and what lies above.
+    """Batches of the map: below the arrows, the arrows' lines, and above them.
 
-    None where there is nothing of it.
+    None where there is nothing to draw.
     """
 
     below: Any
@@ -54,7 +54,7 @@ class _Batches:
 
 @dataclass(frozen=True)
 class _Shown:
-    """What was made for a signature."""
+    """The overlay's data and batches, made for a signature."""
 
     signature: Signature
     data: OverlayData
@@ -66,7 +66,7 @@ _handlers: list[Any] = []
 
 
 def _up_to_date(context: bpy.types.Context) -> _Shown | None:
-    """What is to be drawn; None where the overlay is off."""
+    """The overlay as it is to be drawn, made anew if it changed; None where it is off."""
     global _shown
     if not (context.scene.facegen_overlay.show and context.space_data.overlay.show_overlays):
         return None

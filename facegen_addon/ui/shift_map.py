@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The map of the scene's latents: a plane through them, and the shifts of the heads in it."""
+"""Makes the map of the scene's latents: a plane through them, and the shifts of the heads in it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import Float32Array
+from ..arrays import Float32Array, RealArray
 from ..errors import UserError
 from ..latent.checked import LATENT_SIZE
 from ..latent.natural import NaturalFaces
 from ..latent.sphere import angle
 from ..random_streams import random_stream
-from ..scene.head.latents import Latent, Latents
+from ..scene.head.latents import Latents
 from .remedies import explain
 
 FULL = float(np.radians(60.0))
@@ -46,19 +46,19 @@ class ShiftMap:
     that without corrections, None where there are none.
     """
 
-    shifts: Float32Array
-    colours: Float32Array
-    before: Float32Array
-    lone: Float32Array
-    backdrop: Float32Array
-    mean: Float32Array
-    mean_shift: Float32Array
+    shifts: Annotated[Float32Array, "N 2 2"]
+    colours: Annotated[Float32Array, "N 4"]
+    before: Annotated[Float32Array, "K 2 2"]
+    lone: Annotated[Float32Array, "L 2"]
+    backdrop: Annotated[Float32Array, "M 2"]
+    mean: Annotated[Float32Array, "A 2 2"]
+    mean_shift: Annotated[Float32Array, "512"]
     common: float
     mean_angle: float
     mean_angle_before: float | None
 
 
-def colour(angles: NDArray[np.floating] | float) -> Float32Array:
+def colour(angles: Annotated[RealArray, "..."] | float) -> Annotated[Float32Array, "... 4"]:
     """Colours (..., 4) of angles in radians, those beyond FULL in the last colour."""
     stops = np.array([[int(s[i : i + 2], 16) / 255.0 for i in (0, 2, 4)] for s in STOPS])
     share = np.clip(np.asarray(angles, np.float64) / FULL, 0.0, 1.0)
@@ -73,18 +73,18 @@ def degrees(radians: float) -> str:
 
 
 def has_shift(known: Latents) -> bool:
-    """Whether both ends of its shift are known."""
+    """Whether both the requested and the achieved latent are known."""
     return known.requested is not None and known.achieved is not None
 
 
-def angles_of(known: Sequence[Latents]) -> Float32Array:
-    """From requested to achieved (N,), radians."""
+def angles_of(known: Sequence[Latents]) -> Annotated[Float32Array, "N"]:
+    """Angles (N,) from requested to achieved latents, radians."""
     pairs = _rows([k.requested for k in known]), _rows([k.achieved for k in known])
     return angle(*pairs).astype(np.float32)
 
 
-def _rows(found: Sequence[Latent | None]) -> Float32Array:
-    """Those that are known, (N, 512)."""
+def _rows(found: Sequence[Float32Array | None]) -> Float32Array:
+    """The latents (N, 512) that are known."""
     return np.array([row for row in found if row is not None], np.float32).reshape(-1, LATENT_SIZE)
 
 
@@ -136,12 +136,17 @@ def _mean_before(shifted: Sequence[Latents]) -> float:
 class Plane:
     """A plane of the latents: their mean (512,), axes (2, 512) and map units per distance."""
 
-    mean: Float32Array
-    axes: Float32Array
+    mean: Annotated[Float32Array, "512"]
+    axes: Annotated[Float32Array, "2 512"]
     scale: float
 
     @classmethod
-    def through(cls, points: Float32Array, right: Float32Array, others: Float32Array) -> Plane:
+    def through(
+        cls,
+        points: Annotated[Float32Array, "N 512"],
+        right: Annotated[Float32Array, "512"],
+        others: Annotated[Float32Array, "M 512"],
+    ) -> Plane:
         """The plane of ``right`` (512,) and of the largest spread of ``points`` (N, 512) across.
 
         The principal plane of the points where ``right`` is zero. Signs do not depend on the
@@ -161,7 +166,7 @@ class Plane:
         spread = np.abs((points - mean) @ axes.T).max()
         return cls(mean, axes.astype(np.float32), _REACH / max(float(spread), _LEAST_SPREAD))
 
-    def project(self, points: Float32Array) -> Float32Array:
+    def project(self, points: Annotated[Float32Array, "N 512"]) -> Annotated[Float32Array, "N 2"]:
         """Points (N, 512) on the map (N, 2)."""
         return ((points - self.mean) @ self.axes.T * self.scale).astype(np.float32)
 
@@ -177,7 +182,9 @@ def _natural() -> Float32Array:
     return faces.sample(random_stream(_BACKDROP_SEED), _BACKDROP).astype(np.float32)
 
 
-def arrow_heads(arrows: Float32Array, size: float) -> Float32Array:
+def arrow_heads(
+    arrows: Annotated[Float32Array, "N 2 2"], size: float
+) -> Annotated[Float32Array, "N 3 2"]:
     """Triangles (N, 3, 2) at the ends of arrows (N, 2, 2), no longer than half of them."""
     along = arrows[:, 1] - arrows[:, 0]
     length = np.linalg.norm(along, axis=1, keepdims=True)
@@ -188,7 +195,9 @@ def arrow_heads(arrows: Float32Array, size: float) -> Float32Array:
     return np.stack([arrows[:, 1], base + across, base - across], axis=1).astype(np.float32)
 
 
-def discs(centres: Float32Array, radius: float, corners: int = 12) -> Float32Array:
+def discs(
+    centres: Annotated[Float32Array, "N 2"], radius: float, corners: int = 12
+) -> Annotated[Float32Array, "M 3 2"]:
     """Triangles (N * corners, 3, 2) of discs at centres (N, 2)."""
     turn = np.linspace(0.0, 2.0 * np.pi, corners + 1)
     rim = radius * np.stack([np.cos(turn), np.sin(turn)], axis=1)

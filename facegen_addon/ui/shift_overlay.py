@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Roundtrip Shift overlay shows, as arrays; shift_drawing puts it on the screen.
+"""Makes the arrays of the Roundtrip Shift overlay; shift_drawing draws them.
 
 Each measured head has a ring coloured by its angle between requested and achieved latent. A map
 shows all latents in one plane, with an arrow s -> F(B(s)) a head and the mean of all.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import bpy
 import numpy as np
@@ -30,14 +31,14 @@ class Subject:
     """A head as the overlay sees it: centre (3,) and radius of its ring, metres; its latents."""
 
     head_id: str
-    centre: Float32Array
+    centre: Annotated[Float32Array, "3"]
     radius: float
     latents: Latents
 
 
 @dataclass(frozen=True)
 class Signature:
-    """Equal as long as nothing that shows has changed: what the map shows, where heads stand."""
+    """Hashes of the map's latents and the heads' places, equal as long as nothing has changed."""
 
     latents: int
     places: int
@@ -48,10 +49,10 @@ class Rings:
     """N heads with a shift: centres (N, 3) and radii (N,), metres; angles (N,), radians;
     colours (N, 4), 0 to 1; labels, e.g. "23°"."""
 
-    centres: Float32Array
-    radii: Float32Array
-    angles: Float32Array
-    colours: Float32Array
+    centres: Annotated[Float32Array, "N 3"]
+    radii: Annotated[Float32Array, "N"]
+    angles: Annotated[Float32Array, "N"]
+    colours: Annotated[Float32Array, "N 4"]
     labels: tuple[str, ...]
 
 
@@ -79,7 +80,7 @@ def heads_of(objects: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
 
 
 def signature(heads: Iterable[bpy.types.Object]) -> Signature:
-    """What tells whether these heads look the same to the overlay; cheap enough for each redraw."""
+    """The signature of these heads; cheap enough for each redraw."""
     known, places = [], []
     for head in heads:
         parameters = np.array(head[PARAMETERS_KEY], np.float64).tobytes()
@@ -114,7 +115,7 @@ def extract(found: Sequence[Subject]) -> OverlayData:
 
 
 def moved(data: OverlayData, found: Sequence[Subject]) -> OverlayData:
-    """The same latents where the heads stand now; the map is kept."""
+    """The data with the rings where the heads stand now; the map is kept."""
     return replace(data, rings=_rings(found))
 
 
@@ -131,7 +132,7 @@ def _rings(found: Sequence[Subject]) -> Rings:
 
 
 def map_box(region: Box, overlapping: Iterable[Box], scale: float) -> Box | None:
-    """Where the map goes: the lower right corner that sidebars leave free; None if too narrow.
+    """The map's place: the lower right corner that sidebars leave free; None if it is too narrow.
 
     Boxes in window pixels, the result in the region's; ``scale`` is that of Blender's interface.
     """

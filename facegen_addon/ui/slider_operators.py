@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The panel's own operators."""
+"""Operators of the Head panel: reset, lock, show, rank and load sliders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Annotated
 
 import bpy
 import numpy as np
 from bpy.props import StringProperty
-from numpy.typing import NDArray
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.parameters import ParameterTable
@@ -31,10 +31,10 @@ from .properties import (
 )
 
 RANKING = "Ranking"
-"""What the panel calls the job that ranks sliders."""
+"""Label of the job that ranks sliders."""
 
 
-def chosen_columns(table: ParameterTable, name: str, group: str) -> IntArray:
+def chosen_columns(table: ParameterTable, name: str, group: str) -> Annotated[IntArray, "K"]:
     """Columns of one parameter, else of one group, else of all; UserError if there is none."""
     if name:
         return np.array([table.index(name)])
@@ -46,15 +46,18 @@ def chosen_columns(table: ParameterTable, name: str, group: str) -> IntArray:
 
 
 def reset(
-    table: ParameterTable, parameters: FloatArray, locked: NDArray[np.bool_], group: str
-) -> FloatArray:
+    table: ParameterTable,
+    parameters: Annotated[FloatArray, "P"],
+    locked: Annotated[BoolArray, "P"],
+    group: str,
+) -> Annotated[FloatArray, "P"]:
     """Parameters (P,) with those of a group, or all, at their mean, but for locked ones (P,)."""
     chosen = np.zeros(len(table), np.bool_)
     chosen[chosen_columns(table, "", group)] = True
     return np.where(chosen & ~locked, table.mean, parameters)
 
 
-def _shown(table: ParameterTable, model_name: str, view: str) -> NDArray[np.bool_]:
+def _shown(table: ParameterTable, model_name: str, view: str) -> BoolArray:
     """The parameters (P,) that a view of the panel shows."""
     sliders = model_sliders(model_name)
     return viewed(table, sliders.ranking if sliders else None, view)

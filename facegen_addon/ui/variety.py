@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Generate Variety: the operator, its settings and the panel."""
+"""The operator and panel of Generate Variety."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _Asked:
 
 
 class FACEGEN_PG_variety(_OnPanel, bpy.types.PropertyGroup):
-    """What the panel asks for, and what the last run made; kept with the scene, as its heads."""
+    """The panel's settings, and a line on the last run; saved with the scene, as its heads are."""
 
     last: StringProperty(name="Last Variety")  # type: ignore[valid-type]
 

@@ -13,7 +13,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.labels.shot import Background, Light, Shot, View
 from facegen_addon.scene.render import picture_file
-from facegen_addon.scene.render.picture_file import look_at
+from facegen_addon.scene.render.picture_file import picture_traits
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 from tests.picture_kinds import (
     HEIGHT,
@@ -81,8 +81,8 @@ def test_either_decoder_finds_the_orientation(
     for suffix, kind in (("jpg", "JPEG"), ("png", "PNG")):
         path = tmp_path / f"a.{suffix}"
         path.write_bytes(turned(orientation, kind))
-        look = look_at(path)
-        assert (look.orientation, look.is_transparent) == (orientation, False)
+        traits = picture_traits(path)
+        assert (traits.orientation, traits.is_transparent) == (orientation, False)
 
 
 def test_what_is_behind_shows_through_every_kind(renderer: SampleRenderer, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head that moves as a recording of ARKit's blend shapes does."""
+"""Animates a head by a recording of ARKit's blend shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def import_arkit(
     start: int = 1,
     fps: float | None = None,
 ) -> ImportedHeads:
-    """Have a head show a recording, from the scene's frame ``start``.
+    """Animate a head by a recording, from the scene's frame ``start``.
 
     ``path``: a file that exchange/arkit/files.py reads; ``target``: the head, or the model of a new
     one in ``collection`` at ``origin`` (metres); ``fps``: the file's frames a second, whatever it

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a file of another program holds as heads: one a row, or one that moves."""
+"""Brings the heads of another program's file into the scene: one a row, or one that moves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..head.head_object import HeadObject
 from ..head.placement import grid_places
 
 _MOVING_GROUPS = ("expression", "pose")
-"""What a recording moves of a head that is there: who it is stays."""
+"""Groups that a recording moves of a head in the scene; identity and appearance stay."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def add_heads(
 def move_head(
     head: HeadObject, sliders: ImportedSliders, label: str, scene: bpy.types.Scene, start: int
 ) -> ImportedHeads:
-    """Have a head show a file's expressions and poses, as keyframes from frame ``start``.
+    """Animate a head by a file's expressions and poses, as keyframes from frame ``start``.
 
     Identity and appearance stay, and so do sliders that are locked or follow a driver.
     """

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
@@ -50,8 +52,10 @@ def _pose(armature: bpy.types.Object, rig: Rig) -> None:
         bone.rotation_quaternion = own.to_quaternion()
 
 
-def bind(mesh_object: bpy.types.Object, names: tuple[str, ...], weights: FloatArray) -> None:
-    """Weights (V, J) as vertex groups that have the bones' names."""
+def bind(
+    mesh_object: bpy.types.Object, names: tuple[str, ...], weights: Annotated[FloatArray, "V J"]
+) -> None:
+    """Give a mesh weights (V, J) as vertex groups that have the bones' names."""
     for name, column in zip(names, weights.T, strict=True):
         group = mesh_object.vertex_groups.new(name=name)
         values, kind = np.unique(column, return_inverse=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads as OBJ, glTF and FBX files, by Blender's own exporters."""
+"""Writes heads as OBJ, glTF and FBX files by Blender's own exporters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import bpy
 
@@ -32,11 +33,11 @@ class HeadSource:
 
     name: str
     model: HeadModel
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
 
     @classmethod
     def of(cls, head: HeadObject) -> HeadSource:
-        """A head of the scene; UserError if its mesh is no longer its model's."""
+        """The source of a head of the scene; UserError if its mesh is no longer its model's."""
         mesh_object = head.mesh_object
         if len(mesh_object.data.vertices) != len(head.model.surface.rest_position):
             raise UserError(
@@ -95,7 +96,7 @@ def _write_fbx(path: Path, settings: ExportSettings) -> set[str]:
 
 @dataclass(frozen=True)
 class _Format:
-    """How a format is written; addon: the exporter's, where it is no part of Blender itself."""
+    """A format's exporter; addon: the name of its add-on, where it is no part of Blender itself."""
 
     write: Callable[[Path, ExportSettings], set[str]]
     addon: str = ""
@@ -107,7 +108,7 @@ FORMATS = {
     "glb": _Format(_write_glb, "io_scene_gltf2"),
     "fbx": _Format(_write_fbx, "io_scene_fbx"),
 }
-"""By the suffix of their files."""
+"""Formats by the suffix of their files."""
 
 
 def export_head(path: Path, head: HeadSource, settings: ExportSettings) -> ExportedHead:
@@ -151,7 +152,7 @@ def export_heads(
 
 
 def check_format(name: str, settings: ExportSettings) -> None:
-    """UserError unless ``name`` is a format that can hold what the settings want."""
+    """Check that ``name`` is a format that can hold what the settings want; else UserError."""
     if name not in FORMATS:
         raise UserError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
     if not FORMATS[name].can_move and (settings.shape_keys or settings.armature):

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an exported head consists of, as arrays: skin, eyes and hair, their keys and weights."""
+"""The arrays that an exported head consists of: skin, eyes and hair, their keys and weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import Float32Array, FloatArray, RealArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance, strand_colours
 from ...heads.head_model import HeadModel
@@ -19,7 +20,7 @@ from ...heads.strands import grow
 
 HAIR = ("ribbons", "none")
 CORRECTIVES = "pose_correctives"
-"""Shape key of what a model adds to a posed head before skinning."""
+"""Name of the shape key for the offsets that a model adds to a posed head before skinning."""
 MAXIMUM_SUBDIVISION = 3
 _SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
 _STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
@@ -30,7 +31,7 @@ _EYE_ROUGHNESS, _HAIR_ROUGHNESS = 0.1, 0.55
 
 @dataclass(frozen=True)
 class ExportSettings:
-    """What an export holds besides the mesh.
+    """The parts of an export besides the mesh.
 
     shape_keys: one per expression, at its slider's maximum; armature: the model's joints; hair:
     one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them.
@@ -55,14 +56,14 @@ class ShapeKeys:
     """K shape keys: offsets (K, V, 3) metres at value 1; values and lowest values (K,)."""
 
     names: tuple[str, ...]
-    offsets: Float32Array
-    values: FloatArray
-    lowest: FloatArray
+    offsets: Annotated[Float32Array, "K V 3"]
+    values: Annotated[FloatArray, "K"]
+    lowest: Annotated[FloatArray, "K"]
 
 
 @dataclass(frozen=True)
 class Look:
-    """A material: the colour, linear RGB, where vertex colours are not read; roughness."""
+    """A material: roughness, and a colour, linear RGB, for readers without vertex colours."""
 
     name: str
     colour: tuple[float, ...]
@@ -75,14 +76,14 @@ class Part:
     looks and which of them each face has (T,), weights (V, J)."""
 
     name: str
-    vertices: Float32Array
-    faces: NDArray[np.int32]
-    uv: Float32Array
-    colour: Float32Array
+    vertices: Annotated[Float32Array, "V 3"]
+    faces: Annotated[NDArray[np.int32], "T 3"]
+    uv: Annotated[Float32Array, "T 3 2"]
+    colour: Annotated[Float32Array, "V 4"]
     looks: tuple[Look, ...]
-    look_of_face: NDArray[np.int32]
+    look_of_face: Annotated[NDArray[np.int32], "T"]
     keys: ShapeKeys | None
-    weights: FloatArray
+    weights: Annotated[FloatArray, "V J"]
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,27 @@ class HeadParts:
     notes: tuple[str, ...]
 
 
-def head_parts(model: HeadModel, parameters: FloatArray, settings: ExportSettings) -> HeadParts:
-    """One head (P,) at rest if an armature is to pose it, else in its pose."""
+def head_parts(
+    model: HeadModel, parameters: Annotated[FloatArray, "P"], settings: ExportSettings
+) -> HeadParts:
+    """The parts of a head with these parameters (P,).
+
+    It is at rest if an armature is to pose it, else in its pose.
+    """
     full = model.rig(parameters)
     rig = replace(full, weights=strongest(full.weights))
     shown = at_rest(model.table, parameters) if settings.armature else parameters
     basis = _without_expression(model, shown) if settings.shape_keys else shown
     vertices = model.forward(basis)[0]
     keys = _expression_keys(model, basis, parameters) if settings.shape_keys else None
-    look = model.appearance(parameters)
+    appearance = model.appearance(parameters)
     hair = None
     if settings.hair == "ribbons":
-        hair = _hair_part(model, parameters, vertices, keys, rig.weights, look)
+        hair = _hair_part(model, parameters, vertices, keys, rig.weights, appearance)
     notes: tuple[str, ...] = ()
     if settings.armature:
         keys, notes = _with_correctives(model, parameters, rig, keys)
-    return HeadParts(_head_part(model, vertices, keys, rig.weights, look), hair, rig, notes)
+    return HeadParts(_head_part(model, vertices, keys, rig.weights, appearance), hair, rig, notes)
 
 
 def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:
@@ -120,7 +126,7 @@ def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:
 
 
 def _expression_keys(model: HeadModel, basis: FloatArray, parameters: FloatArray) -> ShapeKeys:
-    """Each expression at its slider's maximum, its value the head's own."""
+    """A key for each expression, at its slider's maximum; its value is the head's own."""
     table = model.table
     columns = table.columns("expression")
     highest = table.maximum[columns]
@@ -138,7 +144,10 @@ def _expression_keys(model: HeadModel, basis: FloatArray, parameters: FloatArray
 def _with_correctives(
     model: HeadModel, parameters: FloatArray, rig: Rig, keys: ShapeKeys | None
 ) -> tuple[ShapeKeys | None, tuple[str, ...]]:
-    """The keys with what else than skinning poses this head, or a line on how much is lost."""
+    """The keys and one more for the part of the pose that skinning leaves out.
+
+    A head without keys has no place for it: None, and a line on how much is lost.
+    """
     rest = model.forward(at_rest(model.table, parameters))[0]
     offsets = rig.unposed(model.forward(parameters)[0]) - rest
     largest = float(np.linalg.norm(offsets, axis=1).max())
@@ -160,19 +169,19 @@ def _head_part(
     vertices: Float32Array,
     keys: ShapeKeys | None,
     weights: FloatArray,
-    look: Appearance,
+    appearance: Appearance,
 ) -> Part:
     surface = model.surface
     is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
-    skin = look.vertex_colour[surface.part == 0].mean(0)
+    skin = appearance.vertex_colour[surface.part == 0].mean(0)
     return Part(
         name="Head",
         vertices=vertices,
         faces=surface.faces,
         uv=surface.uv,
-        colour=np.insert(look.vertex_colour, 3, 1.0, axis=1),
+        colour=np.insert(appearance.vertex_colour, 3, 1.0, axis=1),
         looks=(
-            Look("Skin", tuple(skin.tolist()), look.roughness),
+            Look("Skin", tuple(skin.tolist()), appearance.roughness),
             Look("Eyes", SCLERA, _EYE_ROUGHNESS),
         ),
         look_of_face=is_eye.astype(np.int32),
@@ -187,7 +196,7 @@ def _hair_part(
     vertices: Float32Array,
     keys: ShapeKeys | None,
     weights: FloatArray,
-    look: Appearance,
+    appearance: Appearance,
 ) -> Part | None:
     """Strands as ribbons, each moving as its root does; None for a head without any."""
     strands, faces = model.strands, model.surface.faces
@@ -197,7 +206,7 @@ def _hair_part(
     corners = faces[strands.triangle]
     bary = strands.bary.astype(np.float64)
 
-    def at_roots(values: NDArray[np.floating]) -> FloatArray:
+    def at_roots(values: RealArray) -> FloatArray:
         """Values of vertices (V, C) -> those of the ribbons (12 R, C)."""
         return grown.of_vertices((values[corners] * bary[:, :, None]).sum(1))
 
@@ -206,18 +215,16 @@ def _hair_part(
         vertices=grown.vertices,
         faces=grown.faces,
         uv=grown.uv,
-        colour=grown.of_vertices(strand_colours(strands, look)),
-        looks=(Look("Hair", tuple(look.hair.tolist()), _HAIR_ROUGHNESS),),
+        colour=grown.of_vertices(strand_colours(strands, appearance)),
+        looks=(Look("Hair", tuple(appearance.hair.tolist()), _HAIR_ROUGHNESS),),
         look_of_face=np.zeros(len(grown.faces), np.int32),
         keys=None if keys is None else _moved_keys(keys, at_roots),
         weights=strongest(at_roots(weights)),
     )
 
 
-def _moved_keys(
-    keys: ShapeKeys, at_roots: Callable[[NDArray[np.floating]], FloatArray]
-) -> ShapeKeys | None:
-    """Those of the head's keys that move hair, as they move its roots."""
+def _moved_keys(keys: ShapeKeys, at_roots: Callable[[RealArray], FloatArray]) -> ShapeKeys | None:
+    """The keys of the hair: the head's, as they move its roots; None if none does."""
     offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])
     distance = np.linalg.norm(offsets, axis=2)
     offsets[distance < _STILL] = 0.0

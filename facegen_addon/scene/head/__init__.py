@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads in the scene: their objects, materials, history, locks, and what keeps them whole."""
+"""Heads in the scene: their objects, materials, history, locks, and the repair of lost data."""

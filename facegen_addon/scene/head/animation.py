@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Frames of one head as keyframes on its sliders."""
+"""Writes the frames of a moving head as keyframes on its sliders."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import BoolArray, FloatArray
 from ...errors import UserError
 from ...heads.parameters import ParameterTable
 from .head_object import HeadObject
@@ -28,10 +27,14 @@ _LINEAR = 1  # Blender's number for linear interpolation
 
 @dataclass(frozen=True)
 class Keys:
-    """Keyframes to be: parameters (P,) at first, and by slider name when (K,) and what (K,)."""
+    """Keyframes to write.
 
-    first: FloatArray
-    by_name: dict[str, tuple[FloatArray, FloatArray]]
+    first: parameters (P,) of the first frame; by_name: frames (K,) and values (K,) of each slider
+    that moves; start, end: of the scene's range.
+    """
+
+    first: Annotated[FloatArray, "P"]
+    by_name: dict[str, tuple[Annotated[FloatArray, "_"], Annotated[FloatArray, "_"]]]
     start: int
     end: int
 
@@ -57,10 +60,13 @@ def set_frame_rate(scene: bpy.types.Scene, rate: float) -> None:
     scene.render.fps_base = scene.render.fps / rate
 
 
-def key_frames(times: FloatArray | None, count: int, rate: float, start: int) -> FloatArray:
-    """Where on the timeline (N,) frames lie: their seconds at a scene's rate, from ``start``.
+def key_frames(
+    times: Annotated[FloatArray, "N"] | None, count: int, rate: float, start: int
+) -> Annotated[FloatArray, "N"]:
+    """The frames of a scene (N,) at which a file's rows come, from ``start``.
 
-    ``times`` None: one after the other. UserError if they go beyond Blender's last frame.
+    ``times`` (N,): seconds; None: a row a frame. ``rate``: the scene's frames a second. UserError
+    if they go beyond Blender's last frame.
     """
     frames = start + (np.arange(count, dtype=np.float64) if times is None else times * rate)
     if frames[-1] > _LAST_FRAME:
@@ -72,8 +78,10 @@ def key_frames(times: FloatArray | None, count: int, rate: float, start: int) ->
     return np.where(np.abs(frames - whole) < _WHOLE, whole, frames)
 
 
-def plan_keys(table: ParameterTable, rows: FloatArray, frames: FloatArray) -> Keys:
-    """Keyframes that make of a head the parameters (N, P) at a scene's frames (N,).
+def plan_keys(
+    table: ParameterTable, rows: Annotated[FloatArray, "N P"], frames: Annotated[FloatArray, "N"]
+) -> Keys:
+    """Keyframes that give a head the parameters (N, P) at a scene's frames (N,).
 
     Sliders that never move get none, others one wherever they do. UserError for more than Blender
     can take.
@@ -108,14 +116,14 @@ def animate(head: HeadObject, keys: Keys, scene: bpy.types.Scene) -> None:
 
 
 def driven(mesh_object: bpy.types.Object, model_name: str, names: Iterable[str]) -> set[str]:
-    """Which sliders follow a driver, which overrules keyframes."""
+    """The sliders of these names that follow a driver, which overrules keyframes."""
     data = mesh_object.animation_data
     paths = {curve.data_path for curve in data.drivers} if data is not None else set()
     return {name for name in names if slider_path(model_name, name) in paths}
 
 
-def _turning_points(values: FloatArray) -> NDArray[np.bool_]:
-    """Which of the values (N,) need a keyframe: all but those within a run of the same one."""
+def _turning_points(values: FloatArray) -> BoolArray:
+    """Mask (N,) of the values that need a keyframe: all but those within a run of the same one."""
     same = np.diff(values) == 0.0
     inside = np.zeros(len(values), np.bool_)
     inside[1:-1] = same[:-1] & same[1:]
@@ -123,7 +131,7 @@ def _turning_points(values: FloatArray) -> NDArray[np.bool_]:
 
 
 def _write(curves: Any, path: str, frames: FloatArray, values: FloatArray) -> None:
-    """One F-curve in the place of the one that there may be."""
+    """Write one F-curve, in the place of a former one of the same path."""
     former = curves.find(path)
     if former is not None:
         curves.remove(former)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads whose skin has followed a slider at once are completed in the next moment.
+"""Completes heads in the moment after a slider has moved, when only their skin has followed it.
 
 Strands take ten times as long as skin. So in a window they follow after the redraw; what is saved
 or rendered is complete, and so is what undo brings back, which may be a moment between the two.
@@ -26,12 +26,12 @@ def waits() -> bool:
 
 
 def set_waiting(on: bool) -> None:
-    """As in a window, or as without one; benchmarks and tests have none and want both."""
+    """Complete heads later, as in a window, or at once; benchmarks and tests want both."""
     global _waits
     _waits = on
 
 
-def soon() -> None:
+def complete_soon() -> None:
     """Have all heads completed after the redraw that is due."""
     if _waits and not bpy.app.timers.is_registered(complete_all):
         bpy.app.timers.register(complete_all, first_interval=0.0)

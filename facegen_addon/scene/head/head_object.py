@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import bpy
 import numpy as np
@@ -48,8 +49,11 @@ def remove_listener(listener: Listener) -> None:
 
 @dataclass
 class _Live:
-    """What was last computed for a head whose sliders move; arrays only, so that undo, which
-    replaces Blender's objects, leaves it valid for the parameters that it stands for."""
+    """The last state computed of a head whose sliders move.
+
+    It holds arrays only: undo, which replaces Blender's objects, leaves it valid for its
+    parameters (P,).
+    """
 
     parameters: FloatArray
     shape: IncrementalHead
@@ -120,7 +124,7 @@ class HeadObject:
         return str(self.mesh_object[ID_KEY])
 
     @property
-    def parameters(self) -> FloatArray:
+    def parameters(self) -> Annotated[FloatArray, "P"]:
         """The parameters (P,) that the head has; UserError if they are not its model's."""
         stored = np.array(self.mesh_object[PARAMETERS_KEY], np.float64)
         if stored.shape != (len(self.model.table),):
@@ -131,7 +135,9 @@ class HeadObject:
             )
         return stored
 
-    def set_parameters(self, parameters: FloatArray) -> Float32Array:
+    def set_parameters(
+        self, parameters: Annotated[FloatArray, "P"]
+    ) -> Annotated[Float32Array, "V 3"]:
         """Give the head these parameters (P,) and return its vertices (V, 3), metres.
 
         UserError, before anything changes, if one is not finite or out of its range.
@@ -149,10 +155,11 @@ class HeadObject:
         self._finish(parameters)
         return vertices
 
-    def move_to(self, parameters: FloatArray, *, complete: bool = True) -> None:
-        """As ``set_parameters``, but nothing is computed anew that the last call has computed.
+    def move_to(self, parameters: Annotated[FloatArray, "P"], *, complete: bool = True) -> None:
+        """Give the head these parameters (P,), reusing what the last call has computed.
 
-        Not ``complete``: vertices to 1e-6 m only, and strands stay behind until ``complete``.
+        The head becomes what ``set_parameters`` makes of it. Not ``complete``: vertices to 1e-6 m
+        only, and strands stay behind until ``complete``.
         """
         (parameters,) = self.model.table.validate(parameters)
         live = _live.get(self.head_id)
@@ -268,7 +275,7 @@ def remove_with_data(owned: bpy.types.Object) -> None:
 
 
 def renew_id(mesh_object: bpy.types.Object) -> None:
-    """Make the head that this mesh object is one that nothing is known of yet."""
+    """Give a head a new id, under which nothing is known of it yet."""
     hair = hair_of(mesh_object)
     mesh_object[ID_KEY] = uuid.uuid4().hex
     if hair is not None:
@@ -276,7 +283,7 @@ def renew_id(mesh_object: bpy.types.Object) -> None:
 
 
 def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
-    """Which part can no longer take what its model makes: "mesh", "hair"; empty if none."""
+    """The part, "mesh" or "hair", that was edited and no longer fits the model; empty if none."""
     attributes = {materials.COLOUR, materials.IRIS, materials.ROUGHNESS}
     mesh, hair = mesh_object.data, hair_of(mesh_object)
     if (
@@ -295,7 +302,7 @@ def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
 
 
 def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:
-    """Whether skin or hair is what ``set_parameters`` makes of these; files once said nothing.
+    """Whether skin or hair is complete for these parameters (P,), or from before that was noted.
 
     There is nothing to complete where undo has lost the data and it could not be made anew.
     """

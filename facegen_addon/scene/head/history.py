@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each head's history: what it was, step by step, whatever Blender's undo does.
+"""Keeps each head's history, its earlier states in order, independently of Blender's undo.
 
 Histories live here, by the heads' ids, where undo cannot reach them. They are written onto the
 heads' objects when the file is saved, and read from there when it is opened again or a head comes
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
@@ -27,7 +27,7 @@ HISTORY_KEY = "facegen_history"
 _OF_KEY = "facegen_history_of"
 """Property of a head's object: the id that its history is kept under; a copy finds it by this."""
 KEPT = 50
-"""Heads that are kept without a star; older ones are forgotten."""
+"""Number of entries without a star that are kept; older ones are forgotten."""
 
 _logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class History:
     entries: list[Entry] = field(default_factory=list)
     cursor: int = 0
 
-    def position(self, parameters: FloatArray) -> int | None:
+    def position(self, parameters: Annotated[FloatArray, "P"]) -> int | None:
         """Index of the entry with these parameters (P,), the cursor's first; None if edited.
 
         Undo moves heads without asking this history: the head's parameters say where it stands.
@@ -57,7 +57,7 @@ class History:
         self.entries.insert(self.cursor, replace(entry, number=number))
 
     def forget(self, keep: int) -> int:
-        """Forget all but the youngest ``keep`` without a star; how many went.
+        """Forget all but the youngest ``keep`` without a star; returns how many went.
 
         Starred entries stay, and the one that the head is at.
         """
@@ -90,7 +90,7 @@ def position(mesh_object: bpy.types.Object) -> int | None:
 
 
 def before_change(head: HeadObject) -> None:
-    """Call before a head gets new parameters: keeps what it is if that is not yet known."""
+    """Keep a head's state if it is not known yet; call before it gets new parameters."""
     history = _followed(head)
     if history.position(head.parameters) is None:
         is_new = not history.entries and np.array_equal(head.parameters, head.model.table.default())
@@ -98,7 +98,7 @@ def before_change(head: HeadObject) -> None:
 
 
 def record(head: HeadObject, label: str) -> None:
-    """Call after a head has got new parameters, seed and latents: adds them as an entry.
+    """Add a head's state as an entry; call after it has got parameters, seed and latents.
 
     Nothing is added where the head is what it was before.
     """
@@ -120,7 +120,7 @@ def step(head: HeadObject, by: int) -> None:
 
 
 def go(head: HeadObject, index: int) -> None:
-    """Make the head what it was at an entry: parameters, locked or not, latents and seed.
+    """Give the head the state of an entry: parameters, locked or not, latents and seed.
 
     What sliders have made of it is kept as an entry before; UserError if there is no such entry.
     """
@@ -131,7 +131,10 @@ def go(head: HeadObject, index: int) -> None:
 
 
 def star(head: HeadObject, index: int | None = None) -> bool:
-    """Star an entry, or take its star away; None: what the head is now. Whether it has one now."""
+    """Star an entry, or take its star away; returns whether it has one now.
+
+    ``index`` None: the head's present state.
+    """
     if index is None:
         before_change(head)
         index = history_of(head.mesh_object).cursor
@@ -142,7 +145,7 @@ def star(head: HeadObject, index: int | None = None) -> bool:
 
 
 def forget(head: HeadObject, keep: int = 0) -> int:
-    """Forget all entries but the youngest ``keep`` without a star; how many went."""
+    """Forget all entries but the youngest ``keep`` without a star; returns how many went."""
     return _followed(head).forget(keep)
 
 

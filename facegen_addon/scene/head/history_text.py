@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head's history as text, exact to the last bit: what is saved on the head's object."""
+"""Writes and reads a head's history as text, exact to the last bit, as saved on its object."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import binascii
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import AnyArray, FloatArray
 from ...errors import UserError
 from .latents import Latents
 
@@ -28,18 +27,18 @@ _DAMAGE = (
     binascii.Error,
     zlib.error,
 )
-"""What reading a text that anybody can edit may raise."""
+"""Errors that reading a text that anybody can edit may raise."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a head was: parameters (P,), its place in latent space, and the seed it was drawn by.
+    """A state of a head: parameters (P,), its latents, and the seed it was drawn by.
 
     number: the entries' order in time; label: what made it, as the panel shows it.
     """
 
     label: str
-    parameters: FloatArray
+    parameters: Annotated[FloatArray, "P"]
     latents: Latents = field(default_factory=Latents)
     seed: int | None = None
     starred: bool = False
@@ -94,11 +93,11 @@ def _from_mapping(values: dict[str, Any], width: int) -> Entry:
     )
 
 
-def _packed(values: NDArray[Any], kind: str) -> str:
+def _packed(values: AnyArray, kind: str) -> str:
     return base64.b64encode(zlib.compress(values.astype(kind).tobytes())).decode("ascii")
 
 
-def _unpacked(text: str, kind: str, width: int) -> NDArray[Any]:
+def _unpacked(text: str, kind: str, width: int) -> AnyArray:
     values = np.frombuffer(zlib.decompress(base64.b64decode(text, validate=True)), kind)
     if values.shape != (width,) or not np.isfinite(values).all():
         raise ValueError("damaged")

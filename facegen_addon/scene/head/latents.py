@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is known of a head's place in latent space, kept on its object.
+"""Keeps a head's latents, requested and achieved, on its object.
 
 Latents belong to parameters: when sliders are moved by hand, what was asked for and what was
 measured no longer speak of the head, so they are stored with the parameters' digest and not found
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 import bpy
 import numpy as np
@@ -25,29 +25,27 @@ from .head_object import PARAMETERS_KEY
 SEED_KEY = "facegen_seed"
 LATENTS_KEY = "facegen_latents"
 
-Latent = Float32Array
-
 
 @dataclass(frozen=True)
 class Latents:
     """Latents (512,) of unit norm, each None where it is not known.
 
-    requested: what was asked of B; achieved: FaceNet's answer to the head's render; before: the
-    answer to the head before a correction moved it, so that both shifts can be shown.
+    requested: what was asked of B; achieved: what FaceNet says of the head's render; before: what
+    it said before a correction moved the head, so that both shifts can be shown.
     """
 
-    requested: Latent | None = None
-    achieved: Latent | None = None
-    before: Latent | None = None
+    requested: Annotated[Float32Array, "512"] | None = None
+    achieved: Annotated[Float32Array, "512"] | None = None
+    before: Annotated[Float32Array, "512"] | None = None
 
     @property
     def shift(self) -> float | None:
-        """Cosine distance from what was requested to what was achieved."""
+        """Cosine distance from the requested latent to the achieved one."""
         return _distance(self.requested, self.achieved)
 
     @property
     def shift_before(self) -> float | None:
-        """The same before the correction."""
+        """Cosine distance from the requested latent to the one achieved before the correction."""
         return _distance(self.requested, self.before)
 
 
@@ -87,13 +85,13 @@ def store_seed(mesh_object: bpy.types.Object, seed: int | None) -> None:
         mesh_object[SEED_KEY] = seed
 
 
-def store_achieved(mesh_object: bpy.types.Object, achieved: Latent) -> None:
+def store_achieved(mesh_object: bpy.types.Object, achieved: Annotated[Float32Array, "512"]) -> None:
     """Add a measurement to what is known."""
     store(mesh_object, replace(read(mesh_object), achieved=achieved))
 
 
 def _content(mesh_object: bpy.types.Object) -> dict[str, Any]:
-    """What is kept; nothing where it is not ours, since anybody can edit an object's properties."""
+    """The stored mapping; empty where it is not ours: anybody can edit an object's properties."""
     try:
         content = json.loads(mesh_object.get(LATENTS_KEY, ""))
     except (TypeError, ValueError):
@@ -106,5 +104,5 @@ def _digest(mesh_object: bpy.types.Object) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()[:16]
 
 
-def _distance(a: Latent | None, b: Latent | None) -> float | None:
+def _distance(a: Float32Array | None, b: Float32Array | None) -> float | None:
     return None if a is None or b is None else float(cosine_distance(a, b))

@@ -7,18 +7,19 @@ The names are kept on the head's object, so that undo, copies and saved files ca
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import BoolArray
 from ...heads.parameters import ParameterTable
 
 LOCKED_KEY = "facegen_locked"
 
 
-def locked(mesh_object: bpy.types.Object, table: ParameterTable) -> NDArray[np.bool_]:
-    """Which of the table's parameters (P,) are locked; names that it does not have are skipped."""
+def locked(mesh_object: bpy.types.Object, table: ParameterTable) -> Annotated[BoolArray, "P"]:
+    """Mask (P,) of the table's parameters that are locked; names that it lacks are skipped."""
     names = _names(mesh_object)
     return np.array([name in names for name in table.names], np.bool_)
 

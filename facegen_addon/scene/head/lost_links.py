@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Blender's undo loses of a head is found and mended before anything else reads the head.
+"""Mends the links of heads that Blender's undo has lost, before anything else reads the heads.
 
-Undo and redo read what has changed into memory that they hold for a moment, and replace the address
-of that memory by the lasting one wherever it is named - before they translate the addresses of the
-time when the step was taken. Memory is used again: the former address of what has been undone and
-done again may be that of the moment, and who names it is left without it. So hair loses its head,
-an object its data or its collection, a mesh its materials: by chance, once in thousands of steps.
+Undo and redo read data that have changed into temporary memory, and replace each pointer to it by
+one to the lasting place - before they translate the pointers of the time when the step was taken.
+Memory is used again: such a former pointer may equal the temporary address, is replaced with it,
+and the link is lost. So hair loses its head, an object its data or its collection, a mesh its
+materials: by chance, once in thousands of steps.
 
-So heads' links are remembered while all is well. What undo has lost is linked again in place. Only
-an object without its data has to be made anew; that is an undo step of its own, and what could be
-redone is forgotten.
+So heads' links are remembered outside of undo. Those that undo has lost are linked again in place.
+Only an object without its data has to be made anew; that is an undo step of its own, and what could
+be redone is forgotten.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Links:
-    """What a part of a head is linked to, by session_uid, which undo does not change."""
+    """The targets of a part's links, by session_uid, which undo does not change."""
 
     data: int | None
     parent: int | None
@@ -50,15 +50,15 @@ class Links:
 
 
 _known: dict[int, Links] = {}
-"""By the part's session_uid, as last seen outside of undo; also of parts that are gone."""
+"""Links by the part's session_uid, as last seen outside of undo; also of parts that are gone."""
 _let_go: set[tuple[int, str]] = set()
-"""Parts, and a kind of link that they were seen without outside of undo: an artist's wish."""
+"""Parts, each with a kind of link that it lacked outside of undo: the artist removed it."""
 _in_undo = False
 _mended_steps = 0
 
 
 def forget() -> None:
-    """Know nothing of any part: another file has been opened."""
+    """Forget the links of all parts, as another file has been opened."""
     global _in_undo
     _in_undo = False
     _known.clear()
@@ -77,7 +77,7 @@ def remember() -> None:
 
 
 def begin_undo() -> None:
-    """Remember what is true now, also where the last undo was refused and never ended."""
+    """Remember the links before an undo step, also if the last one was refused and never ended."""
     global _in_undo
     _in_undo = False
     remember()
@@ -85,7 +85,7 @@ def begin_undo() -> None:
 
 
 def end_undo() -> None:
-    """Mend what undo has lost; what was missed by the artist's hand stays as it is."""
+    """Mend the links that undo has lost; those that the artist removed stay removed."""
     global _in_undo, _mended_steps
     emptied = [part for part in _parts() if part.data is None]
     for part in _parts():
@@ -102,7 +102,7 @@ def end_undo() -> None:
 
 
 def mended_steps() -> int:
-    """How many undo steps were added since Blender began, to make anew what undo had lost."""
+    """Number of undo steps added since Blender began, each for data that were made anew."""
     return _mended_steps
 
 
@@ -136,7 +136,7 @@ def _missing(part: bpy.types.Object, links: Links) -> list[str]:
 
 
 def _mend(part: bpy.types.Object, known: Links) -> None:
-    """Link a part again to what it was linked to, as far as that is there."""
+    """Restore the lost links of a part, as far as their targets are there."""
     lost = [k for k in _missing(part, _links(part)) if (part.session_uid, k) not in _let_go]
     if "parent" in lost:
         part.parent = _by_uid(bpy.data.objects, known.parent)
@@ -153,7 +153,7 @@ def _mend(part: bpy.types.Object, known: Links) -> None:
 
 
 def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
-    """An object with the lost data, or with new data, in the place of one that has none.
+    """Replace an object without data by one with the lost data, or with new data.
 
     None where its head is gone, or the head's model.
     """
@@ -181,7 +181,7 @@ def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
 
 
 def _grow(head: bpy.types.Object) -> None:
-    """Bring skin, hair and sliders to the head's parameters, unless an artist has edited them."""
+    """Set skin, hair and sliders to the head's parameters, unless an artist has edited them."""
     model = _model_of(head)
     if model is not None and not edited_part(head, model):
         whole = HeadObject(head, hair_of(head))
@@ -232,7 +232,7 @@ _HANDLERS = (
 
 
 def register() -> None:
-    """Watch undo; before what reads heads after it registers."""
+    """Watch undo; call it before handlers that read heads after undo are registered."""
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
 

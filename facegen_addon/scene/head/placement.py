@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where several heads stand in the scene."""
+"""Places of several heads in the scene."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ def grid_places(count: int, origin: Vector) -> list[Vector]:
 
 
 def free_origin(count: int, origin: Vector, taken: Iterable[Vector]) -> Vector:
-    """Where a grid of ``count`` heads begins: at ``origin``, or to the right of all heads there
-    are (at the places ``taken``, metres) where it would stand in one of them."""
+    """The place of the first of ``count`` heads in a grid.
+
+    It is ``origin``, or, where a head would stand in one that is there (at the places ``taken``,
+    metres), to the right of all of them.
+    """
     taken = list(taken)
     places = grid_places(count, origin)
     if all((place - other).length > _SPACING / 2 for place in places for other in taken):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hair of a head that is deleted goes with it.
+"""Removes the hair of heads that are deleted.
 
 Blender deletes what is selected and leaves its children behind. Objects must not be removed while
 Blender tells of a change, so that happens in the next moment; after an undo step that brings the
@@ -23,7 +23,7 @@ def stray_hair() -> list[bpy.types.Object]:
 
 
 def remove_stray_hair() -> None:
-    """Remove it, with its strands."""
+    """Remove the hair of deleted heads, with its strands."""
     for hair in stray_hair():
         remove_with_data(hair)
 
@@ -37,7 +37,7 @@ def _after_change(*_: object) -> None:
 
 
 def register() -> None:
-    """Watch for it."""
+    """Watch for heads that are deleted."""
     bpy.app.handlers.depsgraph_update_post.append(_after_change)
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import bpy
 import numpy as np
 
@@ -27,7 +29,7 @@ _LEVEL = 0.02
 """Metres below the neck's edge from which on the collar is level, chosen by eye."""
 
 
-def quads() -> IntArray:
+def quads() -> Annotated[IntArray, "Q 4"]:
     """The faces (Q, 4) of every bust."""
     index = np.arange(len(_RINGS) * _SEGMENTS).reshape(len(_RINGS), _SEGMENTS)
     right = np.roll(index, -1, axis=1)
@@ -46,7 +48,9 @@ def create(collection: bpy.types.Collection) -> bpy.types.Object:
     return bust
 
 
-def fit(bust: bpy.types.Object, edge: Float32Array) -> Float32Array:
+def fit(
+    bust: bpy.types.Object, edge: Annotated[Float32Array, "E 3"]
+) -> Annotated[Float32Array, "B 3"]:
     """Lay the collar round a neck that is cut off at these points (E, 3), metres.
 
     Returns the bust's vertices (B, 3).

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import ByteArray, Float32Array, FloatArray
 from ...encoders.encoder import Encoder
 from .head_renderer import HeadRenderer
 
@@ -24,14 +24,16 @@ class ForwardMapping:
         renderer.extents = tuple(encoder.extent for encoder in encoders)
 
     def embed_heads(
-        self, parameters: FloatArray, progress: Callable[[int, int], None] | None = None
-    ) -> Float32Array:
+        self,
+        parameters: Annotated[FloatArray, "N P"],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Annotated[Float32Array, "N D"]:
         """Parameters (N, P) -> achieved latents (N, D), unit norm; D is 512 for FaceNet.
 
         Latents of several encoders lie side by side, each of unit norm. ``progress(done, total)``
         is called after each head.
         """
-        crops: list[list[NDArray[np.uint8]]] = [[] for _ in self.encoders]
+        crops: list[list[ByteArray]] = [[] for _ in self.encoders]
         for done, row in enumerate(parameters, start=1):
             rendered = self.renderer.render(row)
             for cut, encoder in zip(crops, self.encoders, strict=True):

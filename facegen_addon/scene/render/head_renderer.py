@@ -6,13 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import ByteArray, Float32Array, FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
 from ...errors import RejectedSample
@@ -22,7 +21,7 @@ from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light,
 from ...render_settings import RenderSettings
 from .studio import StudioRenderer, shows_face, use_single_layer
 
-Extent = Callable[[FloatArray], FloatArray]
+Extent = Callable[[Annotated[FloatArray, "5 2"]], Annotated[FloatArray, "4"]]
 """Landmarks (5, 2) -> the part of the image (4,) that someone looks at, pixels."""
 
 
@@ -31,12 +30,12 @@ class RenderedHead:
     """image (S, S, 3) uint8 RGB; points (5, 2) pixels, x right and y down; box (x0, y0, x1, y1)
     of the face crop, pixels; vertices (V, 3) metres."""
 
-    image: NDArray[np.uint8]
-    points: FloatArray
+    image: Annotated[ByteArray, "S S 3"]
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
-    vertices: Float32Array
+    vertices: Annotated[Float32Array, "V 3"]
 
-    def crop_for(self, encoder: Encoder) -> NDArray[np.uint8]:
+    def crop_for(self, encoder: Encoder) -> Annotated[ByteArray, "S S 3"]:
         """The face as ``encoder`` wants it, (S, S, 3) uint8."""
         return encoder.cut(self.image, self.points)
 
@@ -65,10 +64,10 @@ class HeadRenderer(StudioRenderer):
         self.settings = replace(self.settings, seed=seed, face_only=face_only)
         _configure_variant(self._scene, self.settings)
 
-    def render(self, parameters: FloatArray) -> RenderedHead:
+    def render(self, parameters: Annotated[FloatArray, "P"]) -> RenderedHead:
         """The image of the head with these parameters (P,).
 
-        RejectedSample where no more than the face is wanted and the head does not show it.
+        RejectedSample where the face alone is rendered and the head does not show it.
         """
         start = time.perf_counter()
         vertices, _ = self._studio.pose(parameters)
@@ -121,7 +120,7 @@ def engine_id(engine: str) -> str:
 
 
 class EngineSettings(Protocol):
-    """What ``configure`` reads of a renderer's settings."""
+    """The settings of a renderer that ``configure`` reads."""
 
     @property
     def engine(self) -> str:
@@ -174,7 +173,7 @@ def _configure_cycles(scene: bpy.types.Scene, settings: EngineSettings) -> None:
 
 
 def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:
-    """What may change between renders without Cycles building its scene anew."""
+    """Set what may change between renders without Cycles building its scene anew."""
     scene.render.use_border = settings.face_only
     if settings.engine == "CYCLES":
         scene.cycles.seed = settings.seed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What has Blender write the label passes beside an image: see labels.passes for what they hold.
+"""Has Blender render the label passes beside an image; labels.passes says what they hold.
 
 Materials are shared with heads of the artist's own file, so the outputs go into copies of them.
 """
@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import RealArray
 from ...heads.head_model import HeadModel
 from ...heads.strands import BEARD, BROW, MOUSTACHE, SCALP
 from ...labels.exr import read_exr
@@ -33,7 +33,7 @@ from .studio import Studio
 
 _WEIGHTS = "facegen_classes"
 _VERTEX_CLASSES = (*CLASS_PASSES[FACE_PASS], "neck")
-"""What vertices of the skin have weights of, beside the skin itself."""
+"""Classes that vertices of the skin have weights of, beside the skin itself."""
 _CLASS_OF_REGION = {SCALP: "hair", BROW: "brows", BEARD: "beard", MOUSTACHE: "beard"}
 
 
@@ -58,7 +58,7 @@ class LabelPasses:
         self._put_out(studio.bust.data, _collar_outputs)
 
     def close(self) -> None:
-        """Remove the copies of materials, when nothing has them any more."""
+        """Remove the copies of materials; call it when no object has them any more."""
         bpy.data.batch_remove(self._copies)
 
     def read(self) -> Passes:
@@ -78,7 +78,7 @@ class LabelPasses:
             data.materials[slot] = copy
 
 
-def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: NDArray) -> None:
+def _add_attribute(data: bpy.types.ID, kind: str, domain: str, weights: RealArray) -> None:
     attribute = data.attributes.new(_WEIGHTS, kind, domain)
     field = "color" if kind == "FLOAT_COLOR" else "vector"
     attribute.data.foreach_set(field, weights.astype(np.float32).ravel())
@@ -95,7 +95,7 @@ def _use_multilayer(settings: bpy.types.ImageFormatSettings) -> None:
 
 
 def _one_class(name: str) -> tuple[float, ...]:
-    """The channels of the pass that a class has part in, where there is nothing else."""
+    """The channels of a class's pass where there is this class alone."""
     names = next(names for names in CLASS_PASSES.values() if name in names)
     return tuple(float(name == other) for other in names)
 
@@ -161,7 +161,7 @@ def _weights(tree: bpy.types.NodeTree) -> bpy.types.Node:
 
 
 def _depth(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
-    """Along the optical axis, less the depth of the world's origin.
+    """The depth along the optical axis, less that of the world's origin.
 
     EEVEE keeps 16 bits of each output: a millimetre of a depth, 0.1 mm of a difference.
     """

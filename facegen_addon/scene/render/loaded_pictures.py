@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures from files in Blender, the last few kept, and only those that are meant."""
+"""Loads pictures from files into Blender, the expected ones only, and keeps the last few."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import bpy
 
 from ...errors import UserError
-from .picture_file import DamagedPicture, Look, look_at
+from .picture_file import DamagedPicture, PictureTraits, picture_traits
 
 _MAXIMUM_LOADED = 4  # at a time; a folder may hold thousands
 _GO_ON = "then go on with the run"
@@ -20,21 +20,24 @@ _GO_ON = "then go on with the run"
 
 @dataclass(frozen=True)
 class LoadedPicture:
-    """look: how it is to be shown; state: of its file when it was read."""
+    """A picture in Blender. traits: how it is to be shown; state: of its file when it was read."""
 
     image: bpy.types.Image
-    look: Look
+    traits: PictureTraits
     state: tuple[int, ...]
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height when upright, pixels."""
         width, height = self.image.size
-        return (height, width) if self.look.is_sideways else (width, height)
+        return (height, width) if self.traits.is_sideways else (width, height)
 
 
 class LoadedPictures:
-    """expected: path -> sha256 of all files that may be loaded; None for any; close when done."""
+    """The pictures that are loaded; close when done.
+
+    expected: path -> sha256 of all files that may be loaded; None for any.
+    """
 
     def __init__(self) -> None:
         self.expected: Mapping[str, str] | None = None
@@ -62,7 +65,7 @@ class LoadedPictures:
         bpy.data.images.remove(self._loaded.pop(path).image)
 
     def _state(self, path: str) -> tuple[int, ...]:
-        """Changes with the file, as far as can be told without reading it."""
+        """Inode, size and date of a file, which change with it."""
         try:
             found = Path(path).stat()
         except OSError as error:
@@ -70,7 +73,7 @@ class LoadedPictures:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _check(self, path: str) -> None:
-        """UserError unless a file is the expected one."""
+        """Check that a file is the expected one; else UserError."""
         if self.expected is None:
             return
         try:
@@ -97,7 +100,7 @@ class LoadedPictures:
 
     def _read(self, path: str, state: tuple[int, ...]) -> LoadedPicture:
         try:
-            look = look_at(Path(path))
+            traits = picture_traits(Path(path))
             image = bpy.data.images.load(str(Path(path).resolve()))
         except (DamagedPicture, RuntimeError):
             raise UserError(self._damaged(path)) from None
@@ -105,7 +108,7 @@ class LoadedPictures:
             bpy.data.images.remove(image)
             raise UserError(self._damaged(path))
         image.buffers_free()  # Cycles reads the file itself
-        return LoadedPicture(image, look, state)
+        return LoadedPicture(image, traits, state)
 
     def _damaged(self, path: str) -> str:
         if self.expected is None:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...labels.exr import exr_channels
 
 _NAME = "OpenImageIO"
@@ -41,9 +41,9 @@ class DamagedPicture(ValueError):
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a picture is to be shown. orientation: EXIF's, 1 (upright) to 8; is_transparent: whether
-    anything can be seen through it."""
+class PictureTraits:
+    """Traits by which a picture is shown. orientation: EXIF's, 1 (upright) to 8; is_transparent:
+    whether anything can be seen through it."""
 
     orientation: int
     is_transparent: bool
@@ -56,10 +56,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Picture:
-    """values (H, W, C) as they are stored, in rows from the top; channels: their names, "A" is
-    alpha; orientation: EXIF's, 1 (upright) to 8."""
+    """A decoded picture. values (H, W, C) as they are stored, in rows from the top; channels: their
+    names, "A" is alpha; orientation: EXIF's, 1 (upright) to 8."""
 
-    values: NDArray[Any]
+    values: Annotated[AnyArray, "H W C"]
     channels: tuple[str, ...]
     orientation: int
 
@@ -79,8 +79,8 @@ def decode(path: Path) -> Picture:
     return _decode_by_blender(path) if library is None else _decode(path, library)
 
 
-def look_at(path: Path) -> Look:
-    """How the picture in a file is to be shown; of one without alpha only the beginning is read.
+def picture_traits(path: Path) -> PictureTraits:
+    """The traits of the picture in a file; of one without alpha only the beginning is read.
 
     DamagedPicture if it is none.
     """
@@ -89,9 +89,9 @@ def look_at(path: Path) -> Look:
         with _opened(path, library) as source:
             spec = source.spec()
             if "A" not in spec.channelnames:
-                return Look(_orientation(spec), False)
+                return PictureTraits(_orientation(spec), False)
     picture = decode(path)
-    return Look(picture.orientation, picture.is_transparent)
+    return PictureTraits(picture.orientation, picture.is_transparent)
 
 
 def can_decode_side_by_side() -> bool:
@@ -175,7 +175,7 @@ def _opened(path: Path, library: ModuleType) -> Iterator[Any]:
 
 
 def _orientation(spec: Any) -> int:
-    """EXIF's; upright if it says what does not exist, as some cameras' 0."""
+    """EXIF's orientation; upright (1) for a number that does not exist, as some cameras' 0."""
     found = int(spec.get_int_attribute("Orientation", 1))
     return found if 1 <= found <= 8 else 1
 

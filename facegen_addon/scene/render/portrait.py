@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import ByteArray, Float32Array, FloatArray
 from ...choices import MEASURING_SIZE
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import resize_bilinear
@@ -33,7 +33,7 @@ _QUALITY = 80
 _SMALLEST_RENDER = 64  # pixels of a side, chosen by eye
 
 
-def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
+def encode_jpeg(image: Annotated[ByteArray, "H W 3"]) -> bytes:
     """The JPEG file of an image (H, W, 3) uint8 RGB."""
     height, width, _ = image.shape
     rgba = np.ones((height, width, 4), np.float32)
@@ -50,7 +50,7 @@ def encode_jpeg(image: NDArray[np.uint8]) -> bytes:
         bpy.data.images.remove(block)
 
 
-def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
+def decode_jpeg(data: bytes) -> Annotated[ByteArray, "H W 3"]:
     """The image (H, W, 3) uint8 RGB in a JPEG file; UserError if it holds none."""
     with tempfile.TemporaryDirectory(prefix="facegen-") as folder:
         path = Path(folder) / "portrait.jpg"
@@ -97,12 +97,12 @@ def render_probe(
 
 def portraits(
     model: HeadModel,
-    parameters: FloatArray,
+    parameters: Annotated[FloatArray, "N P"],
     *,
     size: int = 160,
     samples: int = 24,
     device: str = "auto",
-) -> Generator[NDArray[np.uint8], None, None]:
+) -> Generator[Annotated[ByteArray, "S S 3"], None, None]:
     """A portrait (size, size, 3) uint8 of each head of ``parameters`` (N, P), by Cycles.
 
     ``device`` as in RenderSettings. Closed before its end, it leaves nothing behind.
@@ -114,7 +114,9 @@ def portraits(
             yield framed(renderer.render(row).image, size)
 
 
-def framed(image: NDArray[np.uint8], side: int = PORTRAIT_SIZE) -> NDArray[np.uint8]:
+def framed(
+    image: Annotated[ByteArray, "S S 3"], side: int = PORTRAIT_SIZE
+) -> Annotated[ByteArray, "side side 3"]:
     """The head's part of a render (S, S, 3) as a portrait (side, side, 3); always the same part,
     so that two portraits can be compared."""
     size = len(image)

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shots -> images with all that is true of them, from one render each."""
+"""Renders shots: each once, to an image with its labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray, IntArray
+from ...arrays import ByteArray, Float32Array, FloatArray, IntArray
 from ...choices import ENGINES
 from ...encoders.face_crop import face_box
 from ...errors import check_values
@@ -36,7 +36,7 @@ _LAST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class SampleSettings:
-    """How samples are rendered; the same settings and shot give the same bytes.
+    """Settings by which samples are rendered; the same settings and shot give the same bytes.
 
     width, height: pixels, 64 to 4096; device: "auto" or "CPU"; threads of the CPU: 0 for all;
     labels: whether landmarks and label images are made, too; quality of JPEGs: 1 to 100.
@@ -83,10 +83,10 @@ class Rendered:
     landmarks and maps: None without labels.
     """
 
-    image: NDArray[np.uint8]
+    image: Annotated[ByteArray, "H W 3"]
     encoded: bytes
     camera: Camera
-    points: FloatArray
+    points: Annotated[FloatArray, "5 2"]
     box: tuple[float, float, float, float]
     shows_face: bool
     landmarks: LandmarkLabels | None
@@ -170,7 +170,7 @@ class SampleRenderer(StudioRenderer):
             self._scene.cycles.seed = shot.seed
         return camera
 
-    def _saved(self) -> tuple[NDArray[np.uint8], bytes]:
+    def _saved(self) -> tuple[ByteArray, bytes]:
         """The image as read again from its file, and the file where that is a JPEG."""
         use_single_layer(self._scene.render.image_settings, self.settings.image_format)
         self._studio.save(self._file)

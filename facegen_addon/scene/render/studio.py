@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A scene of its own with one head before a camera, and what Blender rendered of it as pixels."""
+"""A scene of its own with one head before a camera, and the pixels that Blender renders of it."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import bpy
 import numpy as np
 from mathutils import Matrix
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import ByteArray, Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
 from ...heads.surface import neck_edge
@@ -55,7 +54,9 @@ class Studio:
             bpy.data.images.remove(image)
         self._temporary.cleanup()
 
-    def pose(self, parameters: FloatArray) -> tuple[Float32Array, Float32Array]:
+    def pose(
+        self, parameters: Annotated[FloatArray, "P"]
+    ) -> tuple[Annotated[Float32Array, "V 3"], Annotated[Float32Array, "B 3"]]:
         """Show the head with these parameters (P,): vertices of it (V, 3) and of its collar (B, 3),
         metres. UserError, before anything changes, if one is not finite or out of its range."""
         vertices = self.head.set_parameters(parameters)
@@ -77,7 +78,7 @@ class Studio:
         result = next(image for image in bpy.data.images if image.type == "RENDER_RESULT")
         result.save_render(str(path), scene=self.scene)
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
+    def read(self, path: Path) -> Annotated[ByteArray, "H W 3"]:
         """The pixels (H, W, 3) uint8 RGB of an image file, which may have changed since.
 
         UserError if it is not whole: Blender says nothing when a disk is full.
@@ -106,7 +107,7 @@ def use_single_layer(settings: bpy.types.ImageFormatSettings, file_format: str) 
     settings.color_mode, settings.color_depth = "RGB", "8"
 
 
-def pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
+def pixels(image: bpy.types.Image) -> Annotated[ByteArray, "H W 3"]:
     """The pixels (H, W, 3) uint8 RGB of an image of 8 bits a channel."""
     width, height = image.size
     values = np.empty(width * height * 4, np.float32)
@@ -116,7 +117,10 @@ def pixels(image: bpy.types.Image) -> NDArray[np.uint8]:
 
 
 def shows_face(
-    points: FloatArray, box: tuple[float, float, float, float], width: int, height: int
+    points: Annotated[FloatArray, "5 2"],
+    box: tuple[float, float, float, float],
+    width: int,
+    height: int,
 ) -> bool:
     """Whether a head is not turned away and more than a trace of its face is in the image.
 
@@ -127,7 +131,7 @@ def shows_face(
 
 
 class StudioRenderer:
-    """What renderers share: a studio of their own (a context manager); close it when done."""
+    """Base of renderers, with a studio of their own (a context manager); close it when done."""
 
     def __init__(self, model: HeadModel) -> None:
         self.model = model

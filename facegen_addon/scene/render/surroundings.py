@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lights a head and what is seen behind it: both keep their place before the camera."""
+"""Light and background of a head, which keep their places before the camera."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Annotated
 
 import bpy
 import numpy as np
 from mathutils import Matrix, Vector
-from numpy.typing import NDArray
 
+from ...arrays import RealArray
 from ...errors import check_values
 from ...labels.shot import Background, Light
 from . import lights
@@ -27,7 +28,7 @@ class Surroundings:
     pictures: those from files.
     """
 
-    def __init__(self, scene: bpy.types.Scene, target: NDArray[np.floating]) -> None:
+    def __init__(self, scene: bpy.types.Scene, target: Annotated[RealArray, "3"]) -> None:
         """A lamp that looks at ``target`` (3,), metres, and a world; ``show`` sets both."""
         self._target = Vector(target.tolist())
         self._lamp = bpy.data.objects.new(
@@ -53,8 +54,8 @@ class Surroundings:
         light: Light,
         background: Background,
         *,
-        turn: NDArray[np.floating] = _UPRIGHT,
-        middle: NDArray[np.floating] | None = None,
+        turn: Annotated[RealArray, "3 3"] = _UPRIGHT,
+        middle: Annotated[RealArray, "3"] | None = None,
         aspect: float = 1.0,
     ) -> None:
         """Light the head and fill the frame behind it.
@@ -93,8 +94,8 @@ class Surroundings:
         outward = frame.to_3x3() @ -direction
         self._lamp.rotation_euler = outward.to_track_quat("-Z", "Y").to_euler()
 
-    def _fill(self, light: Light, preset: lights.LightPreset, turn: NDArray[np.floating]) -> None:
-        """The light from everywhere."""
+    def _fill(self, light: Light, preset: lights.LightPreset, turn: RealArray) -> None:
+        """Set the light from everywhere."""
         nodes = self._nodes
         nodes.ambient.inputs["Strength"].default_value = light.strength
         nodes.ambient.inputs["Color"].default_value = (preset.ambient,) * 3 + (1.0,)
@@ -107,14 +108,14 @@ class Surroundings:
     def _back(
         self, light: Light, preset: lights.LightPreset, background: Background, aspect: float
     ) -> None:
-        """What the camera sees behind the head."""
+        """Set the background, which only the camera sees."""
         nodes = self._nodes
         source, strength = None, 1.0
         picture = self.pictures.load(background.picture) if background.picture else None
         if picture is not None:
             nodes.picture.image = picture.image
-            nodes.cut(*_cut(picture, aspect), picture.look.orientation)
-        is_over = picture is not None and picture.look.is_transparent
+            nodes.cut(*_cut(picture, aspect), picture.traits.orientation)
+        is_over = picture is not None and picture.traits.is_transparent
         nodes.overlay(is_over)
         if picture is not None and not is_over:
             source = nodes.picture
@@ -157,8 +158,11 @@ class _World:
 
 
 class _WorldNodes:
-    """ambient: the light from everywhere; backdrop: what the camera sees instead; either takes its
-    colour from itself, from ``environment`` or from ``picture``, which may lie over it, too."""
+    """A world's nodes.
+
+    ambient: the light from everywhere; backdrop: what the camera sees instead; either takes its
+    colour from itself, from ``environment`` or from ``picture``, which may lie over it, too.
+    """
 
     def __init__(self, tree: bpy.types.NodeTree) -> None:
         self._links = tree.links
@@ -210,7 +214,7 @@ class _WorldNodes:
         self._links.new((self._over if is_over else self.backdrop).outputs[0], self._seen)
 
     def cut(self, wide: float, high: float, orientation: int) -> None:
-        """Show the middle of the picture: so much of its width and height when it is upright."""
+        """Show the middle of the picture: these shares of its width and height, upright."""
         turns, mirror = _TURNS[orientation]
         sine, cosine = _SINES[turns], _SINES[(turns + 1) % 4]
         across, up = 0.5 * mirror * wide, 0.5 * high
@@ -228,8 +232,12 @@ def _presets() -> str:
     return ", ".join(lights.LIGHTS)
 
 
-def _frame(turn: NDArray[np.floating], middle: NDArray[np.floating] | None) -> Matrix:
-    """Where things before the camera come to stand when it goes round a head that turns so."""
+def _frame(turn: RealArray, middle: RealArray | None) -> Matrix:
+    """The inverse of a head's turn about its middle.
+
+    It moves what stands still before the camera, which goes round the head in place of the head's
+    turning.
+    """
     about = np.zeros(3) if middle is None else np.asarray(middle, np.float64)
     frame = np.eye(4)
     frame[:3, :3] = turn.T
@@ -250,7 +258,7 @@ def _direction(lamp: lights.Lamp) -> Vector:
 
 
 def _cut(picture: LoadedPicture, aspect: float) -> tuple[float, float]:
-    """How much of a picture's width and height a frame of some aspect ratio shows."""
+    """The shares of a picture's width and height that a frame of this aspect ratio shows."""
     width, height = picture.size
     ratio = aspect * height / width
     return min(ratio, 1.0), min(1.0 / ratio, 1.0)

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""F as others ask for it: by which encoders and how heads are seen. Imports bpy only to render."""
+"""Loads F for commands and training scripts. Imports bpy only to render."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-import numpy as np
-
+from ...arrays import Float32Array, FloatArray
 from ...choices import MEASURING_SIZE
 from ...encoders.encoder import DEFAULT_ENCODER, Encoder
 from ...heads.head_model import HeadModel
 
-Forward = Callable[[np.ndarray], np.ndarray]
-"""Parameters (N, P) -> latents (N, D), 512 for FaceNet."""
+Forward = Callable[[Annotated[FloatArray, "N P"]], Annotated[Float32Array, "N D"]]
+"""Parameters (N, P) -> latents (N, D), unit norm; D is 512 for FaceNet."""
 
 
 @dataclass(frozen=True)
 class View:
-    """By which encoders F sees a head, and how it is rendered: as pairs are, by default.
+    """The encoders and the render by which F sees a head; by default those of the training pairs.
 
     Latents of several `encoders` (names or files) lie side by side; `light` as in RenderSettings,
     `seed` of the renderer's noise.

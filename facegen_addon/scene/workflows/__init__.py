@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the panel's buttons do: variety, candidates, presets, measuring, drawn heads."""
+"""The work behind the panel's buttons: variety, candidates, presets, measuring, drawn heads."""

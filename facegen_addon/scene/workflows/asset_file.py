@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A head as an asset in a file of its own, and heads that come from such files."""
+"""Writes a head as an asset in a file of its own, and settles heads that come from such files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import ByteArray, FloatArray
 from ...heads.head_model import HeadModel
 from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, renew_id
 
@@ -24,8 +24,8 @@ def write_asset(
     path: Path,
     name: str,
     model: HeadModel,
-    parameters: FloatArray,
-    portrait: NDArray[np.uint8],
+    parameters: Annotated[FloatArray, "P"],
+    portrait: Annotated[ByteArray, "S S 3"],
 ) -> None:
     """Write the head with these parameters (P,) as an asset to ``path``.
 
@@ -67,7 +67,7 @@ def is_unsettled(mesh_object: bpy.types.Object) -> bool:
     return MODEL_KEY in mesh_object and _HAIR_POINTER in mesh_object and mesh_object.is_editable
 
 
-def _mark(asset: bpy.types.Object, model_name: str, portrait: NDArray[np.uint8]) -> None:
+def _mark(asset: bpy.types.Object, model_name: str, portrait: ByteArray) -> None:
     asset.asset_mark()
     metadata = asset.asset_data
     metadata.author = "FaceGen"

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import BoolArray, ByteArray, Float32Array, FloatArray
 from ...choices import DISTRIBUTIONS
 from ...errors import UserError, check_values
 from ...heads.areas import AREAS
@@ -26,18 +26,20 @@ from . import drawn_heads
 
 COUNT = 9
 KINDS = ("sample", "nearby", *AREAS)
-"""How candidates come about: any head, one near this one, or one area of it anew."""
+"""Ways to draw candidates: any head, one near this one, or one area of it anew."""
 _SEEDS = 2**31
 
-Portraits = Callable[[HeadModel, FloatArray], Generator[NDArray[np.uint8], None, None]]
+Portraits = Callable[
+    [HeadModel, Annotated[FloatArray, "N P"]], Generator[Annotated[ByteArray, "S S 3"], None, None]
+]
 
 
 @dataclass(frozen=True)
 class CandidatesRequest:
-    """What is wanted: a kind of KINDS; for "nearby" the angle, radians; for "sample" one of
-    DISTRIBUTIONS.
+    """A request for candidates.
 
-    Raises UserError, naming value and remedy, for what cannot be.
+    kind: one of KINDS; angle: of "nearby", radians; distribution: of "sample", one of
+    DISTRIBUTIONS. Raises UserError, naming value and remedy, for what cannot be.
     """
 
     kind: str = "nearby"
@@ -66,23 +68,26 @@ class CandidatesRequest:
 
     @property
     def label(self) -> str:
-        """What history calls a head that was taken."""
+        """The name of the history's entry for a head that was taken."""
         return f"Candidate, {self.kind}"
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """For the head of this id, one each for the request's seeds; pictures (9, S, S, 3) uint8."""
+    """Nine candidates for the head of this id, one for each of the request's seeds.
+
+    pictures (9, S, S, 3) uint8: their portraits.
+    """
 
     head_id: str
     model: str
     request: CandidatesRequest
     drawn: tuple[Sampled, ...]
-    pictures: NDArray[np.uint8]
+    pictures: Annotated[ByteArray, "9 S S 3"]
 
     @property
-    def parameters(self) -> FloatArray:
-        """Of all candidates, (9, P)."""
+    def parameters(self) -> Annotated[FloatArray, "9 P"]:
+        """The parameters of all candidates, (9, P)."""
         return np.stack([candidate.parameters for candidate in self.drawn])
 
 
@@ -98,9 +103,9 @@ class CandidatesEvent:
 def make_candidates(
     head: HeadObject, request: CandidatesRequest, render: Portraits = portraits
 ) -> Generator[CandidatesEvent, None, None]:
-    """Draw and portray; yields progress and at last the result. The head is not touched.
+    """Draw candidates and render them; yields progress and at last the result.
 
-    UserError where the head's model cannot do what is asked.
+    The head is not touched. UserError where the head's model cannot do what is asked.
     """
     head_id, model, current = head.head_id, head.model, head.parameters
     measured = latents.read(head.mesh_object).achieved
@@ -114,7 +119,7 @@ def make_candidates(
         drawn.append(_draw(sampler, request, current, measured, locks, rng))
         yield CandidatesEvent("draw", len(drawn))
     parameters = np.stack([candidate.parameters for candidate in drawn])
-    pictures: list[NDArray[np.uint8]] = []
+    pictures: list[ByteArray] = []
     with closing(render(model, parameters)) as images:
         for image in images:
             pictures.append(image)
@@ -128,7 +133,7 @@ def _draw(
     request: CandidatesRequest,
     current: FloatArray,
     measured: Float32Array | None,
-    locks: NDArray[np.bool_],
+    locks: BoolArray,
     rng: np.random.Generator,
 ) -> Sampled:
     if request.kind == "sample":

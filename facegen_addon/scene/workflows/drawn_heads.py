@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drawn head taken over by a head of the scene, with all that is known of it."""
+"""Gives a head of the scene the parameters of a drawn head, and its latent and seed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Generate Variety leaves in the scene for whoever called it: what it made, or why it failed.
+"""Leaves in the scene what Generate Variety made, or why it failed, for whoever called it.
 
 Both are plain custom properties, which any script can read and which a file keeps. Rows lie one
 behind the other in flat arrays of the precision that they were made with, so that ten thousand
@@ -14,8 +14,8 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import AnyArray
 from ...errors import Need, NotReached, Remedy, UserError
 from ...variety.result import GeneratedHead, Uncorrected, VarietyResult
 
@@ -67,7 +67,7 @@ def keep(scene: bpy.types.Scene, result: VarietyResult, *, images: bool) -> None
 
 
 def read(scene: bpy.types.Scene) -> VarietyResult:
-    """What the last run that ended well made; UserError if the scene has nothing, or not all of it.
+    """The result of the last run that ended well; UserError if it is not, or not all, in the scene.
 
     An image is (0, 0, 3) where images were not asked for.
     """
@@ -75,7 +75,7 @@ def read(scene: bpy.types.Scene) -> VarietyResult:
 
 
 def take(scene: bpy.types.Scene) -> VarietyResult:
-    """The same, which the scene has no longer: thousands of images are not held twice."""
+    """Read the result and forget it, so that thousands of images are not held twice."""
     result = _read(scene, lambda pictures, name: pictures.pop(name))
     forget(scene)
     return result
@@ -100,7 +100,7 @@ def keep_error(scene: bpy.types.Scene, error: BaseException, text: str) -> None:
 
 
 def forget_error(scene: bpy.types.Scene) -> None:
-    """A run begins: the error of an earlier one is not its own."""
+    """Forget the error of an earlier run, as a new one begins."""
     scene.pop(ERROR_KEY, None)
 
 
@@ -120,7 +120,7 @@ def _new_group(owner: Any, key: str) -> Any:
     return owner[key]
 
 
-def _flat(rows: Iterable[NDArray[np.generic]]) -> NDArray[np.generic]:
+def _flat(rows: Iterable[AnyArray]) -> AnyArray:
     """Arrays one behind the other, of the type that they have."""
     return np.concatenate([np.ravel(row) for row in rows])
 
@@ -147,7 +147,7 @@ def _read(scene: bpy.types.Scene, picture: Callable[[Any, str], bytes]) -> Varie
         raise UserError("the scene has no variety: run facegen.generate_variety in it") from None
 
 
-def _rows(made: Mapping[str, Any], name: str, count: int) -> NDArray[Any]:
+def _rows(made: Mapping[str, Any], name: str, count: int) -> AnyArray:
     return np.array(made[name]).reshape(count, -1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the scene's heads lie in latent space: F of their renders, and the shift made smaller."""
+"""Measures the latents of the scene's heads by F, and corrects their shift."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Annotated
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import BoolArray, Float32Array, FloatArray
 from ...choices import MEASURING_SAMPLES, MEASURING_SIZE
 from ...encoders.encoder import Encoder, same_face_threshold
 from ...errors import RejectedSample
@@ -24,25 +24,25 @@ from ...mapping.backward import BackwardMapping
 from ...render_settings import RenderSettings
 from ..head import history, latents
 from ..head.head_object import MODEL_KEY, HeadObject
-from ..head.latents import Latent, Latents
+from ..head.latents import Latents
 from ..head.locks import locked
 from ..render.forward import ForwardMapping
 from ..render.head_renderer import HeadRenderer
 
 _MOVING = ("expression", "pose")
-"""The groups that say what a face does, not whose it is."""
+"""Groups of parameters that say what a face does, not whose it is."""
 
-Forward = Callable[[FloatArray], Latent]
+Forward = Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "512"]]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
 OpenForward = Callable[[HeadModel], AbstractContextManager[Forward]]
-Backward = Callable[[NDArray[np.bool_], FloatArray], Answer]
+Backward = Callable[[Annotated[BoolArray, "G"], Annotated[FloatArray, "G"]], Answer]
 """B of one model near a head: which guided parameters stay (G,), and the head's z (G,)."""
 LoadBackward = Callable[[HeadModel], Backward]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one head.
+    """The outcome for one head.
 
     name: of its object; before, after: cosine distance from requested to achieved, None where
     either is not known; problem: why the head was left as it was, empty if it was not.
@@ -61,7 +61,7 @@ class Outcome:
 
 Work = Generator[int, None, list[Outcome]]
 """Yields the number of heads done. The scene changes after the last one only, and then all at
-once; closed before, nothing has changed. Returns what became of each."""
+once; closed before, nothing has changed. Returns the outcome for each."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def loaded_backward(model: HeadModel) -> Backward:
     """B of a model as registered, refined: the free parameters make up for those that stay."""
     mapping = BackwardMapping.load(model.name, model.table)
 
-    def backward(held: NDArray[np.bool_], z: FloatArray) -> Answer:
+    def backward(held: BoolArray, z: FloatArray) -> Answer:
         return answer_from_heads(replace(mapping, region=mapping.region.holding(held, z)))
 
     return backward
@@ -127,7 +127,7 @@ def measure(head_ids: Sequence[str], open_forward: OpenForward) -> Work:
 def correct(
     head_ids: Sequence[str], open_forward: OpenForward, load_backward: LoadBackward
 ) -> Work:
-    """Bring heads nearer to the latents they were asked for.
+    """Bring heads nearer to their requested latents by a half step.
 
     Each takes half the step that would compensate for its shift: B, starting from the head as it
     is, is asked for more in the direction in which it fell short. The result is rendered, and the
@@ -169,7 +169,7 @@ def neighbours(
     return found[0], found[-1]
 
 
-def at_rest(table: ParameterTable, parameters: FloatArray) -> bool:
+def at_rest(table: ParameterTable, parameters: Annotated[FloatArray, "P"]) -> bool:
     """Whether expression and pose are neutral, as those of the heads that B was fitted to."""
     posed = [column for group in _MOVING for column in table.columns(group)]
     return bool(np.allclose(parameters[posed], table.mean[posed], atol=1e-6))
@@ -188,7 +188,7 @@ def _each(
 
 
 def _measured(head: HeadObject, forward: Forward, *, again: bool = True) -> _Found:
-    """What F says of a head; where it is known and not wanted ``again``, that."""
+    """A head with what F says of it; if not ``again``, what is known of it already."""
     known = latents.read(head.mesh_object)
     found = _Found(head.head_id, head.parameters, known, known)
     if known.achieved is not None and not again:
@@ -200,7 +200,7 @@ def _measured(head: HeadObject, forward: Forward, *, again: bool = True) -> _Fou
 
 
 def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Backward) -> _Found:
-    """The same head moved by half a step, if that is nearer to what was asked for."""
+    """The head moved by a half step, if that is nearer to the requested latent."""
     now = found.after
     assert now.requested is not None and now.achieved is not None, "measured by the caller"
     table = head.model.table
@@ -211,7 +211,7 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     answer = backward(kept[table.guided], start[0])
     way = Approach(answer, now.requested[None], start, now.achieved[None])
 
-    def see(z: Latent) -> tuple[tuple[FloatArray, Latent], Latent]:
+    def see(z: Float32Array) -> tuple[tuple[FloatArray, Float32Array], Float32Array]:
         proposed = np.where(kept, found.parameters, table.from_standardised(z)[0])
         achieved = forward(proposed)
         return (proposed, achieved), achieved
@@ -224,13 +224,13 @@ def _corrected(head: HeadObject, found: _Found, forward: Forward, backward: Back
     return replace(found, after=after, moved_to=moved_to)
 
 
-def _first(before: Latent | None, achieved: Latent) -> Latent:
-    """Where the first of several corrections began."""
+def _first(before: Float32Array | None, achieved: Float32Array) -> Float32Array:
+    """The achieved latent before the first of several corrections."""
     return achieved if before is None else before
 
 
 def _apply(found: _Found) -> Outcome:
-    """Let the scene have what was found."""
+    """Store in the scene what was found of a head."""
     head = HeadObject.find(found.head_id)
     name, problem = str(head.mesh_object.name), found.problem
     if not problem and not np.array_equal(head.parameters, found.parameters):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Heads kept for other files: slider values as JSON with a portrait, and an asset beside them.
+"""Keeps heads for other files: slider values as JSON with a portrait, and an asset beside them.
 
 NAME.json is a slider file that the command line reads, too; NAME.blend holds the same head for
 Blender's asset browser. Dropped from there it is a FaceGen head like any other.
@@ -13,12 +13,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import bpy
-import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import FloatArray
+from ...arrays import ByteArray, FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
@@ -38,8 +37,8 @@ LONGEST_NAME = 63
 _NOT_IN_FILE_NAMES = '<>:"/\\|?*'
 _PORTRAIT_SIZE, _PORTRAIT_SAMPLES = 256, 16
 
-Portrait = NDArray[np.uint8]
-"""(S, S, 3) RGB."""
+Render = Callable[[HeadModel, Annotated[FloatArray, "P"]], Annotated[ByteArray, "S S 3"]]
+"""Parameters of a head -> its portrait, RGB."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Preset:
     digest: str | None
     portrait: bytes | None
 
-    def parameters(self, model: HeadModel) -> FloatArray:
+    def parameters(self, model: HeadModel) -> Annotated[FloatArray, "P"]:
         """The head's parameters (P,); UserError if it is of another model or does not fit."""
         of = self.sliders.model
         if of is not None and of != model.name:
@@ -69,7 +68,7 @@ class Preset:
 
 
 def presets_folder() -> Path:
-    """Where presets are kept; it may not exist yet."""
+    """The folder of presets, which may not exist yet."""
     return user_folder() / "presets"
 
 
@@ -99,7 +98,9 @@ def preset_names() -> list[str]:
     return sorted((path.stem for path in presets_folder().glob("*.json")), key=str.casefold)
 
 
-def render_portrait(model: HeadModel, parameters: FloatArray, device: str = "auto") -> Portrait:
+def render_portrait(
+    model: HeadModel, parameters: Annotated[FloatArray, "P"], device: str = "auto"
+) -> Annotated[ByteArray, "S S 3"]:
     """The portrait of one head (P,); ``device`` as in RenderSettings."""
     (portrait,) = portraits(
         model,
@@ -115,7 +116,7 @@ def save_preset(
     head: HeadObject,
     name: str,
     overwrite: bool = False,
-    render: Callable[[HeadModel, FloatArray], Portrait] = render_portrait,
+    render: Render = render_portrait,
 ) -> Path:
     """Keep a head under this name; the path of its slider file.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A generated variety becomes heads in the scene."""
+"""Places the heads of a generated variety in the scene."""
 
 from __future__ import annotations
 
