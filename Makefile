@@ -27,7 +27,7 @@ style:
 # The groups run side by side, the longest first, and each tells all at its end.
 check: ## style, types, imports and the pure rooms, without bpy: a minute and a half on two cores
 	@$(SET_UP) check
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target PYTHON=$(CHECK) check-heads check-rooms check-mapping style
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target PYTHON=$(CHECK) check-heads check-rooms check-mapping style
 
 # Several small networks at once: one thread each is faster than all fighting for two cores.
 check-heads check-rooms check-mapping: export OPENBLAS_NUM_THREADS := 1

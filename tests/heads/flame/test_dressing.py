@@ -16,6 +16,9 @@ from facegen_addon.heads.flame.model import FlameParameters
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.surface import neck_edge, open_loops
 
+ANOTHER_TOPOLOGY = pytest.mark.slow
+"""Of tests for which a head of another topology is dressed, which takes 20 s, once."""
+
 
 @pytest.fixture(scope="module")
 def donor() -> tuple[FlameArrays, Dressing]:
@@ -86,6 +89,7 @@ def true_points(name: str, flame: FlameArrays, donor: tuple[FlameArrays, Dressin
     return getattr(donor[1], name).read(vertices, donor[0].faces)
 
 
+@ANOTHER_TOPOLOGY
 @pytest.mark.parametrize("name", ["landmarks", "five_points"])
 def test_points_are_found_again(
     name: str, donor: tuple[FlameArrays, Dressing], other: tuple[FlameArrays, Dressing]
@@ -98,6 +102,7 @@ def test_points_are_found_again(
     assert error.max() < 7e-3
 
 
+@ANOTHER_TOPOLOGY
 def test_masks_and_parts_are_found_again(
     donor: tuple[FlameArrays, Dressing], other: tuple[FlameArrays, Dressing]
 ) -> None:
@@ -109,6 +114,7 @@ def test_masks_and_parts_are_found_again(
         assert np.corrcoef(found, true)[0, 1] > (0.75 if name == "lips" else 0.85), name
 
 
+@ANOTHER_TOPOLOGY
 def test_strands_grow_where_they_grew(
     donor: tuple[FlameArrays, Dressing], other: tuple[FlameArrays, Dressing]
 ) -> None:
@@ -123,6 +129,7 @@ def test_strands_grow_where_they_grew(
     assert np.median(np.linalg.norm(found - true, axis=1)) < 3e-3
 
 
+@ANOTHER_TOPOLOGY
 def test_phenotypes_are_read_off_the_same_components(
     donor: tuple[FlameArrays, Dressing], other: tuple[FlameArrays, Dressing]
 ) -> None:
@@ -131,12 +138,14 @@ def test_phenotypes_are_read_off_the_same_components(
         assert np.corrcoef(found[:-1], true[:-1])[0, 1] > 0.95
 
 
+@ANOTHER_TOPOLOGY
 def test_textures_straddle_no_seam(other: tuple[FlameArrays, Dressing]) -> None:
     uv = other[1].surface.uv
     assert uv.min() >= 0 and uv.max() <= 1
     assert np.ptp(uv, axis=1).max() < 0.25
 
 
+@ANOTHER_TOPOLOGY
 def test_a_dressing_survives_its_cache(other: tuple[FlameArrays, Dressing]) -> None:
     again = dressing.from_arrays(dressing.to_arrays(other[1]))
     assert np.array_equal(again.surface.uv, other[1].surface.uv)
