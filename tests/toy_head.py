@@ -2,11 +2,13 @@
 """A head model of five vertices and four parameters, with a renderer and an encoder to match."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 
 from facegen_addon.errors import RejectedSample
 from facegen_addon.heads.parameters import Parameter, ParameterTable
+from facegen_addon.heads.rig import JointSliders
 from facegen_addon.mapping.influence import Probe
 
 TABLE = ParameterTable(
@@ -29,6 +31,7 @@ class ToyHead:
 
     name = "toy"
     table = TABLE
+    joint_sliders: ClassVar[dict[str, JointSliders]] = {}
     surface = SimpleNamespace(
         faces=np.array([[0, 1, 2], [1, 2, 3]], np.int32),
         part=np.array([0, 0, 0, 0, 1], np.int8),

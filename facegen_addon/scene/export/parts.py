@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, FloatArray, RealArray
+from ...arrays import Float32Array, FloatArray, Int32Array, RealArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance, strand_colours
 from ...heads.head_model import HeadModel
@@ -77,11 +76,11 @@ class Part:
 
     name: str
     vertices: Annotated[Float32Array, "V 3"]
-    faces: Annotated[NDArray[np.int32], "T 3"]
+    faces: Annotated[Int32Array, "T 3"]
     uv: Annotated[Float32Array, "T 3 2"]
     colour: Annotated[Float32Array, "V 4"]
     looks: tuple[Look, ...]
-    look_of_face: Annotated[NDArray[np.int32], "T"]
+    look_of_face: Annotated[Int32Array, "T"]
     keys: ShapeKeys | None
     weights: Annotated[FloatArray, "V J"]
 
