@@ -74,7 +74,7 @@ def encode_json(record: Mapping[str, Any]) -> bytes:
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def encode_npy(latent: Annotated[RealArray, "D"]) -> bytes:
+def encode_npy(latent: Annotated[RealArray, "..."]) -> bytes:
     """An array as a member's bytes, in single precision."""
     buffer = io.BytesIO()
     np.save(buffer, np.asarray(latent, np.float32), allow_pickle=False)

@@ -8,6 +8,7 @@ import pytest
 from batch import run
 from batch.dataset import generate
 from batch.dataset.options import DatasetOptions
+from facegen_addon.terminal.copies import program
 from tests.dataset.synthetic_run import SyntheticRun
 
 HINT = "hint: `{}` is spelled `dataset {}` now; both work"
@@ -110,7 +111,8 @@ def test_help_has_examples_that_can_be_typed(
     status, out, lines = said(capsys, *command.replace("generate", "make").split())
     assert status == 0 and lines == []
     examples = out.partition("examples:\n")[2].splitlines()
-    typed = [line.split() for line in examples if line.startswith("  ") and line[2] != " "]
+    start = f"  {program()} "
+    typed = [line.removeprefix(start).split() for line in examples if line.startswith(start)]
     assert len(typed) >= 3 and ["dataset"] in [words[:1] for words in typed]
     assert {words[0] for words in typed} <= set(run.COMMANDS)
     assert {words[1] for words in typed if words[0] == "dataset"} <= {"make", "merge", "verify"}
