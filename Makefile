@@ -38,7 +38,7 @@ check-heads:
 
 check-rooms:
 	$(QUICK_TESTS) tests/latent tests/labels tests/encoders tests/variety tests/test_imports.py \
-		tests/test_documentation.py tests/test_shell_scripts.py
+		tests/test_documentation.py tests/test_shell_scripts.py tests/test_shapes.py
 
 check-mapping:
 	$(QUICK_TESTS) tests/mapping

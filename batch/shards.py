@@ -20,7 +20,7 @@ HEADS_PER_SHARD = 1000
 
 @dataclass(frozen=True)
 class Sample:
-    """One head of the data set.
+    """One head of the variety.
 
     image: PNG bytes; record: its label, plain data for JSON; latents: name -> (D,) float32.
     """

@@ -23,6 +23,7 @@ SIZE = WholeNumber(
 )
 SEED = WholeNumber(name="seed", help="same seed, same heads", default=0, low=0, high=2**31 - 1)
 LIGHT = OneOf(name="light", help="light preset", default="studio", names=LIGHT_PRESETS)
+DEVICE = OneOf(name="device", help="what Cycles renders on", default="auto", names=("auto", "CPU"))
 
 MEASURING_SAMPLES = SAMPLES.but(help="samples a pixel, as B was fitted with", default=8)
 MEASURING_SIZE = 224

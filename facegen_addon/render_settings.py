@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .choices import ENGINE, LIGHT, SAMPLES, SEED, SIZE
+from .choices import DEVICE, ENGINE, LIGHT, SAMPLES, SEED, SIZE
 from .errors import check_values
 
 
@@ -25,7 +25,7 @@ class RenderSettings:
     size: int = SIZE.declared
     seed: int = SEED.declared
     light: str = LIGHT.declared
-    device: str = "auto"
+    device: str = DEVICE.declared
     face_only: bool = False
 
     def __post_init__(self) -> None:
@@ -35,6 +35,6 @@ class RenderSettings:
             (self.size in SIZE, "size", self.size, f"{SIZE.accepted} {SIZE.unit}"),
             (self.seed in SEED, "seed", self.seed, SEED.accepted),
             (self.light in LIGHT, "light", self.light, f"one of {LIGHT.accepted}"),
-            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
+            (self.device in DEVICE, "device", self.device, "auto or CPU"),
         )
         check_values(checks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batch.dataset.recipe import RECIPES
 from batch.field_options import OUTPUT, REPLACE, WORKERS, checked, parser_of
-from facegen_addon.choices import SEED
+from facegen_addon.choices import DEVICE, SEED
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import check_model_name
 from facegen_addon.request_fields import (
@@ -62,7 +62,6 @@ THREADS = WholeNumber(
     low=1,
     high=1024,
 )
-DEVICE = OneOf(name="device", help="what Cycles renders on", default="auto", names=("auto", "CPU"))
 ENCODER_DEVICE = OneOf(
     name="encoder_device",
     help="what the encoder runs on",

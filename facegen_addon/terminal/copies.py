@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_installed() -> bool:
-    """Whether this is pip's copy, without the checkout's Makefile, tools and recipes."""
+    """Whether this is pip's copy, without the checkout's Makefile, tools and training scripts."""
     return not (Path(__file__).resolve().parents[2] / "Makefile").is_file()
 
 

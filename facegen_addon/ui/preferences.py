@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
+from ..choices import DEVICE
 from ..user_folder import user_folder
 from . import file_states
 from .file_states import FileState
@@ -26,7 +27,7 @@ _WRAPPER = textwrap.TextWrapper(66, break_long_words=False, break_on_hyphens=Fal
 class Settings:
     """The user's settings: device "auto" or "CPU"; FLAME files offered as models."""
 
-    device: str = "auto"
+    device: str = DEVICE.default
     flame_files: tuple[Path, ...] = ()
 
 

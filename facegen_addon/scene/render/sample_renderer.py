@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import ByteArray, Float32Array, FloatArray, IntArray
-from ...choices import ENGINES
+from ...choices import DEVICE, ENGINE, SAMPLES, SIZE
 from ...encoders.face_crop import face_box
 from ...errors import check_values
 from ...heads.head_model import HeadModel
@@ -38,15 +38,15 @@ _LAST_SEED = 2**31 - 1
 class SampleSettings:
     """Settings by which samples are rendered; the same settings and shot give the same bytes.
 
-    width, height: pixels, 64 to 4096; device: "auto" or "CPU"; threads of the CPU: 0 for all;
+    width, height: pixels; device: "auto" or "CPU"; threads of the CPU: 0 for all;
     labels: whether landmarks and label images are made, too; quality of JPEGs: 1 to 100.
     """
 
-    engine: str = "CYCLES"
-    samples: int = 16
-    width: int = 256
-    height: int = 256
-    device: str = "auto"
+    engine: str = ENGINE.declared
+    samples: int = SAMPLES.declared
+    width: int = SIZE.declared
+    height: int = SIZE.declared
+    device: str = DEVICE.declared
     threads: int = 0
     labels: bool = True
     image_format: str = "PNG"
@@ -55,11 +55,11 @@ class SampleSettings:
     def __post_init__(self) -> None:
         formats = f"one of {', '.join(IMAGE_FORMATS)}"
         checks = (
-            (self.engine in ENGINES, "engine", self.engine, f"one of {', '.join(ENGINES)}"),
-            (1 <= self.samples <= 4096, "samples", self.samples, "1 to 4096"),
-            (64 <= self.width <= 4096, "width", self.width, "64 to 4096 pixels"),
-            (64 <= self.height <= 4096, "height", self.height, "64 to 4096 pixels"),
-            (self.device in ("auto", "CPU"), "device", self.device, "auto or CPU"),
+            (self.engine in ENGINE, "engine", self.engine, f"one of {ENGINE.accepted}"),
+            (self.samples in SAMPLES, "samples", self.samples, SAMPLES.accepted),
+            (self.width in SIZE, "width", self.width, f"{SIZE.accepted} {SIZE.unit}"),
+            (self.height in SIZE, "height", self.height, f"{SIZE.accepted} {SIZE.unit}"),
+            (self.device in DEVICE, "device", self.device, "auto or CPU"),
             (0 <= self.threads <= 1024, "threads", self.threads, "1 to 1024, or 0 for all"),
             (
                 not self.labels or self.engine != "WORKBENCH",

@@ -12,12 +12,13 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import BoolArray, ByteArray, Float32Array, FloatArray
-from ...choices import DISTRIBUTIONS
+from ...choices import SEED
 from ...errors import UserError, check_values
 from ...heads.areas import AREAS
 from ...heads.head_model import HeadModel
 from ...mapping.sampling import HeadSampler, Sampled
 from ...random_streams import random_stream
+from ...variety.fields import DISTRIBUTION
 from ..head import latents
 from ..head.head_object import HeadObject
 from ..head.locks import locked
@@ -27,7 +28,6 @@ from . import drawn_heads
 COUNT = 9
 KINDS = ("sample", "nearby", *AREAS)
 """Ways to draw candidates: any head, one near this one, or one area of it anew."""
-_SEEDS = 2**31
 
 Portraits = Callable[
     [HeadModel, Annotated[FloatArray, "N P"]], Generator[Annotated[ByteArray, "S S 3"], None, None]
@@ -39,32 +39,32 @@ class CandidatesRequest:
     """A request for candidates.
 
     kind: one of KINDS; angle: of "nearby", radians; distribution: of "sample", one of
-    DISTRIBUTIONS. Raises UserError, naming value and remedy, for what cannot be.
+    choices.DISTRIBUTIONS. Raises UserError, naming value and remedy, for what cannot be.
     """
 
     kind: str = "nearby"
     angle: float = math.radians(20.0)
-    distribution: str = "latent"
-    seed: int = 0
+    distribution: str = DISTRIBUTION.declared
+    seed: int = SEED.declared
 
     def __post_init__(self) -> None:
         checks = (
             (self.kind in KINDS, "kind", self.kind, f"one of {', '.join(KINDS)}"),
             (0 <= self.angle <= math.pi, "angle", self.angle, "0 to pi radians"),
             (
-                self.distribution in DISTRIBUTIONS,
+                self.distribution in DISTRIBUTION,
                 "distribution",
                 self.distribution,
-                f"one of {', '.join(DISTRIBUTIONS)}",
+                f"one of {DISTRIBUTION.accepted}",
             ),
-            (0 <= self.seed < _SEEDS, "seed", self.seed, f"0 to {_SEEDS - 1}"),
+            (self.seed in SEED, "seed", self.seed, SEED.accepted),
         )
         check_values(checks)
 
     @property
     def seeds(self) -> list[int]:
         """Each candidate's own, with which it can be drawn again alone."""
-        return [int(seed) for seed in random_stream(self.seed).integers(_SEEDS, size=COUNT)]
+        return [int(seed) for seed in random_stream(self.seed).integers(SEED.high + 1, size=COUNT)]
 
     @property
     def label(self) -> str:
