@@ -111,8 +111,8 @@ def test_help_has_examples_that_can_be_typed(
     status, out, lines = said(capsys, *command.replace("generate", "make").split())
     assert status == 0 and lines == []
     examples = out.partition("examples:\n")[2].splitlines()
-    lines = [line.removeprefix("  ").removeprefix(f"{program()} ") for line in examples]
-    typed = [line.split() for line in lines if line and line[0] != " "]
+    shown = [line.removeprefix("  ") for line in examples if line.startswith("  ")]
+    typed = [line.removeprefix(f"{program()} ").split() for line in shown if line[0] != " "]
     assert len(typed) >= 3 and ["dataset"] in [words[:1] for words in typed]
     assert {words[0] for words in typed} <= set(run.COMMANDS)
     assert {words[1] for words in typed if words[0] == "dataset"} <= {"make", "merge", "verify"}
