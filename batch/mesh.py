@@ -53,8 +53,8 @@ _Arrays = tuple[Float32Array, Float32Array]
 class Meshes:
     """N heads to be computed a few at a time.
 
-    faces (F, C) of C corners; uv (F, C, 2) or None; compute: a slice of the N heads -> vertices (K, V, 3) and
-    joints (K, J, 3), metres, in the coordinates of `system`.
+    faces (F, C) of C corners; uv (F, C, 2) or None; compute: a slice of the N heads -> vertices
+    (K, V, 3) and joints (K, J, 3), metres, in the coordinates of `system`.
     """
 
     count: int

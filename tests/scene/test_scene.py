@@ -27,6 +27,7 @@ from facegen_addon.ui.variety import last_outcome
 from facegen_addon.variety.request import VarietyRequest
 
 MODEL = load_head_model(DEFAULT_MODEL)
+GUIDED = [name for name in HEAD_MODELS if f"backward_{name}" in read_index()]
 SMALL = {"samples": 2, "size": 96}
 
 
@@ -156,9 +157,7 @@ def test_a_head_that_shows_no_face_is_rejected(angle: float) -> None:
         assert renderer.render(parameters).image.any()
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in HEAD_MODELS if f"backward_{name}" in read_index()]
-)
+@pytest.mark.parametrize("name", GUIDED)
 def test_guided_heads_keep_their_distance_as_measured_anew(name: str) -> None:
     request = VarietyRequest(
         model=name, count=4, distance=0.4, distribution="latent", seed=3, samples=4, size=160
