@@ -20,6 +20,9 @@ from ..arrays import FloatArray, IntArray
 from ..heads.correspondence import SurfacePoints
 from ..heads.surface import sorted_edges
 
+_SQUARE = np.array([[0, 1, 2, 3], [3, 0, 1, 2], [2, 3, 0, 1], [1, 2, 3, 0]])
+"""Where the quads at the four corners of a quad begin, and how they go on."""
+
 _Terms = tuple[IntArray, IntArray, FloatArray]
 """Of weighted sums of vertices: which sum, which vertex, its weight; (K,) each."""
 
@@ -67,9 +70,10 @@ class Subdivision:
     """The subdivided mesh of V vertices, E edges and F polygons: V' = V + E + F vertices.
 
     All polygons have as many corners C, 3 or 4. In this order: a vertex for each old one, for each
-    edge, for each polygon. stencils (V'): each as a sum of old ones; quads (C F, 4): C of each
-    polygon, its first corner's first, each from the corner over the edge that leaves it, the middle
-    and the edge that comes to it.
+    edge, for each polygon. stencils (V'): each as a sum of old ones; quads (C F, 4), as Blender
+    orders them: three of each triangle, its first corner's first, each from the corner over the
+    edge that leaves it, the middle and the edge that comes to it; four of each quad, which is a
+    square, its first corner at the origin: each from its own corner nearest to the origin.
     """
 
     stencils: Stencils
@@ -87,8 +91,10 @@ class Subdivision:
         mesh = _Mesh(polygons, edges, corner_edges, vertex_count)
         middle = vertex_count + len(edges) + np.arange(len(polygons))
         leaves = vertex_count + corner_edges
-        middles = np.repeat(middle[:, None], corners, 1)
-        quads = np.stack([polygons, leaves, middles, np.roll(leaves, 1, axis=1)], -1)
+        middles, comes = np.repeat(middle[:, None], corners, 1), np.roll(leaves, 1, axis=1)
+        quads = np.stack([polygons, leaves, middles, comes], -1)
+        if corners == 4:
+            quads = np.take_along_axis(quads, _SQUARE[None], 2)
         return cls(mesh.stencils(), quads.reshape(-1, 4), vertex_count, corners)
 
     def apply(self, vertices: NDArray[np.floating]) -> FloatArray:
@@ -96,11 +102,7 @@ class Subdivision:
         return self.stencils.read(vertices)
 
     def points(self, points: SurfacePoints) -> Stencils:
-        """Points (N) of the control triangles on the subdivided mesh.
-
-        A polygon's parts, cut from its middle to corners and to the middles of edges, become the
-        halves of its quads, cut from corner to middle.
-        """
+        """Points (N) of the control triangles on the subdivided mesh."""
         rows, shares = self._of_triangles(points) if self.corners == 3 else self._of_quads(points)
         place, vertex, weight = self.stencils.terms_of(rows.ravel())
         return Stencils.of(place // 3, vertex, weight * shares.ravel()[place], self.vertex_count)
@@ -108,47 +110,42 @@ class Subdivision:
     def _of_triangles(self, points: SurfacePoints) -> tuple[IntArray, FloatArray]:
         """The three new vertices (N, 3) about points, and their weights.
 
-        A point with barycentric coordinates u >= v >= w lies between the corner of u, the middle of
-        the edge of u and v, and the middle of the triangle, with the weights u - v, 2 (v - w), 3 w.
+        A triangle's six parts, cut by its medians, become the halves of its quads, cut from corner
+        to middle: a point with barycentric coordinates u >= v >= w lies between the corner of u,
+        the middle of the edge of u and v, and the middle of the triangle, with the weights u - v,
+        2 (v - w) and 3 w.
         """
         order = np.argsort(-points.bary, axis=1, kind="stable")
         u, v, w = np.take_along_axis(points.bary, order, axis=1).T
         largest, second = order[:, 0], order[:, 1]
         # The edge k runs from corner k to the next.
         edge = np.where((largest + 1) % 3 == second, largest, second)
-        shares = np.stack([u - v, 2.0 * (v - w), 3.0 * w], axis=1)
-        return self._about(points.triangle, largest, edge), shares
+        first = 3 * points.triangle
+        rows = [
+            self.quads[first + largest, 0],
+            self.quads[first + edge, 1],
+            self.quads[first, 2],
+        ]
+        return np.stack(rows, axis=1), np.stack([u - v, 2.0 * (v - w), 3.0 * w], axis=1)
 
     def _of_quads(self, points: SurfacePoints) -> tuple[IntArray, FloatArray]:
         """The same where a triangle is half of a quad.
 
-        In the square that the quad is, a point lies s and t from its nearest corner, along the edge
-        that leaves it and against the one that comes to it: with s >= t between that corner, the
-        middle of the edge that leaves and the middle of the square, weights 1 - 2 s, 2 (s - t) and
-        2 t.
+        Each quarter of the square that the quad is becomes a quad, cut from its first corner to its
+        third: a point s to the right and t <= s above the first lies between these and the second,
+        with the weights 1 - s, s - t and t.
         """
         _, second, third = points.bary.T
-        is_second = points.triangle % 2 == 1
-        x = np.where(is_second, second, second + third)
-        y = np.where(is_second, second + third, third)
-        right, top = x > 0.5, y > 0.5
-        corner = np.where(top, np.where(right, 2, 3), np.where(right, 1, 0))
-        across, up = np.where(right, 1.0 - x, x), np.where(top, 1.0 - y, y)
-        # Along the first and the third corner's leaving edge one moves across, else up.
-        leaving = np.where(corner % 2 == 0, across, up)
-        coming = np.where(corner % 2 == 0, up, across)
-        edge = np.where(leaving >= coming, corner, (corner + 3) % 4)
-        s, t = np.maximum(leaving, coming), np.minimum(leaving, coming)
-        shares = np.stack([1.0 - 2.0 * s, 2.0 * (s - t), 2.0 * t], axis=1)
-        return self._about(points.triangle // 2, corner, edge), shares
-
-    def _about(self, polygon: IntArray, corner: IntArray, edge: IntArray) -> IntArray:
-        """New vertices (N, 3) of a corner, of the edge that leaves another, and of the middle."""
-        first = self.corners * polygon
-        return np.stack(
-            [self.quads[first + corner, 0], self.quads[first + edge, 1], self.quads[first, 2]],
-            axis=1,
-        )
+        is_upper = points.triangle % 2 == 1
+        x = np.where(is_upper, second, second + third)
+        y = np.where(is_upper, second + third, third)
+        column, row = (x > 0.5).astype(np.intp), (y > 0.5).astype(np.intp)
+        quarter = 4 * (points.triangle // 2) + np.where(row == 1, 3 - column, column)
+        across, up = 2.0 * x - column, 2.0 * y - row
+        side = np.where(across >= up, 1, 3)
+        s, t = np.maximum(across, up), np.minimum(across, up)
+        rows = [self.quads[quarter, 0], self.quads[quarter, side], self.quads[quarter, 2]]
+        return np.stack(rows, axis=1), np.stack([1.0 - s, s - t, t], axis=1)
 
 
 @dataclass(frozen=True)
