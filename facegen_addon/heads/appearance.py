@@ -34,6 +34,7 @@ _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
 _GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
+_ENAMEL = np.array([0.56, 0.50, 0.39])
 SCLERA = (0.60, 0.52, 0.48)
 _SKIN_MELANIN, _SKIN_BLOOD = 2.7, 0.50
 """Pigment of skin at amount 1, chosen by eye: so the sliders run from very fair to very dark."""
@@ -136,6 +137,8 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
     skin = _shade_under_hair(skin, value, surface, male, hair, brow)
     mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
     skin += mouth * (_MUCOSA - skin)
+    skin[surface.vertices_of("teeth")] = _ENAMEL
+    skin[surface.vertices_of("lashes")] = 0.35 * brow
     iris = iris_colour(value("iris_melanin"), value("iris_green"))
     _paint_eyes(skin, surface, iris)
     return Appearance(

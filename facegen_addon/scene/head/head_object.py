@@ -20,6 +20,7 @@ from ...heads.incremental import IncrementalHead
 from ...heads.strands import POINTS, HairStyle, grow
 from ...heads.surface import welded_uv
 from . import materials
+from .slots import slot_of_polygons, slots_of
 
 ID_KEY = "facegen_id"
 MODEL_KEY = "facegen_model"
@@ -335,9 +336,10 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     """The mesh of a model's mean head, with its materials."""
     surface = model.surface
     mesh = bpy.data.meshes.new("Head")
-    mesh.from_pydata(surface.rest_position.tolist(), [], surface.faces.tolist())
+    polygons = surface.polygons
+    mesh.from_pydata(surface.rest_position.tolist(), [], polygons.tolist())
     layer = mesh.uv_layers.new(name="UVMap")
-    uv = welded_uv(surface.faces, surface.uv, _UV_WELD)
+    uv = welded_uv(polygons, surface.polygon_uv, _UV_WELD)
     layer.uv.foreach_set("vector", uv.ravel())
     mesh.attributes.new(materials.COLOUR, "FLOAT_COLOR", "POINT")
     mesh.attributes.new(materials.IRIS, "FLOAT_VECTOR", "POINT")
@@ -345,10 +347,9 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     for name, vectors in ((materials.REST, surface.rest_position), (materials.GAZE, surface.gaze)):
         attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
         attribute.data.foreach_set("vector", vectors.astype(np.float32).ravel())
-    mesh.materials.append(materials.skin_material())
-    mesh.materials.append(materials.eye_material())
-    is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
-    mesh.polygons.foreach_set("material_index", is_eye.astype(np.int32))
+    for slot in slots_of(surface):
+        mesh.materials.append(slot.material(surface))
+    mesh.polygons.foreach_set("material_index", slot_of_polygons(surface))
     mesh.shade_smooth()
     mesh.update()
     return mesh

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which parts of a head have which material."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...heads.surface import PART_NAMES, Surface
+from . import materials, part_materials
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A material slot of a head's mesh: its parts, its material, and of what kind it is, which
+    says what labels read there: "skin", "eye" or "cards"."""
+
+    name: str
+    parts: tuple[str, ...]
+    material: Callable[[Surface], bpy.types.Material]
+    kind: str = "skin"
+
+
+_FEW = (
+    Slot("Skin", ("skin", "tongue"), lambda _: materials.skin_material()),
+    Slot("Eyes", ("eye_left", "eye_right"), lambda _: materials.eye_material(), "eye"),
+)
+_MANY = (
+    Slot("Skin", ("skin",), lambda _: materials.skin_material()),
+    Slot("Left Eye", ("eye_left",), lambda _: materials.eye_material(), "eye"),
+    Slot("Right Eye", ("eye_right",), lambda _: materials.eye_material(), "eye"),
+    Slot(
+        "Corneas",
+        ("cornea_left", "cornea_right"),
+        lambda _: part_materials.cornea_material(),
+        "eye",
+    ),
+    Slot("Teeth", ("teeth",), lambda _: part_materials.teeth_material()),
+    Slot("Gums", ("gums",), lambda _: part_materials.gums_material()),
+    Slot("Tongue", ("tongue",), lambda _: part_materials.gums_material()),
+    Slot("Lashes", ("lashes",), part_materials.lash_material, "cards"),
+)
+
+
+def slots_of(surface: Surface) -> tuple[Slot, ...]:
+    """The slots of a head's mesh: two, or one for each part of models that have more parts."""
+    return _FEW if surface.part_names == PART_NAMES else _MANY
+
+
+def slot_of_polygons(surface: Surface) -> NDArray[np.int32]:
+    """The slot (F,) of each polygon."""
+    slot_of_part = np.zeros(len(surface.part_names), np.int32)
+    for number, slot in enumerate(slots_of(surface)):
+        for part in slot.parts:
+            slot_of_part[surface.part_names.index(part)] = number
+    return slot_of_part[surface.part[surface.polygons[:, 0]]]
