@@ -51,6 +51,7 @@ ifdef MODEL
 	$(MAKE) corrections MODEL="$(MODEL)"
 else
 	$(RECIPES) models/training/bake_anny_head.py
+	$(RECIPES) models/training/bake_skin.py
 	$(RECIPES) models/training/bake_open_flame.py
 	$(RECIPES) models/training/fit_face_crop.py
 	$(RECIPES) models/training/fit_natural_faces.py

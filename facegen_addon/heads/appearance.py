@@ -9,7 +9,7 @@ tissues: a review" (Physics in Medicine and Biology 58, 2013).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from .surface import Surface
 
 RGB = FloatArray
 
-_MELANIN = np.array([0.52, 0.73, 1.27])
-_HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
+MELANIN = np.array([0.52, 0.73, 1.27])
+HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
 _PHEOMELANIN = np.array([0.25, 0.95, 2.1])
 _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
@@ -66,13 +66,13 @@ def smooth_noise(positions: NDArray[np.floating], wavelength: float, channel: in
 
 def skin_albedo(melanin: NDArray, redness: NDArray) -> RGB:
     """Pigment amounts (...,) in [0, 1] -> linear RGB (..., 3)."""
-    depth = 2.7 * melanin[..., None] * _MELANIN + 0.50 * redness[..., None] * _HAEMOGLOBIN
+    depth = 2.7 * melanin[..., None] * MELANIN + 0.50 * redness[..., None] * HAEMOGLOBIN
     return _BARE_SKIN * np.exp(-depth)
 
 
 def hair_colour(melanin: float, redness: float, grey: float) -> RGB:
     """Eumelanin, pheomelanin and the share of grey, each in [0, 1] -> linear RGB (3,)."""
-    depth = 4.6 * melanin**1.4 * _MELANIN + 1.1 * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
+    depth = 4.6 * melanin**1.4 * MELANIN + 1.1 * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
     return pigmented + grey * (_GREY_HAIR - pigmented)
 
@@ -91,7 +91,8 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
     hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
     brow = hair_colour(value("brow_melanin"), value("hair_redness"), 0.5 * value("hair_grey"))
     skin = _skin_colours(value, surface)
-    skin = _shade_under_hair(skin, value, surface, male, hair, brow)
+    for shade in hair_shades(value, surface.masks, surface.fields, male, hair, brow):
+        skin = skin + shade.amount[:, None] * (shade.colour - skin)
     mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
     skin += mouth * (_MUCOSA - skin)
     iris = iris_colour(value("iris_melanin"), value("iris_green"))
@@ -133,29 +134,37 @@ def _skin_colours(value: Callable[[str], float], surface: Surface) -> RGB:
     return skin_albedo(np.maximum(melanin, 0.0), np.maximum(redness, 0.0))
 
 
-def _shade_under_hair(
-    skin: RGB,
+@dataclass(frozen=True)
+class Shade:
+    """Hair too small to draw, which lets no bald skin shine through: how much of a colour (3,),
+    linear RGB, there is at each vertex or texel, (M,) in [0, 1]."""
+
+    amount: NDArray[np.floating]
+    colour: RGB
+
+
+def hair_shades(
     value: Callable[[str], float],
-    surface: Surface,
+    masks: Mapping[str, NDArray],
+    fields: Mapping[str, NDArray],
     male: float,
     hair: RGB,
     brow: RGB,
-) -> RGB:
-    """Darken the skin where hairs too small to draw grow, so that no bald skin shines through."""
-    masks, fields = surface.masks, surface.fields
+) -> tuple[Shade, ...]:
+    """Shades of scalp, beard, brows and lashes, in the order in which they are laid on.
+
+    masks, fields: name -> (M,), as a Surface has them of its vertices.
+    """
     edge = RECESSION * value("hair_recession")
     scalp = masks["scalp"] * smoothstep(edge - 0.004, edge + 0.008, fields["hairline"])
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
     beard = masks["beard"] * smoothstep(low - 0.004, low + 0.010, fields["beard"])
-    layers = (
-        (scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
-        (beard * male * value("beard_density") * 0.55, hair),
-        (masks["brow"] * value("brow_density") * 0.45, brow),
-        (masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
+    return (
+        Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
+        Shade(beard * male * value("beard_density") * 0.55, hair),
+        Shade(masks["brow"] * value("brow_density") * 0.45, brow),
+        Shade(masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
     )
-    for amount, colour in layers:
-        skin = skin + amount[:, None] * (colour - skin)
-    return skin
 
 
 def strand_colours(strands: StrandSet, look: Appearance) -> Float32Array:

@@ -28,17 +28,17 @@ def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.typ
     return material
 
 
-def _attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+def add_attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
     node = tree.nodes.new("ShaderNodeAttribute")
     node.attribute_name = name
     return node
 
 
-def _principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
+def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
     return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
 
 
-def _math(
+def add_math(
     tree: bpy.types.NodeTree,
     operation: str,
     first: bpy.types.NodeSocket | float,
@@ -58,13 +58,13 @@ def skin_material() -> bpy.types.Material:
     """Skin: colour from the head, pores and fine mottling from noise that sticks to it."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
-        rest = _attribute(tree, REST)
+        bsdf = principled(tree)
+        rest = add_attribute(tree, REST)
         pores = _noise(tree, rest.outputs["Vector"], scale=900.0, detail=2.0)
         mottle = _noise(tree, rest.outputs["Vector"], scale=260.0, detail=4.0)
-        tint = _tinted(tree, _attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
+        tint = _tinted(tree, add_attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
         tree.links.new(tint, bsdf.inputs["Base Color"])
-        tree.links.new(_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+        tree.links.new(add_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 0.22
         bump.inputs["Distance"].default_value = 0.0006
@@ -86,7 +86,7 @@ def _tinted(
     contrast: float,
 ) -> bpy.types.NodeSocket:
     """``colour`` made lighter and darker by noise around 0.5."""
-    shade = _math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade = add_math(tree, "MULTIPLY_ADD", noise, contrast)
     shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
     tint = tree.nodes.new("ShaderNodeVectorMath")
     tint.operation = "SCALE"
@@ -109,7 +109,7 @@ def eye_material() -> bpy.types.Material:
     """Sclera, iris and pupil by the angle from the direction of gaze, under a wet coat."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
+        bsdf = principled(tree)
         radius = _gaze_radius(tree)
         sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
         sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
@@ -129,11 +129,12 @@ def eye_material() -> bpy.types.Material:
 def _gaze_radius(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """Sine of the angle between the surface's direction and the gaze; above 1 behind."""
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(_attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
+    tree.links.new(add_attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
     x, y, z = parts.outputs
-    squared = _math(tree, "ADD", _math(tree, "MULTIPLY", x, x), _math(tree, "MULTIPLY", z, z))
-    behind = _math(tree, "GREATER_THAN", y, 0.0)
-    return _math(tree, "ADD", _math(tree, "SQRT", squared, 0.0), behind)
+    across, up = (add_math(tree, "MULTIPLY", side, side) for side in (x, z))
+    squared = add_math(tree, "ADD", across, up)
+    behind = add_math(tree, "GREATER_THAN", y, 0.0)
+    return add_math(tree, "ADD", add_math(tree, "SQRT", squared, 0.0), behind)
 
 
 def _step(
@@ -165,16 +166,16 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
-    noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
-    return _tinted(tree, _attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
+    noise = _noise(tree, add_attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
+    return _tinted(tree, add_attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
 
 
 def hair_material() -> bpy.types.Material:
     """Strands: each its own colour, with a soft sheen."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
-        tree.links.new(_attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
+        bsdf = principled(tree)
+        tree.links.new(add_attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
         bsdf.inputs["Roughness"].default_value = 0.55
         bsdf.inputs["Specular IOR Level"].default_value = 0.15
 
@@ -185,7 +186,7 @@ def cloth_material() -> bpy.types.Material:
     """The collar that ends the bust."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
+        bsdf = principled(tree)
         bsdf.inputs["Base Color"].default_value = (*CLOTH, 1.0)
         bsdf.inputs["Roughness"].default_value = 0.9
 
