@@ -106,7 +106,7 @@ class Grid:
         x, y, z = np.moveaxis(self.position, -1, 0)
         front = smoothstep(-0.06, -0.10, y)
         temple = smoothstep(0.045, 0.06, np.abs(x))
-        edge = -(0.014 + 0.012 * temple) * front - 0.052 * (1.0 - front)
+        edge = -(0.014 + 0.024 * temple) * front - 0.052 * (1.0 - front)
         grown = smoothstep(-0.004, 0.008, self.regions["hairline_field"] - edge)
         return grown * smoothstep(0.63, 0.65, z) * (1.0 - self.regions["ears"])
 
