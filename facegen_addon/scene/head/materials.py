@@ -18,32 +18,35 @@ GAZE = "facegen_gaze"
 CLOTH = (0.012, 0.014, 0.020)
 
 
-def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
+def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
     """The material called ``name``, built once per file."""
-    material = bpy.data.materials.get(name)
-    if material is None:
-        material = bpy.data.materials.new(name)
-        material.use_nodes = True
-        build(material.node_tree)
-    return material
+    found = bpy.data.materials.get(name)
+    if found is None:
+        found = bpy.data.materials.new(name)
+        found.use_nodes = True
+        build(found.node_tree)
+    return found
 
 
-def add_attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+def attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+    """A node that reads an attribute of the head."""
     node = tree.nodes.new("ShaderNodeAttribute")
     node.attribute_name = name
     return node
 
 
 def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """The shader that a new material begins with."""
     return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
 
 
-def add_math(
+def math(
     tree: bpy.types.NodeTree,
     operation: str,
     first: bpy.types.NodeSocket | float,
     second: bpy.types.NodeSocket | float,
 ) -> bpy.types.NodeSocket:
+    """The result of a node of mathematics."""
     node = tree.nodes.new("ShaderNodeMath")
     node.operation = operation
     for socket, value in zip(node.inputs, (first, second), strict=False):
@@ -59,12 +62,12 @@ def skin_material() -> bpy.types.Material:
 
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = principled(tree)
-        rest = add_attribute(tree, REST)
+        rest = attribute(tree, REST)
         pores = _noise(tree, rest.outputs["Vector"], scale=900.0, detail=2.0)
         mottle = _noise(tree, rest.outputs["Vector"], scale=260.0, detail=4.0)
-        tint = _tinted(tree, add_attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
+        tint = _tinted(tree, attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
         tree.links.new(tint, bsdf.inputs["Base Color"])
-        tree.links.new(add_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+        tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 0.22
         bump.inputs["Distance"].default_value = 0.0006
@@ -76,7 +79,7 @@ def skin_material() -> bpy.types.Material:
         bsdf.inputs["Subsurface Scale"].default_value = 0.004
         bsdf.inputs["Specular IOR Level"].default_value = 0.42
 
-    return _material("FaceGen Skin", build)
+    return material("FaceGen Skin", build)
 
 
 def _tinted(
@@ -86,7 +89,7 @@ def _tinted(
     contrast: float,
 ) -> bpy.types.NodeSocket:
     """``colour`` made lighter and darker by noise around 0.5."""
-    shade = add_math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade = math(tree, "MULTIPLY_ADD", noise, contrast)
     shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
     tint = tree.nodes.new("ShaderNodeVectorMath")
     tint.operation = "SCALE"
@@ -123,18 +126,17 @@ def eye_material() -> bpy.types.Material:
         bsdf.inputs["Coat Weight"].default_value = 1.0
         bsdf.inputs["Coat Roughness"].default_value = 0.04
 
-    return _material("FaceGen Eye", build)
+    return material("FaceGen Eye", build)
 
 
 def _gaze_radius(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """Sine of the angle between the surface's direction and the gaze; above 1 behind."""
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(add_attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
+    tree.links.new(attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
     x, y, z = parts.outputs
-    across, up = (add_math(tree, "MULTIPLY", side, side) for side in (x, z))
-    squared = add_math(tree, "ADD", across, up)
-    behind = add_math(tree, "GREATER_THAN", y, 0.0)
-    return add_math(tree, "ADD", add_math(tree, "SQRT", squared, 0.0), behind)
+    squared = math(tree, "ADD", math(tree, "MULTIPLY", x, x), math(tree, "MULTIPLY", z, z))
+    behind = math(tree, "GREATER_THAN", y, 0.0)
+    return math(tree, "ADD", math(tree, "SQRT", squared, 0.0), behind)
 
 
 def _step(
@@ -166,8 +168,8 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
-    noise = _noise(tree, add_attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
-    return _tinted(tree, add_attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
+    noise = _noise(tree, attribute(tree, GAZE).outputs["Vector"], scale=14.0, detail=3.0)
+    return _tinted(tree, attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
 
 
 def hair_material() -> bpy.types.Material:
@@ -175,11 +177,11 @@ def hair_material() -> bpy.types.Material:
 
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = principled(tree)
-        tree.links.new(add_attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
+        tree.links.new(attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
         bsdf.inputs["Roughness"].default_value = 0.55
         bsdf.inputs["Specular IOR Level"].default_value = 0.15
 
-    return _material("FaceGen Hair", build)
+    return material("FaceGen Hair", build)
 
 
 def cloth_material() -> bpy.types.Material:
@@ -190,4 +192,4 @@ def cloth_material() -> bpy.types.Material:
         bsdf.inputs["Base Color"].default_value = (*CLOTH, 1.0)
         bsdf.inputs["Roughness"].default_value = 0.9
 
-    return _material("FaceGen Cloth", build)
+    return material("FaceGen Cloth", build)

@@ -23,7 +23,7 @@ from ...heads.skin.textures import (
     FineWeights,
     stubble_weight,
 )
-from .materials import COLOUR, ROUGHNESS, add_attribute, add_math, principled
+from .materials import COLOUR, ROUGHNESS, attribute, material, math, principled
 
 FINE, RELIEF, MARKS, PATTERN = (
     f"facegen_skin_{name}" for name in ("fine", "relief", "marks", "pattern")
@@ -76,29 +76,24 @@ def _image(name: str, codes: Float32Array) -> bpy.types.Image:
 
 def mapped_skin_material(name: str, images: dict[str, bpy.types.Image]) -> bpy.types.Material:
     """Skin: each vertex's colour and roughness, and the detail of the images; once per file."""
-    material = bpy.data.materials.get(name)
-    if material is None:
-        material = bpy.data.materials.new(name)
-        material.use_nodes = True
-        _build(material.node_tree, images)
-    return material
+    return material(name, lambda tree: _build(tree, images))
 
 
 def _build(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> None:
     bsdf = principled(tree)
-    weights = {name: add_attribute(tree, name).outputs["Vector"] for name in (FINE, RELIEF, MARKS)}
-    rest = _parts(tree, add_attribute(tree, PATTERN).outputs["Vector"])
+    weights = {name: attribute(tree, name).outputs["Vector"] for name in (FINE, RELIEF, MARKS)}
+    rest = _parts(tree, attribute(tree, PATTERN).outputs["Vector"])
     colour, relief, marks = (_image_node(tree, images[k]) for k in ("colour", "relief", "marks"))
     light = _fine_light(tree, colour, weights[FINE])
-    light = add_math(tree, "ADD", light, _shaded(tree, relief, weights[RELIEF], rest[2]))
+    light = math(tree, "ADD", light, _shaded(tree, relief, weights[RELIEF], rest[2]))
     skin = _scaled(
         tree,
-        add_attribute(tree, COLOUR).outputs["Color"],
-        add_math(tree, "EXPONENT", light, 0.0),
+        attribute(tree, COLOUR).outputs["Color"],
+        math(tree, "EXPONENT", light, 0.0),
     )
     skin = _marked(tree, skin, marks, _parts(tree, weights[MARKS]), rest)
     tree.links.new(skin, bsdf.inputs["Base Color"])
-    tree.links.new(add_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+    tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Distance"].default_value = 1.0  # heights are metres
     tree.links.new(_dot(tree, relief.outputs["Color"], weights[RELIEF]), bump.inputs["Height"])
@@ -117,12 +112,12 @@ def _fine_light(
     r, g, b = _parts(tree, colour.outputs["Color"])
     w = _parts(tree, weights)
     total = r
-    middle = add_math(tree, "ADD", add_math(tree, "ADD", w[0], w[1]), w[2])
+    middle = math(tree, "ADD", math(tree, "ADD", w[0], w[1]), w[2])
     for weight, code in zip(w, (g, b, colour.outputs["Alpha"]), strict=True):
         total = _multiply_add(tree, weight, code, total)
     # What codes say lies around one half: of the first, and of as much as there is of the others.
     half = _multiply_add(tree, middle, 0.5, 0.5)
-    return add_math(tree, "MULTIPLY", add_math(tree, "SUBTRACT", total, half), 2.0 * FINE_RANGE)
+    return math(tree, "MULTIPLY", math(tree, "SUBTRACT", total, half), 2.0 * FINE_RANGE)
 
 
 def _shaded(
@@ -132,10 +127,10 @@ def _shaded(
     stubble: bpy.types.NodeSocket,
 ) -> bpy.types.NodeSocket:
     """Log of light that lines and shaved hairs take."""
-    deep = add_math(tree, "SUBTRACT", _parts(tree, relief.outputs["Color"])[0], 1.0)
-    lines = add_math(tree, "MULTIPLY", deep, _parts(tree, metres)[0])
-    lines = add_math(tree, "MULTIPLY", lines, LINE_SHADE / DEPTHS["lines"])
-    hairs = add_math(tree, "MULTIPLY", stubble, relief.outputs["Alpha"])
+    deep = math(tree, "SUBTRACT", _parts(tree, relief.outputs["Color"])[0], 1.0)
+    lines = math(tree, "MULTIPLY", deep, _parts(tree, metres)[0])
+    lines = math(tree, "MULTIPLY", lines, LINE_SHADE / DEPTHS["lines"])
+    hairs = math(tree, "MULTIPLY", stubble, relief.outputs["Alpha"])
     return _multiply_add(tree, hairs, -STUBBLE_SHADE, lines)
 
 
@@ -148,18 +143,18 @@ def _marked(
 ) -> bpy.types.NodeSocket:
     """Skin with the freckles, spots and moles of a head's pattern."""
     profile, phase, kind = _parts(tree, marks.outputs["Color"])
-    spotted = add_math(tree, "GREATER_THAN", kind, 0.25)
-    moles = add_math(tree, "GREATER_THAN", kind, 0.75)
+    spotted = math(tree, "GREATER_THAN", kind, 0.25)
+    moles = math(tree, "GREATER_THAN", kind, 0.75)
     share = _between(tree, moles, _between(tree, spotted, shares[0], shares[1]), shares[2])
-    share = add_math(tree, "MAXIMUM", share, 1e-3)
-    turn = add_math(tree, "FRACT", add_math(tree, "ADD", phase, rest[0]), 0.0)
+    share = math(tree, "MAXIMUM", share, 1e-3)
+    turn = math(tree, "FRACT", math(tree, "ADD", phase, rest[0]), 0.0)
     there = tree.nodes.new("ShaderNodeMapRange")
     there.interpolation_type = "SMOOTHSTEP"
     there.inputs["From Min"].default_value, there.inputs["From Max"].default_value = 0.5, 1.0
     there.inputs["To Min"].default_value, there.inputs["To Max"].default_value = 1.0, 0.0
-    tree.links.new(add_math(tree, "DIVIDE", turn, share), there.inputs["Value"])
-    strength = add_math(tree, "MULTIPLY", there.outputs["Result"], profile)
-    strength = add_math(tree, "MULTIPLY", strength, rest[1])
+    tree.links.new(math(tree, "DIVIDE", turn, share), there.inputs["Value"])
+    strength = math(tree, "MULTIPLY", there.outputs["Result"], profile)
+    strength = math(tree, "MULTIPLY", strength, rest[1])
     factor = _vector(tree, "MULTIPLY_ADD", spotted, MARK_COLOURS[1] - MARK_COLOURS[0])
     factor.inputs[2].default_value = MARK_COLOURS[0] - 1.0
     more = _vector(tree, "MULTIPLY_ADD", moles, MARK_COLOURS[2] - MARK_COLOURS[1])
@@ -211,7 +206,7 @@ def _multiply_add(
     second: bpy.types.NodeSocket | float,
     third: bpy.types.NodeSocket | float,
 ) -> bpy.types.NodeSocket:
-    return add_math(tree, "ADD", add_math(tree, "MULTIPLY", first, second), third)
+    return math(tree, "ADD", math(tree, "MULTIPLY", first, second), third)
 
 
 def _between(
@@ -221,4 +216,4 @@ def _between(
     high: bpy.types.NodeSocket,
 ) -> bpy.types.NodeSocket:
     """``low`` where ``share`` is 0, ``high`` where it is 1."""
-    return _multiply_add(tree, share, add_math(tree, "SUBTRACT", high, low), low)
+    return _multiply_add(tree, share, math(tree, "SUBTRACT", high, low), low)
