@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32Array, FloatArray, IntArray
 
+_REACH = 60  # texels: so far beyond what is known the nearest skin goes on, as on a longer neck
 _GUTTER = 6  # texels painted around islands, so that filters and mipmaps find skin there
 
 
@@ -56,6 +57,15 @@ def with_gutter(image: Float32Array) -> Float32Array:
     return image
 
 
+def numbered(kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """For each texel (S, S) the number of the nearest that is ``kept``; far from all of them 0."""
+    count = np.cumsum(kept).reshape(*kept.shape, 1) - 1
+    number = np.where(kept[..., None], count, np.nan).astype(np.float32)
+    for _ in range(_REACH // _GUTTER):
+        number = with_gutter(number)
+    return np.nan_to_num(number[..., 0]).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Resampling:
     """How M texels of a layout are made of N texels of MakeHuman's: rows and shares (M, 16)."""
@@ -64,18 +74,15 @@ class Resampling:
     shares: Float32Array
 
     @classmethod
-    def between(cls, kept: NDArray[np.bool_], uv: NDArray[np.floating]) -> Resampling:
-        """Cubic interpolation at texture coordinates (M, 2) among the texels ``kept`` (S, S)."""
-        size = len(kept)
-        number = np.where(kept, np.cumsum(kept).reshape(kept.shape) - 1, -1)
+    def between(cls, number: NDArray[np.int32], uv: NDArray[np.floating]) -> Resampling:
+        """Cubic interpolation at texture coordinates (M, 2); number (S, S) as ``numbered``."""
+        size = len(number)
         x, y = uv[:, 0] * size - 0.5, (1.0 - uv[:, 1]) * size - 0.5
         column, across = _taps(x, size)
         row, down = _taps(y, size)
         rows = number[row[:, :, None], column[:, None, :]].reshape(len(uv), 16)
         shares = (down[:, :, None] * across[:, None, :]).reshape(len(uv), 16)
-        shares = np.where(rows < 0, 0.0, shares)
-        shares = shares / np.maximum(shares.sum(1, keepdims=True), 1e-6)
-        return cls(np.maximum(rows, 0).astype(np.int32), shares.astype(np.float32))
+        return cls(rows, shares.astype(np.float32))
 
     def __call__(self, maps: Float32Array) -> Float32Array:
         """Maps (N, C) in MakeHuman's layout -> (M, C) in this one."""

@@ -61,7 +61,7 @@ class SkinPoints:
     ) -> None:
         """Points at MakeHuman's texture coordinates (M, 2); of several ``samples`` the mean."""
         self.statistics = statistics or skin_statistics()
-        self._samples = [Resampling.between(self.statistics.kept, uv) for uv in samples]
+        self._samples = [Resampling.between(self.statistics.texels, uv) for uv in samples]
 
     def sampled(self, maps: NDArray[np.floating]) -> Float32Array:
         """Maps (N, C) over the statistics' texels -> (M, C)."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...arrays import Float32Array
 from ...artifacts import load_npz
+from .layout import numbered
 
 COMPONENTS = (
     "past_youth",
@@ -53,6 +54,11 @@ class SkinStatistics:
         self.amounts = arrays["amounts"]
         self.tones = arrays["tones"]
         self._names = str(arrays["names"])
+
+    @cached_property
+    def texels(self) -> NDArray[np.int32]:
+        """Which of the N each texel of MakeHuman's layout (512, 512) takes: the nearest."""
+        return numbered(self.kept)
 
     @cached_property
     def names(self) -> list[str]:

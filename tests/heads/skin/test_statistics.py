@@ -51,7 +51,7 @@ def test_islands_agree_where_they_meet() -> None:
     vertex = surface.faces[skin].ravel()
     uv = surface.uv[skin].reshape(-1, 2).astype(np.float64)
     parts = np.concatenate([SKINS.mean, *SKINS.components], axis=1)
-    light = Resampling.between(SKINS.kept, uv)(parts)
+    light = Resampling.between(SKINS.texels, uv)(parts)
     low, high = (np.full((vertex.max() + 1, parts.shape[1]), end) for end in (np.inf, -np.inf))
     np.minimum.at(low, vertex, light)
     np.maximum.at(high, vertex, light)
