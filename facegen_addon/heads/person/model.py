@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated
 
-from ...arrays import Float32Array, FloatArray
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
 
@@ -19,14 +20,14 @@ class Person(Anny):
         self._person = person
 
     def posed(
-        self, rows: FloatArray, coefficients: FloatArray, offsets: NDArray[np.floating]
-    ) -> Float32Array:
+        self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray
+    ) -> Annotated[Float32Array, "N V 3"]:
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
         carriers = super().posed(rows, coefficients, offsets)
         return self._with_fitted(carriers)
 
     @property
-    def weights(self) -> FloatArray:
+    def weights(self) -> Annotated[FloatArray, "V J"]:
         """Skinning weights (V, J): fitted vertices turn as the points do that carry them."""
         points = self._person.frame_points[:, 0]
         own = self.arrays.weights

@@ -55,12 +55,13 @@ def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
     return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
 
 
-def _math(
+def math(
     tree: bpy.types.NodeTree,
     operation: str,
     first: bpy.types.NodeSocket | float,
     second: bpy.types.NodeSocket | float,
 ) -> bpy.types.NodeSocket:
+    """The result of a node of mathematics."""
     node = tree.nodes.new("ShaderNodeMath")
     node.operation = operation
     for socket, value in zip(node.inputs, (first, second), strict=False):
@@ -103,7 +104,7 @@ def _tinted(
     contrast: float,
 ) -> bpy.types.NodeSocket:
     """``colour`` made lighter and darker by noise around 0.5."""
-    shade = _math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade = math(tree, "MULTIPLY_ADD", noise, contrast)
     shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
     tint = tree.nodes.new("ShaderNodeVectorMath")
     tint.operation = "SCALE"
@@ -149,9 +150,9 @@ def _gaze_radius(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
     tree.links.new(attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
     x, y, z = parts.outputs
-    squared = _math(tree, "ADD", _math(tree, "MULTIPLY", x, x), _math(tree, "MULTIPLY", z, z))
-    behind = _math(tree, "GREATER_THAN", y, 0.0)
-    return _math(tree, "ADD", _math(tree, "SQRT", squared, 0.0), behind)
+    squared = math(tree, "ADD", math(tree, "MULTIPLY", x, x), math(tree, "MULTIPLY", z, z))
+    behind = math(tree, "GREATER_THAN", y, 0.0)
+    return math(tree, "ADD", math(tree, "SQRT", squared, 0.0), behind)
 
 
 def _step(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import Int32Array
 from ...heads.surface import PART_NAMES, Surface
 from . import materials, part_materials
 
@@ -51,7 +51,7 @@ def slots_of(surface: Surface) -> tuple[Slot, ...]:
     return _FEW if surface.part_names == PART_NAMES else _MANY
 
 
-def slot_of_polygons(surface: Surface) -> NDArray[np.int32]:
+def slot_of_polygons(surface: Surface) -> Int32Array:
     """The slot (F,) of each polygon."""
     slot_of_part = np.zeros(len(surface.part_names), np.int32)
     for number, slot in enumerate(slots_of(surface)):
