@@ -11,6 +11,8 @@ from facegen_addon.heads.catalogue import HEAD_MODELS
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.incremental import IncrementalHead
 from facegen_addon.heads.rig import at_rest
+from facegen_addon.heads.skin.parameters import skin_values
+from facegen_addon.heads.skin.textures import FineWeights
 from facegen_addon.heads.surface import PART_NAMES
 from tests.heads.sphere_head import SphereHead
 
@@ -55,7 +57,15 @@ def colours(model: HeadModel, head: np.ndarray) -> np.ndarray:
     """All colours of a head (P,), in one row."""
     look = model.appearance(head)
     parts = (look.vertex_colour.ravel(), [look.roughness], look.iris, look.hair, look.brow)
-    return np.concatenate(parts)
+    return np.concatenate([*parts, fine_detail(model, head)])
+
+
+def fine_detail(model: HeadModel, head: np.ndarray) -> np.ndarray:
+    """What a skin in texture space shows of a head (P,) besides its vertices' colours."""
+    if model.skin is None:
+        return np.zeros(0)
+    fine = FineWeights.of(skin_values(model.table, head))
+    return np.array([*fine.components, *fine.depths, *fine.shares, fine.pattern, fine.fade])
 
 
 def test_vertices_follow_the_parameters_that_it_declares(model: HeadModel) -> None:

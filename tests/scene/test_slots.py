@@ -8,10 +8,11 @@ import pytest
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.scene.export.files import HeadSource, export_head
 from facegen_addon.scene.export.parts import ExportSettings
+from facegen_addon.scene.head import materials, skin_material
 from facegen_addon.scene.head.head_object import HeadObject
 
 PERSON = load_head_model("person")
-SLOTS = ["Skin", "Eye", "Eye", "Cornea", "Teeth", "Gums", "Gums", "Lashes"]
+SLOTS = ["Skin of person", "Eye", "Eye", "Cornea", "Teeth", "Gums", "Gums", "Lashes"]
 
 
 @pytest.fixture
@@ -40,11 +41,43 @@ def test_two_heads_share_materials_and_the_lashes_picture(person: HeadObject) ->
     other = HeadObject.create(PERSON, bpy.context.scene.collection, 0)
     pairs = zip(person.mesh_object.data.materials, other.mesh_object.data.materials, strict=True)
     assert all(one == two for one, two in pairs)
-    (picture,) = (image for image in bpy.data.images if image.name.startswith("FaceGen"))
+    (picture,) = (image for image in bpy.data.images if image.name == "FaceGen Lashes")
     assert picture.packed_file is not None
     pixels = np.empty(len(picture.pixels), np.float32)
     picture.pixels.foreach_get(pixels)
     assert 0.02 < pixels.reshape(-1, 4)[:, 0].mean() < 0.6
+
+
+def test_its_skin_is_drawn_from_maps_that_heads_share(person: HeadObject) -> None:
+    HeadObject.create(PERSON, bpy.context.scene.collection, 0)
+    maps = {image.name for image in bpy.data.images if "Skin" in image.name}
+    assert maps == {f"FaceGen Skin of person {name}" for name in ("colour", "relief", "marks")}
+
+
+def test_a_skin_slider_that_vertices_do_not_show_is_written(person: HeadObject) -> None:
+    def relief() -> np.ndarray:
+        data = person.mesh_object.data.attributes[skin_material.RELIEF].data
+        found = np.empty(3 * len(data), np.float32)
+        data.foreach_get("vector", found)
+        return found.reshape(-1, 3)
+
+    row = PERSON.table.default()
+    person.move_to(row)
+    lined = row.copy()
+    lined[PERSON.table.index("skin_lines")] = 1.0
+    before = relief()
+    person.move_to(lined)
+    assert (relief()[:, 0] > before[:, 0]).all()
+    person.move_to(row)
+    assert np.array_equal(relief(), before)
+
+
+def test_gloss_differs_over_the_face(person: HeadObject) -> None:
+    data = person.mesh_object.data.attributes[materials.ROUGHNESS].data
+    found = np.empty(len(data), np.float32)
+    data.foreach_get("value", found)
+    lips = PERSON.surface.masks["lips"] > 0.9
+    assert found[lips].mean() < found[PERSON.surface.masks["cheeks"] > 0.9].mean() - 0.05
 
 
 def test_obj_keeps_quads_and_leaves_the_cards_out(person: HeadObject, tmp_path: Path) -> None:

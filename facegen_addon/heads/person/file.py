@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from ...arrays import AnyArray, Float32Array, IntArray
 from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
+from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
@@ -46,8 +47,9 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     """Take the arrays of models/person_head.npz (checked by their hash when loaded)."""
     frame = arrays["fitted_frame"].astype(np.intp)
     direct = len(arrays["rest_position"]) - len(frame)
+    anny = anny_arrays(arrays, _surface(arrays))
     return PersonArrays(
-        anny=anny_arrays(arrays, _surface(arrays)),
+        anny=replace(anny, table=with_skin(anny.table)),
         direct=direct,
         frame_points=direct + FRAME * frame[:, None] + np.arange(FRAME),
         frame_weights=arrays["fitted_weights"],

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 
 from ...arrays import FloatArray
 from ..appearance_parameters import label_of
-from ..parameters import Parameter
+from ..parameters import Parameter, ParameterTable
 
 _ROWS = (
     # name, group, lowest, highest, prior mean, prior std, what it does
@@ -39,6 +40,8 @@ _ROWS = (
 )
 _UNGUIDED = {"skin_pattern"}  # it goes round: what lies at both ends is alike
 
+SKIN_NAMES = frozenset(name for name, *_ in _ROWS)
+
 SKIN_HELP = {name: text for name, *_, text in _ROWS}
 """Name of a parameter -> what it does, in one line."""
 
@@ -49,6 +52,18 @@ def skin_parameters() -> list[Parameter]:
         Parameter(name, label_of(name), group, low, high, mean, std, "", name not in _UNGUIDED)
         for name, group, low, high, mean, std, _ in _ROWS
     ]
+
+
+def with_skin(table: ParameterTable) -> ParameterTable:
+    """A table with the rows of a skin in the place of those of groups "skin" and "lips"."""
+    others = [row for row in table.parameters if row.group not in ("skin", "lips")]
+    first = next(i for i, row in enumerate(table.parameters) if row.group == "skin")
+    return ParameterTable([*others[:first], *skin_parameters(), *others[first:]])
+
+
+def skin_values(table: ParameterTable, parameters: Annotated[FloatArray, "P"]) -> dict[str, float]:
+    """Name -> value of the skin's parameters of one head (P,)."""
+    return {name: float(parameters[table.index(name)]) for name, *_ in _ROWS}
 
 
 def draw_skin(

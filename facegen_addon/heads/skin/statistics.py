@@ -29,6 +29,9 @@ COMPONENTS = (
 
 REGIONS = ("lips", "mouth", "ears", "cheeks", "nose", "orbit", "lid", "scalp", "brow", "beard")
 
+SKIN_ARTIFACT = "skin"
+"""In models/index.json."""
+
 _SIZE = 512
 _PER_METRE = 20000.0
 
@@ -73,4 +76,4 @@ class SkinStatistics:
 @cache
 def skin_statistics() -> SkinStatistics:
     """The statistics that FaceGen comes with."""
-    return SkinStatistics(load_npz("skin"))
+    return SkinStatistics(load_npz(SKIN_ARTIFACT))

@@ -38,6 +38,8 @@ MARK_COLOURS = np.exp(_OF_KINDS @ PIGMENTS)
 
 LINE_SHADE, STUBBLE_SHADE = 0.32, 0.30
 """Log of the light that is missing in the deepest line, and where a shaved hair is."""
+MAP_SIZE = 1024
+"""Texels of a model's maps each way: half a millimetre on a face."""
 _MOTTLING = 0.02  # log of light: what is finer than the noise that vertices carry
 
 
@@ -184,6 +186,11 @@ class MeshSkin:
     def layout(self, size: int) -> Annotated[Float32Array, "S S 2"]:
         """Where the texels of the mesh's layout lie in MakeHuman's: (S, S, 2), NaN off the skin."""
         return with_gutter(rasterised(self.corners, self.makehuman, size))
+
+    @cached_property
+    def maps(self) -> FineMaps:
+        """The maps of MAP_SIZE texels each way, which every head of the model shares."""
+        return self.fine_maps(SkinTextures(self.layout(MAP_SIZE)))
 
     def fine_maps(self, textures: SkinTextures) -> FineMaps:
         """The maps of a layout of this mesh."""

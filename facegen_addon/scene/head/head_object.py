@@ -17,9 +17,10 @@ from ...heads.appearance import Appearance, strand_colours
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
+from ...heads.skin.parameters import skin_values
 from ...heads.strands import POINTS, HairStyle, grow
 from ...heads.surface import welded_uv
-from . import materials
+from . import materials, skin_material
 from .slots import slot_of_polygons, slots_of
 
 ID_KEY = "facegen_id"
@@ -142,7 +143,7 @@ class HeadObject:
         appearance = self.model.appearance(parameters)
         self._own_data()
         self._write_shape(vertices)
-        _write_colours(self.mesh_object.data, appearance)
+        self._write_colours(appearance, parameters)
         self._write_strands(self.model.hair_style(parameters), vertices)
         self._write_hair_colours(appearance)
         for owner in self._owners:
@@ -169,7 +170,7 @@ class HeadObject:
                 owner.data[COMPLETE_KEY] = parameters
         if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
-            _write_colours(self.mesh_object.data, appearance)
+            self._write_colours(appearance, parameters)
             self._write_hair_colours(appearance)
         if complete:
             self._complete(parameters)
@@ -225,6 +226,16 @@ class HeadObject:
         mesh = self.mesh_object.data
         mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
 
+    def _write_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
+        mesh = self.mesh_object.data
+        _write_colours(mesh, appearance)
+        skin = self.model.skin
+        if skin is not None:
+            values = skin_values(self.model.table, parameters)
+            gloss = skin.vertices.roughness(values)
+            mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
+            skin_material.write_fine(mesh, skin.vertices, values)
+
     def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
@@ -279,6 +290,8 @@ def renew_id(mesh_object: bpy.types.Object) -> None:
 def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
     """Which part can no longer take what its model makes: "mesh", "hair"; empty if none."""
     attributes = {materials.COLOUR, materials.IRIS, materials.ROUGHNESS}
+    if model.skin is not None:
+        attributes.update(skin_material.FINE_ATTRIBUTES)
     mesh, hair = mesh_object.data, hair_of(mesh_object)
     if (
         mesh_object.type != "MESH"
@@ -347,8 +360,10 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     for name, vectors in ((materials.REST, surface.rest_position), (materials.GAZE, surface.gaze)):
         attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
         attribute.data.foreach_set("vector", vectors.astype(np.float32).ravel())
+    if model.skin is not None:
+        skin_material.add_fine_attributes(mesh)
     for slot in slots_of(surface):
-        mesh.materials.append(slot.material(surface))
+        mesh.materials.append(slot.material(model))
     mesh.polygons.foreach_set("material_index", slot_of_polygons(surface))
     mesh.shade_smooth()
     mesh.update()

@@ -8,6 +8,8 @@ writes no texture, and a scene of hundreds of heads holds no more of them than o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 import numpy as np
 
@@ -32,9 +34,12 @@ FINE, RELIEF, MARKS, PATTERN = (
 marks; pattern, fade and stubble."""
 
 
+FINE_ATTRIBUTES = (FINE, RELIEF, MARKS, PATTERN)
+
+
 def add_fine_attributes(mesh: bpy.types.Mesh) -> None:
     """Give a mesh what ``write_fine`` writes."""
-    for name in (FINE, RELIEF, MARKS, PATTERN):
+    for name in FINE_ATTRIBUTES:
         mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
 
 
@@ -74,9 +79,12 @@ def _image(name: str, codes: Float32Array) -> bpy.types.Image:
     return image
 
 
-def mapped_skin_material(name: str, images: dict[str, bpy.types.Image]) -> bpy.types.Material:
-    """Skin: each vertex's colour and roughness, and the detail of the images; once per file."""
-    return material(name, lambda tree: _build(tree, images))
+def mapped_skin_material(name: str, maps: Callable[[], FineMaps]) -> bpy.types.Material:
+    """Skin: each vertex's colour and roughness, and the detail of the maps.
+
+    Built once per file, and only then are ``maps`` asked for.
+    """
+    return material(name, lambda tree: _build(tree, fine_images(name, maps())))
 
 
 def _build(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> None:

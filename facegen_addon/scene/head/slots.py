@@ -10,8 +10,9 @@ import bpy
 import numpy as np
 
 from ...arrays import Int32Array
+from ...heads.head_model import HeadModel
 from ...heads.surface import PART_NAMES, Surface
-from . import materials, part_materials
+from . import materials, part_materials, skin_material
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,23 @@ class Slot:
 
     name: str
     parts: tuple[str, ...]
-    material: Callable[[Surface], bpy.types.Material]
+    material: Callable[[HeadModel], bpy.types.Material]
     kind: str = "skin"
 
 
+def _skin_material(model: HeadModel) -> bpy.types.Material:
+    skin = model.skin
+    if skin is None:
+        return materials.skin_material()
+    return skin_material.mapped_skin_material(f"FaceGen Skin of {model.name}", lambda: skin.maps)
+
+
 _FEW = (
-    Slot("Skin", ("skin", "tongue"), lambda _: materials.skin_material()),
+    Slot("Skin", ("skin", "tongue"), _skin_material),
     Slot("Eyes", ("eye_left", "eye_right"), lambda _: materials.eye_material(), "eye"),
 )
 _MANY = (
-    Slot("Skin", ("skin",), lambda _: materials.skin_material()),
+    Slot("Skin", ("skin",), _skin_material),
     Slot("Left Eye", ("eye_left",), lambda _: materials.eye_material(), "eye"),
     Slot("Right Eye", ("eye_right",), lambda _: materials.eye_material(), "eye"),
     Slot(
@@ -42,7 +50,7 @@ _MANY = (
     Slot("Teeth", ("teeth",), lambda _: part_materials.teeth_material()),
     Slot("Gums", ("gums",), lambda _: part_materials.gums_material()),
     Slot("Tongue", ("tongue",), lambda _: part_materials.gums_material()),
-    Slot("Lashes", ("lashes",), part_materials.lash_material, "cards"),
+    Slot("Lashes", ("lashes",), lambda model: part_materials.lash_material(model.surface), "cards"),
 )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from facegen_addon.heads.anny.head import AnnyHead, anny_head
 from facegen_addon.heads.person.head import PersonHead, person_head
+from facegen_addon.heads.skin.parameters import SKIN_NAMES
 from facegen_addon.heads.strands import grow
 from facegen_addon.heads.surface import open_loops, sorted_edges
 
@@ -31,6 +32,14 @@ def rows(anny: AnnyHead) -> np.ndarray:
     return drawn
 
 
+def of_person(person: PersonHead, anny: AnnyHead, rows: np.ndarray) -> np.ndarray:
+    """Anny's parameters (N, P) as the person's, whose rows of skin are its own."""
+    result = np.tile(person.table.default(), (len(rows), 1))
+    for column, name in enumerate(anny.table.names):
+        result[:, person.table.index(name)] = rows[:, column]
+    return result
+
+
 @pytest.fixture(scope="module")
 def shared(person: PersonHead, anny: AnnyHead) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of vertices, Anny's and the person's, found by MakeHuman's texture coordinates."""
@@ -53,10 +62,32 @@ def shared(person: PersonHead, anny: AnnyHead) -> tuple[np.ndarray, np.ndarray]:
     return np.array(list(mine.values())), np.array(list(mine))
 
 
-def test_parameters_and_prior_are_annys(person: PersonHead, anny: AnnyHead) -> None:
-    assert person.table.parameters == anny.table.parameters
-    drawn = [head.sample_prior(np.random.default_rng(5), 3) for head in (person, anny)]
-    assert np.array_equal(*drawn)
+def test_parameters_are_annys_bar_those_of_skin_and_lips(
+    person: PersonHead, anny: AnnyHead
+) -> None:
+    theirs = [row for row in anny.table.parameters if row.group not in ("skin", "lips")]
+    assert [row for row in person.table.parameters if row.name not in SKIN_NAMES] == theirs
+    assert {row.name for row in person.table.parameters} >= SKIN_NAMES
+
+
+def test_drawn_skins_follow_ancestry_and_age(person: PersonHead) -> None:
+    drawn = person.sample_prior(np.random.default_rng(5), 400)
+    column = {name: drawn[:, person.table.index(name)] for name in person.table.names}
+    assert np.corrcoef(column["skin_melanin"], column["african"])[0, 1] > 0.7
+    assert np.corrcoef(column["skin_lines"], column["age"])[0, 1] > 0.6
+    women = column["gender"] > 0.5
+    assert column["beard_shadow"][women].max() < 0.5 < column["skin_femininity"][women].mean()
+
+
+def test_its_vertices_show_its_skin(person: PersonHead) -> None:
+    head = person.table.default()
+    fair, dark = head.copy(), head.copy()
+    fair[person.table.index("skin_melanin")], dark[person.table.index("skin_melanin")] = 0.1, 0.9
+    light, deep = (person.appearance(row).vertex_colour for row in (fair, dark))
+    bare = person.surface.vertices_of("skin") & (person.surface.masks["cheeks"] > 0.5)
+    teeth = person.surface.vertices_of("teeth")
+    assert light[bare].mean() > 3.0 * deep[bare].mean()
+    assert np.array_equal(light[teeth], deep[teeth])
 
 
 def test_what_both_have_moves_alike(
@@ -64,14 +95,16 @@ def test_what_both_have_moves_alike(
 ) -> None:
     theirs, mine = shared
     assert len(mine) >= 4102
-    apart = np.abs(person.forward(rows)[:, mine] - anny.forward(rows)[:, theirs])
+    apart = np.abs(
+        person.forward(of_person(person, anny, rows))[:, mine] - anny.forward(rows)[:, theirs]
+    )
     assert apart.max() < _SAME
 
 
 def test_landmarks_and_roots_lie_where_annys_do(
     person: PersonHead, anny: AnnyHead, rows: np.ndarray
 ) -> None:
-    mine, theirs = person.forward(rows), anny.forward(rows)
+    mine, theirs = person.forward(of_person(person, anny, rows)), anny.forward(rows)
     assert np.abs(person.landmarks(mine) - anny.landmarks(theirs)).max() < _SAME
     assert np.abs(person.five_points(mine) - anny.five_points(theirs)).max() < 0.003
     for head, vertices in ((person, mine), (anny, theirs)):
@@ -156,10 +189,10 @@ def test_eyes_keep_their_shape_when_they_turn(person: PersonHead) -> None:
 
 
 def test_moved_in_steps_it_is_where_it_would_be_at_once(
-    person: PersonHead, rows: np.ndarray
+    person: PersonHead, anny: AnnyHead, rows: np.ndarray
 ) -> None:
     move = person.incremental_forward()
-    for row in rows:
+    for row in of_person(person, anny, rows):
         assert np.abs(move(row) - person.forward(row)[0]).max() < _SAME
 
 
