@@ -158,9 +158,9 @@ class Subdivision:
 class _Mesh:
     """Polygons (F, C) with their edges (E, 2); corner_edges (F, C): the edge after each corner."""
 
-    faces: Annotated[IntArray, "T 3"]
+    faces: Annotated[IntArray, "F C"]
     edges: Annotated[IntArray, "E 2"]
-    corner_edges: Annotated[IntArray, "T 3"]
+    corner_edges: Annotated[IntArray, "F C"]
     vertex_count: int
 
     def stencils(self) -> Stencils:
