@@ -69,6 +69,8 @@ ifdef MODEL
 	$(MAKE) corrections MODEL="$(MODEL)"
 else
 	$(RECIPES) -m models.training.bake_anny_head
+	$(RECIPES) -m models.training.bake_person_head
+	$(RECIPES) -m models.training.bake_skin
 	$(RECIPES) -m models.training.bake_open_flame
 	$(RECIPES) -m models.training.bake_facenet_skeleton
 	$(RECIPES) -m models.training.fit_face_crop

@@ -53,8 +53,8 @@ _Arrays = tuple[Float32Array, Float32Array]
 class Meshes:
     """N heads to be computed a few at a time.
 
-    faces (T, 3); uv (T, 3, 2) or None; compute: a slice of the N heads -> vertices (K, V, 3) and
-    joints (K, J, 3), metres, in the coordinates of `system`.
+    faces (F, C) of C corners; uv (F, C, 2) or None; compute: a slice of the N heads -> vertices
+    (K, V, 3) and joints (K, J, 3), metres, in the coordinates of `system`.
     """
 
     count: int
@@ -124,8 +124,8 @@ def _slider_meshes(head: HeadModel, file: Path) -> Meshes:
     rows = read_slider_file(file).rows(head.table)
     return Meshes(
         count=len(rows),
-        faces=head.surface.faces,
-        uv=head.surface.uv,
+        faces=head.surface.polygons,
+        uv=head.surface.polygon_uv,
         compute=lambda part: (head.forward(rows[part]), head.joints(rows[part])),
         system="blender",
     )

@@ -75,7 +75,7 @@ class Artifact:
         if _is_built(self.facts):
             return Need(Remedy.BUILD_ENCODER, self.name)
         if self.path.is_relative_to(user_models()):
-            return Need(Remedy.RETRAIN, _user_model(self.name))
+            return Need(Remedy.RETRAIN, _untrained_model(self.name))
         return _RESTORE
 
     def read(self) -> bytes:
@@ -150,6 +150,11 @@ def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
     return index
 
 
+_TRAINED = ("backward", "corrections", "influence", "ranking", "surrogate")
+_UNGUIDED = ("person",)
+"""Head models of FaceGen's own that latents do not guide yet."""
+
+
 def artifact(name: str) -> Artifact:
     """The entry called `name`, the project's or the user's own.
 
@@ -159,7 +164,7 @@ def artifact(name: str) -> Artifact:
     own = user_models() / "index.json"
     if name not in index and own.exists():
         index, folder = {**index, **read_index_file(own)}, own.parent
-    model = _user_model(name)
+    model = _untrained_model(name)
     if name not in index and model:
         raise UserError(f"nothing has been trained for {model} yet", Need(Remedy.TRAIN, model))
     if name not in index:
@@ -174,9 +179,11 @@ def artifact(name: str) -> Artifact:
     return Artifact(name, path, entry["sha256"], entry)
 
 
-def _user_model(name: str) -> str:
-    """The head model of a user's own that an artifact belongs to; empty for FaceGen's."""
-    return "".join(name.partition(USER_MODEL_PREFIX)[1:])
+def _untrained_model(name: str) -> str:
+    """The head model that an artifact would be trained for; empty if it is no such artifact."""
+    of_user = "".join(name.partition(USER_MODEL_PREFIX)[1:])
+    role, _, model = name.partition("_")
+    return of_user or (model if role in _TRAINED and model in _UNGUIDED else "")
 
 
 def _is_built(entry: dict[str, Any]) -> bool:

@@ -56,7 +56,7 @@ def main() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     facegen_addon.register()
     try:
-        for model in (random_flame(), load_head_model("anny")):
+        for model in (random_flame(), load_head_model("anny"), load_head_model("person")):
             bench_model(model, moves)
     finally:
         completion.set_waiting(False)

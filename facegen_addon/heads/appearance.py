@@ -9,14 +9,14 @@ tissues: a review" (Physics in Medicine and Biology 58, 2013).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Float32Array, FloatArray, Real, RealArray
+from ..arrays import AnyArray, Float32Array, FloatArray, Real, RealArray
 from ..random_streams import random_stream
 from .strands import BEARD_RANGE, BROW, RECESSION, StrandSet
 from .surface import Surface
@@ -25,8 +25,8 @@ RGB = FloatArray
 
 # Attenuation per unit of pigment at 610, 550 and 465 nm, without unit: how it changes with the
 # wavelength is Jacques's, of melanin 1 at 500 nm; how much there is of it is chosen by eye below.
-_MELANIN = np.array([0.52, 0.73, 1.27])
-_HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
+MELANIN = np.array([0.52, 0.73, 1.27])
+HAEMOGLOBIN = np.array([0.03, 0.85, 0.75])
 _PHEOMELANIN = np.array([0.25, 0.95, 2.1])
 """Chosen by eye: steeper than melanin, so that red hair is red."""
 # Reflectance, linear RGB in [0, 1], of what has no pigment, chosen by eye.
@@ -34,6 +34,7 @@ _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
 _GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
+_ENAMEL = np.array([0.56, 0.50, 0.39])
 SCLERA = (0.60, 0.52, 0.48)
 _SKIN_MELANIN, _SKIN_BLOOD = 2.7, 0.50
 """Pigment of skin at amount 1, chosen by eye: so the sliders run from very fair to very dark."""
@@ -91,15 +92,15 @@ def skin_albedo(
 ) -> Annotated[RGB, "... 3"]:
     """The colour of skin: pigment amounts (...) in [0, 1] -> linear RGB (..., 3)."""
     depth = (
-        _SKIN_MELANIN * melanin[..., None] * _MELANIN
-        + _SKIN_BLOOD * redness[..., None] * _HAEMOGLOBIN
+        _SKIN_MELANIN * melanin[..., None] * MELANIN
+        + _SKIN_BLOOD * redness[..., None] * HAEMOGLOBIN
     )
     return _BARE_SKIN * np.exp(-depth)
 
 
 def hair_colour(melanin: float, redness: float, grey: float) -> Annotated[RGB, "3"]:
     """The colour of hair: eumelanin, pheomelanin, share of grey in [0, 1] -> linear RGB (3,)."""
-    eumelanin = _HAIR_MELANIN * melanin**1.4 * _MELANIN
+    eumelanin = _HAIR_MELANIN * melanin**1.4 * MELANIN
     depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
     return pigmented + grey * (_GREY_HAIR - pigmented)
@@ -133,9 +134,12 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
     hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
     brow = hair_colour(value("brow_melanin"), value("hair_redness"), 0.5 * value("hair_grey"))
     skin = _skin_colours(value, surface)
-    skin = _shade_under_hair(skin, value, surface, male, hair, brow)
+    for shade in hair_shades(value, surface.masks, surface.fields, male, hair, brow):
+        skin = skin + shade.amount[:, None] * (shade.colour - skin)
     mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
     skin += mouth * (_MUCOSA - skin)
+    skin[surface.vertices_of("teeth")] = _ENAMEL
+    skin[surface.vertices_of("lashes")] = 0.35 * brow
     iris = iris_colour(value("iris_melanin"), value("iris_green"))
     _paint_eyes(skin, surface, iris)
     return Appearance(
@@ -176,30 +180,38 @@ def _skin_colours(value: Callable[[str], float], surface: Surface) -> RGB:
     return skin_albedo(np.maximum(melanin, 0.0), np.maximum(redness, 0.0))
 
 
-def _shade_under_hair(
-    skin: RGB,
+@dataclass(frozen=True)
+class Shade:
+    """Hair too small to draw, which lets no bald skin shine through: how much of a colour (3,),
+    linear RGB, there is at each vertex or texel, (M,) in [0, 1]."""
+
+    amount: Annotated[RealArray, "M"]
+    colour: Annotated[RGB, "3"]
+
+
+def hair_shades(
     value: Callable[[str], float],
-    surface: Surface,
+    masks: Mapping[str, AnyArray],
+    fields: Mapping[str, AnyArray],
     male: float,
-    hair: RGB,
-    brow: RGB,
-) -> RGB:
-    """Darken the skin where hairs too small to draw grow, so that no bald skin shines through."""
-    masks, fields = surface.masks, surface.fields
+    hair: Annotated[RGB, "3"],
+    brow: Annotated[RGB, "3"],
+) -> tuple[Shade, ...]:
+    """Shades of scalp, beard, brows and lashes, in the order in which they are laid on.
+
+    masks, fields: name -> (M,), as a Surface has them of its vertices.
+    """
     edge = RECESSION * value("hair_recession")
     above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
     scalp = masks["scalp"] * above
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
     beard = masks["beard"] * smoothstep(low - _EDGE_BELOW, low + _EDGE_OVER_BEARD, fields["beard"])
-    layers = (
-        (scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
-        (beard * male * value("beard_density") * 0.55, hair),
-        (masks["brow"] * value("brow_density") * 0.45, brow),
-        (masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
+    return (
+        Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
+        Shade(beard * male * value("beard_density") * 0.55, hair),
+        Shade(masks["brow"] * value("brow_density") * 0.45, brow),
+        Shade(masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
     )
-    for amount, colour in layers:
-        skin = skin + amount[:, None] * (colour - skin)
-    return skin
 
 
 def strand_colours(strands: StrandSet, colours: Appearance) -> Annotated[Float32Array, "S 4"]:

@@ -18,6 +18,7 @@ from ..arrays import BoolArray, Float32Array, FloatArray, IntArray
 from ..errors import UserError
 from .appearance import smoothstep
 from .head_model import HeadModel
+from .surface import PART_NAMES
 
 AREAS = ("brow", "eyes", "nose", "mouth", "jaw", "ears")
 
@@ -123,8 +124,11 @@ class AreaRedraw:
     """
 
     def __init__(self, model: HeadModel) -> None:
-        self._shape = ShapeMotion.of(model)
-        self._weights = area_weights(model)
+        # Teeth and the like move as the face does, and would be counted many times over.
+        face = model.surface.part < len(PART_NAMES)
+        everything = ShapeMotion.of(model)
+        self._shape = ShapeMotion(everything.columns, everything.motion[:, face])
+        self._weights = {area: weights[face] for area, weights in area_weights(model).items()}
         self._inside: dict[str, FloatArray] = {}
 
     @property

@@ -19,12 +19,14 @@ from .flame.open_head import (
     open_flame_head,
 )
 from .head_model import HeadModel
+from .person.head import PERSON, person_head
 
 DEFAULT_MODEL = OPEN_FLAME
 
 HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,
     ANNY: anny_head,
+    PERSON: person_head,
 }
 """Name -> what loads it; a new head model is added here."""
 _FLAME_FILES = (".pkl", ".npz")

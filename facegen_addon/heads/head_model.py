@@ -17,6 +17,7 @@ from .correspondence import SurfacePoints
 from .flame.sliders import FlameSliders
 from .parameters import ParameterTable
 from .rig import JointSliders, Rig
+from .skin.textures import MeshSkin
 from .strands import HairStyle, StrandSet
 from .surface import Surface
 
@@ -93,6 +94,12 @@ class HeadModel(Protocol):
     def colour_parameters(self) -> frozenset[str]:
         """Names of the parameters that `appearance` is computed from."""
         return COLOUR_PARAMETERS
+
+    @property
+    def skin(self) -> MeshSkin | None:
+        """Its skin in texture space, where `table` has a skin's rows; None for models whose
+        vertices have all that is known of their skin."""
+        return None
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:

@@ -52,7 +52,7 @@ class LabelPoints:
             np.concatenate([landmarks.bary, cloud.bary]),
         )
         surface = model.surface
-        mesh = Subdivision.of(surface.faces, len(surface.part))
+        mesh = Subdivision.of(surface.polygons, len(surface.part))
         return cls(points, mesh.points(points))
 
     def __len__(self) -> int:

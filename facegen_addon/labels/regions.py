@@ -16,7 +16,10 @@ from ..heads.appearance import smoothstep
 from ..heads.head_model import HeadModel
 from .maps import CLASSES
 
-_PARTS = {"eye_left": "eyes", "eye_right": "eyes", "tongue": "mouth"}
+_PARTS = {
+    **dict.fromkeys(("eye_left", "eye_right", "cornea_left", "cornea_right"), "eyes"),
+    **dict.fromkeys(("tongue", "teeth", "gums"), "mouth"),
+}
 _MASKS = ("mouth", "lips", "ears")  # each takes from what those before it leave
 
 _JAW = slice(3, 14)
@@ -40,7 +43,7 @@ def vertex_classes(model: HeadModel) -> Annotated[Float32Array, "V C"]:
     weights = np.zeros((len(surface.part), len(CLASSES)))
     left = np.ones(len(surface.part))
     for part, name in _PARTS.items():
-        rows = surface.part == surface.part_names.index(part)
+        rows = surface.vertices_of(part)
         weights[rows, CLASSES.index(name)] = 1.0
         left[rows] = 0.0
     for name in _MASKS:

@@ -11,6 +11,8 @@ from facegen_addon.heads.catalogue import HEAD_MODELS
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.incremental import IncrementalHead
 from facegen_addon.heads.rig import at_rest
+from facegen_addon.heads.skin.parameters import skin_values
+from facegen_addon.heads.skin.textures import FineWeights
 from facegen_addon.heads.surface import PART_NAMES
 from tests.heads.sphere_head import SphereHead
 
@@ -55,7 +57,15 @@ def colours(model: HeadModel, head: np.ndarray) -> np.ndarray:
     """All colours of a head (P,), in one row."""
     look = model.appearance(head)
     parts = (look.vertex_colour.ravel(), [look.roughness], look.iris, look.hair, look.brow)
-    return np.concatenate(parts)
+    return np.concatenate([*parts, fine_detail(model, head)])
+
+
+def fine_detail(model: HeadModel, head: np.ndarray) -> np.ndarray:
+    """What a skin in texture space shows of a head (P,) besides its vertices' colours."""
+    if model.skin is None:
+        return np.zeros(0)
+    fine = FineWeights.of(skin_values(model.table, head))
+    return np.array([*fine.components, *fine.depths, *fine.shares, fine.pattern, fine.fade])
 
 
 def test_vertices_follow_the_parameters_that_it_declares(model: HeadModel) -> None:
@@ -115,12 +125,13 @@ def test_joints_turn_the_way_that_their_sliders_say(
 def test_its_surface_has_what_colours_labels_and_hair_are_told_by(model: HeadModel) -> None:
     surface = model.surface
     count = len(surface.part)
-    assert surface.part_names == PART_NAMES
+    assert surface.part_names[: len(PART_NAMES)] == PART_NAMES
     assert surface.masks.keys() == MASKS and surface.fields.keys() == {"hairline", "beard"}
     for values in (*surface.masks.values(), *surface.fields.values()):
         assert values.shape == (count,) and values.dtype == np.float32
     assert surface.faces.dtype == np.int32 and surface.uv.shape == (len(surface.faces), 3, 2)
-    is_eye = np.isin(surface.part, [PART_NAMES.index("eye_left"), PART_NAMES.index("eye_right")])
+    looks = [name.startswith(("eye_", "cornea_")) for name in surface.part_names]
+    is_eye = np.array(looks)[surface.part]
     np.testing.assert_allclose(np.linalg.norm(surface.gaze, axis=1), is_eye, atol=1e-3)
     assert model.forward(model.table.default()).shape == (1, count, 3)
     assert model.landmark_embedding.bary.shape == (68, 3)

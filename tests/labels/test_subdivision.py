@@ -104,6 +104,28 @@ def test_corners_edges_and_middles_are_read_exactly(corners: np.ndarray, k: int)
         np.testing.assert_allclose(points_of(mesh, 1, spot, corners), expected, atol=1e-12)
 
 
+def test_points_of_quads_are_read_exactly() -> None:
+    corners = np.random.default_rng(4).normal(size=(4, 3))
+    mesh = Subdivision.of(np.array([[0, 1, 2, 3]]), 4)
+    fine = mesh.apply(corners)
+    origin, right, opposite, top = mesh.quads
+    spots = {
+        (0, (0.5, 0.0, 0.5)): origin[2],
+        (1, (0.5, 0.5, 0.0)): origin[2],
+        (0, (0.5, 0.5, 0.0)): origin[1],
+        (0, (0.0, 0.5, 0.5)): right[2],
+        (1, (0.0, 0.5, 0.5)): top[2],
+        (1, (0.5, 0.0, 0.5)): origin[3],
+        (0, (1.0, 0.0, 0.0)): origin[0],
+        (0, (0.0, 1.0, 0.0)): right[1],
+        (0, (0.0, 0.0, 1.0)): opposite[2],
+        (1, (0.0, 0.0, 1.0)): top[3],
+    }
+    for (half, bary), place in spots.items():
+        found = points_of(mesh, half, np.array(bary), corners)
+        np.testing.assert_allclose(found, fine[place], atol=1e-12)
+
+
 @given(bary=SHARES, seed=st.integers(0, 100))
 def test_points_move_continuously(bary: np.ndarray, seed: int) -> None:
     """A little to the side on the triangle is a little to the side on the surface."""
@@ -155,7 +177,7 @@ def test_blender_makes_the_same_of_what_is_no_surface(
     assert distance.min(1).max() < 1e-6
 
 
-@pytest.mark.parametrize("name", ["open_flame", "anny"])
+@pytest.mark.parametrize("name", ["open_flame", "anny", "person"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_blender_makes_the_same_surface(name: str, seed: int) -> None:
     """Vertices, triangles' middles and triangulation in the same order; edges in another."""
@@ -172,7 +194,7 @@ def test_blender_makes_the_same_surface(name: str, seed: int) -> None:
     quads = np.empty((len(evaluated.polygons), 4), np.int32)
     evaluated.polygons.foreach_get("vertices", quads.ravel())
 
-    mesh = Subdivision.of(model.surface.faces, len(vertices))
+    mesh = Subdivision.of(model.surface.polygons, len(vertices))
     ours = mesh.apply(vertices)
     assert ours.shape == theirs.shape and quads.shape == mesh.quads.shape
     # Quads come in the same order: they say which of ours each of theirs is.

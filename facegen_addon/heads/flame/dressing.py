@@ -108,13 +108,13 @@ def from_arrays(arrays: Mapping[str, Annotated[AnyArray, "..."]]) -> Dressing:
             if name.startswith(f"{kind}_")
         }
 
+    surface: dict[str, Any] = table("surface")
+
     def points(name: str) -> SurfacePoints:
         return SurfacePoints(arrays[f"{name}_triangle"], arrays[f"{name}_bary"])
 
     return Dressing(
-        Surface(
-            **table("surface"), part_names=PART_NAMES, masks=table("mask"), fields=table("field")
-        ),
+        Surface(**surface, part_names=PART_NAMES, masks=table("mask"), fields=table("field")),
         StrandSet(**table("strand")),
         points("five_points"),
         points("landmarks"),

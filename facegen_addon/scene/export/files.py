@@ -177,9 +177,11 @@ def file_names(names: Sequence[str]) -> list[str]:
 
 
 def _exported(path: Path, parts: HeadParts, settings: ExportSettings) -> ExportedHead:
-    head = len(parts.head.faces)
-    if settings.subdivision:  # a triangle becomes three quadrangles, and each of these four
-        head *= 6 * 4 ** (settings.subdivision - 1)
+    head, corners = parts.head.faces.shape
+    if settings.subdivision:  # a polygon becomes a quad a corner, and each of these four
+        head *= 2 * corners * 4 ** (settings.subdivision - 1)
+    else:
+        head *= corners - 2
     hair = len(parts.hair.faces) if parts.hair is not None else 0
     return ExportedHead(path, head + hair, hair, parts.notes)
 

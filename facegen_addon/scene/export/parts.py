@@ -16,6 +16,8 @@ from ...heads.head_model import HeadModel
 from ...heads.ribbons import ribbons
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.strands import grow
+from ...heads.surface import Surface
+from ..head.slots import Slot, slot_of_polygons, slots_of
 
 HAIR = ("ribbons", "none")
 CORRECTIVES = "pose_correctives"
@@ -23,6 +25,8 @@ CORRECTIVES = "pose_correctives"
 MAXIMUM_SUBDIVISION = 3
 _SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
 _STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
+_MOIST = 0.3  # roughness of teeth, gums and tongue
+_NO_LASHES = "lashes are left out: their cards need a texture, and none is written"
 _EXACT = 1e-4  # metres; correctives of a pose below it are left out
 _EYE_ROUGHNESS, _HAIR_ROUGHNESS = 0.1, 0.55
 """Of the exported materials, in [0, 1] without unit, chosen by eye."""
@@ -71,16 +75,16 @@ class Look:
 
 @dataclass(frozen=True)
 class Part:
-    """One object: vertices (V, 3) metres, faces (T, 3), uv (T, 3, 2), colour (V, 4) linear,
-    looks and which of them each face has (T,), weights (V, J)."""
+    """One object: vertices (V, 3) metres, faces (F, C) of C corners, uv (F, C, 2), colour (V, 4)
+    linear, looks and which of them each face has (F,), weights (V, J)."""
 
     name: str
     vertices: Annotated[Float32Array, "V 3"]
-    faces: Annotated[Int32Array, "T 3"]
-    uv: Annotated[Float32Array, "T 3 2"]
+    faces: Annotated[Int32Array, "F C"]
+    uv: Annotated[Float32Array, "F C 2"]
     colour: Annotated[Float32Array, "V 4"]
     looks: tuple[Look, ...]
-    look_of_face: Annotated[Int32Array, "T"]
+    look_of_face: Annotated[Int32Array, "F"]
     keys: ShapeKeys | None
     weights: Annotated[FloatArray, "V J"]
 
@@ -115,6 +119,8 @@ def head_parts(
     notes: tuple[str, ...] = ()
     if settings.armature:
         keys, notes = _with_correctives(model, parameters, rig, keys)
+    if model.surface.lashes is not None:
+        notes = (*notes, _NO_LASHES)
     return HeadParts(_head_part(model, vertices, keys, rig.weights, appearance), hair, rig, notes)
 
 
@@ -171,22 +177,29 @@ def _head_part(
     appearance: Appearance,
 ) -> Part:
     surface = model.surface
-    is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
-    skin = appearance.vertex_colour[surface.part == 0].mean(0)
+    kept = ~surface.vertices_of("lashes")
+    faces = kept[surface.polygons].all(1)
+    looks = [_look(surface, slot, appearance) for slot in slots_of(surface)]
     return Part(
         name="Head",
-        vertices=vertices,
-        faces=surface.faces,
-        uv=surface.uv,
-        colour=np.insert(appearance.vertex_colour, 3, 1.0, axis=1),
-        looks=(
-            Look("Skin", tuple(skin.tolist()), appearance.roughness),
-            Look("Eyes", SCLERA, _EYE_ROUGHNESS),
-        ),
-        look_of_face=is_eye.astype(np.int32),
-        keys=keys,
-        weights=weights,
+        vertices=vertices[kept],
+        faces=(np.cumsum(kept) - 1).astype(np.int32)[surface.polygons[faces]],
+        uv=surface.polygon_uv[faces],
+        colour=np.insert(appearance.vertex_colour, 3, 1.0, axis=1)[kept],
+        looks=tuple(looks),
+        look_of_face=slot_of_polygons(surface)[faces],
+        keys=None if keys is None else replace(keys, offsets=keys.offsets[:, kept]),
+        weights=weights[kept],
     )
+
+
+def _look(surface: Surface, slot: Slot, look: Appearance) -> Look:
+    """The material of a slot: of the skin's colour on the whole, or the white of eyes."""
+    if slot.kind == "eye":
+        return Look(slot.name, SCLERA, _EYE_ROUGHNESS)
+    colour = look.vertex_colour[surface.vertices_of(slot.parts[0])].mean(0)
+    roughness = look.roughness if slot.parts[0] == "skin" else _MOIST
+    return Look(slot.name, tuple(colour.tolist()), roughness)
 
 
 def _hair_part(

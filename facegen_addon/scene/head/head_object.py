@@ -18,9 +18,11 @@ from ...heads.appearance import Appearance, strand_colours
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
+from ...heads.skin.parameters import skin_values
 from ...heads.strands import POINTS, HairStyle, grow
 from ...heads.surface import welded_uv
-from . import materials
+from . import materials, skin_material
+from .slots import slot_of_polygons, slots_of
 
 ID_KEY = "facegen_id"
 MODEL_KEY = "facegen_model"
@@ -147,7 +149,7 @@ class HeadObject:
         appearance = self.model.appearance(parameters)
         self._own_data()
         self._write_shape(vertices)
-        _write_colours(self.mesh_object.data, appearance)
+        self._write_colours(appearance, parameters)
         self._write_strands(self.model.hair_style(parameters), vertices)
         self._write_hair_colours(appearance)
         for owner in self._owners:
@@ -175,7 +177,7 @@ class HeadObject:
                 owner.data[COMPLETE_KEY] = parameters
         if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
-            _write_colours(self.mesh_object.data, appearance)
+            self._write_colours(appearance, parameters)
             self._write_hair_colours(appearance)
         if complete:
             self._complete(parameters)
@@ -231,6 +233,16 @@ class HeadObject:
         mesh = self.mesh_object.data
         mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
 
+    def _write_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
+        mesh = self.mesh_object.data
+        _write_colours(mesh, appearance)
+        skin = self.model.skin
+        if skin is not None:
+            values = skin_values(self.model.table, parameters)
+            gloss = skin.vertices.roughness(values)
+            mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
+            skin_material.write_fine(mesh, skin.vertices, values)
+
     def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
@@ -285,6 +297,8 @@ def renew_id(mesh_object: bpy.types.Object) -> None:
 def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
     """The part, "mesh" or "hair", that was edited and no longer fits the model; empty if none."""
     attributes = {materials.COLOUR, materials.IRIS, materials.ROUGHNESS}
+    if model.skin is not None:
+        attributes.update(skin_material.FINE_ATTRIBUTES)
     mesh, hair = mesh_object.data, hair_of(mesh_object)
     if (
         mesh_object.type != "MESH"
@@ -342,9 +356,10 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     """The mesh of a model's mean head, with its materials."""
     surface = model.surface
     mesh = bpy.data.meshes.new("Head")
-    mesh.from_pydata(surface.rest_position.tolist(), [], surface.faces.tolist())
+    polygons = surface.polygons
+    mesh.from_pydata(surface.rest_position.tolist(), [], polygons.tolist())
     layer = mesh.uv_layers.new(name="UVMap")
-    uv = welded_uv(surface.faces, surface.uv, _UV_WELD)
+    uv = welded_uv(polygons, surface.polygon_uv, _UV_WELD)
     layer.uv.foreach_set("vector", uv.ravel())
     mesh.attributes.new(materials.COLOUR, "FLOAT_COLOR", "POINT")
     mesh.attributes.new(materials.IRIS, "FLOAT_VECTOR", "POINT")
@@ -352,10 +367,11 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     for name, vectors in ((materials.REST, surface.rest_position), (materials.GAZE, surface.gaze)):
         attribute = mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
         attribute.data.foreach_set("vector", vectors.astype(np.float32).ravel())
-    mesh.materials.append(materials.skin_material())
-    mesh.materials.append(materials.eye_material())
-    is_eye = np.char.startswith(surface.part_names, "eye")[surface.part[surface.faces[:, 0]]]
-    mesh.polygons.foreach_set("material_index", is_eye.astype(np.int32))
+    if model.skin is not None:
+        skin_material.add_fine_attributes(mesh)
+    for slot in slots_of(surface):
+        mesh.materials.append(slot.material(model))
+    mesh.polygons.foreach_set("material_index", slot_of_polygons(surface))
     mesh.shade_smooth()
     mesh.update()
     return mesh

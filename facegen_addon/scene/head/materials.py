@@ -33,32 +33,35 @@ _PUPIL_BLUR = 0.02
 """Half the width of the pupil's edge, sine of the angle from the gaze."""
 
 
-def _material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
+def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
     """The material called ``name``, built once per file."""
-    material = bpy.data.materials.get(name)
-    if material is None:
-        material = bpy.data.materials.new(name)
-        material.use_nodes = True
-        build(material.node_tree)
-    return material
+    found = bpy.data.materials.get(name)
+    if found is None:
+        found = bpy.data.materials.new(name)
+        found.use_nodes = True
+        build(found.node_tree)
+    return found
 
 
-def _attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+def attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
+    """A node that reads an attribute of the head."""
     node = tree.nodes.new("ShaderNodeAttribute")
     node.attribute_name = name
     return node
 
 
-def _principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
+def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
+    """The shader that a new material begins with."""
     return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
 
 
-def _math(
+def math(
     tree: bpy.types.NodeTree,
     operation: str,
     first: bpy.types.NodeSocket | float,
     second: bpy.types.NodeSocket | float,
 ) -> bpy.types.NodeSocket:
+    """The result of a node of mathematics."""
     node = tree.nodes.new("ShaderNodeMath")
     node.operation = operation
     for socket, value in zip(node.inputs, (first, second), strict=False):
@@ -73,13 +76,13 @@ def skin_material() -> bpy.types.Material:
     """Skin: colour from the head, pores and fine mottling from noise that sticks to it."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
-        rest = _attribute(tree, REST)
+        bsdf = principled(tree)
+        rest = attribute(tree, REST)
         pores = _noise(tree, rest.outputs["Vector"], scale=_PORES, detail=2.0)
         mottle = _noise(tree, rest.outputs["Vector"], scale=_MOTTLE, detail=4.0)
-        tint = _tinted(tree, _attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
+        tint = _tinted(tree, attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
         tree.links.new(tint, bsdf.inputs["Base Color"])
-        tree.links.new(_attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+        tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
         bump = tree.nodes.new("ShaderNodeBump")
         bump.inputs["Strength"].default_value = 0.22
         bump.inputs["Distance"].default_value = _PORE_DEPTH
@@ -91,7 +94,7 @@ def skin_material() -> bpy.types.Material:
         bsdf.inputs["Subsurface Scale"].default_value = _SCATTERING
         bsdf.inputs["Specular IOR Level"].default_value = 0.42
 
-    return _material("FaceGen Skin", build)
+    return material("FaceGen Skin", build)
 
 
 def _tinted(
@@ -101,7 +104,7 @@ def _tinted(
     contrast: float,
 ) -> bpy.types.NodeSocket:
     """``colour`` made lighter and darker by noise around 0.5."""
-    shade = _math(tree, "MULTIPLY_ADD", noise, contrast)
+    shade = math(tree, "MULTIPLY_ADD", noise, contrast)
     shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
     tint = tree.nodes.new("ShaderNodeVectorMath")
     tint.operation = "SCALE"
@@ -122,33 +125,34 @@ def _noise(
 
 def eye_material() -> bpy.types.Material:
     """Sclera, iris and pupil by the angle from the direction of gaze, under a wet coat."""
+    return material("FaceGen Eye", build_eye)
 
-    def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
-        radius = _gaze_radius(tree)
-        sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
-        sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
-        sclera_mix.inputs["B"].default_value = (*SCLERA, 1.0)
-        pupil_mix = _mix(tree, _step(tree, radius, PUPIL - _PUPIL_BLUR, PUPIL + _PUPIL_BLUR))
-        pupil_mix.inputs["A"].default_value = (0.002, 0.002, 0.002, 1.0)
-        tree.links.new(_iris_fibres(tree), pupil_mix.inputs["B"])
-        tree.links.new(pupil_mix.outputs["Result"], sclera_mix.inputs["A"])
-        tree.links.new(sclera_mix.outputs["Result"], bsdf.inputs["Base Color"])
-        bsdf.inputs["Roughness"].default_value = 0.35
-        bsdf.inputs["Coat Weight"].default_value = 1.0
-        bsdf.inputs["Coat Roughness"].default_value = 0.04
 
-    return _material("FaceGen Eye", build)
+def build_eye(tree: bpy.types.NodeTree) -> None:
+    """The nodes of an eye's material."""
+    bsdf = principled(tree)
+    radius = _gaze_radius(tree)
+    sclera_mix = _mix(tree, _step(tree, radius, IRIS_EDGE, LIMBUS))
+    sclera_mix.inputs["A"].default_value = (0.0, 0.0, 0.0, 1.0)
+    sclera_mix.inputs["B"].default_value = (*SCLERA, 1.0)
+    pupil_mix = _mix(tree, _step(tree, radius, PUPIL - _PUPIL_BLUR, PUPIL + _PUPIL_BLUR))
+    pupil_mix.inputs["A"].default_value = (0.002, 0.002, 0.002, 1.0)
+    tree.links.new(_iris_fibres(tree), pupil_mix.inputs["B"])
+    tree.links.new(pupil_mix.outputs["Result"], sclera_mix.inputs["A"])
+    tree.links.new(sclera_mix.outputs["Result"], bsdf.inputs["Base Color"])
+    bsdf.inputs["Roughness"].default_value = 0.35
+    bsdf.inputs["Coat Weight"].default_value = 1.0
+    bsdf.inputs["Coat Roughness"].default_value = 0.04
 
 
 def _gaze_radius(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """Sine of the angle between the surface's direction and the gaze; above 1 behind."""
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(_attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
+    tree.links.new(attribute(tree, GAZE).outputs["Vector"], parts.inputs[0])
     x, y, z = parts.outputs
-    squared = _math(tree, "ADD", _math(tree, "MULTIPLY", x, x), _math(tree, "MULTIPLY", z, z))
-    behind = _math(tree, "GREATER_THAN", y, 0.0)
-    return _math(tree, "ADD", _math(tree, "SQRT", squared, 0.0), behind)
+    squared = math(tree, "ADD", math(tree, "MULTIPLY", x, x), math(tree, "MULTIPLY", z, z))
+    behind = math(tree, "GREATER_THAN", y, 0.0)
+    return math(tree, "ADD", math(tree, "SQRT", squared, 0.0), behind)
 
 
 def _step(
@@ -180,28 +184,28 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
-    noise = _noise(tree, _attribute(tree, GAZE).outputs["Vector"], scale=_FIBRES, detail=3.0)
-    return _tinted(tree, _attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
+    noise = _noise(tree, attribute(tree, GAZE).outputs["Vector"], scale=_FIBRES, detail=3.0)
+    return _tinted(tree, attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
 
 
 def hair_material() -> bpy.types.Material:
     """Strands: each its own colour, with a soft sheen."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
-        tree.links.new(_attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
+        bsdf = principled(tree)
+        tree.links.new(attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
         bsdf.inputs["Roughness"].default_value = 0.55
         bsdf.inputs["Specular IOR Level"].default_value = 0.15
 
-    return _material("FaceGen Hair", build)
+    return material("FaceGen Hair", build)
 
 
 def cloth_material() -> bpy.types.Material:
     """The collar that ends the bust."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = _principled(tree)
+        bsdf = principled(tree)
         bsdf.inputs["Base Color"].default_value = (*CLOTH, 1.0)
         bsdf.inputs["Roughness"].default_value = 0.9
 
-    return _material("FaceGen Cloth", build)
+    return material("FaceGen Cloth", build)

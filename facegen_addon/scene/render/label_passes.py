@@ -29,6 +29,8 @@ from ...labels.passes import (
     Passes,
 )
 from ...labels.regions import vertex_classes
+from ..head.part_materials import coverage_of
+from ..head.slots import slots_of
 from .studio import Studio
 
 _WEIGHTS = "facegen_classes"
@@ -51,7 +53,7 @@ class LabelPasses:
         assert hair is not None, "nobody has removed it from a studio"
         weights = vertex_classes(model)[:, [CLASSES.index(name) for name in _VERTEX_CLASSES]]
         _add_attribute(head, "FLOAT_COLOR", "POINT", weights)
-        self._put_out(head, _skin_outputs, _eye_outputs)
+        self._put_out(head, *(_OUTPUTS[slot.kind] for slot in slots_of(model.surface)))
         strands = np.array([_one_class(_CLASS_OF_REGION[r]) for r in model.strands.region.tolist()])
         _add_attribute(hair.data, "FLOAT_VECTOR", "CURVE", strands)
         self._put_out(hair.data, _strand_outputs)
@@ -114,6 +116,20 @@ def _eye_outputs(tree: bpy.types.NodeTree) -> None:
     _uv_outputs(tree)
 
 
+def _card_outputs(tree: bpy.types.NodeTree) -> None:
+    """Rays go on through what cards do not cover: each hit adds its share alone."""
+    share = coverage_of(tree)
+
+    def scaled(value: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+        node = _vector_math(tree, "SCALE", value, (0.0, 0.0, 0.0))
+        tree.links.new(share, node.inputs["Scale"])
+        return node.outputs["Vector"]
+
+    _put_out(tree, DEPTH_PASS, scaled(_combined(tree, _depth(tree), None, 1.0)))
+    geometry = tree.nodes.new("ShaderNodeNewGeometry")
+    _put_out(tree, NORMAL_PASS, scaled(geometry.outputs["Normal"]))
+
+
 def _collar_outputs(tree: bpy.types.NodeTree) -> None:
     _put_out(tree, BODY_PASS, _combined(tree, *_one_class("clothes")))
     _surface_outputs(tree)
@@ -122,6 +138,10 @@ def _collar_outputs(tree: bpy.types.NodeTree) -> None:
 def _strand_outputs(tree: bpy.types.NodeTree) -> None:
     _put_out(tree, STRAND_PASS, _weights(tree).outputs["Vector"])
     _put_out(tree, DEPTH_PASS, _combined(tree, None, _depth(tree), None))
+
+
+_OUTPUTS = {"skin": _skin_outputs, "eye": _eye_outputs, "cards": _card_outputs}
+"""What the slots of a head's mesh put out, by their kind."""
 
 
 def _surface_outputs(tree: bpy.types.NodeTree) -> None:

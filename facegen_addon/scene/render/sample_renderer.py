@@ -112,7 +112,7 @@ class SampleRenderer(StudioRenderer):
         super().__init__(model)
         self._studio.surroundings.pictures.expected = pictures
         self.settings = settings
-        self._subdivision = Subdivision.of(model.surface.faces, len(model.surface.part))
+        self._subdivision = Subdivision.of(model.surface.polygons, len(model.surface.part))
         self._triangles = _triangles(self._subdivision.quads, collar.quads())
         self._file = self._studio.folder / f"sample.{settings.image_format.lower()}"
         self._passes = LabelPasses(self._studio, model) if settings.labels else None

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The `person` head's mathematics: Anny's, and parts that are carried along."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray, RealArray
+from ..anny.model import Anny
+from .file import PersonArrays
+
+
+class Person(Anny):
+    """Anny's model whose vertices are followed by those of eyes, teeth and gums."""
+
+    def __init__(self, person: PersonArrays) -> None:
+        super().__init__(person.anny)
+        self._person = person
+
+    def posed(
+        self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray
+    ) -> Annotated[Float32Array, "N V 3"]:
+        """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
+        carriers = super().posed(rows, coefficients, offsets)
+        return self._with_fitted(carriers)
+
+    @property
+    def weights(self) -> Annotated[FloatArray, "V J"]:
+        """Skinning weights (V, J): fitted vertices turn as the points do that carry them."""
+        points = self._person.frame_points[:, 0]
+        own = self.arrays.weights
+        return np.concatenate([own[: self._person.direct], own[points]])
+
+    def _with_fitted(self, carriers: Float32Array) -> Float32Array:
+        """Vertices (N, V, 3) of what Anny moves: all but the frames' points (N, 4 F, 3) at its end.
+
+        A weighted mean is carried along by whatever moves its points alike.
+        """
+        person = self._person
+        first = person.direct
+        points = carriers[:, first:].reshape(len(carriers), -1, 4, 3)
+        frame = (person.frame_points[:, 0] - first) // 4
+        fitted = np.empty((len(carriers), len(frame), 3), np.float32)
+        for number in range(points.shape[1]):
+            rows = frame == number
+            fitted[:, rows] = person.frame_weights[rows] @ points[:, number]
+        return np.concatenate([carriers[:, :first], fitted], axis=1)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Skin in texture space as a material that all heads of a model share.
+
+Each head has the colours of its vertices, and a few numbers that say how much there is of what
+is finer: lines, pores, freckles. That is drawn from images which never change, so that a slider
+writes no texture, and a scene of hundreds of heads holds no more of them than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray
+from ...heads.skin.points import SkinPoints, Values
+from ...heads.skin.textures import (
+    DEPTHS,
+    FINE_RANGE,
+    LINE_SHADE,
+    MARK_COLOURS,
+    STUBBLE_SHADE,
+    FineMaps,
+    FineWeights,
+    stubble_weight,
+)
+from .materials import COLOUR, ROUGHNESS, attribute, material, math, principled
+
+FINE, RELIEF, MARKS, PATTERN = (
+    f"facegen_skin_{name}" for name in ("fine", "relief", "marks", "pattern")
+)
+"""Attributes of vertices: how much there is of the components, layers of relief and kinds of
+marks; pattern, fade and stubble."""
+
+
+FINE_ATTRIBUTES = (FINE, RELIEF, MARKS, PATTERN)
+
+
+def add_fine_attributes(mesh: bpy.types.Mesh) -> None:
+    """Give a mesh what ``write_fine`` writes."""
+    for name in FINE_ATTRIBUTES:
+        mesh.attributes.new(name, "FLOAT_VECTOR", "POINT")
+
+
+def write_fine(mesh: bpy.types.Mesh, points: SkinPoints, values: Values) -> None:
+    """Have a mesh's fine detail be that of these parameters; points: the mesh's vertices."""
+    weights, count = FineWeights.of(values), len(mesh.vertices)
+    metres = weights.depths * list(DEPTHS.values())
+    for name, row in ((FINE, weights.components), (RELIEF, metres), (MARKS, weights.shares)):
+        _write(mesh, name, np.broadcast_to(row, (count, 3)))
+    rest = np.empty((count, 3))
+    rest[:, 0], rest[:, 1] = weights.pattern, weights.fade
+    rest[:, 2] = stubble_weight(points, values)
+    _write(mesh, PATTERN, rest)
+
+
+def _write(mesh: bpy.types.Mesh, name: str, rows: FloatArray) -> None:
+    # The same all over, but kept on the mesh, so that heads can share their materials.
+    mesh.attributes[name].data.foreach_set("vector", rows.astype(np.float32).ravel())
+
+
+def fine_images(name: str, maps: FineMaps) -> dict[str, bpy.types.Image]:
+    """The images of a model's fine maps, added once per file and saved with it."""
+    named = {"colour": maps.colour, "relief": maps.relief, "marks": maps.marks}
+    return {key: _image(f"{name} {key}", codes) for key, codes in named.items()}
+
+
+def _image(name: str, codes: Float32Array) -> bpy.types.Image:
+    image = bpy.data.images.get(name)
+    if image is None:
+        height, width = codes.shape[:2]
+        image = bpy.data.images.new(name, width, height, alpha=True)
+        image.colorspace_settings.name = "Non-Color"
+        image.alpha_mode = "CHANNEL_PACKED"
+        # Blender's first row is the lowest.
+        image.pixels.foreach_set(np.ascontiguousarray(codes[::-1]).ravel())
+        image.pack()
+    return image
+
+
+def mapped_skin_material(name: str, maps: Callable[[], FineMaps]) -> bpy.types.Material:
+    """Skin: each vertex's colour and roughness, and the detail of the maps.
+
+    Built once per file, and only then are ``maps`` asked for.
+    """
+    return material(name, lambda tree: _build(tree, fine_images(name, maps())))
+
+
+def _build(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> None:
+    bsdf = principled(tree)
+    weights = {name: attribute(tree, name).outputs["Vector"] for name in (FINE, RELIEF, MARKS)}
+    rest = _parts(tree, attribute(tree, PATTERN).outputs["Vector"])
+    colour, relief, marks = (_image_node(tree, images[k]) for k in ("colour", "relief", "marks"))
+    light = _fine_light(tree, colour, weights[FINE])
+    light = math(tree, "ADD", light, _shaded(tree, relief, weights[RELIEF], rest[2]))
+    skin = _scaled(
+        tree,
+        attribute(tree, COLOUR).outputs["Color"],
+        math(tree, "EXPONENT", light, 0.0),
+    )
+    skin = _marked(tree, skin, marks, _parts(tree, weights[MARKS]), rest)
+    tree.links.new(skin, bsdf.inputs["Base Color"])
+    tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.inputs["Distance"].default_value = 1.0  # heights are metres
+    tree.links.new(_dot(tree, relief.outputs["Color"], weights[RELIEF]), bump.inputs["Height"])
+    tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
+    bsdf.subsurface_method = "BURLEY"
+    bsdf.inputs["Subsurface Weight"].default_value = 0.12
+    bsdf.inputs["Subsurface Radius"].default_value = (1.0, 0.35, 0.2)
+    bsdf.inputs["Subsurface Scale"].default_value = 0.004
+    bsdf.inputs["Specular IOR Level"].default_value = 0.42
+
+
+def _fine_light(
+    tree: bpy.types.NodeTree, colour: bpy.types.Node, weights: bpy.types.NodeSocket
+) -> bpy.types.NodeSocket:
+    """Log of light: of every skin, in red, and of the components, in green, blue and alpha."""
+    r, g, b = _parts(tree, colour.outputs["Color"])
+    w = _parts(tree, weights)
+    total = r
+    middle = math(tree, "ADD", math(tree, "ADD", w[0], w[1]), w[2])
+    for weight, code in zip(w, (g, b, colour.outputs["Alpha"]), strict=True):
+        total = _multiply_add(tree, weight, code, total)
+    # What codes say lies around one half: of the first, and of as much as there is of the others.
+    half = _multiply_add(tree, middle, 0.5, 0.5)
+    return math(tree, "MULTIPLY", math(tree, "SUBTRACT", total, half), 2.0 * FINE_RANGE)
+
+
+def _shaded(
+    tree: bpy.types.NodeTree,
+    relief: bpy.types.Node,
+    metres: bpy.types.NodeSocket,
+    stubble: bpy.types.NodeSocket,
+) -> bpy.types.NodeSocket:
+    """Log of light that lines and shaved hairs take."""
+    deep = math(tree, "SUBTRACT", _parts(tree, relief.outputs["Color"])[0], 1.0)
+    lines = math(tree, "MULTIPLY", deep, _parts(tree, metres)[0])
+    lines = math(tree, "MULTIPLY", lines, LINE_SHADE / DEPTHS["lines"])
+    hairs = math(tree, "MULTIPLY", stubble, relief.outputs["Alpha"])
+    return _multiply_add(tree, hairs, -STUBBLE_SHADE, lines)
+
+
+def _marked(
+    tree: bpy.types.NodeTree,
+    skin: bpy.types.NodeSocket,
+    marks: bpy.types.Node,
+    shares: list[bpy.types.NodeSocket],
+    rest: list[bpy.types.NodeSocket],
+) -> bpy.types.NodeSocket:
+    """Skin with the freckles, spots and moles of a head's pattern."""
+    profile, phase, kind = _parts(tree, marks.outputs["Color"])
+    spotted = math(tree, "GREATER_THAN", kind, 0.25)
+    moles = math(tree, "GREATER_THAN", kind, 0.75)
+    share = _between(tree, moles, _between(tree, spotted, shares[0], shares[1]), shares[2])
+    share = math(tree, "MAXIMUM", share, 1e-3)
+    turn = math(tree, "FRACT", math(tree, "ADD", phase, rest[0]), 0.0)
+    there = tree.nodes.new("ShaderNodeMapRange")
+    there.interpolation_type = "SMOOTHSTEP"
+    there.inputs["From Min"].default_value, there.inputs["From Max"].default_value = 0.5, 1.0
+    there.inputs["To Min"].default_value, there.inputs["To Max"].default_value = 1.0, 0.0
+    tree.links.new(math(tree, "DIVIDE", turn, share), there.inputs["Value"])
+    strength = math(tree, "MULTIPLY", there.outputs["Result"], profile)
+    strength = math(tree, "MULTIPLY", strength, rest[1])
+    factor = _vector(tree, "MULTIPLY_ADD", spotted, MARK_COLOURS[1] - MARK_COLOURS[0])
+    factor.inputs[2].default_value = MARK_COLOURS[0] - 1.0
+    more = _vector(tree, "MULTIPLY_ADD", moles, MARK_COLOURS[2] - MARK_COLOURS[1])
+    tree.links.new(factor.outputs[0], more.inputs[2])
+    change = _vector(tree, "MULTIPLY_ADD", strength, more.outputs[0])
+    change.inputs[2].default_value = (1.0, 1.0, 1.0)
+    return _vector(tree, "MULTIPLY", skin, change.outputs[0]).outputs[0]
+
+
+def _image_node(tree: bpy.types.NodeTree, image: bpy.types.Image) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    return node
+
+
+def _parts(tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket) -> list[bpy.types.NodeSocket]:
+    node = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(vector, node.inputs[0])
+    return list(node.outputs)
+
+
+def _vector(tree: bpy.types.NodeTree, operation: str, *inputs: object) -> bpy.types.Node:
+    """A node of vector mathematics; a number or a socket of one counts for all three."""
+    node = tree.nodes.new("ShaderNodeVectorMath")
+    node.operation = operation
+    for socket, value in zip(node.inputs, inputs, strict=False):
+        if isinstance(value, bpy.types.NodeSocket):
+            tree.links.new(value, socket)
+        else:
+            socket.default_value = value
+    return node
+
+
+def _dot(
+    tree: bpy.types.NodeTree, first: bpy.types.NodeSocket, second: bpy.types.NodeSocket
+) -> bpy.types.NodeSocket:
+    return _vector(tree, "DOT_PRODUCT", first, second).outputs["Value"]
+
+
+def _scaled(
+    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: bpy.types.NodeSocket
+) -> bpy.types.NodeSocket:
+    return _vector(tree, "MULTIPLY", vector, scale).outputs[0]
+
+
+def _multiply_add(
+    tree: bpy.types.NodeTree,
+    first: bpy.types.NodeSocket,
+    second: bpy.types.NodeSocket | float,
+    third: bpy.types.NodeSocket | float,
+) -> bpy.types.NodeSocket:
+    return math(tree, "ADD", math(tree, "MULTIPLY", first, second), third)
+
+
+def _between(
+    tree: bpy.types.NodeTree,
+    share: bpy.types.NodeSocket,
+    low: bpy.types.NodeSocket,
+    high: bpy.types.NodeSocket,
+) -> bpy.types.NodeSocket:
+    """``low`` where ``share`` is 0, ``high`` where it is 1."""
+    return _multiply_add(tree, share, math(tree, "SUBTRACT", high, low), low)
