@@ -21,6 +21,9 @@ Values = Mapping[str, float]
 MUCOSA = np.array([0.30, 0.09, 0.08])
 """The mouth's inside, linear RGB."""
 _STUBBLE = np.array([0.15, -0.16, 0.30])  # pigments of a shaved beard: bluish, dark
+_PALEST_LIPS, _BLOOD_OF_LIPS = 0.2, 0.4
+"""Haemoglobin that lips have at least, and what their slider adds to it: components that follow
+age and variation would else take more out of lips than out of cheeks. Chosen by eye."""
 _DARKEST = 1e-3  # linear light
 _BESIDE = 0.05  # in u and v: triangles at a vertex are nearer, islands farther apart
 _RING = 4  # triangles around a vertex that its colour is taken from
@@ -137,6 +140,8 @@ class SkinPoints:
         local[:, 0] += blotchy * melanin + 0.6 * shadow * orbit + 0.8 * darker * lips
         local[:, 1] += blotchy * blood + 0.4 * shadow * orbit + 1.1 * redder * lips
         local[:, 1] += blush * self._flush
+        palest = _PALEST_LIPS + _BLOOD_OF_LIPS * values["lip_colour"]
+        local[:, 1] += lips * np.maximum(palest - local[:, 1], 0.0)
         shaved = values["beard_shadow"] * (1.0 - 0.5 * values["skin_melanin"])
         local += (shaved * self.beard)[:, None] * _STUBBLE.astype(np.float32)
         return local

@@ -79,6 +79,21 @@ def test_drawn_skins_follow_ancestry_and_age(person: PersonHead) -> None:
     assert column["beard_shadow"][women].max() < 0.5 < column["skin_femininity"][women].mean()
 
 
+def test_drawn_lips_have_more_blood_than_cheeks(person: PersonHead) -> None:
+    """A few blush more than their lips; none has the lips of a corpse."""
+    surface = person.surface
+    redder = []
+    for row in person.sample_prior(np.random.default_rng(11), 40):
+        colour = person.appearance(row).vertex_colour
+        lips, cheeks = (
+            colour[(surface.masks[name] > 0.9) & surface.vertices_of("skin")].mean(0)
+            for name in ("lips", "cheeks")
+        )
+        redder.append(lips[0] / lips[1] * cheeks[1] / cheeks[0])
+    assert np.median(redder) > 1.1
+    assert min(redder) > 0.85
+
+
 def test_its_vertices_show_its_skin(person: PersonHead) -> None:
     head = person.table.default()
     fair, dark = head.copy(), head.copy()
