@@ -517,7 +517,8 @@ def test_labels_agree_with_each_other(
             sample = renderer.render(shot)
             check = check_labels(sample.maps, sample.camera, sample.landmarks)
             assert check.problems == (), f"view {k}"
-            assert check.landmarks_checked > 15  # long hair hides most of them
+            # Long hair hides most of them; person's ends on other vertices, and hides more.
+            assert check.landmarks_checked > (15 if name == "person" else 20)
 
 
 @pytest.mark.parametrize("view", [View(), TURNED, View(yaw=1.4), View(pitch=0.5, distance=0.6)])
