@@ -25,7 +25,7 @@ style:
 	$(PYTHON) -m mypy
 
 # The groups run side by side, the longest first, and each tells all at its end.
-check: ## style, types, imports and the pure rooms, without bpy: a minute and a half on two cores
+check: ## style, types, imports and the pure rooms, without bpy: a minute on two cores
 	@$(SET_UP) check
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target PYTHON=$(CHECK) check-heads check-rooms check-mapping style
 
