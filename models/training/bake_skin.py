@@ -16,12 +16,14 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_erosion, distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
+from facegen_addon.arrays import AnyArray, RealArray
 from facegen_addon.artifacts import load_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.appearance import smoothstep
@@ -42,7 +44,7 @@ NEAR_BLACK = 0.003  # linear light; keeps the noise of dark photos out of their 
 SEAM = 0.015  # metres over which what differs along a seam is evened out
 
 
-def read_skins(package: Path) -> tuple[list[str], np.ndarray]:
+def read_skins(package: Path) -> tuple[list[str], AnyArray]:
     """Names of the 20 skins, "old_asian_male", and log RGB (20, 512, 512, 3)."""
     files = sorted((package / "public" / "data" / "skins").glob("*/textures/*.png"))
     files = [file for file in files if "special_suit" not in file.name]
@@ -60,7 +62,7 @@ class Grid:
     mesh, to be kept, of the island with the face.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+    def __init__(self, arrays: dict[str, AnyArray]) -> None:
         faces, part = arrays["faces"], arrays["part"]
         skin = part[faces[:, 0]] == 0
         self.faces = faces[skin]
@@ -81,7 +83,7 @@ class Grid:
         self.head = self.kept & (columns > 300) & (rows > 88) & (rows < 436)
 
     @property
-    def hair(self) -> np.ndarray:
+    def hair(self) -> Annotated[AnyArray, "S S"]:
         """Where skins have stubble painted on, (S, S) in [0, 1]: more than what Anny calls scalp,
         below the temples and on the nape."""
         x, y, z = np.moveaxis(self.position, -1, 0)
@@ -92,14 +94,14 @@ class Grid:
         return grown * smoothstep(0.63, 0.65, z) * (1.0 - self.regions["ears"])
 
     @property
-    def face(self) -> np.ndarray:
+    def face(self) -> Annotated[AnyArray, "S S"]:
         """Texels whose median is a skin's tone, (S, S) bool."""
         other = sum(self.regions[name] for name in ("lips", "orbit", "mouth", "brow"))
         bare = (self.hair + other < 0.05) & (self.position[..., 1] < -0.09)
         return self.head & self.inside & bare
 
 
-def without_hair(maps: np.ndarray, grid: Grid) -> np.ndarray:
+def without_hair(maps: RealArray, grid: Grid) -> Annotated[AnyArray, "S S 3"]:
     """Maps (S, S, 3) whose painted stubble is replaced by the skin around it."""
     kept = (1.0 - grid.hair) ** 2 * grid.head
     filled, weight = np.zeros_like(maps), np.zeros((SIZE, SIZE, 1))
@@ -110,12 +112,12 @@ def without_hair(maps: np.ndarray, grid: Grid) -> np.ndarray:
     return maps + hair * (filled / np.maximum(weight, 1e-9) - maps)
 
 
-def blurred(maps: np.ndarray, width: float) -> np.ndarray:
+def blurred(maps: RealArray, width: float) -> Annotated[AnyArray, "S S C"]:
     """Maps (S, S, C), each smoothed by a Gaussian of that many texels."""
     return np.stack([gaussian_filter(channel, width) for channel in np.moveaxis(maps, -1, 0)], -1)
 
 
-def without_light(maps: np.ndarray, grid: Grid) -> np.ndarray:
+def without_light(maps: RealArray, grid: Grid) -> Annotated[AnyArray, "S S 3"]:
     """Maps (S, S, 3) without what lamps have left in them."""
     head = grid.head.astype(float)
     low = gaussian_filter(maps[..., 2] * head, BAKED_LIGHT)
@@ -125,7 +127,7 @@ def without_light(maps: np.ndarray, grid: Grid) -> np.ndarray:
     return result
 
 
-def local_maps(log_rgb: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def local_maps(log_rgb: RealArray, grid: Grid) -> tuple[AnyArray, AnyArray]:
     """Log RGB (K, S, S, 3) -> tones (K, 3) and pigments around them (K, S, S, 3)."""
     tones = np.median(log_rgb[:, grid.face], axis=1)
     maps = (log_rgb - tones[:, None, None]) @ np.linalg.inv(PIGMENTS)
@@ -133,7 +135,7 @@ def local_maps(log_rgb: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]
     return tones, bled(maps - np.median(maps[:, grid.face], axis=1)[:, None, None], grid)
 
 
-def bled(maps: np.ndarray, grid: Grid) -> np.ndarray:
+def bled(maps: RealArray, grid: Grid) -> Annotated[AnyArray, "K S S 3"]:
     """Maps (K, S, S, 3) whose islands go on over their edges.
 
     The outermost texels of an island are half background in a texture of 512 pixels.
@@ -143,7 +145,7 @@ def bled(maps: np.ndarray, grid: Grid) -> np.ndarray:
     return maps[:, nearest[0], nearest[1]]
 
 
-def mirrored(maps: np.ndarray, grid: Grid) -> np.ndarray:
+def mirrored(maps: RealArray, grid: Grid) -> Annotated[AnyArray, "S S 3"]:
     """Maps (S, S, 3) with the island of the head as in a mirror."""
     rows = (1.0 - 2.0 * MIDDLE) * SIZE + SIZE - 1.0 - np.arange(SIZE)
     at = np.meshgrid(rows, np.arange(SIZE), indexing="ij")
@@ -151,10 +153,10 @@ def mirrored(maps: np.ndarray, grid: Grid) -> np.ndarray:
     return np.where(grid.head[..., None], np.stack(turned, -1), maps)
 
 
-def design(names: list[str]) -> np.ndarray:
+def design(names: list[str]) -> Annotated[AnyArray, "K 6"]:
     """What each skin is said to be, (K, 6): one, past youth, old, sex, African, Asian."""
 
-    def told(pattern: str) -> np.ndarray:
+    def told(pattern: str) -> AnyArray:
         return np.array([bool(re.search(pattern, name)) for name in names], float)
 
     sex = told("female") - 0.5
@@ -162,7 +164,7 @@ def design(names: list[str]) -> np.ndarray:
     return np.stack([*columns, told("african"), told("asian")], axis=1)
 
 
-def components(maps: np.ndarray, names: list[str], grid: Grid) -> tuple[np.ndarray, ...]:
+def components(maps: RealArray, names: list[str], grid: Grid) -> tuple[AnyArray, ...]:
     """Mean (N, 3), components (8, N, 3) and each skin's amounts of them (K, 8).
 
     First what age, sex and ancestry explain, by least squares over all skins and their mirror
@@ -186,7 +188,7 @@ def components(maps: np.ndarray, names: list[str], grid: Grid) -> tuple[np.ndarr
     return stacked[0], stacked[1:], amounts
 
 
-def seamless(maps: np.ndarray, grid: Grid) -> np.ndarray:
+def seamless(maps: RealArray, grid: Grid) -> Annotated[AnyArray, "N C"]:
     """Maps (N, C) that agree where islands of texels meet on the mesh.
 
     The island of the head says how sockets and mouth begin; elsewhere both sides give way.
@@ -217,32 +219,32 @@ def seamless(maps: np.ndarray, grid: Grid) -> np.ndarray:
     return result
 
 
-def _uv_of_texels(kept: np.ndarray) -> np.ndarray:
+def _uv_of_texels(kept: RealArray) -> AnyArray:
     rows, columns = np.nonzero(kept)
     return np.stack([(columns + 0.5) / SIZE, 1.0 - (rows + 0.5) / SIZE], axis=1)
 
 
-def _island(uv: np.ndarray) -> np.ndarray:
+def _island(uv: RealArray) -> AnyArray:
     """Which island texture coordinates (M, 2) lie on: face, mouth, neck, sockets."""
     u, v = uv.T
     conditions = [u > 0.6, (u > 0.3) & (v > 0.9), (u < 0.2) & (u < 0.0815), u < 0.2]
     return np.where((u > 0.6) & (v < 0.14), 1, np.select(conditions, [0, 2, 3, 4], 5))
 
 
-def quantised(maps: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+def quantised(maps: RealArray, dtype: type) -> tuple[AnyArray, AnyArray]:
     """Maps (..., N, 3) -> whole numbers and their scale (..., 1, 3)."""
     largest = np.iinfo(dtype).max
     scale = np.abs(maps).max(-2, keepdims=True) / largest
     return np.round(maps / scale).astype(dtype), scale.astype(np.float32)
 
 
-def clipped(maps: np.ndarray) -> np.ndarray:
+def clipped(maps: RealArray) -> Annotated[AnyArray, "... N 3"]:
     """Components (..., N, 3) without outliers, which would cost the others their steps."""
     limit = np.quantile(np.abs(maps), 0.9995, axis=-2, keepdims=True)
     return np.clip(maps, -limit, limit)
 
 
-def bake(package: Path) -> dict[str, np.ndarray]:
+def bake(package: Path) -> dict[str, AnyArray]:
     """The arrays of models/skin.npz."""
     names, log_rgb = read_skins(package)
     grid = Grid(load_npz("anny_head"))

