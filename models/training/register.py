@@ -15,11 +15,13 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from facegen_addon.arrays import AnyArray
 from facegen_addon.artifacts import index_path, open_onnx, read_index_file, read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
@@ -50,6 +52,15 @@ def register(
     index = read_index_file(index_file) if index_file.exists() else {}
     write_index({**index, name: entry}, index_file)
     return entry
+
+
+def save_and_register(
+    name: str, output: Path, arrays: Mapping[str, AnyArray], **facts: str
+) -> None:
+    """Write a bake's arrays, enter the file with the facts that `register` takes, and say it."""
+    np.savez_compressed(output, **dict(arrays))  # type: ignore[arg-type]
+    register(name, output, **facts)
+    print(f"{output.name}: {output.stat().st_size / 1e6:.1f} MB")
 
 
 def write_index(index: dict[str, Any], path: Path) -> None:
