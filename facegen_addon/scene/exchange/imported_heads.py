@@ -17,9 +17,6 @@ from ..head.animation import Keys, animate, driven, frame_rate, key_frames, plan
 from ..head.head_object import HeadObject
 from ..head.placement import grid_places
 
-_MOVING_GROUPS = ("expression", "pose")
-"""Groups that a recording moves of a head in the scene; identity and appearance stay."""
-
 
 @dataclass(frozen=True)
 class ImportedHeads:
@@ -62,10 +59,9 @@ def move_head(
     Identity and appearance stay, and so do sliders that are locked or follow a driver.
     """
     table = head.model.table
-    moved = np.concatenate([table.columns(group) for group in _MOVING_GROUPS])
     locked = locks.locked(head.mesh_object, table)
     follows = driven(head.mesh_object, head.model.name, table.names)
-    free = [c for c in moved if not locked[c] and table.names[c] not in follows]
+    free = [c for c in table.moving if not locked[c] and table.names[c] not in follows]
     rows = np.tile(head.parameters, (len(sliders.values), 1))
     rows[:, free] = sliders.values[:, free]
     keys = _keys(sliders, head.model, rows, scene, start)
@@ -74,8 +70,8 @@ def move_head(
     history.record(head, label)
     lines = _lines(sliders, keys, scene)
     for kind, columns in (
-        ("locked", [c for c in moved if locked[c]]),
-        ("driven", [c for c in moved if table.names[c] in follows]),
+        ("locked", [c for c in table.moving if locked[c]]),
+        ("driven", [c for c in table.moving if table.names[c] in follows]),
     ):
         lost = [table.names[c] for c in columns if (sliders.values[:, c] != table.mean[c]).any()]
         if lost:

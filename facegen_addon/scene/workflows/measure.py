@@ -29,9 +29,6 @@ from ..head.locks import locked
 from ..render.forward import ForwardMapping
 from ..render.head_renderer import HeadRenderer
 
-_MOVING = ("expression", "pose")
-"""Groups of parameters that say what a face does, not whose it is."""
-
 Forward = Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "512"]]
 """F of one head: parameters (P,) -> latent (512,); RejectedSample if it does not show its face."""
 OpenForward = Callable[[HeadModel], AbstractContextManager[Forward]]
@@ -171,8 +168,8 @@ def neighbours(
 
 def at_rest(table: ParameterTable, parameters: Annotated[FloatArray, "P"]) -> bool:
     """Whether expression and pose are neutral, as those of the heads that B was fitted to."""
-    posed = [column for group in _MOVING for column in table.columns(group)]
-    return bool(np.allclose(parameters[posed], table.mean[posed], atol=1e-6))
+    moving = table.moving
+    return bool(np.allclose(parameters[moving], table.mean[moving], atol=1e-6))
 
 
 def _each(

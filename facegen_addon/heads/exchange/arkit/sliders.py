@@ -11,7 +11,7 @@ import numpy as np
 from ....arrays import FloatArray
 from ....errors import UserError
 from ...head_model import HeadModel
-from ...parameters import ParameterTable
+from ...parameters import MOVING_GROUPS, ParameterTable
 from ..flame_sliders import ImportedSliders
 from .files import read_take
 from .take import GAZE_NAMES, NAMES
@@ -92,7 +92,7 @@ def axis_angle(turns: Annotated[FloatArray, "N 3"]) -> Annotated[FloatArray, "N 
 def _clamped(table: ParameterTable, asked: FloatArray, kept: FloatArray) -> list[str]:
     """One line on expression and one on pose, where the sliders hold less than was asked."""
     lines = []
-    for group in ("expression", "pose"):
+    for group in MOVING_GROUPS:
         columns = table.columns(group)
         changed = np.abs(asked[:, columns] - kept[:, columns]) > 1e-6
         if changed.any():
