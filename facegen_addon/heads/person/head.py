@@ -16,11 +16,13 @@ from ..anny.head import AnnyHead
 from ..appearance import Appearance, hair_shades
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
+from ..skin.points import global_colour
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
 from ..surface import halves
 from .file import from_arrays
 from .model import Person
+from .people import draw_grey, draw_people, draw_shapes
 
 PERSON = "person"
 ARTIFACT = "person_head"
@@ -81,10 +83,23 @@ class PersonHead(AnnyHead):
         look, surface = super().appearance(parameters), self.surface
         share = self.facial_hair(parameters)
         value = partial(self.value, parameters)
-        shades = hair_shades(value, surface.masks, surface.fields, share, look.hair, look.brow)
-        tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
+        skin = skin_values(self.table, parameters)
+        # Where hair is short, skin and what lies under the hair are no lighter than the skin.
+        short = np.minimum(look.hair, np.exp(global_colour(skin)))
+        shades = hair_shades(value, surface.masks, surface.fields, share, short, look.brow)
+        tint = self.skin.vertices.albedo(skin, shades)
         is_skin = surface.vertices_of("skin")[:, None]
         return replace(look, vertex_colour=np.where(is_skin, tint, look.vertex_colour))
+
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n people (n, P): see `people`."""
+        table = self.table
+        values = table.mean + table.std * rng.standard_normal((n, len(table)))
+        column = {name: values[:, table.index(name)] for name in table.names}
+        people = draw_people(rng, column)
+        draw_shapes(rng, column)
+        self.draw_looks(rng, column, people)
+        return np.clip(values, table.minimum, table.maximum)
 
     def draw_looks(
         self,
@@ -95,6 +110,7 @@ class PersonHead(AnnyHead):
         """Anny's, and skins such as people have."""
         super().draw_looks(rng, column, people)
         draw_skin(rng, column, people)
+        draw_grey(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""
