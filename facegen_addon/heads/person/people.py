@@ -49,15 +49,15 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "chin_height_incr": (-0.02, 0.12, 0.0, 0.16),
     "chin_jaw_drop_incr": (0.0, 0.05, 0.7, 0.18),
     "chin_prominent_incr": (0.0, 0.12, 0.1, 0.26),
-    "chin_width_incr": (-0.02, 0.3, 0.05, 0.2),
+    "chin_width_incr": (-0.04, 0.32, 0.05, 0.18),
     "chin_prognathism_incr": (0.0, 0.0, 0.0, 0.18),
     "chin_cleft_incr": (0.0, 0.08, 0.0, 0.22),
     # cheeks
     "cheek_bones_incr": (0.05, -0.1, 0.1, 0.2),
     "cheek_inner_incr": (0.0, -0.05, -0.20, 0.20),
     "cheek_trans_up": (0.0, -0.10, -0.55, 0.20),
-    "cheek_volume_incr": (0.04, -0.12, -0.3, 0.31),
-    "head_fat_incr": (0.0, 0.0, 0.1, 0.31),
+    "cheek_volume_incr": (0.04, -0.08, -0.3, 0.28),
+    "head_fat_incr": (-0.04, 0.06, 0.1, 0.26),
     # brow and eyes
     "eyebrows_angle_up": (0.28, -0.04, 0.08, 0.13),
     "eyebrows_trans_forward": (0.0, 0.14, 0.0, 0.1),
@@ -98,13 +98,13 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "mouth_trans_forward": (0.0, 0.0, -0.15, 0.16),
     # skull, ears and neck
     "forehead_nubian_incr": (0.0, 0.0, 0.0, 0.06),
-    "forehead_scale_vert_incr": (-0.05, -0.03, 0.0, 0.10),
+    "forehead_scale_vert_incr": (-0.12, -0.02, 0.0, 0.1),
     "forehead_trans_forward": (0.0, -0.08, 0.0, 0.16),
     "forehead_temple_incr": (0.0, 0.0, -0.35, 0.22),
     "head_age_incr": (0.0, 0.0, 0.9, 0.12),
     "head_angle_out": (0.0, 0.0, 0.0, 0.08),
     "head_scale_vert_incr": (0.0, 0.0, 0.0, 0.14),
-    "head_scale_horiz_incr": (0.0, 0.03, 0.0, 0.21),
+    "head_scale_horiz_incr": (-0.02, 0.06, 0.0, 0.2),
     "head_scale_depth_incr": (0.0, 0.0, 0.0, 0.18),
     "head_back_scale_depth_incr": (0.0, 0.0, 0.0, 0.14),
     "ear_wing_incr": (-0.10, 0.0, 0.0, 0.16),
@@ -182,6 +182,11 @@ def draw_grey(
     column: Mapping[str, Annotated[FloatArray, "N"]],
     people: Mapping[str, Annotated[FloatArray, "N"]],
 ) -> None:
-    """Give n drawn heads the grey hair of their age: none at 30, half of it at about 55."""
+    """Give n drawn heads the grey hair of their age: none at 30, half of it at about 55.
+
+    Of women four in ten dye it.
+    """
     n = len(people["age"])
-    column["hair_grey"][:] = 0.9 * aged(people["age"]) + 0.18 * rng.standard_normal(n)
+    grey = 0.9 * aged(people["age"]) + 0.18 * rng.standard_normal(n)
+    dyed = (people["male"] < 0.5) & (rng.random(n) < 0.4)
+    column["hair_grey"][:] = np.where(dyed, 0.1 * grey, grey)

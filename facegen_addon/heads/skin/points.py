@@ -91,12 +91,13 @@ class SkinPoints:
 
     @cached_property
     def mean(self) -> Annotated[Float32Array, "M 3"]:
-        """Pigments of the mean skin, (M, 3); on average none on a face, which has the tone."""
+        """Pigments of the mean skin, (M, 3); on average none on cheeks and forehead."""
         return self.sampled(self.statistics.mean - self.statistics.of_face(self.statistics.mean))
 
     @cached_property
     def components(self) -> Annotated[Float32Array, "8 M 3"]:
-        """What one of each component adds to them, (8, M, 3); on average nothing on a face."""
+        """What one of each component adds to them, (8, M, 3); on average nothing on cheeks and
+        forehead, which have the tone."""
         known = self.statistics
         parts = [component - known.of_face(component) for component in known.components]
         stacked = self.sampled(np.concatenate(parts, axis=1))

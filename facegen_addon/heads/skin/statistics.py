@@ -71,11 +71,11 @@ class SkinStatistics:
 
     @cached_property
     def _is_face(self) -> Annotated[BoolArray, "N"]:
-        other = [self.regions[name] for name in ("mouth", "scalp", "lips", "brow", "beard")]
+        other = [self.regions[name] for name in REGIONS if name != "cheeks"]
         return (self.position[:, 1] < _FACE_BEFORE) & (np.max(other, axis=0) < 0.3)
 
     def of_face(self, pigments: Annotated[Float32Array, "N 3"]) -> Annotated[Float32Array, "3"]:
-        """The mean (3,) of pigments (N, 3) over the bare skin of a face."""
+        """The mean (3,) of pigments (N, 3) over cheeks and forehead."""
         return np.asarray(pigments[self._is_face].mean(0))
 
     def skin(self, amounts: Annotated[Float32Array, "8"]) -> Annotated[Float32Array, "N 3"]:
