@@ -16,13 +16,12 @@ from ..anny.head import AnnyHead
 from ..appearance import Appearance, hair_shades
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
-from ..skin.points import global_colour
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
 from ..surface import halves
 from .file import from_arrays
 from .model import Person
-from .people import draw_grey, draw_people, draw_shapes
+from .people import draw_people, draw_shapes
 
 PERSON = "person"
 ARTIFACT = "person_head"
@@ -83,11 +82,8 @@ class PersonHead(AnnyHead):
         look, surface = super().appearance(parameters), self.surface
         share = self.facial_hair(parameters)
         value = partial(self.value, parameters)
-        skin = skin_values(self.table, parameters)
-        # Where hair is short, skin and what lies under the hair are no lighter than the skin.
-        short = np.minimum(look.hair, np.exp(global_colour(skin)))
-        shades = hair_shades(value, surface.masks, surface.fields, share, short, look.brow)
-        tint = self.skin.vertices.albedo(skin, shades)
+        shades = hair_shades(value, surface.masks, surface.fields, share, look.hair, look.brow)
+        tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         is_skin = surface.vertices_of("skin")[:, None]
         return replace(look, vertex_colour=np.where(is_skin, tint, look.vertex_colour))
 
@@ -110,7 +106,6 @@ class PersonHead(AnnyHead):
         """Anny's, and skins such as people have."""
         super().draw_looks(rng, column, people)
         draw_skin(rng, column, people)
-        draw_grey(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""

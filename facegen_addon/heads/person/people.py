@@ -175,18 +175,3 @@ def draw_shapes(
 def aged(age: Annotated[FloatArray, "..."]) -> Annotated[FloatArray, "..."]:
     """How far people of Anny's age are on the way from 30 years, 0, to 76, 1."""
     return np.clip((age - 0.68) / 0.29, 0.0, 1.0)
-
-
-def draw_grey(
-    rng: np.random.Generator,
-    column: Mapping[str, Annotated[FloatArray, "N"]],
-    people: Mapping[str, Annotated[FloatArray, "N"]],
-) -> None:
-    """Give n drawn heads the grey hair of their age: none at 30, half of it at about 55.
-
-    Of women four in ten dye it.
-    """
-    n = len(people["age"])
-    grey = 0.9 * aged(people["age"]) + 0.18 * rng.standard_normal(n)
-    dyed = (people["male"] < 0.5) & (rng.random(n) < 0.4)
-    column["hair_grey"][:] = np.where(dyed, 0.1 * grey, grey)
