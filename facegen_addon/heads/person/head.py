@@ -21,6 +21,7 @@ from ..skin.textures import MeshSkin
 from ..surface import halves
 from .file import from_arrays
 from .model import Person
+from .people import draw_people, draw_shapes
 
 PERSON = "person"
 ARTIFACT = "person_head"
@@ -85,6 +86,16 @@ class PersonHead(AnnyHead):
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         is_skin = surface.vertices_of("skin")[:, None]
         return replace(look, vertex_colour=np.where(is_skin, tint, look.vertex_colour))
+
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n people (n, P): see `people`."""
+        table = self.table
+        values = table.mean + table.std * rng.standard_normal((n, len(table)))
+        column = {name: values[:, table.index(name)] for name in table.names}
+        people = draw_people(rng, column)
+        draw_shapes(rng, column)
+        self.draw_looks(rng, column, people)
+        return np.clip(values, table.minimum, table.maximum)
 
     def draw_looks(
         self,

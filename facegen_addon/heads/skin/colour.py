@@ -26,7 +26,7 @@ CAROTENE = np.array([0.0, -0.12, -1.0])
 """The same for carotenoids, which absorb blue light (Alaluf and others, "Dietary carotenoids
 contribute to normal human skin color and UV photosensitivity", Journal of Nutrition 2002)."""
 
-FAIREST, DARKEST = 65.0, -65.0
+FAIREST, DARKEST = 61.0, -62.0
 """Individual typology angles of the tones 0 and 1, degrees."""
 
 # CIELAB (D65) from the fairest to the darkest skin: chosen by eye within what is measured on
@@ -34,16 +34,16 @@ FAIREST, DARKEST = 65.0, -65.0
 # 2013) and Xiao and others (Skin Res Technol 2017).
 _TONES = np.array(
     [
-        [75.5, 6.5, 11.0],
-        [71.0, 8.0, 13.5],
-        [66.5, 9.5, 16.5],
-        [61.0, 11.0, 18.5],
-        [55.0, 12.0, 19.5],
-        [50.0, 12.5, 19.2],
-        [44.0, 12.5, 17.5],
-        [38.0, 11.5, 14.5],
-        [32.5, 10.5, 12.2],
-        [27.5, 9.2, 10.0],
+        [72.0, 9.5, 12.0],
+        [68.5, 11.2, 15.0],
+        [64.5, 12.2, 17.0],
+        [59.5, 13.0, 18.5],
+        [54.0, 13.4, 19.5],
+        [48.5, 13.5, 19.5],
+        [43.0, 13.3, 18.5],
+        [37.0, 13.2, 18.0],
+        [31.5, 12.5, 16.0],
+        [25.5, 10.6, 12.2],
     ]
 )
 _XYZ_OF_RGB = np.array(

@@ -15,8 +15,8 @@ from ..parameters import Parameter, ParameterTable
 _ROWS = (
     # name, group, lowest, highest, prior mean, prior std, what it does
     ("skin_melanin", "skin", 0.0, 1.0, 0.40, 0.26, "Tone, from the fairest to the darkest skin"),
-    ("skin_redness", "skin", 0.0, 1.0, 0.45, 0.18, "Haemoglobin: pale to flushed"),
-    ("skin_carotene", "skin", 0.0, 1.0, 0.45, 0.16, "Yellow, as of carotenoids"),
+    ("skin_redness", "skin", 0.0, 1.0, 0.55, 0.13, "Haemoglobin: pale to flushed"),
+    ("skin_carotene", "skin", 0.0, 1.0, 0.30, 0.14, "Yellow, as of carotenoids"),
     ("skin_blotchiness", "skin", 0.0, 1.0, 0.35, 0.18, "Uneven melanin and redness"),
     ("cheek_blush", "skin", 0.0, 1.0, 0.30, 0.18, "Blood in cheeks, nose and ears"),
     ("eye_shadow", "skin", 0.0, 1.0, 0.30, 0.18, "Dark skin around the eyes"),
@@ -80,22 +80,31 @@ def draw_skin(
     noise = {name: rng.standard_normal(n) for name, *_ in _ROWS}
     aged = np.clip((people["age"] - 0.62) / 0.33, 0.0, 1.0)
     male, old_skin = people["male"], aged + 0.12 * noise["skin_age"]
-    tone = 0.15 * caucasian + 0.23 * asian + 0.80 * african + 0.12 * noise["skin_melanin"]
-    column["skin_melanin"][:] = tone
-    column["skin_carotene"][:] = 0.38 + 0.2 * asian + 0.14 * noise["skin_carotene"]
+    darker = np.abs(noise["skin_melanin"])
+    tone = caucasian * (0.05 + 0.02 * male + 0.13 * darker) + asian * (
+        0.13 + 0.02 * male + 0.12 * darker
+    )
+    column["skin_melanin"][:] = tone + african * (0.73 + 0.13 * noise["skin_melanin"])
+    column["skin_redness"][:] = 0.56 + 0.11 * noise["skin_redness"]
+    column["skin_carotene"][:] = 0.26 + 0.08 * asian + 0.12 * noise["skin_carotene"]
     column["skin_age"][:] = old_skin
     column["skin_femininity"][:] = 1.0 - male + 0.15 * noise["skin_femininity"]
     column["skin_african"][:] = african + 0.12 * noise["skin_african"]
     column["skin_asian"][:] = asian + 0.12 * noise["skin_asian"]
     lined = 0.95 * np.maximum(old_skin, 0.0) ** 2
     column["skin_lines"][:] = lined + 0.1 * np.abs(noise["skin_lines"])
-    column["skin_spots"][:] = aged * np.abs(0.5 * noise["skin_spots"])
+    column["skin_spots"][:] = aged**2 * np.abs(0.6 * noise["skin_spots"])
+    column["skin_blotchiness"][:] = 0.25 + 0.2 * aged + 0.12 * noise["skin_blotchiness"]
+    column["eye_shadow"][:] = 0.22 + 0.25 * aged + 0.12 * noise["eye_shadow"]
     fair = np.clip(caucasian - 0.3, 0.0, 1.0)
     column["skin_freckles"][:] = 0.3 * fair * noise["skin_freckles"] ** 2
     column["skin_moles"][:] = np.abs(0.25 * noise["skin_moles"])
+    for number in (1, 2, 3):
+        usual = 0.9 * noise[f"skin_variation_{number}"]
+        column[f"skin_variation_{number}"][:] = np.clip(usual, -1.8, 1.8)
     column["skin_pattern"][:] = rng.random(n)
-    column["skin_gloss"][:] = 0.42 + 0.1 * african - 0.15 * aged + 0.14 * noise["skin_gloss"]
-    column["skin_pores"][:] = 0.3 + 0.15 * male + 0.15 * aged + 0.15 * noise["skin_pores"]
-    column["beard_shadow"][:] = male * (0.45 - 0.2 * asian + 0.25 * noise["beard_shadow"])
-    column["lip_colour"][:] = 0.5 - 0.12 * male - 0.12 * aged + 0.16 * noise["lip_colour"]
+    column["skin_gloss"][:] = 0.45 + 0.15 * african - 0.15 * aged + 0.14 * noise["skin_gloss"]
+    column["skin_pores"][:] = 0.2 + 0.3 * male + 0.15 * aged + 0.12 * noise["skin_pores"]
+    column["beard_shadow"][:] = male * (0.55 - 0.2 * asian + 0.22 * noise["beard_shadow"])
+    column["lip_colour"][:] = 0.74 - 0.42 * male - 0.15 * aged + 0.12 * noise["lip_colour"]
     column["lip_darkness"][:] = 0.25 + 0.3 * african + 0.12 * noise["lip_darkness"]

@@ -49,8 +49,8 @@ def component_weights(values: Values) -> Annotated[FloatArray, "8"]:
 def global_colour(values: Values) -> Annotated[FloatArray, "3"]:
     """Log of linear RGB (3,) of the tone with what blood and carotene make of it."""
     colour = tone(values["skin_melanin"])
-    colour = colour + 0.35 * (values["skin_redness"] - 0.45) * PIGMENTS[1]
-    return colour + 0.3 * (values["skin_carotene"] - 0.45) * CAROTENE
+    colour = colour + 0.28 * (values["skin_redness"] - 0.45) * PIGMENTS[1]
+    return colour + 0.2 * (values["skin_carotene"] - 0.45) * CAROTENE
 
 
 class SkinPoints:
@@ -91,13 +91,16 @@ class SkinPoints:
 
     @cached_property
     def mean(self) -> Annotated[Float32Array, "M 3"]:
-        """Pigments of the mean skin, (M, 3)."""
-        return self.sampled(self.statistics.mean)
+        """Pigments of the mean skin, (M, 3); on average none on cheeks and forehead."""
+        return self.sampled(self.statistics.mean - self.statistics.of_face(self.statistics.mean))
 
     @cached_property
     def components(self) -> Annotated[Float32Array, "8 M 3"]:
-        """What one of each component adds to them, (8, M, 3)."""
-        stacked = self.sampled(np.concatenate([*self.statistics.components], axis=1))
+        """What one of each component adds to them, (8, M, 3); on average nothing on cheeks and
+        forehead, which have the tone."""
+        known = self.statistics
+        parts = [component - known.of_face(component) for component in known.components]
+        stacked = self.sampled(np.concatenate(parts, axis=1))
         return np.ascontiguousarray(stacked.reshape(len(stacked), -1, 3).transpose(1, 0, 2))
 
     @cached_property

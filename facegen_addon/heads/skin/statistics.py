@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, Int32Array
+from ...arrays import AnyArray, BoolArray, Float32Array, Int32Array
 from ...artifacts import load_npz
 from .layout import numbered
 
@@ -34,6 +34,7 @@ SKIN_ARTIFACT = "skin"
 
 _SIZE = 512
 _PER_METRE = 20000.0
+_FACE_BEFORE = -0.08  # metres: ears and neck lie behind
 
 
 class SkinStatistics:
@@ -67,6 +68,15 @@ class SkinStatistics:
     def names(self) -> list[str]:
         """The skins that it was made from, as amounts (20, 8) and tones (20, 3) have them."""
         return list(json.loads(self._names))
+
+    @cached_property
+    def _is_face(self) -> Annotated[BoolArray, "N"]:
+        other = [self.regions[name] for name in REGIONS if name != "cheeks"]
+        return (self.position[:, 1] < _FACE_BEFORE) & (np.max(other, axis=0) < 0.3)
+
+    def of_face(self, pigments: Annotated[Float32Array, "N 3"]) -> Annotated[Float32Array, "3"]:
+        """The mean (3,) of pigments (N, 3) over cheeks and forehead."""
+        return np.asarray(pigments[self._is_face].mean(0))
 
     def skin(self, amounts: Annotated[Float32Array, "8"]) -> Annotated[Float32Array, "N 3"]:
         """Pigments (N, 3) of a skin with these amounts (8,) of the components."""

@@ -62,7 +62,7 @@ class FineWeights:
         """Those of a skin of these parameters."""
         # At most every third of the places has a mole.
         shares = [values["skin_freckles"], values["skin_spots"], 0.35 * values["skin_moles"]]
-        depths = [values["skin_lines"], 1.8 * values["skin_pores"], 0.5 + values["skin_age"]]
+        depths = [1.8 * values["skin_lines"], 1.8 * values["skin_pores"], 0.5 + values["skin_age"]]
         return cls(
             component_weights(values)[_FINE_ROWS],
             np.array(depths),

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facegen_addon.heads.anny.head import AnnyHead, anny_head
+from facegen_addon.heads.parameters import Parameter
 from facegen_addon.heads.person.head import PersonHead, person_head
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
 from facegen_addon.heads.strands import grow
@@ -65,8 +68,12 @@ def shared(person: PersonHead, anny: AnnyHead) -> tuple[np.ndarray, np.ndarray]:
 def test_parameters_are_annys_bar_those_of_skin_and_lips(
     person: PersonHead, anny: AnnyHead
 ) -> None:
-    theirs = [row for row in anny.table.parameters if row.group not in ("skin", "lips")]
-    assert [row for row in person.table.parameters if row.name not in SKIN_NAMES] == theirs
+    def plain(row: Parameter) -> Parameter:
+        return replace(row, mean=0.0, std=0.0)
+
+    theirs = [plain(row) for row in anny.table.parameters if row.group not in ("skin", "lips")]
+    mine = [plain(row) for row in person.table.parameters if row.name not in SKIN_NAMES]
+    assert mine == theirs
     assert {row.name for row in person.table.parameters} >= SKIN_NAMES
 
 

@@ -12,7 +12,7 @@ COUNT = 4000
 def _drawn(rng: np.random.Generator) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     shares = rng.dirichlet((0.3, 0.3, 0.3), COUNT)
     people = dict(zip(("african", "asian", "caucasian"), shares.T, strict=True))
-    people |= {"age": rng.uniform(0.5, 0.95, COUNT), "male": (rng.random(COUNT) < 0.5) * 1.0}
+    people |= {"age": rng.uniform(0.6, 1.0, COUNT), "male": (rng.random(COUNT) < 0.5) * 1.0}
     values = TABLE.mean + TABLE.std * rng.standard_normal((COUNT, len(TABLE)))
     draw_skin(rng, {name: values[:, k] for k, name in enumerate(TABLE.names)}, people)
     values = np.clip(values, TABLE.minimum, TABLE.maximum)
@@ -31,7 +31,7 @@ def test_skins_are_drawn_as_people_have_them(rng: np.random.Generator) -> None:
     skin, people = _drawn(rng)
     african, fair = people["african"] > 0.8, people["caucasian"] > 0.8
     assert np.median(skin["skin_melanin"][african]) > np.median(skin["skin_melanin"][fair]) + 0.4
-    assert skin["skin_melanin"].min() == 0.0
+    assert skin["skin_melanin"].min() < 0.1
     assert skin["skin_melanin"].max() == 1.0
     for name in ("skin_age", "skin_lines", "skin_spots"):
         assert np.corrcoef(people["age"], skin[name])[0, 1] > 0.4
