@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import Float32Array, IntArray
-from ..appearance import RGB
+from ..appearance import RGB, smoothstep
 from ..surface import Surface
 
 FRAME_ARM = 0.01
@@ -28,6 +28,9 @@ _ENAMEL = np.array([0.80, 0.74, 0.63])
 _GUMS = np.array([0.42, 0.135, 0.125])
 _TONGUE = np.array([0.44, 0.15, 0.135])
 _CHEEKS, _THROAT = np.array([0.42, 0.135, 0.12]), np.array([0.24, 0.045, 0.04])
+_BACK, _SHADED = (0.004, 0.016), 0.22
+"""Metres behind the front teeth over which all lie in the shade of the cheeks, where viewports cast
+no shadows, and how light they are there."""
 _DEPTH = (0.012, 0.050)
 """Metres behind the teeth over which the mouth's lining darkens to the throat."""
 
@@ -53,12 +56,15 @@ def moved_teeth(
 
 def paint(colours: RGB, surface: Surface) -> None:
     """Paint teeth, gums, tongue and the mouth's lining into vertex colours (V, 3)."""
-    colours[surface.vertices_of("teeth")] = _ENAMEL
-    colours[surface.vertices_of("gums")] = _GUMS
+    rest = surface.rest_position
+    teeth = surface.vertices_of("teeth")
+    front = rest[teeth, 1].min()
+    for part, colour in ((teeth, _ENAMEL), (surface.vertices_of("gums"), _GUMS)):
+        inside = smoothstep(*_BACK, rest[part, 1] - front)[:, None]
+        colours[part] = colour * (1.0 + (_SHADED - 1.0) * inside)
     colours[surface.vertices_of("tongue")] = _TONGUE
     lining = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["mouth"] > 0.0))
-    front = surface.rest_position[surface.vertices_of("teeth"), 1].min()
-    depth = (surface.rest_position[lining, 1] - front - _DEPTH[0]) / (_DEPTH[1] - _DEPTH[0])
-    inside = _CHEEKS + np.clip(depth, 0.0, 1.0)[:, None] * (_THROAT - _CHEEKS)
+    depth = smoothstep(*_DEPTH, rest[lining, 1] - front)
+    inside = _CHEEKS + depth[:, None] * (_THROAT - _CHEEKS)
     amount = surface.masks["mouth"][lining][:, None]
     colours[lining] += amount * (inside - colours[lining])
