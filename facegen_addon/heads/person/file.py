@@ -20,6 +20,8 @@ from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
+from .eyeballs import fitted_eyes
+from .mouth import moved_teeth
 from .people import with_people
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
@@ -47,18 +49,20 @@ class PersonArrays:
 def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     """Take the arrays of models/person_head.npz (checked by their hash when loaded)."""
     frame = arrays["fitted_frame"].astype(np.intp)
+    weights, rest = fitted_eyes(frame, arrays["fitted_weights"], arrays["rest_position"])
+    weights, rest = moved_teeth(frame, weights, rest)
     direct = len(arrays["rest_position"]) - len(frame)
-    anny = anny_arrays(arrays, _surface(arrays))
+    anny = anny_arrays(arrays, _surface(arrays, rest))
     return PersonArrays(
         anny=replace(anny, table=with_people(with_skin(anny.table))),
         direct=direct,
         frame_points=direct + FRAME * frame[:, None] + np.arange(FRAME),
-        frame_weights=arrays["fitted_weights"],
+        frame_weights=weights,
         texture_uv=arrays["texture_uv_coordinates"][arrays["texture_uv_quads"]],
     )
 
 
-def _surface(arrays: Mapping[str, AnyArray]) -> Surface:
+def _surface(arrays: Mapping[str, AnyArray], rest: Annotated[Float32Array, "V 3"]) -> Surface:
     masks = arrays["masks"].astype(np.float32) / 255.0
     return Surface(
         faces=halves(arrays["quads"].astype(np.int32)),
@@ -67,7 +71,7 @@ def _surface(arrays: Mapping[str, AnyArray]) -> Surface:
         part_names=PERSON_PARTS,
         masks=dict(zip(json.loads(str(arrays["mask_names"])), masks, strict=True)),
         fields={"hairline": arrays["hairline_field"], "beard": arrays["beard_field"]},
-        rest_position=arrays["rest_position"],
+        rest_position=rest,
         gaze=arrays["gaze"],
         corners=4,
         lashes=Cards(arrays["lash_coverage"], arrays["lash_box"]),

@@ -13,12 +13,13 @@ import numpy as np
 from ...arrays import AnyArray, Float32Array, FloatArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
-from ..appearance import Appearance, hair_shades
+from ..appearance import Appearance, Shade, hair_shades
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
 from ..surface import halves
+from . import eyes, mouth
 from .file import from_arrays
 from .model import Person
 from .people import draw_people, draw_shapes
@@ -83,9 +84,18 @@ class PersonHead(AnnyHead):
         share = self.facial_hair(parameters)
         value = partial(self.value, parameters)
         shades = hair_shades(value, surface.masks, surface.fields, share, look.hair, look.brow)
+        shades = (*shades, self._wet_rims)
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         is_skin = surface.vertices_of("skin")[:, None]
-        return replace(look, vertex_colour=np.where(is_skin, tint, look.vertex_colour))
+        colours = np.where(is_skin, tint, look.vertex_colour)
+        iris = eyes.iris_colour(value("iris_melanin"), value("iris_green"))
+        eyes.paint(colours, surface, iris)
+        mouth.paint(colours, surface)
+        return replace(look, vertex_colour=colours, iris=iris)
+
+    @cached_property
+    def _wet_rims(self) -> Shade:
+        return eyes.wet_rims(self.surface)
 
     def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
         """Draw n people (n, P): see `people`."""
@@ -103,9 +113,10 @@ class PersonHead(AnnyHead):
         column: Mapping[str, Annotated[FloatArray, "N"]],
         people: Mapping[str, Annotated[FloatArray, "N"]],
     ) -> None:
-        """Anny's, and skins such as people have."""
+        """Anny's, and skins and eyes such as people have."""
         super().draw_looks(rng, column, people)
         draw_skin(rng, column, people)
+        eyes.draw_eyes(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""

@@ -11,6 +11,9 @@ from ...arrays import Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
 
+LIPS_CLOSED = 0.045
+"""How much of mouthClose every head has: MakeHuman's lips leave a slit that shows the teeth."""
+
 
 class Person(Anny):
     """Anny's model whose vertices are followed by those of eyes, teeth and gums."""
@@ -18,6 +21,17 @@ class Person(Anny):
     def __init__(self, person: PersonArrays) -> None:
         super().__init__(person.anny)
         self._person = person
+        table = person.anny.table
+        actions = table.columns("expression")
+        self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
+
+    def coefficients(
+        self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
+    ) -> Annotated[FloatArray, "N K"]:
+        """Blend shape coefficients (N, K) of parameters (N, P), see Anny; the lips touch."""
+        coefficients = super().coefficients(rows, before)
+        coefficients[:, self._closing] += LIPS_CLOSED
+        return coefficients
 
     def posed(
         self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Materials of the parts that only some heads have: corneas, teeth, gums and lashes."""
+"""Materials of the parts that only some heads have: teeth, gums and lashes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,7 @@ import numpy as np
 from ...heads.surface import Cards, Surface
 from . import materials
 
-_CORNEA_IOR = 1.376
 _COVERAGE = "FaceGen Lashes"
-
-
-def cornea_material() -> bpy.types.Material:
-    """Clear and wet before iris and pupil; where light is not bent, the eye itself, painted."""
-
-    def build(tree: bpy.types.NodeTree) -> None:
-        painted = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
-        materials.build_eye(tree)
-        painted.target = "EEVEE"
-        bent = tree.nodes.new("ShaderNodeBsdfRefraction")
-        bent.inputs["IOR"].default_value = _CORNEA_IOR
-        bent.inputs["Roughness"].default_value = 0.0
-        wet = tree.nodes.new("ShaderNodeBsdfGlossy")
-        wet.inputs["Roughness"].default_value = 0.03
-        fresnel = tree.nodes.new("ShaderNodeFresnel")
-        fresnel.inputs["IOR"].default_value = _CORNEA_IOR
-        surface = _mixed(tree, fresnel.outputs[0], bent, wet)
-        # Lamps reach the iris straight on: bent light would have to be found by chance.
-        rays = tree.nodes.new("ShaderNodeLightPath")
-        clear = tree.nodes.new("ShaderNodeBsdfTransparent")
-        straight = _either(tree, rays.outputs["Is Shadow Ray"], rays.outputs["Is Diffuse Ray"])
-        output = tree.nodes.new("ShaderNodeOutputMaterial")
-        output.target = "CYCLES"
-        tree.links.new(_mixed(tree, straight, surface, clear).outputs[0], output.inputs["Surface"])
-
-    return materials.material("FaceGen Cornea", build)
 
 
 def teeth_material() -> bpy.types.Material:
@@ -109,27 +82,3 @@ def _image(cards: Cards) -> bpy.types.Image:
         image.pixels.foreach_set(pixels.ravel())
         image.pack()
     return image
-
-
-def _mixed(
-    tree: bpy.types.NodeTree,
-    factor: bpy.types.NodeSocket,
-    first: bpy.types.Node,
-    second: bpy.types.Node,
-) -> bpy.types.Node:
-    node = tree.nodes.new("ShaderNodeMixShader")
-    for socket, source in zip(
-        node.inputs, (factor, first.outputs[0], second.outputs[0]), strict=True
-    ):
-        tree.links.new(source, socket)
-    return node
-
-
-def _either(
-    tree: bpy.types.NodeTree, first: bpy.types.NodeSocket, second: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeMath")
-    node.operation = "MAXIMUM"
-    tree.links.new(first, node.inputs[0])
-    tree.links.new(second, node.inputs[1])
-    return node.outputs[0]

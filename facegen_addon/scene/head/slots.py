@@ -13,6 +13,7 @@ from ...arrays import Int32Array
 from ...heads.head_model import HeadModel
 from ...heads.surface import PART_NAMES, Surface
 from . import materials, part_materials, skin_material
+from .cornea_material import cornea_material
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ _MANY = (
     Slot(
         "Corneas",
         ("cornea_left", "cornea_right"),
-        lambda _: part_materials.cornea_material(),
+        lambda _: cornea_material(),
         "eye",
     ),
     Slot("Teeth", ("teeth",), lambda _: part_materials.teeth_material()),

@@ -7,6 +7,7 @@ import pytest
 from facegen_addon.heads.anny.head import AnnyHead, anny_head
 from facegen_addon.heads.parameters import Parameter
 from facegen_addon.heads.person.head import PersonHead, person_head
+from facegen_addon.heads.person.model import LIPS_CLOSED
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
 from facegen_addon.heads.strands import grow
 from facegen_addon.heads.surface import open_loops, sorted_edges
@@ -36,10 +37,12 @@ def rows(anny: AnnyHead) -> np.ndarray:
 
 
 def of_person(person: PersonHead, anny: AnnyHead, rows: np.ndarray) -> np.ndarray:
-    """Anny's parameters (N, P) as the person's, whose rows of skin are its own."""
+    """Anny's parameters (N, P) as the person's, whose rows of skin are its own and whose lips close
+    by themselves."""
     result = np.tile(person.table.default(), (len(rows), 1))
     for column, name in enumerate(anny.table.names):
         result[:, person.table.index(name)] = rows[:, column]
+    result[:, person.table.index("mouthClose")] -= LIPS_CLOSED
     return result
 
 

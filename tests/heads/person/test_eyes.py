@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+import pytest
+
+from facegen_addon.heads.person import eyes
+from facegen_addon.heads.person.head import PersonHead, person_head
+
+_SIDES = ("left", "right")
+_HEADS = 100
+
+
+@pytest.fixture(scope="module")
+def person() -> PersonHead:
+    return person_head()
+
+
+@pytest.fixture(scope="module")
+def people(person: PersonHead) -> np.ndarray:
+    return person.sample_prior(np.random.default_rng(1), _HEADS)
+
+
+def middle(person: PersonHead, side: str) -> np.ndarray:
+    """The point at rest around which an eye's directions of gaze go."""
+    rows = person.surface.vertices_of(f"cornea_{side}")
+    return eyes.middle(
+        person.surface.rest_position[rows].astype(float), person.surface.gaze[rows].astype(float)
+    )
+
+
+def lids(person: PersonHead, side: str) -> np.ndarray:
+    """Vertices of the skin of the lids, from the front edges of their rims outwards."""
+    surface = person.surface
+    rest, cornea = surface.rest_position.astype(float), surface.vertices_of(f"cornea_{side}")
+    about = middle(person, side)
+    near = np.linalg.norm(rest - about, axis=1) < 0.024
+    near &= surface.vertices_of("skin") & (rest[:, 1] < about[1] - 0.004)
+    near &= surface.masks["lid"] < 0.63
+    rows = np.flatnonzero(near)
+    gap = eyes.gaps(rest[rows], rest[cornea], about)
+    return rows[(gap > 0.0021) & (gap < 0.005)]
+
+
+def depths(person: PersonHead, rows: np.ndarray, side: str) -> np.ndarray:
+    """How far the lids of heads (N, P) lie in front of an eye, (N, L) metres."""
+    cornea, skin = person.surface.vertices_of(f"cornea_{side}"), lids(person, side)
+    rest = person.surface.rest_position[cornea].astype(float)
+    around = np.append(middle(person, side), 1.0)
+    of_middle = around @ np.linalg.pinv(np.column_stack([rest, np.ones(len(rest))]))
+    found = []
+    for vertices in person.forward(rows).astype(float):
+        eye = vertices[cornea]
+        found.append(eyes.gaps(vertices[skin], eye, of_middle @ eye))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    "pose",
+    [
+        *({"eyeBlink": amount} for amount in (0.0, 0.3, 0.5, 0.7, 1.0)),
+        *({name: 1.0} for name in ("eyeLookUp", "eyeLookDown", "eyeLookIn", "eyeLookOut")),
+        {"eyeBlink": 1.0, "eyeLookUp": 1.0},
+        {"eyeWide": 1.0},
+        {"eyeSquint": 1.0},
+    ],
+    ids=str,
+)
+def test_no_eyeball_comes_through_a_lid(
+    person: PersonHead, people: np.ndarray, pose: dict[str, float]
+) -> None:
+    """Half a millimetre in the corner of two eyes of a hundred is what subdivision smooths away."""
+    posed = people[:: 1 if "eyeBlink" in pose else 4].copy()
+    for name, amount in pose.items():
+        for side in ("Left", "Right"):
+            posed[:, person.table.index(name + side)] = amount
+    for side in _SIDES:
+        depth = depths(person, posed, side)
+        assert depth.shape[1] > 60
+        assert (depth < 0.0).mean() < 0.008
+        assert np.quantile(depth.min(1), 0.05) > -0.0006
+
+
+def test_lids_meet_when_they_close(person: PersonHead, people: np.ndarray) -> None:
+    """Seen from the front, the upper lid's edge comes down to the lower one's."""
+    open_eyes, closed = people.copy(), people.copy()
+    for side in ("Left", "Right"):
+        open_eyes[:, person.table.index(f"eyeBlink{side}")] = 0.0
+        closed[:, person.table.index(f"eyeBlink{side}")] = 1.0
+    surface = person.surface
+    rest, about = surface.rest_position, middle(person, "left")
+    skin = lids(person, "left")
+    under_pupil = skin[np.abs(rest[skin, 0] - about[0]) < 0.005]
+    upper = under_pupil[rest[under_pupil, 2] > about[2]]
+    lower = under_pupil[rest[under_pupil, 2] < about[2]]
+    apart = [
+        v[:, upper, 2].min(1) - v[:, lower, 2].max(1)
+        for v in (person.forward(open_eyes), person.forward(closed))
+    ]
+    assert np.median(apart[0]) > 0.004
+    assert np.quantile(apart[1], 0.95) < 0.0005
+
+
+def test_irises_of_six_names_differ() -> None:
+    named = {
+        "blue": eyes.iris_colour(0.05, 0.0),
+        "grey": eyes.iris_colour(0.05, 0.5),
+        "green": eyes.iris_colour(0.05, 1.0),
+        "hazel": eyes.iris_colour(0.5, 0.5),
+        "brown": eyes.iris_colour(0.75, 0.5),
+        "near black": eyes.iris_colour(1.0, 0.5),
+    }
+    codes = np.array(list(named.values())) ** (1 / 2.2)
+    apart = np.linalg.norm(codes[:, None] - codes, axis=2) + np.eye(len(codes))
+    assert apart.min() > 0.1
+    assert named["blue"].argmax() == 2
+    assert named["green"].argmax() == 1
+    assert named["grey"].max() < 1.3 * named["grey"].min()
+    assert (np.diff([named[name].mean() for name in ("hazel", "brown", "near black")]) < 0).all()
+
+
+def test_only_europeans_are_drawn_with_pale_eyes(person: PersonHead) -> None:
+    drawn = person.sample_prior(np.random.default_rng(5), 400)
+    melanin, european = (drawn[:, person.table.index(n)] for n in ("iris_melanin", "caucasian"))
+    assert melanin[european < 0.4].min() > 0.5
+    assert 0.3 < (melanin[european > 0.75] < 0.4).mean() < 0.8
+
+
+def test_rims_of_lids_are_flesh_and_faces_are_not(person: PersonHead) -> None:
+    rims = eyes.wet_rims(person.surface)
+    assert (rims.amount > 0.5).sum() > 80
+    far = person.surface.masks["cheeks"] + person.surface.masks["lips"] > 0.9
+    assert rims.amount[far].max() == 0.0
