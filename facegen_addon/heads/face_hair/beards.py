@@ -33,11 +33,25 @@ _CHEEK_RANGE, _NECK_RANGE = 0.034, 0.040
 _FULL_WIDTH, _CHIN_WIDTH = 0.088, 0.027
 """Metres from the middle to where a beard ends that is full, and on the chin alone."""
 _CLUMPS = 170
-_THIN, _THICK = 0.85e-4, 2.1e-4
+_THIN, _THICK = 0.75e-4, 2.3e-4
 _THINNING = np.array([1.0, 1.0, 0.95, 0.88, 0.72, 0.35])
 _BEGINS = 0.12
 _SUNK = 0.0002
 _FALL, _LEAST_LIFT = 26.0, 0.35
+
+
+def growing(
+    place: Annotated[RealArray, "M 3"],
+    masks: Mapping[str, AnyArray],
+    fields: Mapping[str, AnyArray],
+) -> Annotated[FloatArray, "M"]:
+    """Where facial hair can grow, (M,) in [0, 1]: the beard's mask, and up to the hair on the
+    head before the ears. Places (M, 3), masks and fields as a Surface has them of its vertices."""
+    x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
+    burns = smoothstep(0.005, -0.002, fields["hairline"]) * (1.0 - masks["ears"])
+    burns = burns * smoothstep(0.672, 0.684, z) * smoothstep(0.055, 0.060, x)
+    burns = burns * smoothstep(-0.050, -0.060, y) * smoothstep(-0.11, -0.10, y)
+    return np.maximum(masks["beard"], burns).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -87,10 +101,13 @@ class Zones:
         width = _FULL_WIDTH + (_CHIN_WIDTH - _FULL_WIDTH) * values["beard_goatee"]
         # A goatee goes up to the corners of the mouth and is widest there.
         chin = smoothstep(width + 0.006, width - 0.006, x + 0.10 * np.maximum(0.65 - z, 0.0))
-        fringe = 1.0 - 0.55 * smoothstep(0.012, 0.004, x) * smoothstep(0.626, 0.640, z)
+        bare = (
+            smoothstep(0.009, 0.013, x) * smoothstep(0.024, 0.018, x) * smoothstep(0.634, 0.643, z)
+        )
+        fringe = 1.0 - 0.6 * bare
         beard = values["beard_density"] * cheek * neck * chin * fringe * (1.0 - self.lip)
         beard = beard * (1.0 - self.burns)
-        groove = 1.0 - 0.45 * smoothstep(0.0045, 0.001, x)
+        groove = 1.0 - 0.3 * smoothstep(0.0035, 0.001, x)
         layers = (
             beard,
             values["moustache_density"] * self.lip * groove,
@@ -121,8 +138,8 @@ class BeardRoots:
             return (values[corners] * self.bary).sum(1)
 
         place = (rest[corners] * self.bary[..., None]).sum(1)
-        mask, field = surface.masks["beard"], surface.fields["beard"]
-        self.zones = Zones(place, at_roots(mask), at_roots(field))
+        mask = growing(rest, surface.masks, surface.fields)
+        self.zones = Zones(place, at_roots(mask), at_roots(surface.fields["beard"]))
         self.rank = rng.random(HAIRS)
         self.own = rng.standard_normal((HAIRS, 3))
         self._clump, self._leader = _clumps(rng, place)
@@ -151,7 +168,7 @@ class BeardRoots:
             points[there] = self._fallen(there, roots[there], across, (length * shown)[there])
             if values["beard_length"] > 0.0:
                 points[there] = self._clumped(points, there, length)
-            thickness = _THIN + (_THICK - _THIN) * smoothstep(0.002, 0.022, length)
+            thickness = _THIN + (_THICK - _THIN) * smoothstep(0.001, 0.018, length)
         return points, (thickness * shown)[:, None] * _THINNING
 
     def _lengths(self, values: Values) -> FloatArray:
@@ -185,7 +202,7 @@ class BeardRoots:
         side = np.tanh(x / 0.006)
         lip = zones.lip[there]
         comb = np.zeros((len(there), 3))
-        comb[:, 0] = side * (0.10 + lip * (0.55 + 22.0 * np.abs(x)))
+        comb[:, 0] = side * (0.10 + lip * (0.30 + 20.0 * np.abs(x)))
         comb[:, 1] = 0.12 * (1.0 - lip) * smoothstep(0.02, 0.05, np.abs(x))
         comb[:, 2] = -1.0
         comb = comb - normals * (comb * normals).sum(1)[:, None]
@@ -234,12 +251,12 @@ def _strewn(
     a, b, c = (rest[faces[:, k]] for k in range(3))
     area = 0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
     middle = (a + b + c) / 3.0
-    mask = surface.masks["beard"][faces].mean(1)
+    mask = growing(rest, surface.masks, surface.fields)[faces].mean(1)
     mask = mask * (surface.part[faces[:, 0]] == 0)
     lip = (middle[:, 2] > _UNDER_NOSE) & (np.abs(middle[:, 0]) < _LIP_CORNER)
     chin = np.abs(middle[:, 0]) < 0.032
     burns = (middle[:, 2] > 0.675) & (np.abs(middle[:, 0]) > 0.055)
-    weight = area * mask * np.where(lip, 3.2, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
+    weight = area * mask * np.where(lip, 5.5, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
     total = np.cumsum(weight)
     ticks = (np.arange(HAIRS) + rng.random(HAIRS)) / HAIRS * total[-1]
     return np.searchsorted(total, ticks).astype(np.intp), rng.dirichlet((1.0, 1.0, 1.0), HAIRS)

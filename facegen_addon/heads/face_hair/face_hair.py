@@ -27,7 +27,8 @@ _USUAL_BONE = 0.0222
 """Metres by which the landmarks of a usual head's brows are above its eyes."""
 _BLUR = 0.003
 """Metres: about half of what vertices around a brow are apart."""
-_LASH_SHADE = 0.22
+_LASH_SHADE, _LASH_DARKENING = 0.14, 0.35
+"""What lashes shade of the lid's edge, and their colour as a share of the brows'."""
 _ALL_MEN = ("beard_density", "moustache_density", "soul_patch", "beard_sideburns")
 
 
@@ -59,10 +60,11 @@ class ShadedPoints:
     ) -> None:
         """Points at places (M, 3); masks and fields: name -> (M,) as a Surface has them."""
         self._lid = masks["lid"]
-        self._bearded = np.flatnonzero(masks["beard"])
+        skin = beards.growing(place, masks, fields)
+        self._bearded = np.flatnonzero(skin)
         self._zones = beards.Zones(
             np.asarray(place[self._bearded], np.float64),
-            masks["beard"][self._bearded].astype(float),
+            skin[self._bearded],
             fields["beard"][self._bearded].astype(float),
         )
         self._browed = np.flatnonzero(patch.has(place))
@@ -78,7 +80,7 @@ class ShadedPoints:
         return (
             Shade(beard, 0.6 * colours.mean_beard),
             Shade(brow, 0.8 * colours.mean_brow),
-            Shade(lashes, 0.35 * colours.mean_brow),
+            Shade(lashes, colours.lashes),
         )
 
 
@@ -95,9 +97,14 @@ class FaceColours:
     def of(cls, values: Values) -> FaceColours:
         """Those of a head's parameters."""
         redness = values["hair_redness"]
-        brow = hair_colour(values["brow_melanin"], 0.7 * redness, 0.0)
+        brow = hair_colour(values["brow_melanin"], 0.45 * redness, 0.0)
         beard = hair_colour(values["hair_melanin"], values["beard_redness"], 0.0)
         return cls(brow, beard, values["brow_grey"], values["beard_grey"])
+
+    @property
+    def lashes(self) -> Annotated[FloatArray, "3"]:
+        """Lashes: darker than brows."""
+        return _LASH_DARKENING * self.mean_brow
 
     @property
     def mean_brow(self) -> Annotated[FloatArray, "3"]:

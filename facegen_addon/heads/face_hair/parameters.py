@@ -109,17 +109,17 @@ def _draw_brows(
     male, asian, african = people["male"], people["asian"], people["african"]
     female = 1.0 - male
     middles = {
-        "brow_height": 0.22 * female - 0.12 * male - 0.12 * aged,
-        "brow_arch": 0.34 + 0.20 * female - 0.10 * asian,
+        "brow_height": 0.20 * female - 0.28 * male - 0.12 * aged,
+        "brow_arch": 0.29 + 0.23 * female - 0.10 * asian,
         "brow_peak": 0.50 + 0.05 * female,
         "brow_wave": np.zeros_like(male),
         "brow_slant": 0.04 * female - 0.10 * aged,
         "brow_length": 0.46 - 0.10 * asian - 0.06 * aged,
         "brow_gap": 0.55 + 0.08 * female,
-        "brow_thickness": 0.35 + 0.17 * male + 0.05 * african,
+        "brow_thickness": 0.36 + 0.20 * male + 0.05 * african,
         "brow_taper": 0.46 + 0.16 * female,
         "brow_density": 0.66 + 0.08 * male - 0.18 * aged * female - 0.05 * asian,
-        "brow_bushiness": 0.18 + 0.14 * male + 0.30 * aged * male,
+        "brow_bushiness": 0.20 + 0.22 * male + 0.30 * aged * male,
     }
     spreads = {
         **dict.fromkeys(middles, 0.13),

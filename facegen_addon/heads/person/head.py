@@ -23,7 +23,7 @@ from ..skin.textures import MeshSkin
 from ..strands import SCALP, HairStyle, Strands, StrandSet, grow
 from ..surface import halves
 from .file import from_arrays
-from .model import Person
+from .model import LASH_LENGTH, Person
 
 PERSON = "person"
 ARTIFACT = "person_head"
@@ -37,6 +37,10 @@ def person_head() -> PersonHead:
 
 _IN_OLD_TABLES = {"beard_extent": "beard_cheek"}
 """What a HairStyle calls parameters of the face's hair."""
+
+
+_ON_LIDS, _FAINTEST = 0.5, 0.45
+"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,8 @@ class PersonHead(AnnyHead):
 
     @property
     def shape_parameters(self) -> frozenset[str]:
-        """All but those of skin and hair."""
-        return super().shape_parameters - SKIN_NAMES - frozenset(FACE_HAIR_NAMES)
+        """All but those of skin and hair; lashes are of the mesh."""
+        return super().shape_parameters - SKIN_NAMES - frozenset(FACE_HAIR_NAMES) | {LASH_LENGTH}
 
     @property
     def colour_parameters(self) -> frozenset[str]:
@@ -185,7 +189,14 @@ class PersonHead(AnnyHead):
             *self._shaded_vertices.shades(values, colours),
         )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
-        return painted(value, surface, tint, hair, colours.mean_brow)
+        look = painted(value, surface, tint, hair, colours.mean_brow)
+        # Faint lashes let the lid's skin be seen between them.
+        lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
+        lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
+            colours.lashes - lids
+        )
+        look.vertex_colour[surface.vertices_of("lashes")] = lashes
+        return look
 
     def draw_looks(
         self,

@@ -11,6 +11,10 @@ from ...arrays import Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
 
+LASH_LENGTH = "lash_length"
+_SHORTEST, _GROWTH = 0.55, 1.0
+"""Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
+
 
 class Person(Anny):
     """Anny's model whose vertices are followed by those of eyes, teeth and gums."""
@@ -18,13 +22,26 @@ class Person(Anny):
     def __init__(self, person: PersonArrays) -> None:
         super().__init__(person.anny)
         self._person = person
+        surface = person.anny.surface
+        rest = surface.rest_position
+        skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
+        self._lashes = np.flatnonzero(surface.vertices_of("lashes"))
+        apart = np.linalg.norm(rest[self._lashes, None] - rest[skin], axis=2)
+        self._lids = skin[apart.argmin(1)]
+        self._lash_length = person.anny.table.index(LASH_LENGTH)
 
     def posed(
         self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray
     ) -> Annotated[Float32Array, "N V 3"]:
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
         carriers = super().posed(rows, coefficients, offsets)
-        return self._with_fitted(carriers)
+        vertices = self._with_fitted(carriers)
+        lids = vertices[:, self._lids]
+        length = _SHORTEST + _GROWTH * rows[:, self._lash_length].astype(np.float32)
+        vertices[:, self._lashes] = lids + length[:, None, None] * (
+            vertices[:, self._lashes] - lids
+        )
+        return vertices
 
     @property
     def weights(self) -> Annotated[FloatArray, "V J"]:
