@@ -50,7 +50,7 @@ def growing(
     x, y, z = np.abs(place[:, 0]), place[:, 1], place[:, 2]
     burns = smoothstep(0.005, -0.002, fields["hairline"]) * (1.0 - masks["ears"])
     burns = burns * smoothstep(0.672, 0.684, z) * smoothstep(0.055, 0.060, x)
-    burns = burns * smoothstep(-0.050, -0.060, y) * smoothstep(-0.11, -0.10, y)
+    burns = burns * smoothstep(-0.050, -0.058, y) * smoothstep(-0.085, -0.076, y)
     return np.maximum(masks["beard"], burns).astype(np.float64)
 
 
@@ -83,7 +83,7 @@ class Zones:
     def burns(self) -> FloatArray:
         """Before the ears, (M,)."""
         x, y, z = np.abs(self.place[:, 0]), self.place[:, 1], self.place[:, 2]
-        front = smoothstep(-0.102, -0.078, y + 0.25 * (z - 0.70))
+        front = smoothstep(-0.084, -0.070, y)
         return smoothstep(0.668, 0.690, z) * front * (x > 0.05)
 
     @cached_property
@@ -187,8 +187,8 @@ class BeardRoots:
         )
         share = share * (0.45 + 0.55 * smoothstep(0.0, 0.024, z.below - _cheek_edge(values)))
         share = 1.0 + (share - 1.0) * float(smoothstep(0.002, 0.010, np.array(long)))
-        burns = np.minimum(long, 0.010)
-        length = np.where(z.lip > 0.5, lip, share * (long + (burns - long) * z.burns))
+        burns = min(long, 0.010)
+        length = np.where(z.lip > 0.5, lip, share * long + (burns - share * long) * z.burns)
         patch = np.minimum(length, 0.014)
         length = length + z.patch * (patch - length)
         return np.asarray(length * np.clip(1.0 + 0.2 * self.own[:, 0], 0.5, 1.6))
