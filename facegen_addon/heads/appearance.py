@@ -32,7 +32,7 @@ _PHEOMELANIN = np.array([0.25, 0.95, 2.1])
 # Reflectance, linear RGB in [0, 1], of what has no pigment, chosen by eye.
 _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
-_GREY_HAIR = np.array([0.55, 0.55, 0.56])
+GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
 _ENAMEL = np.array([0.56, 0.50, 0.39])
 SCLERA = (0.60, 0.52, 0.48)
@@ -103,7 +103,7 @@ def hair_colour(melanin: float, redness: float, grey: float) -> Annotated[RGB, "
     eumelanin = _HAIR_MELANIN * melanin**1.4 * MELANIN
     depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
-    return pigmented + grey * (_GREY_HAIR - pigmented)
+    return pigmented + grey * (GREY_HAIR - pigmented)
 
 
 def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:
@@ -136,8 +136,20 @@ def appearance(value: Callable[[str], float], surface: Surface, male: float) -> 
     skin = _skin_colours(value, surface)
     for shade in hair_shades(value, surface.masks, surface.fields, male, hair, brow):
         skin = skin + shade.amount[:, None] * (shade.colour - skin)
+    return painted(value, surface, skin, hair, brow)
+
+
+def painted(
+    value: Callable[[str], float],
+    surface: Surface,
+    skin: Annotated[RealArray, "V 3"],
+    hair: Annotated[RGB, "3"],
+    brow: Annotated[RGB, "3"],
+) -> Appearance:
+    """The colours of a head whose skin, hair and brows have these: mouth, teeth, lashes and eyes
+    are painted over what ``skin`` has there."""
     mouth = np.maximum(surface.masks["mouth"], surface.part == 1)[:, None]
-    skin += mouth * (_MUCOSA - skin)
+    skin = skin + mouth * (_MUCOSA - skin)
     skin[surface.vertices_of("teeth")] = _ENAMEL
     skin[surface.vertices_of("lashes")] = 0.35 * brow
     iris = iris_colour(value("iris_melanin"), value("iris_green"))
@@ -201,17 +213,27 @@ def hair_shades(
 
     masks, fields: name -> (M,), as a Surface has them of its vertices.
     """
-    edge = RECESSION * value("hair_recession")
-    above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
-    scalp = masks["scalp"] * above
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
     beard = masks["beard"] * smoothstep(low - _EDGE_BELOW, low + _EDGE_OVER_BEARD, fields["beard"])
     return (
-        Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
+        scalp_shade(value, masks, fields, hair),
         Shade(beard * male * value("beard_density") * 0.55, hair),
         Shade(masks["brow"] * value("brow_density") * 0.45, brow),
         Shade(masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
     )
+
+
+def scalp_shade(
+    value: Callable[[str], float],
+    masks: Mapping[str, AnyArray],
+    fields: Mapping[str, AnyArray],
+    hair: Annotated[RGB, "3"],
+) -> Shade:
+    """The shade of the hair on the head; as for `hair_shades`."""
+    edge = RECESSION * value("hair_recession")
+    above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
+    scalp = masks["scalp"] * above
+    return Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair)
 
 
 def strand_colours(strands: StrandSet, colours: Appearance) -> Annotated[Float32Array, "S 4"]:

@@ -11,14 +11,14 @@ from typing import Annotated, Protocol
 import numpy as np
 
 from ..arrays import Float32Array, FloatArray
-from .appearance import COLOUR_PARAMETERS, Appearance, appearance
+from .appearance import COLOUR_PARAMETERS, Appearance, appearance, strand_colours
 from .appearance_parameters import APPEARANCE_NAMES
 from .correspondence import SurfacePoints
 from .flame.sliders import FlameSliders
 from .parameters import ParameterTable
 from .rig import JointSliders, Rig
 from .skin.textures import MeshSkin
-from .strands import HairStyle, StrandSet
+from .strands import HairStyle, Strands, StrandSet, grow
 from .surface import Surface
 
 FIVE_POINT_NAMES = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
@@ -148,6 +148,18 @@ class HeadModel(Protocol):
         values["beard_density"] *= share
         values["moustache_density"] *= share
         return HairStyle(**values)
+
+    def grow(
+        self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]
+    ) -> Strands:
+        """The strands of one head (P,) with these vertices (V, 3), in the order of `strands`."""
+        return grow(self.strands, self.hair_style(parameters), vertices, self.surface.faces)
+
+    def strand_colours(
+        self, parameters: Annotated[FloatArray, "P"], look: Appearance
+    ) -> Annotated[Float32Array, "S 4"]:
+        """The colour (S, 4) of each strand of one head (P,) that looks so: linear RGB, alpha 1."""
+        return strand_colours(self.strands, look)
 
     def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
         """The colours of one head (P,)."""

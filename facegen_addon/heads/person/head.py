@@ -4,24 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, FloatArray
+from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
-from ..appearance import Appearance, Shade, hair_shades
+from ..appearance import Appearance, Shade, hair_colour, painted, scalp_shade, strand_colours
+from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
+from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
+from ..strands import SCALP, HairStyle, Strands, StrandSet, grow
 from ..surface import halves
 from . import eyes, mouth
 from .file import from_arrays
-from .model import Person
+from .model import LASH_LENGTH, Person
 from .people import draw_people, draw_shapes
 
 PERSON = "person"
@@ -32,6 +35,21 @@ ARTIFACT = "person_head"
 def person_head() -> PersonHead:
     """The head of models/person_head.npz."""
     return PersonHead(load_npz(ARTIFACT))
+
+
+_IN_OLD_TABLES = {"beard_extent": "beard_cheek"}
+"""What a HairStyle calls parameters of the face's hair."""
+
+
+_ON_LIDS, _FAINTEST = 0.5, 0.45
+"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
+
+
+@dataclass(frozen=True)
+class PersonStyle(HairStyle):
+    """The hair of one head, and of its face: name -> value in the order of the table."""
+
+    face: tuple[float, ...]
 
 
 class PersonHead(AnnyHead):
@@ -61,13 +79,14 @@ class PersonHead(AnnyHead):
 
     @property
     def shape_parameters(self) -> frozenset[str]:
-        """All but those of skin and hair."""
-        return super().shape_parameters - SKIN_NAMES
+        """All but those of skin and hair; lashes are of the mesh."""
+        return super().shape_parameters - SKIN_NAMES - frozenset(FACE_HAIR_NAMES) | {LASH_LENGTH}
 
     @property
     def colour_parameters(self) -> frozenset[str]:
-        """Anny's and all of the skin's."""
-        return super().colour_parameters | SKIN_NAMES
+        """Anny's, all of the skin's and of the face's hair."""
+        shared = super().colour_parameters & frozenset(self.table.names)
+        return shared | SKIN_NAMES | frozenset(FACE_HAIR_NAMES)
 
     @cached_property
     def skin(self) -> MeshSkin:
@@ -78,20 +97,112 @@ class PersonHead(AnnyHead):
         corners = (surface.uv[of_skin].astype(float), makehuman[of_skin].astype(float))
         return MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
 
+    @cached_property
+    def _scalp(self) -> StrandSet:
+        strands = super().strands
+        return strands.subset(strands.region == SCALP)
+
+    @cached_property
+    def face_hair(self) -> FaceHair:
+        """Brows and beard on this mesh."""
+        return FaceHair(self.surface, self.landmark_embedding)
+
+    @cached_property
+    def strands(self) -> StrandSet:
+        """The hair on the head, then that of the face."""
+        face, scalp = self.face_hair.strands, self._scalp
+        return StrandSet(
+            *(
+                np.concatenate([getattr(part, f.name) for part in (scalp, face)])
+                for f in fields(face)
+            )
+        )
+
+    @cached_property
+    def _shaded_vertices(self) -> ShadedPoints:
+        return self.shaded(self.surface.rest_position, self.surface.masks, self.surface.fields)
+
+    def shaded(
+        self,
+        place: Annotated[RealArray, "M 3"],
+        masks: Mapping[str, AnyArray],
+        fields: Mapping[str, AnyArray],
+    ) -> ShadedPoints:
+        """Points of the template (M, 3), with masks and fields as a Surface has them, that are
+        shaded by the face's hair."""
+        usual = self.neutral(self.table.default())
+        return ShadedPoints(place, masks, fields, self.face_hair.patch, usual)
+
+    @cached_property
+    def _neutral_shapes(self) -> Float32Array:
+        """The blend shapes of what `neutral` is made of, (K, 3 W)."""
+        shapes = self.anny.arrays.shapes.reshape(len(self.anny.arrays.shapes), -1, 3)
+        return shapes[:, self.face_hair.vertices].reshape(len(shapes), -1)
+
+    def neutral(self, parameters: Annotated[FloatArray, "P"]) -> Neutral:
+        """The head of these parameters (P,) without expression and pose, as brows are laid on."""
+        row = parameters.copy()
+        row[self.table.columns("expression")] = 0.0
+        moved = self.anny.coefficients(row[None])[0].astype(np.float32) @ self._neutral_shapes
+        rest = self.anny.arrays.template[self.face_hair.vertices]
+        return self.face_hair.neutral(rest + moved.reshape(-1, 3))
+
+    def face_values(self, parameters: Annotated[FloatArray, "P"]) -> dict[str, float]:
+        """Name -> value of what the face's hair follows, facial hair as dense as it shows."""
+        names = (*FACE_HAIR_NAMES, "hair_melanin", "hair_redness", "hair_grey")
+        values = {name: self.value(parameters, name) for name in names}
+        return with_density(values, self.facial_hair(parameters))
+
+    def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonStyle:
+        """The hair of one head (P,), and of its face."""
+        shared = {
+            name: self.value(parameters, _IN_OLD_TABLES.get(name, name))
+            for name in HairStyle.__annotations__
+        }
+        return PersonStyle(**shared, face=tuple(self.face_values(parameters).values()))
+
+    def grow(
+        self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]
+    ) -> Strands:
+        """The strands of one head (P,) with these vertices (V, 3)."""
+        scalp = grow(self._scalp, self.hair_style(parameters), vertices, self.surface.faces)
+        values, neutral = self.face_values(parameters), self.neutral(parameters)
+        face = self.face_hair.grow(values, neutral, vertices)
+        return Strands(
+            np.concatenate([scalp.points, face.points]),
+            np.concatenate([scalp.radius, face.radius]),
+        )
+
+    def strand_colours(
+        self, parameters: Annotated[FloatArray, "P"], look: Appearance
+    ) -> Annotated[Float32Array, "S 4"]:
+        """The colour (S, 4) of each strand of one head (P,)."""
+        colours = FaceColours.of(self.face_values(parameters))
+        return np.concatenate([strand_colours(self._scalp, look), self.face_hair.colours(colours)])
+
     def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
         """The colours of one head (P,)."""
-        look, surface = super().appearance(parameters), self.surface
-        share = self.facial_hair(parameters)
-        value = partial(self.value, parameters)
-        shades = hair_shades(value, surface.masks, surface.fields, share, look.hair, look.brow)
-        shades = (*shades, self._wet_rims)
+        value, surface = partial(self.value, parameters), self.surface
+        hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
+        values = self.face_values(parameters)
+        colours = FaceColours.of(values)
+        shades = (
+            scalp_shade(value, surface.masks, surface.fields, hair),
+            *self._shaded_vertices.shades(values, colours),
+            self._wet_rims,
+        )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
-        is_skin = surface.vertices_of("skin")[:, None]
-        colours = np.where(is_skin, tint, look.vertex_colour)
+        look = painted(value, surface, tint, hair, colours.mean_brow)
+        # Faint lashes let the lid's skin be seen between them.
+        lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
+        lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
+            colours.lashes - lids
+        )
+        look.vertex_colour[surface.vertices_of("lashes")] = lashes
         iris = eyes.iris_colour(value("iris_melanin"), value("iris_green"))
-        eyes.paint(colours, surface, iris)
-        mouth.paint(colours, surface)
-        return replace(look, vertex_colour=colours, iris=iris)
+        eyes.paint(look.vertex_colour, surface, iris)
+        mouth.paint(look.vertex_colour, surface)
+        return replace(look, iris=iris)
 
     @cached_property
     def _wet_rims(self) -> Shade:
@@ -113,10 +224,11 @@ class PersonHead(AnnyHead):
         column: Mapping[str, Annotated[FloatArray, "N"]],
         people: Mapping[str, Annotated[FloatArray, "N"]],
     ) -> None:
-        """Anny's, and skins and eyes such as people have."""
+        """Anny's, and skins, eyes, brows and beards such as people have."""
         super().draw_looks(rng, column, people)
         draw_skin(rng, column, people)
         eyes.draw_eyes(rng, column, people)
+        draw_face_hair(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""

@@ -13,6 +13,9 @@ from .file import PersonArrays
 
 LIPS_CLOSED = 0.045
 """How much of mouthClose every head has: MakeHuman's lips leave a slit that shows the teeth."""
+LASH_LENGTH = "lash_length"
+_SHORTEST, _GROWTH = 0.55, 1.0
+"""Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
 
 
 class Person(Anny):
@@ -24,6 +27,13 @@ class Person(Anny):
         table = person.anny.table
         actions = table.columns("expression")
         self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
+        surface = person.anny.surface
+        rest = surface.rest_position
+        skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
+        self._lashes = np.flatnonzero(surface.vertices_of("lashes"))
+        apart = np.linalg.norm(rest[self._lashes, None] - rest[skin], axis=2)
+        self._lids = skin[apart.argmin(1)]
+        self._lash_length = table.index(LASH_LENGTH)
 
     def coefficients(
         self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
@@ -38,7 +48,13 @@ class Person(Anny):
     ) -> Annotated[Float32Array, "N V 3"]:
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
         carriers = super().posed(rows, coefficients, offsets)
-        return self._with_fitted(carriers)
+        vertices = self._with_fitted(carriers)
+        lids = vertices[:, self._lids]
+        length = _SHORTEST + _GROWTH * rows[:, self._lash_length].astype(np.float32)
+        vertices[:, self._lashes] = lids + length[:, None, None] * (
+            vertices[:, self._lashes] - lids
+        )
+        return vertices
 
     @property
     def weights(self) -> Annotated[FloatArray, "V J"]:

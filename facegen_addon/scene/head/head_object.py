@@ -14,12 +14,12 @@ import numpy as np
 
 from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
-from ...heads.appearance import Appearance, strand_colours
+from ...heads.appearance import Appearance
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
 from ...heads.skin.parameters import skin_values
-from ...heads.strands import POINTS, HairStyle, grow
+from ...heads.strands import POINTS, HairStyle
 from ...heads.surface import welded_uv
 from . import materials, skin_material
 from .slots import slot_of_polygons, slots_of
@@ -150,8 +150,8 @@ class HeadObject:
         self._own_data()
         self._write_shape(vertices)
         self._write_colours(appearance, parameters)
-        self._write_strands(self.model.hair_style(parameters), vertices)
-        self._write_hair_colours(appearance)
+        self._write_strands(parameters, vertices)
+        self._write_hair_colours(appearance, parameters)
         for owner in self._owners:
             owner.data[COMPLETE_KEY] = parameters
         self._finish(parameters)
@@ -178,7 +178,7 @@ class HeadObject:
         if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
             self._write_colours(appearance, parameters)
-            self._write_hair_colours(appearance)
+            self._write_hair_colours(appearance, parameters)
         if complete:
             self._complete(parameters)
         elif reshaped:
@@ -202,7 +202,7 @@ class HeadObject:
         if self.mesh_object in stale and fits:
             self._write_shape(vertices)
         if self.hair_object in stale:
-            self._write_strands(self.model.hair_style(parameters), vertices)
+            self._write_strands(parameters, vertices)
         for owner in stale:
             owner.data[COMPLETE_KEY] = parameters
 
@@ -243,21 +243,20 @@ class HeadObject:
             mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
             skin_material.write_fine(mesh, skin.vertices, values)
 
-    def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
+    def _write_strands(self, parameters: FloatArray, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
-        model = self.model
-        strands = grow(model.strands, style, vertices, model.surface.faces)
+        strands = self.model.grow(parameters, vertices)
         hair = self.hair_object.data
         hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
         hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())
         hair.update_tag()
 
-    def _write_hair_colours(self, appearance: Appearance) -> None:
+    def _write_hair_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
         if self.hair_object is None:
             return
         hair = self.hair_object.data
-        rgba = strand_colours(self.model.strands, appearance)
+        rgba = self.model.strand_colours(parameters, appearance)
         hair.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
         # What the viewport and Workbench show of strands.
