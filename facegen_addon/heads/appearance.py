@@ -59,7 +59,8 @@ chosen by eye for the models' eyeballs."""
 class Appearance:
     """The colours of one head, of which its materials are made.
 
-    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,). Linear RGB.
+    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,); grey: the
+    share of the hair's strands without pigment, where ``hair`` is of those with it. Linear RGB.
     """
 
     vertex_colour: Annotated[Float32Array, "V 3"]
@@ -67,6 +68,7 @@ class Appearance:
     iris: Annotated[RGB, "3"]
     hair: Annotated[RGB, "3"]
     brow: Annotated[RGB, "3"]
+    grey: float = 0.0
 
 
 def smoothstep(

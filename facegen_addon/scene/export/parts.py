@@ -11,11 +11,10 @@ import numpy as np
 
 from ...arrays import Float32Array, FloatArray, Int32Array, RealArray
 from ...errors import UserError
-from ...heads.appearance import SCLERA, Appearance, strand_colours
+from ...heads.appearance import SCLERA, Appearance
 from ...heads.head_model import HeadModel
 from ...heads.ribbons import ribbons
 from ...heads.rig import Rig, at_rest, strongest
-from ...heads.strands import grow
 from ...heads.surface import Surface
 from ..head.slots import Slot, slot_of_polygons, slots_of
 
@@ -212,7 +211,7 @@ def _hair_part(
 ) -> Part | None:
     """Strands as ribbons, each moving as its root does; None for a head without any."""
     strands, faces = model.strands, model.surface.faces
-    grown = ribbons(grow(strands, model.hair_style(parameters), vertices, faces))
+    grown = ribbons(model.grow(model.hair_style(parameters), vertices))
     if not len(grown.strand):
         return None
     corners = faces[strands.triangle]
@@ -227,7 +226,7 @@ def _hair_part(
         vertices=grown.vertices,
         faces=grown.faces,
         uv=grown.uv,
-        colour=grown.of_vertices(strand_colours(strands, appearance)),
+        colour=grown.of_vertices(model.strand_colours(appearance)),
         looks=(Look("Hair", tuple(appearance.hair.tolist()), _HAIR_ROUGHNESS),),
         look_of_face=np.zeros(len(grown.faces), np.int32),
         keys=None if keys is None else _moved_keys(keys, at_roots),

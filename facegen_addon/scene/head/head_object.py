@@ -14,12 +14,12 @@ import numpy as np
 
 from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
-from ...heads.appearance import Appearance, strand_colours
+from ...heads.appearance import Appearance
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
 from ...heads.skin.parameters import skin_values
-from ...heads.strands import POINTS, HairStyle, grow
+from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from . import materials, skin_material
 from .slots import slot_of_polygons, slots_of
@@ -246,8 +246,7 @@ class HeadObject:
     def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
-        model = self.model
-        strands = grow(model.strands, style, vertices, model.surface.faces)
+        strands = self.model.grow(style, vertices)
         hair = self.hair_object.data
         hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
         hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())
@@ -257,7 +256,7 @@ class HeadObject:
         if self.hair_object is None:
             return
         hair = self.hair_object.data
-        rgba = strand_colours(self.model.strands, appearance)
+        rgba = self.model.strand_colours(appearance)
         hair.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
         # What the viewport and Workbench show of strands.
@@ -308,7 +307,7 @@ def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
         return "mesh"
     if hair is not None and (
         hair.type != "CURVES"
-        or len(hair.data.points) != POINTS * len(model.strands)
+        or len(hair.data.points) != model.strand_sizes.sum()
         or not {"radius", materials.COLOUR} <= set(hair.data.attributes.keys())
     ):
         return "hair"
@@ -380,9 +379,11 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
 def new_hair(model: HeadModel) -> bpy.types.ID:
     """The curves of a model's strands, which have not grown yet."""
     hair = bpy.data.hair_curves.new("Hair")
-    hair.add_curves([POINTS] * len(model.strands))
+    hair.add_curves(model.strand_sizes.tolist())
     if "radius" not in hair.attributes:
         hair.attributes.new("radius", "FLOAT", "POINT")
     hair.attributes.new(materials.COLOUR, "FLOAT_COLOR", "CURVE")
-    hair.materials.append(materials.hair_material())
+    hair.materials.append(
+        materials.hair_material() if model.skin is None else materials.sheen_hair_material()
+    )
     return hair
