@@ -32,7 +32,7 @@ _PHEOMELANIN = np.array([0.25, 0.95, 2.1])
 # Reflectance, linear RGB in [0, 1], of what has no pigment, chosen by eye.
 _BARE_SKIN = np.array([0.86, 0.71, 0.62])
 _BARE_HAIR = np.array([0.70, 0.60, 0.45])
-GREY_HAIR = np.array([0.55, 0.55, 0.56])
+_GREY_HAIR = np.array([0.55, 0.55, 0.56])
 _MUCOSA = np.array([0.30, 0.09, 0.08])
 _ENAMEL = np.array([0.56, 0.50, 0.39])
 SCLERA = (0.60, 0.52, 0.48)
@@ -59,7 +59,8 @@ chosen by eye for the models' eyeballs."""
 class Appearance:
     """The colours of one head, of which its materials are made.
 
-    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,). Linear RGB.
+    vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,); grey: the
+    share of the hair's strands without pigment, where ``hair`` is of those with it. Linear RGB.
     """
 
     vertex_colour: Annotated[Float32Array, "V 3"]
@@ -67,6 +68,7 @@ class Appearance:
     iris: Annotated[RGB, "3"]
     hair: Annotated[RGB, "3"]
     brow: Annotated[RGB, "3"]
+    grey: float = 0.0
 
 
 def smoothstep(
@@ -103,7 +105,7 @@ def hair_colour(melanin: float, redness: float, grey: float) -> Annotated[RGB, "
     eumelanin = _HAIR_MELANIN * melanin**1.4 * MELANIN
     depth = eumelanin + _HAIR_PHEOMELANIN * redness * (1.0 - 0.6 * melanin) * _PHEOMELANIN
     pigmented = _BARE_HAIR * np.exp(-depth)
-    return pigmented + grey * (GREY_HAIR - pigmented)
+    return pigmented + grey * (_GREY_HAIR - pigmented)
 
 
 def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 
 import numpy as np
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, IntArray
 from .appearance import COLOUR_PARAMETERS, Appearance, appearance, strand_colours
 from .appearance_parameters import APPEARANCE_NAMES
 from .correspondence import SurfacePoints
@@ -18,7 +18,7 @@ from .flame.sliders import FlameSliders
 from .parameters import ParameterTable
 from .rig import JointSliders, Rig
 from .skin.textures import MeshSkin
-from .strands import HairStyle, Strands, StrandSet, grow
+from .strands import POINTS, HairStyle, Strands, StrandSet, grow
 from .surface import Surface
 
 FIVE_POINT_NAMES = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
@@ -148,6 +148,11 @@ class HeadModel(Protocol):
         values["beard_density"] *= share
         values["moustache_density"] *= share
         return HairStyle(**values)
+
+    @property
+    def strand_sizes(self) -> Annotated[IntArray, "S"]:
+        """How many points each of its strands (S,) has."""
+        return np.full(len(self.strands), POINTS)
 
     def grow(
         self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]

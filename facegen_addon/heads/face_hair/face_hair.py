@@ -11,8 +11,9 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
-from ..appearance import GREY_HAIR, Shade, hair_colour, smoothstep
+from ..appearance import Shade, smoothstep
 from ..correspondence import SurfacePoints
+from ..hair.colour import UNPIGMENTED, pigmented_colour
 from ..strands import BEARD, BROW, MOUSTACHE, Strands, StrandSet
 from ..surface import Surface
 from . import beards, brows
@@ -97,8 +98,8 @@ class FaceColours:
     def of(cls, values: Values) -> FaceColours:
         """Those of a head's parameters."""
         redness = values["hair_redness"]
-        brow = hair_colour(values["brow_melanin"], 0.45 * redness, 0.0)
-        beard = hair_colour(values["hair_melanin"], values["beard_redness"], 0.0)
+        brow = pigmented_colour(values["brow_melanin"], 0.45 * redness)
+        beard = pigmented_colour(values["hair_melanin"], values["beard_redness"])
         return cls(brow, beard, values["brow_grey"], values["beard_grey"])
 
     @property
@@ -109,12 +110,12 @@ class FaceColours:
     @property
     def mean_brow(self) -> Annotated[FloatArray, "3"]:
         """Brows, grey hairs among them."""
-        return self.brow + self.brow_grey * (GREY_HAIR - self.brow)
+        return self.brow + self.brow_grey * (UNPIGMENTED - self.brow)
 
     @property
     def mean_beard(self) -> Annotated[FloatArray, "3"]:
         """The beard, grey hairs among them."""
-        return self.beard + self.beard_grey * (GREY_HAIR - self.beard)
+        return self.beard + self.beard_grey * (UNPIGMENTED - self.beard)
 
 
 def with_density(values: Values, share: float) -> dict[str, float]:
@@ -188,10 +189,7 @@ class FaceHair:
         """The strands of a head with these vertices (V, 3)."""
         beard, thickness = self.beard.grow(values, vertices)
         brow, fineness = self._brows(values, neutral, vertices)
-        return Strands(
-            np.concatenate([brow, beard]).astype(np.float32),
-            np.concatenate([fineness, thickness]).astype(np.float32),
-        )
+        return Strands.of(np.concatenate([brow, beard]), np.concatenate([fineness, thickness]))
 
     def _brows(
         self, values: Values, neutral: Neutral, vertices: RealArray
@@ -227,5 +225,5 @@ class FaceHair:
         share = np.where(brow, colours.brow_grey, colours.beard_grey)
         turn = 0.5 + 0.5 * np.tanh(0.8 * strands.jitter[:, 2:3])  # about uniform
         grey = smoothstep(-0.08, 0.08, 1.16 * share - 0.08 - turn)
-        rgb = pigmented * shade + grey * (1.1 * GREY_HAIR - pigmented * shade)
+        rgb = pigmented * shade + grey * (1.1 * UNPIGMENTED - pigmented * shade)
         return np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)

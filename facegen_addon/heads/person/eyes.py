@@ -11,7 +11,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import FloatArray
+from ...arrays import FloatArray, RealArray
 from ..appearance import RGB, Shade, smoothstep
 from ..surface import Surface
 
@@ -44,7 +44,7 @@ def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:
     return np.array([np.interp(melanin, _MELANIN, shade) for shade in anchors.T])
 
 
-def paint(colours: RGB, surface: Surface, iris: Annotated[RGB, "3"]) -> None:
+def paint(colours: RealArray, surface: Surface, iris: Annotated[RGB, "3"]) -> None:
     """Paint eyes into vertex colours (V, 3), for viewports without materials."""
     eyes = np.flatnonzero(surface.gaze.any(1))
     x, y, z = surface.gaze[eyes].T

@@ -10,17 +10,24 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
+from ...arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
-from ..appearance import Appearance, Shade, hair_colour, painted, scalp_shade, strand_colours
+from ..appearance import Appearance, Shade, painted
 from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
 from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
+from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
+from ..hair.drawing import draw_hair
+from ..hair.groom import Groom
+from ..hair.march import POINTS as HAIR_POINTS
+from ..hair.parameters import HAIR_NAMES, hair_values
+from ..hair.proxy import Outline
+from ..hair.roots import HairRoots, skull_centre, zone_fields
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
-from ..strands import SCALP, HairStyle, Strands, StrandSet, grow
+from ..strands import POINTS, SCALP, HairStyle, Strands, StrandSet
 from ..surface import halves
 from . import eyes, mouth
 from .file import from_arrays
@@ -32,23 +39,41 @@ ARTIFACT = "person_head"
 """In models/index.json."""
 
 
+_MEASURED = 200
+_ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
+_HAIR_SHADES = HAIR_NAMES & {
+    *("hair_density", "hair_recession", "hair_thinning"),
+    *("hair_melanin", "hair_redness", "hair_grey"),
+}
+
+
+@dataclass(frozen=True)
+class PersonHair(HairStyle):
+    """Brows and beard of one head, and its hair: name of a parameter -> value."""
+
+    groom: Mapping[str, float]
+
+
 def person_head() -> PersonHead:
     """The head of models/person_head.npz."""
     return PersonHead(load_npz(ARTIFACT))
 
 
-_IN_OLD_TABLES = {"beard_extent": "beard_cheek"}
-"""What a HairStyle calls parameters of the face's hair."""
-
-
+_ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
+_HAIR_SHADES = HAIR_NAMES & {
+    *("hair_density", "hair_recession", "hair_thinning"),
+    *("hair_melanin", "hair_redness", "hair_grey"),
+}
+"""Parameters of hair that shade the scalp."""
 _ON_LIDS, _FAINTEST = 0.5, 0.45
 """Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
 
 
 @dataclass(frozen=True)
 class PersonStyle(HairStyle):
-    """The hair of one head, and of its face: name -> value in the order of the table."""
+    """The hair of one head, name of a parameter -> value, and of its face, in the table's order."""
 
+    groom: Mapping[str, float]
     face: tuple[float, ...]
 
 
@@ -80,13 +105,31 @@ class PersonHead(AnnyHead):
     @property
     def shape_parameters(self) -> frozenset[str]:
         """All but those of skin and hair; lashes are of the mesh."""
-        return super().shape_parameters - SKIN_NAMES - frozenset(FACE_HAIR_NAMES) | {LASH_LENGTH}
+        drawn = SKIN_NAMES | HAIR_NAMES | frozenset(FACE_HAIR_NAMES)
+        return super().shape_parameters - drawn | {LASH_LENGTH}
 
     @property
     def colour_parameters(self) -> frozenset[str]:
-        """Anny's, all of the skin's and of the face's hair."""
+        """Anny's, all of the skin's and of the face's hair, and what of the head's shades it."""
         shared = super().colour_parameters & frozenset(self.table.names)
-        return shared | SKIN_NAMES | frozenset(FACE_HAIR_NAMES)
+        return shared | SKIN_NAMES | frozenset(FACE_HAIR_NAMES) | _HAIR_SHADES
+
+    @cached_property
+    def groom(self) -> Groom:
+        """The hair of this mesh."""
+        surface, strands = self.surface, self._scalp
+        rest = surface.rest_position
+        corners = surface.faces[strands.triangle]
+        roots = (rest[corners] * strands.bary[..., None]).sum(1)
+        outline = Outline.of(surface, rest, skull_centre(roots))
+        return Groom(HairRoots.of(strands, roots), outline, rest, surface.faces)
+
+    @cached_property
+    def _scalp_fields(self) -> dict[str, Float32Array]:
+        """Zones of hair and the hairline: name -> (V,)."""
+        hairline, rest = self.surface.fields["hairline"], self.surface.rest_position
+        zones = zone_fields(rest, hairline, skull_centre(rest[hairline > 0]))
+        return {**zones, "hairline": hairline}
 
     @cached_property
     def skin(self) -> MeshSkin:
@@ -155,44 +198,46 @@ class PersonHead(AnnyHead):
 
     def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonStyle:
         """The hair of one head (P,), and of its face."""
-        shared = {
-            name: self.value(parameters, _IN_OLD_TABLES.get(name, name))
-            for name in HairStyle.__annotations__
-        }
-        return PersonStyle(**shared, face=tuple(self.face_values(parameters).values()))
+        unused = dict.fromkeys(HairStyle.__annotations__, 0.0)
+        face = tuple(self.face_values(parameters).values())
+        return PersonStyle(**unused, groom=hair_values(self.table, parameters), face=face)
+
+    @cached_property
+    def strand_sizes(self) -> Annotated[IntArray, "S"]:
+        """Hair has more points than brows and beard."""
+        return np.where(self.strands.region == SCALP, HAIR_POINTS, POINTS)
 
     def grow(
         self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]
     ) -> Strands:
         """The strands of one head (P,) with these vertices (V, 3)."""
-        scalp = grow(self._scalp, self.hair_style(parameters), vertices, self.surface.faces)
+        hair = Strands.of(*self.groom.grow(hair_values(self.table, parameters), vertices))
         values, neutral = self.face_values(parameters), self.neutral(parameters)
-        face = self.face_hair.grow(values, neutral, vertices)
-        return Strands(
-            np.concatenate([scalp.points, face.points]),
-            np.concatenate([scalp.radius, face.radius]),
-        )
+        return hair.followed_by(self.face_hair.grow(values, neutral, vertices))
 
     def strand_colours(
         self, parameters: Annotated[FloatArray, "P"], look: Appearance
     ) -> Annotated[Float32Array, "S 4"]:
-        """The colour (S, 4) of each strand of one head (P,)."""
-        colours = FaceColours.of(self.face_values(parameters))
-        return np.concatenate([strand_colours(self._scalp, look), self.face_hair.colours(colours)])
+        """The colour (S, 4) of each strand of one head (P,): hair's strands grey one by one."""
+        hair = colours_of_strands(self.groom.roots, look.hair, look.grey)
+        opaque = np.ones((len(hair), 1), np.float32)
+        face = self.face_hair.colours(FaceColours.of(self.face_values(parameters)))
+        return np.concatenate([np.concatenate([hair, opaque], axis=1), face])
 
     def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
         """The colours of one head (P,)."""
         value, surface = partial(self.value, parameters), self.surface
-        hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
+        hair = hair_values(self.table, parameters)
+        mixed = mixed_colour(hair)
         values = self.face_values(parameters)
         colours = FaceColours.of(values)
         shades = (
-            scalp_shade(value, surface.masks, surface.fields, hair),
+            scalp_shade(hair, surface.masks, self._scalp_fields, mixed),
             *self._shaded_vertices.shades(values, colours),
             self._wet_rims,
         )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
-        look = painted(value, surface, tint, hair, colours.mean_brow)
+        look = painted(value, surface, tint, mixed, colours.mean_brow)
         # Faint lashes let the lid's skin be seen between them.
         lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
         lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
@@ -202,7 +247,8 @@ class PersonHead(AnnyHead):
         iris = eyes.iris_colour(value("iris_melanin"), value("iris_green"))
         eyes.paint(look.vertex_colour, surface, iris)
         mouth.paint(look.vertex_colour, surface)
-        return replace(look, iris=iris)
+        pigmented = pigmented_colour(hair["hair_melanin"], hair["hair_redness"])
+        return replace(look, iris=iris, hair=pigmented, grey=hair["hair_grey"])
 
     @cached_property
     def _wet_rims(self) -> Shade:
@@ -224,10 +270,12 @@ class PersonHead(AnnyHead):
         column: Mapping[str, Annotated[FloatArray, "N"]],
         people: Mapping[str, Annotated[FloatArray, "N"]],
     ) -> None:
-        """Anny's, and skins, eyes, brows and beards such as people have."""
-        super().draw_looks(rng, column, people)
+        """Anny's, and skins, eyes, hair, brows and beards such as people have."""
+        unused = {name: np.zeros(len(people["age"])) for name in _ANNYS_HAIR}
+        super().draw_looks(rng, {**unused, **column}, people)
         draw_skin(rng, column, people)
         eyes.draw_eyes(rng, column, people)
+        draw_hair(rng, column, people)
         draw_face_hair(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:

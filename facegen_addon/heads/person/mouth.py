@@ -11,8 +11,8 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import Float32Array, IntArray
-from ..appearance import RGB, smoothstep
+from ...arrays import Float32Array, IntArray, RealArray
+from ..appearance import smoothstep
 from ..surface import Surface
 
 FRAME_ARM = 0.01
@@ -54,7 +54,7 @@ def moved_teeth(
     return weights, rest
 
 
-def paint(colours: RGB, surface: Surface) -> None:
+def paint(colours: RealArray, surface: Surface) -> None:
     """Paint teeth, gums, tongue and the mouth's lining into vertex colours (V, 3)."""
     rest = surface.rest_position
     teeth = surface.vertices_of("teeth")

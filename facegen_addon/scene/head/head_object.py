@@ -19,7 +19,7 @@ from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
 from ...heads.skin.parameters import skin_values
-from ...heads.strands import POINTS, HairStyle
+from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from . import materials, skin_material
 from .slots import slot_of_polygons, slots_of
@@ -307,7 +307,7 @@ def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
         return "mesh"
     if hair is not None and (
         hair.type != "CURVES"
-        or len(hair.data.points) != POINTS * len(model.strands)
+        or len(hair.data.points) != model.strand_sizes.sum()
         or not {"radius", materials.COLOUR} <= set(hair.data.attributes.keys())
     ):
         return "hair"
@@ -379,9 +379,11 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
 def new_hair(model: HeadModel) -> bpy.types.ID:
     """The curves of a model's strands, which have not grown yet."""
     hair = bpy.data.hair_curves.new("Hair")
-    hair.add_curves([POINTS] * len(model.strands))
+    hair.add_curves(model.strand_sizes.tolist())
     if "radius" not in hair.attributes:
         hair.attributes.new("radius", "FLOAT", "POINT")
     hair.attributes.new(materials.COLOUR, "FLOAT_COLOR", "CURVE")
-    hair.materials.append(materials.hair_material())
+    hair.materials.append(
+        materials.hair_material() if model.skin is None else materials.sheen_hair_material()
+    )
     return hair
