@@ -392,7 +392,7 @@ def test_the_description_shows_every_key_that_counts() -> None:
     for name, table in recipe.as_mapping().items():
         assert re.search(rf"^{name} ", text, re.MULTILINE), name
         for key, value in table.items():
-            means_nothing = key in ("hdri_share", "rotation", "share") or value in (None, [])
+            means_nothing = key in ("hdri_share", "share") or value in (None, [])
             assert bool(re.search(rf"^[a-z ]+  {key}  ", text, re.MULTILINE)) != means_nothing, key
     assert "normal 0 +- 20, within -45 to 45 degrees" in text
     assert max(map(len, text.splitlines())) <= 100

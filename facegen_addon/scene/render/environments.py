@@ -17,6 +17,7 @@ import numpy as np
 from ...arrays import Float32Array, FloatArray, RealArray
 from ...errors import UserError
 from .lights import Lamp, LightPreset, Panel
+from .world_files import world_file
 
 _PAINTED = (64, 128)
 """Rows and columns of painted surroundings: panels are wider than 30 degrees."""
@@ -26,6 +27,8 @@ _FURTHER = 4
 """What lights is reduced by this once more."""
 _BRIGHT = 1.5
 """Times the mean of the rest: what is brighter, sun, lamps and windows, is gathered in a lamp."""
+_SEEN = 2.5
+"""Times the mean of the rest that a background is bright at most: film takes the sun so."""
 _GATHERED = 0.5
 """Cosine of the angle around the brightest direction within which it is gathered."""
 _SOFTNESS = 8.0
@@ -39,7 +42,6 @@ _EXPOSED = 1.1
 """Mean radiance that a face is to get from in front, as the other presets give it."""
 _ADAPTATION = 0.8
 """Power of the exposure: 1 would make every face equally bright, whatever is behind it."""
-_FOLDER = "studiolights/world"
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,6 @@ def paint(ambient: float, panels: tuple[Panel, ...]) -> Annotated[Float32Array, 
     return radiances.astype(np.float32)
 
 
-def world_file(name: str) -> Path:
-    """One of the HDRIs that come with Blender; UserError if it is not there."""
-    folder = bpy.utils.system_resource("DATAFILES", path=_FOLDER)
-    path = Path(folder) / f"{name}.exr"
-    if not folder or not path.is_file():
-        raise UserError(
-            f"this Blender has no {_FOLDER}/{name}.exr among its data files: install Blender whole,"
-            " or choose another light"
-        )
-    return path
-
-
 def _directions(
     height: int, width: int
 ) -> tuple[Annotated[FloatArray, "H W 3"], Annotated[FloatArray, "H W"]]:
@@ -136,7 +126,9 @@ def _blenders(name: str) -> Environment:
     radiances = _reduced(seen, _FURTHER)
     even, lamp = split(radiances)
     light = _image(f"FaceGen {name}", even)
-    return Environment(light, lamp, _image(f"FaceGen {name} behind", _blurred(seen)), radiances)
+    return Environment(
+        light, lamp, _image(f"FaceGen {name} behind", _blurred(_dimmed(seen, _SEEN))), radiances
+    )
 
 
 def split(
@@ -148,7 +140,7 @@ def split(
     a lamp is asked by every path.
     """
     directions, solid = _directions(*radiances.shape[:2])
-    excess = radiances * (1.0 - _dimming(radiances.mean(2), solid))[..., None]
+    excess = radiances - _dimmed(radiances, _BRIGHT)
     places, weights = directions.reshape(-1, 3), solid.reshape(-1, 1)
     power = excess.reshape(-1, 3) * weights
     nearness = places @ places.T
@@ -173,15 +165,16 @@ def split(
     return even.reshape(radiances.shape).astype(np.float32), lamp
 
 
-def _dimming(
-    grey: Annotated[RealArray, "H W"], solid: Annotated[FloatArray, "H W"]
-) -> Annotated[FloatArray, "H W"]:
-    """Factors that leave nothing brighter than some times the mean of what they leave."""
-    kept = np.asarray(grey, np.float64)
+def _dimmed(
+    radiances: Annotated[Float32Array, "H W 3"], most: float
+) -> Annotated[FloatArray, "H W 3"]:
+    """Radiances none of which is more than ``most`` times the mean of all that are left."""
+    _, solid = _directions(*radiances.shape[:2])
+    grey = radiances.mean(2, dtype=np.float64)
+    kept = grey
     for _ in range(4):  # settled to a few per cent
-        most = _BRIGHT * (kept * solid).sum() / (4.0 * np.pi)
-        kept = np.minimum(grey, most)
-    return kept / np.maximum(grey, 1e-9)
+        kept = np.minimum(grey, most * (kept * solid).sum() / (4.0 * np.pi))
+    return radiances * (kept / np.maximum(grey, 1e-9))[..., None]
 
 
 def _read(path: Path) -> Annotated[Float32Array, "H W 3"]:
@@ -207,7 +200,7 @@ def _reduced(
     return blocks.mean((1, 3), dtype=np.float64).astype(np.float32)
 
 
-def _blurred(radiances: Annotated[Float32Array, "H W 3"]) -> Annotated[Float32Array, "H W 3"]:
+def _blurred(radiances: Annotated[RealArray, "H W 3"]) -> Annotated[Float32Array, "H W 3"]:
     """As a lens shows what is far behind: each texel and those around it in equal parts."""
     edge = np.concatenate([radiances[:1], radiances, radiances[-1:]])
     high = (edge[:-2] + edge[1:-1] + edge[2:]) / 3.0
