@@ -80,8 +80,8 @@ LIGHTS: dict[str, LightPreset] = {
         (0.16, 0.17, 0.19),
         (
             Panel(55, 0, 0.65, 110, _WARM),
-            Panel(140, 25, 1.8, 70, _COOL),
-            Panel(-145, 25, 1.3, 70, _COOL),
+            Panel(140, 25, 1.1, 90, _COOL),
+            Panel(-145, 25, 0.8, 90, _COOL),
         ),
     ),
     # High before the face: a shadow like a butterfly below the nose; a reflector below the chin.
@@ -100,7 +100,7 @@ LIGHTS: dict[str, LightPreset] = {
     ),
     # Two large windows, the nearer at the left.
     "softbox": LightPreset(
-        Lamp(-45, 15, 1.9, 75),
+        Lamp(-45, 20, 2.5, 70),
         0.30,
         (0.50, 0.50, 0.50),
         (Panel(60, 15, 0.85, 100), Panel(180, 60, 0.7, 120)),
