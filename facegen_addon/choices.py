@@ -8,7 +8,16 @@ from __future__ import annotations
 from .request_fields import OneOf, WholeNumber
 
 ENGINES = ("CYCLES", "EEVEE", "WORKBENCH")
-LIGHT_PRESETS = ("studio", "window", "overcast", "flash")
+LAMP_PRESETS = (
+    *("studio", "window", "overcast", "flash"),
+    *("portrait", "butterfly", "rembrandt", "softbox"),
+)
+WORLD_PRESETS = (
+    *("city", "courtyard", "forest", "interior"),
+    *("night", "photo_studio", "sunrise", "sunset"),
+)
+"""Blender's own HDRIs."""
+LIGHT_PRESETS = (*LAMP_PRESETS, *WORLD_PRESETS)
 """The names of scene.render.lights.LIGHTS."""
 DISTRIBUTIONS = ("latent", "prior", "uniform")
 RENDERS_PER_HEAD = 10

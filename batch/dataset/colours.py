@@ -3,7 +3,8 @@
 
 ``"preset"``, the backdrop of the light; a distribution of one number, a grey; three of them in a
 list, red, green and blue drawn each for itself; ``{choice = [[red, green, blue], ...], weights =
-[...]}``, a palette. All are linear RGB in [0, 1]: what a screen shows as half grey is 0.21.
+[...]}``, a palette, in which ``"preset"`` may stand, too. All are linear RGB in [0, 1]: what a
+screen shows as half grey is 0.21.
 """
 
 from collections.abc import Mapping
@@ -96,18 +97,19 @@ class Channels:
 
 @dataclass(frozen=True)
 class Palette:
-    """One of some colours, each as often as its weight says."""
+    """One of some colours, each as often as its weight says; None for the light's own backdrop."""
 
-    colours: tuple[Colour, ...]
+    colours: tuple[Colour | None, ...]
     weights: tuple[float, ...]
 
-    def draw(self, rng: np.random.Generator) -> Colour:
+    def draw(self, rng: np.random.Generator) -> Colour | None:
         """One of them."""
         return self.colours[weighted(rng, self.weights)]
 
     def plain(self) -> dict[str, list[Any]]:
         """The colours as plain data of a recipe."""
-        return {"choice": [list(colour) for colour in self.colours], "weights": list(self.weights)}
+        choices = [PRESET if colour is None else list(colour) for colour in self.colours]
+        return {"choice": choices, "weights": list(self.weights)}
 
     def __str__(self) -> str:
         return f"one of {len(self.colours)} colours"
@@ -148,11 +150,15 @@ def _level(value: Any) -> Distribution:
 def _palette(value: Mapping[str, Any]) -> Palette:
     if set(value) - {"choice", "weights"}:
         raise DistributionError("no other key than choice and weights")
-    colours = []
+    colours: list[Colour | None] = []
     for entry in value["choice"]:
+        if entry == PRESET:
+            colours.append(None)
+            continue
         channels = _channels(entry)
         if any(isinstance(number, Mapping) for number in entry):
             raise DistributionError("numbers for the colours of a choice")
-        colours.append(tuple(channel.bounds[0] for channel in channels))
+        red, green, blue = (channel.bounds[0] for channel in channels)
+        colours.append((red, green, blue))
     weights = choice_weights(value.get("weights"), len(colours))
-    return Palette(tuple(colours), weights)  # type: ignore[arg-type]
+    return Palette(tuple(colours), weights)

@@ -17,7 +17,6 @@ from batch.dataset.recipe_keys import Place, nearest
 from batch.dataset.recipe_reading import check_tables, read_sliders, read_table
 from batch.dataset.recipe_tables import (
     FILE_KEYS,
-    NEEDS,
     PARAMETERS,
     TABLES,
     Accept,
@@ -29,6 +28,7 @@ from batch.dataset.recipe_tables import (
     Image,
     Labels,
     LightTable,
+    means_something,
     written,
 )
 from batch.dataset.toml_text import read_toml, toml_table
@@ -180,8 +180,7 @@ def _rows(name: str, table: Any) -> Iterator[tuple[str, str]]:
     """Key and value of what a table says; what means nothing is left out."""
     units = {f.name: f.metadata["key"].unit for f in fields(table)} if is_dataclass(table) else {}
     for key_name, value in _values(table):
-        needed = NEEDS.get((name, key_name))
-        if value is not None and value != () and (not needed or getattr(table, needed)):
+        if value is not None and value != () and means_something(name, key_name, table):
             yield key_name, f"{_shown(value)} {units.get(key_name, '')}".rstrip()
 
 

@@ -8,7 +8,14 @@ from typing import Any, NoReturn
 from batch.dataset import recipe_keys as keys
 from batch.dataset.distribution import Distribution
 from batch.dataset.recipe_keys import Key, Place, nearest
-from batch.dataset.recipe_tables import ALTERNATIVES, NEEDS, PARAMETERS, TABLES, written
+from batch.dataset.recipe_tables import (
+    ALTERNATIVES,
+    NEEDS,
+    PARAMETERS,
+    TABLES,
+    means_something,
+    written,
+)
 from facegen_addon.errors import UserError
 
 
@@ -61,7 +68,7 @@ def _check_together(table: Any, place: Place) -> None:
         for name in set(table.only) & set(table.avoid):
             replace(place, key="avoid").fail(name, "other names than only has")
     for (owner, name), needed in NEEDS.items():
-        if owner != place.table or getattr(table, needed) is not None:
+        if owner != place.table or means_something(owner, name, table):
             continue
         value = getattr(table, name)
         if value != getattr(type(table)(), name):

@@ -11,7 +11,14 @@ from batch.dataset.distribution import Choice, Distribution, Fixed, Uniform
 from batch.dataset.expressions import EXPRESSIONS
 from batch.dataset.recipe_files import HDRI_SUFFIXES, PICTURE_SUFFIXES, NamedFiles
 from batch.dataset.recipe_keys import Weights, key
-from facegen_addon.choices import DISTRIBUTIONS, ENGINES, LIGHT_PRESETS, SAMPLES, SIZE
+from facegen_addon.choices import (
+    DISTRIBUTIONS,
+    ENGINES,
+    LIGHT_PRESETS,
+    SAMPLES,
+    SIZE,
+    WORLD_PRESETS,
+)
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
 from facegen_addon.mapping.backward import GRADES, Grade
@@ -175,6 +182,14 @@ NEEDS = {
     ("background", "share"): "pictures",
 }
 """(table, key) -> the key without which it means nothing."""
+
+
+def means_something(table_name: str, key_name: str, table: Any) -> bool:
+    """Whether what a key needs is given; HDRIs that turn may be Blender's own."""
+    needed = NEEDS.get((table_name, key_name))
+    if (table_name, key_name) == ("light", "rotation"):
+        return table.hdri is not None or any(name in WORLD_PRESETS for name, _ in table.presets)
+    return needed is None or getattr(table, needed) is not None
 
 
 def written(value: Any) -> Any:

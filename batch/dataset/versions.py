@@ -4,6 +4,7 @@
 docs/architecture.md has the whole list.
 """
 
+import hashlib
 import importlib.metadata
 import sys
 import zlib
@@ -22,6 +23,8 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.mapping.correction import default_correction
 from facegen_addon.mapping.influence import table_digest
 from facegen_addon.onnx_runtime import onnx_runtime
+from facegen_addon.scene.render.lights import LIGHTS
+from facegen_addon.scene.render.world_files import world_file
 
 
 def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> dict[str, Any]:
@@ -42,6 +45,7 @@ def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> d
         "encoder": {"name": encoder.name, "sha256": encoder.sha256} | where,
         **model.sources,
         **{name: artifact(name).sha256 for name in _artifacts(recipe, model)},
+        **_worlds(recipe),
     }
 
 
@@ -52,6 +56,15 @@ def _artifacts(recipe: Recipe, model: HeadModel) -> Iterator[str]:
         yield from (f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces")
         if default_correction(model.name, recipe.heads.grade) != "none":
             yield f"corrections_{model.name}"
+
+
+def _worlds(recipe: Recipe) -> dict[str, str]:
+    """sha256 of Blender's own HDRIs that the recipe lights by: builds of one version differ."""
+    files = {name: LIGHTS[name].world for name, _ in recipe.light.presets if LIGHTS[name].world}
+    return {
+        f"light {name}": hashlib.sha256(world_file(world).read_bytes()).hexdigest()
+        for name, world in files.items()
+    }
 
 
 def _blender_version() -> str:

@@ -32,11 +32,13 @@ class HeadModel(Protocol):
     a model offers more or has a quicker way.
 
     table: its rows hold those of `appearance_parameters`; the groups "expression" and "pose" are
-    what a recording moves, unit "rad" marks turns of joints.
+    what a recording moves, unit "rad" marks turns of joints. studio_light: the light preset that
+    "studio" stands for, in which B learns the model's heads.
     """
 
     name: str
     table: ParameterTable
+    studio_light: str = "studio"
 
     def __hash__(self) -> int:
         """Hash by identity: caches keep what they computed for a model under it."""

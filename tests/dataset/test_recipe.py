@@ -19,7 +19,7 @@ from batch.dataset.recipe import RECIPES, Recipe, describe
 from batch.dataset.recipe_fit import check_model
 from batch.dataset.recipe_tables import NEEDS
 from batch.dataset.toml_text import toml_table
-from facegen_addon.choices import LIGHT_PRESETS
+from facegen_addon.choices import LIGHT_PRESETS, WORLD_PRESETS
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.heads.exchange.slider_file import RUN_FILE, write_slider_file
@@ -61,7 +61,7 @@ def test_named_recipes_do_what_they_say() -> None:
     assert photos.camera.pitch.bounds == (-20.0, 20.0)
     assert photos.camera.roll.bounds == (-12.0, 12.0)
     assert photos.camera.distance.bounds == (0.4, 3.0)
-    assert dict(Recipe.read("portraits").light.presets).keys() == set(LIGHT_PRESETS)
+    assert dict(photos.light.presets).keys() > set(WORLD_PRESETS)
 
 
 def test_an_empty_file_is_the_default_recipe(write: Write) -> None:
@@ -73,7 +73,7 @@ def test_light_presets_are_those_of_the_scene() -> None:
     pytest.importorskip("bpy")
     from facegen_addon.scene.render.lights import LIGHTS
 
-    assert tuple(LIGHTS) == LIGHT_PRESETS
+    assert tuple(LIGHTS) == LIGHT_PRESETS, WORLD_PRESETS
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_the_description_shows_every_key_that_counts() -> None:
     for name, table in recipe.as_mapping().items():
         assert re.search(rf"^{name} ", text, re.MULTILINE), name
         for key, value in table.items():
-            means_nothing = key in ("hdri_share", "rotation", "share") or value in (None, [])
+            means_nothing = key in ("hdri_share", "share") or value in (None, [])
             assert bool(re.search(rf"^[a-z ]+  {key}  ", text, re.MULTILINE)) != means_nothing, key
     assert "normal 0 +- 20, within -45 to 45 degrees" in text
     assert max(map(len, text.splitlines())) <= 100

@@ -19,6 +19,7 @@ from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.run import main
 from facegen_addon.artifacts import load_npz
+from facegen_addon.choices import WORLD_PRESETS
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import forget_models, load_head_model
 from tests.dataset.synthetic_run import SyntheticRun
@@ -41,7 +42,7 @@ def begin(path: Path, noted: dict[str, Any], **changes: Any) -> RunFolder:
 
 @pytest.mark.parametrize("model", ["open_flame", "anny"])
 def test_every_program_and_artifact_is_noted(model: str) -> None:
-    noted = of("photos", model)
+    noted = of("portraits", model)
     assert noted[FORMAT_KEY] == BYTES_FORMAT
     assert noted["NumPy"] == np.__version__
     wanted = {"FaceGen", "Blender", "ONNX Runtime", "zlib", "table of the model", "encoder"}
@@ -51,6 +52,14 @@ def test_every_program_and_artifact_is_noted(model: str) -> None:
     assert unguided.keys() == noted.keys() - {
         "natural_faces", f"surrogate_{model}", f"backward_{model}", f"corrections_{model}"
     }  # fmt: skip
+
+
+def test_blenders_hdris_are_noted_where_a_recipe_lights_by_them() -> None:
+    pytest.importorskip("bpy")
+    lights = {key: sha for key, sha in of("photos", "anny").items() if key.startswith("light ")}
+    assert lights.keys() == {f"light {name}" for name in WORLD_PRESETS}
+    assert len({*lights.values()}) == len(WORLD_PRESETS)
+    assert not any(key.startswith("light ") for key in of("portraits", "anny"))
 
 
 def test_a_run_notes_all_that_its_processes_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,7 @@ class PersonHead(AnnyHead):
     """
 
     name = PERSON
+    studio_light = "portrait"
 
     def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
         """Take the arrays of models/person_head.npz."""

@@ -41,7 +41,9 @@ class Studio:
         vertices = model.forward(model.table.default())
         self._neck_edge = neck_edge(model.surface.faces, vertices[0, :, 2])
         self.camera = _new_camera(self.scene)
-        self.surroundings = Surroundings(self.scene, model.five_points(vertices)[0].mean(0))
+        self.surroundings = Surroundings(
+            self.scene, model.five_points(vertices)[0].mean(0), model.studio_light
+        )
         self._files: dict[Path, bpy.types.Image] = {}
 
     def close(self) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import bpy
@@ -15,6 +15,7 @@ from ...arrays import RealArray
 from ...errors import check_values
 from ...labels.shot import Background, Light
 from . import lights
+from .environments import Environment, Environments
 from .loaded_pictures import LoadedPicture, LoadedPictures
 
 _LAMP_DISTANCE = 2.0  # metres from the face, chosen by eye; strengths and sizes allow for it
@@ -28,8 +29,14 @@ class Surroundings:
     pictures: those from files.
     """
 
-    def __init__(self, scene: bpy.types.Scene, target: Annotated[RealArray, "3"]) -> None:
-        """A lamp that looks at ``target`` (3,), metres, and a world; ``show`` sets both."""
+    def __init__(
+        self, scene: bpy.types.Scene, target: Annotated[RealArray, "3"], studio: str
+    ) -> None:
+        """A lamp that looks at ``target`` (3,), metres, and a world; ``show`` sets both.
+
+        studio: the preset that "studio" stands for, as `HeadModel.studio_light` says.
+        """
+        self._studio = studio
         self._target = Vector(target.tolist())
         self._lamp = bpy.data.objects.new(
             "FaceGen Lamp", bpy.data.lights.new("FaceGen Lamp", "AREA")
@@ -42,12 +49,14 @@ class Surroundings:
         self._even, self._varied = (_World(method) for method in ("NONE", "MANUAL"))
         self._choose(self._even)
         self.pictures = LoadedPictures()
+        self._environments = Environments()
 
     def close(self) -> None:
         """Remove the world and the pictures; the lamp goes with the scene's other objects."""
         for world in (self._even, self._varied):
             world.close()
         self.pictures.close()
+        self._environments.close()
 
     def show(
         self,
@@ -69,44 +78,59 @@ class Surroundings:
         """
         checks = ((light.preset in lights.LIGHTS, "light", light.preset, f"one of {_presets()}"),)
         check_values(checks)
-        preset = lights.LIGHTS[light.preset]
-        # An even grey needs no sampling of its own.
+        preset = lights.LIGHTS[self._studio if light.preset == "studio" else light.preset]
+        environment = None if light.hdri else self._environments.of(preset)
+        # An even grey needs no sampling of its own, nor do panels, which are large and soft.
         self._choose(self._varied if light.hdri else self._even)
-        self._place_lamp(light, preset, _frame(turn, middle))
-        self._fill(light, preset, turn)
-        self._back(light, preset, background, aspect)
+        lit = _Lit.of(light, preset, environment)
+        self._place_lamp(lit, _frame(turn, middle))
+        self._fill(light, preset, environment, lit, turn)
+        self._back(light, preset, environment, lit, background, aspect)
 
     def _choose(self, world: _World) -> None:
         self._scene.world, self._nodes = world.block, world.nodes
 
-    def _place_lamp(self, light: Light, preset: lights.LightPreset, frame: Matrix) -> None:
-        lamp = replace(
-            preset.lamp,
-            azimuth=preset.lamp.azimuth + math.degrees(light.azimuth),
-            elevation=preset.lamp.elevation + math.degrees(light.elevation),
-        )
+    def _place_lamp(self, lit: _Lit, frame: Matrix) -> None:
+        lamp = lit.lamp
         direction = _direction(lamp)
         data = self._lamp.data
         data.size = 2.0 * _LAMP_DISTANCE * math.tan(math.radians(lamp.size) / 2)
-        strength = 0.0 if light.hdri else lamp.strength * light.strength
-        data.energy = 4.0 * strength * _LAMP_DISTANCE**2
+        data.energy = 4.0 * lamp.strength * _LAMP_DISTANCE**2
+        data.color = lamp.colour
+        self._lamp.visible_camera = not lit.is_world  # which shows the sun itself
         self._lamp.location = frame @ (self._target + direction * _LAMP_DISTANCE)
         outward = frame.to_3x3() @ -direction
         self._lamp.rotation_euler = outward.to_track_quat("-Z", "Y").to_euler()
 
-    def _fill(self, light: Light, preset: lights.LightPreset, turn: RealArray) -> None:
+    def _fill(
+        self,
+        light: Light,
+        preset: lights.LightPreset,
+        environment: Environment | None,
+        lit: _Lit,
+        turn: RealArray,
+    ) -> None:
         """Set the light from everywhere."""
         nodes = self._nodes
-        nodes.ambient.inputs["Strength"].default_value = light.strength
         nodes.ambient.inputs["Color"].default_value = (preset.ambient,) * 3 + (1.0,)
-        nodes.feed(nodes.ambient, nodes.environment if light.hdri else None)
-        if light.hdri:
-            nodes.environment.image = self.pictures.load(light.hdri).image
-            around = Matrix.Rotation(light.rotation - math.pi / 2, 3, "Z") @ Matrix(turn.tolist())
+        nodes.ambient.inputs["Strength"].default_value = lit.strength
+        picture = self.pictures.load(light.hdri).image if light.hdri else None
+        if environment is not None:
+            picture = environment.light
+        nodes.feed(nodes.ambient, nodes.environment if picture else None)
+        if picture is not None:
+            nodes.environment.image = picture
+            around = Matrix.Rotation(lit.rotation - math.pi / 2, 3, "Z") @ Matrix(turn.tolist())
             nodes.orientation.inputs["Rotation"].default_value = around.to_euler()
 
     def _back(
-        self, light: Light, preset: lights.LightPreset, background: Background, aspect: float
+        self,
+        light: Light,
+        preset: lights.LightPreset,
+        environment: Environment | None,
+        lit: _Lit,
+        background: Background,
+        aspect: float,
     ) -> None:
         """Set the background, which only the camera sees."""
         nodes = self._nodes
@@ -119,12 +143,48 @@ class Surroundings:
         nodes.overlay(is_over)
         if picture is not None and not is_over:
             source = nodes.picture
-        elif light.hdri and background.colour is None:
-            source, strength = nodes.environment, light.strength
+        elif background.colour is None and light.hdri:
+            source, strength = nodes.environment, lit.strength
+        elif background.colour is None and environment is not None and environment.seen:
+            nodes.far.image = environment.seen
+            source, strength = nodes.far, lit.strength
         colour = preset.backdrop if background.colour is None else background.colour
         nodes.backdrop.inputs["Color"].default_value = (*colour, 1.0)
         nodes.backdrop.inputs["Strength"].default_value = strength
         nodes.feed(nodes.backdrop, source)
+
+
+@dataclass(frozen=True)
+class _Lit:
+    """lamp: as it stands in the end; strength: factor of the light from everywhere; rotation:
+    radians that the surroundings are turned by, to the viewer's right; is_world: whether they are
+    one of Blender's HDRIs."""
+
+    lamp: lights.Lamp
+    strength: float
+    rotation: float
+    is_world: bool
+
+    @classmethod
+    def of(cls, light: Light, preset: lights.LightPreset, environment: Environment | None) -> _Lit:
+        """What a light comes to. A preset's lamp and panels are turned together."""
+        lamp, strength, rotation = preset.lamp, light.strength, light.rotation
+        azimuth = light.azimuth
+        if environment is not None:
+            lamp = environment.lamp
+            # To the right behind the head is to the left before it.
+            rotation = math.radians(preset.turn) - light.azimuth
+            if preset.world:
+                rotation += light.rotation
+                strength *= environment.exposure(rotation)
+            azimuth = -rotation
+        moved = replace(
+            lamp,
+            azimuth=lamp.azimuth + math.degrees(azimuth),
+            elevation=lamp.elevation + math.degrees(light.elevation),
+            strength=0.0 if light.hdri else lamp.strength * strength,
+        )
+        return cls(moved, strength, rotation, environment is not None and bool(preset.world))
 
 
 _TURNS = {
@@ -161,7 +221,8 @@ class _WorldNodes:
     """A world's nodes.
 
     ambient: the light from everywhere; backdrop: what the camera sees instead; either takes its
-    colour from itself, from ``environment`` or from ``picture``, which may lie over it, too.
+    colour from itself, from ``environment``, out of focus from ``far``, or from ``picture``, which
+    may lie over it, too.
     """
 
     def __init__(self, tree: bpy.types.NodeTree) -> None:
@@ -179,11 +240,13 @@ class _WorldNodes:
         tree.links.new(mix.outputs[0], output.inputs[0])
         place = tree.nodes.new("ShaderNodeTexCoord")
         self.orientation, self._window = (tree.nodes.new("ShaderNodeMapping") for _ in range(2))
-        self.environment = tree.nodes.new("ShaderNodeTexEnvironment")
+        self.environment, self.far = (tree.nodes.new("ShaderNodeTexEnvironment") for _ in range(2))
+        self.far.interpolation = "Cubic"
         self.picture = tree.nodes.new("ShaderNodeTexImage")
         self.picture.extension = "EXTEND"
         tree.links.new(place.outputs["Generated"], self.orientation.inputs["Vector"])
-        tree.links.new(self.orientation.outputs[0], self.environment.inputs["Vector"])
+        for picture in (self.environment, self.far):
+            tree.links.new(self.orientation.outputs[0], picture.inputs["Vector"])
         tree.links.new(place.outputs["Window"], self._window.inputs["Vector"])
         tree.links.new(self._window.outputs[0], self.picture.inputs["Vector"])
         self._over = tree.nodes.new("ShaderNodeMixShader")
