@@ -67,6 +67,11 @@ class PersonHead(AnnyHead):
         """Anny's and all of the skin's."""
         return super().colour_parameters | SKIN_NAMES
 
+    @property
+    def dressed(self) -> bool:
+        """It wears what `heads.wear` has."""
+        return True
+
     @cached_property
     def skin(self) -> MeshSkin:
         """MakeHuman's skins on this mesh."""
