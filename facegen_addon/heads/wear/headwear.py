@@ -123,7 +123,7 @@ def _peak(skull: Skull, around: FloatArray, low: FloatArray) -> Piece:
     share = np.linspace(0.0, 1.0, 9)[:, None, None]
     sheet = root + share * (tip - root)
     bent = 0.009 * np.cos(0.5 * np.pi * across) - 0.009
-    sheet[..., 2] += share[..., 0] * (bent - 0.004) + 0.004 * np.sin(np.pi * share[..., 0])
+    sheet[..., 2] += share[..., 0] * (bent - 0.009) + 0.004 * np.sin(np.pi * share[..., 0])
     low_side = sheet[::-1] - [0.0, 0.0, 0.0026]
     both = np.concatenate([sheet[:, ::-1], low_side[:, ::-1]])
     return piece(both, grid(len(both), len(across), wound=True), trim=0.0)
