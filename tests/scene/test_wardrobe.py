@@ -21,7 +21,7 @@ DRESSED = Shot(HEAD, WIDE, outfit=Outfit("v_neck", glasses="sunglasses", headwea
 CLEAR = Shot(HEAD, WIDE, outfit=Outfit("turtleneck", glasses="round"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def renderer() -> Iterator[SampleRenderer]:
     with SampleRenderer(MODEL, SampleSettings(samples=4, width=128, height=128)) as opened:
         yield opened
