@@ -19,6 +19,8 @@ _WEAVE, _WEAVE_DEPTH = 1100.0, 0.0004
 """Noise of the weave, waves a metre, and how deep it is, metres."""
 _CREASES, _CREASE_DEPTH = 22.0, 0.012
 """Noise of creases, the same."""
+_FLECKS = 0.55
+"""How much of the second colour the flecks of mottled cloth have."""
 _STRIPES = {"stripes": (0.0, 42.0, 0.0), "pinstripes": (80.0, 0.0, 0.0)}
 _STRIPES |= {"checks": (46.0, 46.0, 0.0), "heather": (0.0, 0.0, 1.0)}
 """Pattern -> stripes a metre across and down, and how mottled."""
@@ -47,9 +49,10 @@ def write(
         mesh.attributes[name].data.foreach_set("vector", np.ascontiguousarray(full).ravel())
 
 
-def garment_material() -> bpy.types.Material:
-    """Cloth of any colour and pattern."""
-    return material("FaceGen Garment", _build)
+def garment_materials() -> tuple[bpy.types.Material, bpy.types.Material]:
+    """Plain cloth, as cheap to render as it can be, and cloth with a pattern."""
+    plain = material("FaceGen Garment", _build_plain)
+    return plain, material("FaceGen Patterned Garment", _build_patterned)
 
 
 def frame_material() -> bpy.types.Material:
@@ -86,25 +89,23 @@ def lens_material(*, dark: bool) -> bpy.types.Material:
     return material("FaceGen Dark Lens" if dark else "FaceGen Lens", build)
 
 
-def _build(tree: bpy.types.NodeTree) -> None:
-    bsdf = principled(tree)
+def _build_plain(tree: bpy.types.NodeTree) -> None:
+    place = attribute(tree, _CLOTH).outputs["Vector"]
+    creases = math(tree, "MULTIPLY", _noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
+    _build_cloth(tree, attribute(tree, _COLOUR).outputs["Vector"], creases)
+
+
+def _build_patterned(tree: bpy.types.NodeTree) -> None:
     place = attribute(tree, _CLOTH).outputs["Vector"]
     x, z, trim = _parts(tree, place)
     across, down, mottled = _parts(tree, attribute(tree, _PATTERN).outputs["Vector"])
     weave = _noise(tree, place, _WEAVE, 1.0)
-    creases = _noise(tree, place, _CREASES, 1.5)
-    stripe = math(
-        tree,
-        "ADD",
-        math(tree, "MULTIPLY", _stripe(tree, x, across), 0.5),
-        math(tree, "MULTIPLY", _stripe(tree, z, down), 0.5),
-    )
+    stripes = math(tree, "ADD", _stripe(tree, x, across), _stripe(tree, z, down))
     both = math(tree, "MULTIPLY", math(tree, "SIGN", across, 0.0), math(tree, "SIGN", down, 0.0))
     # Where there is but one kind of stripe it covers wholly, where there are two by half each.
-    full = math(tree, "SUBTRACT", 2.0, both)
-    stripe = math(tree, "MULTIPLY", stripe, full)
-    flecks = math(tree, "MULTIPLY", math(tree, "MULTIPLY", weave, mottled), 0.55)
-    share = math(tree, "ADD", stripe, flecks)
+    covers = math(tree, "SUBTRACT", 1.0, math(tree, "MULTIPLY", both, 0.5))
+    flecks = math(tree, "MULTIPLY", math(tree, "MULTIPLY", weave, mottled), _FLECKS)
+    share = math(tree, "ADD", math(tree, "MULTIPLY", stripes, covers), flecks)
     share = math(tree, "MULTIPLY", share, math(tree, "SUBTRACT", 1.0, trim))
     mix = tree.nodes.new("ShaderNodeMix")
     mix.data_type = "VECTOR"
@@ -112,13 +113,17 @@ def _build(tree: bpy.types.NodeTree) -> None:
     first, second = (s for s in mix.inputs if s.type == "VECTOR" and s.name in ("A", "B"))
     tree.links.new(attribute(tree, _COLOUR).outputs["Vector"], first)
     tree.links.new(attribute(tree, _SECOND).outputs["Vector"], second)
-    tree.links.new(next(s for s in mix.outputs if s.type == "VECTOR"), bsdf.inputs["Base Color"])
-    height = math(
-        tree,
-        "ADD",
-        math(tree, "MULTIPLY", weave, _WEAVE_DEPTH),
-        math(tree, "MULTIPLY", creases, _CREASE_DEPTH),
-    )
+    creases = math(tree, "MULTIPLY", _noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
+    height = math(tree, "ADD", creases, math(tree, "MULTIPLY", weave, _WEAVE_DEPTH))
+    _build_cloth(tree, next(s for s in mix.outputs if s.type == "VECTOR"), height)
+
+
+def _build_cloth(
+    tree: bpy.types.NodeTree, colour: bpy.types.NodeSocket, height: bpy.types.NodeSocket
+) -> None:
+    """Cloth of a colour and a height, metres."""
+    bsdf = principled(tree)
+    tree.links.new(colour, bsdf.inputs["Base Color"])
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Distance"].default_value = 1.0  # heights are metres
     bump.inputs["Strength"].default_value = 0.7
@@ -126,7 +131,6 @@ def _build(tree: bpy.types.NodeTree) -> None:
     tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
     bsdf.inputs["Roughness"].default_value = 0.85
     bsdf.inputs["Specular IOR Level"].default_value = 0.2
-    bsdf.inputs["Sheen Weight"].default_value = 0.0
 
 
 def _stripe(

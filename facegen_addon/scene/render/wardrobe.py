@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import bpy
@@ -36,18 +37,18 @@ class Wardrobe:
         self._model, self._head = head.model, head
         self._rings = neck_rings(head.model)
         self.bust = _new_bust(head.model, collection)
-        cloth = fabric.garment_material()
-        self.clothes = _new_object("Clothes", collection, cloth)
+        plain, patterned = fabric.garment_materials()
+        self.clothes = _new_object("Clothes", collection, plain, patterned)
         lenses = [fabric.lens_material(dark=dark) for dark in (False, True)]
         self.glasses = _new_object("Glasses", collection, fabric.frame_material(), *lenses)
-        self.headwear = _new_object("Headwear", collection, cloth)
+        self.headwear = _new_object("Headwear", collection, plain)
 
     @property
     def classes(self) -> list[tuple[bpy.types.Mesh, tuple[str, ...]]]:
         """Meshes, and of which class of labels each of their materials is; "" for clear ones."""
         return [
             (self.bust.data, ("neck",)),
-            (self.clothes.data, ("clothes",)),
+            (self.clothes.data, ("clothes", "clothes")),
             (self.glasses.data, ("glasses", "", "glasses")),
             (self.headwear.data, ("headwear",)),
         ]
@@ -66,7 +67,8 @@ class Wardrobe:
         self._colour_bust()
         self.bust.data.update()
         clothes = garment(torso, outfit.neckline)
-        _show(self.clothes, clothes)
+        is_plain = outfit.pattern == "plain"
+        _show(self.clothes, replace(clothes, slot=clothes.slot + (not is_plain)))
         fabric.write(self.clothes.data, clothes, outfit.colour, None, outfit.second, outfit.pattern)
         solid = [(chest, _bust_quads(self._rings.vertices.shape[1]))]
         solid += [
