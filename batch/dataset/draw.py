@@ -23,10 +23,11 @@ from batch.dataset.gaze import (
 )
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_files import NamedFiles
-from batch.dataset.recipe_tables import GazeTable
+from batch.dataset.recipe_tables import GazeTable, WearTable
 from facegen_addon.arrays import FloatArray
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.heads.wear.outfit import Outfit, drawn_colours
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.shot import SENSOR_WIDTH, Background, Light, Shot, View
 from facegen_addon.random_streams import random_stream
@@ -62,6 +63,7 @@ def draw_shot(
         light=_light(recipe, streams),
         background=_background(recipe, streams),
         seed=int(streams.of("noise").integers(_SEEDS)),
+        outfit=_outfit(recipe, model, streams),
     )
 
 
@@ -121,6 +123,25 @@ def _background(recipe: Recipe, streams: _Streams) -> Background:
         picture = _one_of(background.pictures, streams.of("background.pictures"))
         return Background(picture=picture, colour=colour)
     return Background(colour=colour)
+
+
+def _outfit(recipe: Recipe, model: HeadModel, streams: _Streams) -> Outfit | None:
+    """What is worn; None where the recipe says nothing of it, or the model wears nothing."""
+    wear = recipe.wear
+    if wear == WearTable() or not model.dressed:
+        return None
+    drawn = {}
+    for name in ("clothes", "patterns", "glasses", "headwear"):
+        names, weights = zip(*getattr(wear, name), strict=True)
+        drawn[name] = names[weighted(streams.of(f"wear.{name}"), weights)]
+    colours = drawn_colours(streams.of("wear.colours")) if wear.colours == "any" else {}
+    return Outfit(
+        neckline=drawn["clothes"],
+        pattern=drawn["patterns"],
+        glasses=drawn["glasses"],
+        headwear=drawn["headwear"],
+        **colours,
+    )
 
 
 def _one_of(files: NamedFiles | None, rng: np.random.Generator) -> str:

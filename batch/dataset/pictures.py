@@ -28,6 +28,8 @@ CLASS_COLOURS = {
     "hair": (92, 60, 160),
     "beard": (60, 140, 92),
     "clothes": (132, 140, 150),
+    "glasses": (236, 120, 40),
+    "headwear": (96, 72, 168),
 }
 """The segmentation's colours on the sheet, sRGB."""
 _PIXELS = 6_000_000

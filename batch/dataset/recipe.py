@@ -28,6 +28,7 @@ from batch.dataset.recipe_tables import (
     Image,
     Labels,
     LightTable,
+    WearTable,
     means_something,
     written,
 )
@@ -60,6 +61,7 @@ class Recipe:
     background: BackgroundTable = field(default_factory=BackgroundTable)
     expression: ExpressionTable = field(default_factory=ExpressionTable)
     gaze: GazeTable = field(default_factory=GazeTable)
+    wear: WearTable = field(default_factory=WearTable)
     parameters: Mapping[str, Distribution] = field(default_factory=dict)
     accept: Accept = field(default_factory=Accept)
     origin: str = field(default="recipe", compare=False)
@@ -88,7 +90,8 @@ class Recipe:
         """
         if recipe is not None:
             found = cls.read(str(recipe))
-            differing = [n for n, table in found.as_mapping().items() if table != values.get(n)]
+            said = found.as_mapping()
+            differing = [n for n in (*TABLES, PARAMETERS) if said.get(n) != values.get(n)]
             if differing:
                 raise UserError(
                     f"{recipe} is not the recipe of the run: [{differing[0]}] differs; name the"
@@ -120,7 +123,9 @@ class Recipe:
         return recipe
 
     def as_mapping(self) -> dict[str, Any]:
-        """Nested plain data of all keys, defaults included; of files the names and hashes."""
+        """Nested plain data of all keys, defaults included; of files the names and hashes.
+
+        [wear] is there only where it says more than its defaults."""
         return {name: dict(_plain(table)) for name, table in self._tables()}
 
     def to_toml(self) -> str:
@@ -156,8 +161,11 @@ class Recipe:
         return read_slider_file(self.heads.source.path(name)).rows(table)
 
     def _tables(self) -> Iterator[tuple[str, Any]]:
+        """All that say something: runs from before there was [wear] are gone on with."""
         for name in (*TABLES, PARAMETERS):
-            yield name, getattr(self, name)
+            table = getattr(self, name)
+            if table != WearTable():
+                yield name, table
 
 
 def describe(recipe: Recipe) -> str:

@@ -20,6 +20,7 @@ from facegen_addon.choices import (
     WORLD_PRESETS,
 )
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
+from facegen_addon.heads.wear.outfit import GLASSES, HEADWEAR, NECKLINES, NONE, PATTERNS
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
 from facegen_addon.mapping.backward import GRADES, Grade
 
@@ -150,6 +151,17 @@ class GazeTable:
 
 
 @dataclass(frozen=True)
+class WearTable:
+    """Names with weights of what heads wear whose model can; colours: dark, or any."""
+
+    clothes: Weights = field(default=(("crew", 1.0),), metadata=key(keys.weights(NECKLINES)))
+    patterns: Weights = field(default=(("plain", 1.0),), metadata=key(keys.weights(PATTERNS)))
+    colours: str = field(default="dark", metadata=key(keys.one_of("dark", "any")))
+    glasses: Weights = field(default=((NONE, 1.0),), metadata=key(keys.weights((NONE, *GLASSES))))
+    headwear: Weights = field(default=((NONE, 1.0),), metadata=key(keys.weights((NONE, *HEADWEAR))))
+
+
+@dataclass(frozen=True)
 class Accept:
     """face: only images that show it; roundtrip: largest cosine distance from what was asked for;
     attempts: times that a sample is drawn, at most."""
@@ -168,6 +180,7 @@ TABLES: Mapping[str, type] = {
     "background": BackgroundTable,
     "expression": ExpressionTable,
     "gaze": GazeTable,
+    "wear": WearTable,
     "accept": Accept,
 }
 PARAMETERS = "parameters"

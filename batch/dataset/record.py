@@ -21,12 +21,13 @@ _NO_COLOUR = [NONE, NONE, NONE]
 
 
 def describe_shot(shot: Shot, camera: Camera) -> dict[str, Any]:
-    """Camera, pose, shift, light and background as plain data."""
+    """Camera, pose, shift, light, background and, where the recipe draws it, wear as plain data."""
     view = shot.view
     light, background = asdict(shot.light), asdict(shot.background)
     for name in ("azimuth", "elevation", "rotation"):
         light[name] = float(np.degrees(light[name]))
     colour = shot.background.colour
+    outfit = {} if shot.outfit is None else {"wear": asdict(shot.outfit)}
     return {
         "camera": {
             "width": camera.width,
@@ -45,6 +46,7 @@ def describe_shot(shot: Shot, camera: Camera) -> dict[str, Any]:
             "picture": Path(shot.background.picture).name,
             "colour": _NO_COLOUR if colour is None else list(map(float, colour)),
         },
+        **outfit,
     }
 
 

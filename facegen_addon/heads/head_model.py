@@ -104,6 +104,11 @@ class HeadModel(Protocol):
         return None
 
     @property
+    def dressed(self) -> bool:
+        """Whether its neck ends in rings of quads, which shoulders and clothes go on from."""
+        return False
+
+    @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
         """Joint -> its sliders, of "head", "eye_left" and "eye_right"; empty if none turns."""
         return {}

@@ -21,7 +21,8 @@ from .maps import CLASSES, LabelMaps, LandmarkLabels
 OUTSIDE, HIDDEN, VISIBLE = range(3)
 """Values of LandmarkLabels.visibility."""
 HEAD_CLASSES = ("skin", "lips", "mouth", "eyes", "ears", "neck")
-"""Classes of the head's own surface."""
+"""Classes of the head's own surface, and of the bare chest below it."""
+WORN_CLASSES = ("clothes", "glasses", "headwear")
 
 DEPTH_TOLERANCE = 1e-3
 """Metres by which a landmark's depth may differ from that of the surface rendered there."""
@@ -364,7 +365,7 @@ def _pixel_problems(maps: LabelMaps, camera: Camera) -> Iterator[str]:
     """Pixels whose labels contradict each other."""
     segmentation = maps.segmentation
     background, head = segmentation == 0, np.isin(segmentation, _indices(HEAD_CLASSES))
-    mesh = head | (segmentation == CLASSES.index("clothes"))
+    mesh = head | np.isin(segmentation, _indices(WORN_CLASSES))
     length = np.linalg.norm(maps.normals, axis=2)
     outside_uv = maps.uv_valid & ((maps.uv < 0) | (maps.uv > 1)).any(2)
     for wrong, what in (
@@ -385,11 +386,12 @@ def _share_problems(maps: LabelMaps, camera: Camera, head: BoolArray) -> Iterato
     row, column = np.nonzero(head)
     at = np.column_stack([column + 0.5, row + 0.5, np.ones(len(row))])
     rays = at @ np.linalg.inv(camera.intrinsics).T
+    above = head & (maps.segmentation != CLASSES.index("neck"))  # a chest has no place there
     away = np.zeros_like(head)
     away[row, column] = (maps.normals[row, column] * _unit(rays)).sum(1) > _AWAY
     for wrong, share, what in (
         (away, _STRAY, "normals that face away from the camera"),
-        (head & ~maps.uv_valid, _SEAMS, "the head without texture coordinates"),
+        (above & ~maps.uv_valid, _SEAMS, "the head without texture coordinates"),
     ):
         if wrong.sum() > share * len(row) + _STRAY_PIXELS:
             yield f"{_count(wrong)} of {len(row)}: {what}"

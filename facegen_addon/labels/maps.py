@@ -20,8 +20,11 @@ CLASSES = (
     "hair",
     "beard",
     "clothes",
+    "glasses",
+    "headwear",
 )
-"""Names of the segmentation's values; "mouth" is its inside, "beard" every facial hair."""
+"""Names of the segmentation's values; "mouth" is its inside, "beard" every facial hair,
+"glasses" their frames and dark lenses."""
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ CLASS_PASSES = {
     "facegen_face": ("lips", "mouth", "ears"),
     "facegen_body": ("eyes", "neck", "clothes"),
     "facegen_strands": ("hair", "brows", "beard"),
+    "facegen_worn": ("glasses", "headwear"),
 }
-"""Coverage of three classes each; the skin is what these leave of the meshes."""
-FACE_PASS, BODY_PASS, STRAND_PASS = CLASS_PASSES
+"""Coverage of up to three classes each; the skin is what these leave of the meshes."""
+FACE_PASS, BODY_PASS, STRAND_PASS, WORN_PASS = CLASS_PASSES
 STRAND_CLASSES = CLASS_PASSES[STRAND_PASS]
 DEPTH_PASS = "facegen_depth"
 """Depth of meshes, depth of strands, coverage of meshes; depths are along the optical axis, metres
@@ -46,9 +47,11 @@ _UV_SPREAD = 0.02
 """Standard deviation of a pixel's texture coordinates up to which their mean stands for them."""
 _UV_COVERAGE = 0.5
 
+_CHANNELS = [3 * i + k for i, names in enumerate(CLASS_PASSES.values()) for k in range(len(names))]
 _CLASSES = [CLASSES.index(name) for names in CLASS_PASSES.values() for name in names]
 _STRANDS = [CLASSES.index(name) for name in STRAND_CLASSES]
-_SKIN, _NECK, _CLOTHES = (CLASSES.index(name) for name in ("skin", "neck", "clothes"))
+_SKIN, _NECK = (CLASSES.index(name) for name in ("skin", "neck"))
+_WORN = [CLASSES.index(name) for name in ("clothes", "glasses", "headwear")]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Passes:
 
         depth = read((DEPTH_PASS,))
         coverage = np.zeros((*depth.shape[:2], len(CLASSES)), np.float32)
-        coverage[..., _CLASSES] = read(tuple(CLASS_PASSES))
+        coverage[..., _CLASSES] = read(tuple(CLASS_PASSES))[..., _CHANNELS]
         meshes = np.delete(coverage, _STRANDS, axis=-1).sum(-1)
         coverage[..., _SKIN] = np.maximum(depth[..., 2] - meshes, 0.0)
         coverage[..., 0] = np.maximum(1.0 - coverage.sum(-1), 0.0)
@@ -86,7 +89,7 @@ class Passes:
         segmentation = self._segmentation(camera)
         on_strands = np.isin(segmentation, _STRANDS)
         on_mesh = (segmentation > 0) & ~on_strands
-        uv, uv_valid = self._uv(on_mesh & (segmentation != _CLOTHES))
+        uv, uv_valid = self._uv(on_mesh & ~np.isin(segmentation, _WORN))
         return LabelMaps(
             segmentation,
             self._depth(camera, segmentation > 0, on_strands),
@@ -136,7 +139,7 @@ class Passes:
 
     def _uv(self, on_head: BoolArray) -> tuple[FloatImage, BoolArray]:
         """Texture coordinates (H, W, 2) and where they hold: at seams two islands are averaged."""
-        covered = self.depth[..., 2] - self.coverage[..., _CLOTHES]
+        covered = self.depth[..., 2] - self.coverage[..., _WORN].sum(-1)
         on_head = on_head & (covered > _UV_COVERAGE)
         mean = np.zeros_like(self.uv)
         np.divide(self.uv, covered[..., None], out=mean, where=on_head[..., None])

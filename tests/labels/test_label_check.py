@@ -309,7 +309,7 @@ MUTATIONS = [
     (uv_too_large, "texture coordinates out of range"),
     (hide_nothing, r"landmark 30: visibility 0 at pixel \(\S+, \S+\) of 128 x 128"),
     (unknown_visibility, "landmark 30: visibility 3"),
-    (unknown_class, "the segmentation has class 11, 10 at most"),
+    (unknown_class, "the segmentation has class 13, 12 at most"),
     (not_a_number, "depth has NaN"),
     (cut_off, r"depth is of shape \(127, 128\), \(128, 128\) expected"),
     (too_few, "67 landmarks, 68 or more expected"),

@@ -132,6 +132,11 @@ class PersonHead(AnnyHead):
         zones = zone_fields(rest, hairline, skull_centre(rest[hairline > 0]))
         return {**zones, "hairline": hairline}
 
+    @property
+    def dressed(self) -> bool:
+        """It wears what `heads.wear` has."""
+        return True
+
     @cached_property
     def skin(self) -> MeshSkin:
         """MakeHuman's skins on this mesh."""

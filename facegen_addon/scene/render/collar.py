@@ -8,7 +8,10 @@ from typing import Annotated
 import bpy
 import numpy as np
 
-from ...arrays import Float32Array, IntArray
+from ...arrays import Float32Array, FloatArray, IntArray
+from ...heads.head_model import HeadModel
+from ...heads.surface import neck_edge
+from ...heads.wear.outfit import Outfit
 from ..head import materials
 
 _SEGMENTS = 48  # vertices around the neck, chosen by eye
@@ -27,6 +30,29 @@ _RINGS = np.array(
 )
 _LEVEL = 0.02
 """Metres below the neck's edge from which on the collar is level, chosen by eye."""
+
+
+class Collar:
+    """What a head wears whose neck ends anyhow: a bust in one dark cloth, whatever the outfit."""
+
+    def __init__(self, model: HeadModel, collection: bpy.types.Collection) -> None:
+        self._bust = create(collection)
+        vertices = model.forward(model.table.default())
+        self._neck_edge = neck_edge(model.surface.faces, vertices[0, :, 2])
+
+    @property
+    def classes(self) -> list[tuple[bpy.types.Mesh, tuple[str, ...]]]:
+        """Meshes, and of which class of labels each of their materials is."""
+        return [(self._bust.data, ("clothes",))]
+
+    def fit(
+        self,
+        vertices: Annotated[Float32Array, "V 3"],
+        parameters: Annotated[FloatArray, "P"],
+        outfit: Outfit,
+    ) -> tuple[Annotated[Float32Array, "B 3"], Annotated[IntArray, "Q 4"]]:
+        """Lay it round the neck of a head's vertices (V, 3): its vertices (B, 3) and quads."""
+        return fit(self._bust, vertices[self._neck_edge]), quads()
 
 
 def quads() -> Annotated[IntArray, "Q 4"]:

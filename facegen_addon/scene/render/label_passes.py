@@ -7,6 +7,7 @@ Materials are shared with heads of the artist's own file, so the outputs go into
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import bpy
 import numpy as np
@@ -57,7 +58,8 @@ class LabelPasses:
         strands = np.array([_one_class(_CLASS_OF_REGION[r]) for r in model.strands.region.tolist()])
         _add_attribute(hair.data, "FLOAT_VECTOR", "CURVE", strands)
         self._put_out(hair.data, _strand_outputs)
-        self._put_out(studio.bust.data, _collar_outputs)
+        for mesh, classes in studio.worn.classes:
+            self._put_out(mesh, *(partial(_worn_outputs, name) for name in classes))
 
     def close(self) -> None:
         """Remove the copies of materials; call it when no object has them any more."""
@@ -99,7 +101,8 @@ def _use_multilayer(settings: bpy.types.ImageFormatSettings) -> None:
 def _one_class(name: str) -> tuple[float, ...]:
     """The channels of a class's pass where there is this class alone."""
     names = next(names for names in CLASS_PASSES.values() if name in names)
-    return tuple(float(name == other) for other in names)
+    channels = tuple(float(name == other) for other in names)
+    return channels + (0.0,) * (3 - len(channels))
 
 
 def _skin_outputs(tree: bpy.types.NodeTree) -> None:
@@ -130,9 +133,18 @@ def _card_outputs(tree: bpy.types.NodeTree) -> None:
     _put_out(tree, NORMAL_PASS, scaled(geometry.outputs["Normal"]))
 
 
-def _collar_outputs(tree: bpy.types.NodeTree) -> None:
-    _put_out(tree, BODY_PASS, _combined(tree, *_one_class("clothes")))
+def _worn_outputs(name: str, tree: bpy.types.NodeTree) -> None:
+    """What is worn, or the chest: of a class, and without a place on the head's texture.
+
+    Without a name it is clear: rays go on through it.
+    """
+    if not name:
+        return
+    of_class = next(p for p, names in CLASS_PASSES.items() if name in names)
+    _put_out(tree, of_class, _combined(tree, *_one_class(name)))
     _surface_outputs(tree)
+    if name == "neck":  # skin, but elsewhere than anything: no spread lets it pass
+        _put_out(tree, UV_PASS, _combined(tree, None, None, 1.0))
 
 
 def _strand_outputs(tree: bpy.types.NodeTree) -> None:

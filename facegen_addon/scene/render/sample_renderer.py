@@ -22,7 +22,6 @@ from ...labels.passes import Passes
 from ...labels.shot import Shot
 from ...labels.subdivision import Subdivision
 from ...labels.visibility import hidden_points
-from . import collar
 from .head_renderer import configure
 from .label_passes import LabelPasses
 from .studio import StudioRenderer, shows_face, use_single_layer
@@ -113,7 +112,6 @@ class SampleRenderer(StudioRenderer):
         self._studio.surroundings.pictures.expected = pictures
         self.settings = settings
         self._subdivision = Subdivision.of(model.surface.polygons, len(model.surface.part))
-        self._triangles = _triangles(self._subdivision.quads, collar.quads())
         self._file = self._studio.folder / f"sample.{settings.image_format.lower()}"
         self._passes = LabelPasses(self._studio, model) if settings.labels else None
         configure(self._scene, settings, settings.width, settings.height)
@@ -138,7 +136,7 @@ class SampleRenderer(StudioRenderer):
         picture that is not there.
         """
         check_values(((0 <= shot.seed <= _LAST_SEED, "seed", shot.seed, f"0 to {_LAST_SEED}"),))
-        vertices, collar = self._studio.pose(shot.parameters)
+        vertices, worn = self._studio.pose(shot.parameters, shot.outfit)
         five = self.model.five_points(vertices)
         camera = self._arrange(shot, middle_of_face(five))
         self._studio.render()
@@ -150,7 +148,7 @@ class SampleRenderer(StudioRenderer):
         if self._passes is not None:
             passes = self._passes.read()
             maps = passes.maps(camera)
-            landmarks = self._landmarks(vertices, collar, camera, passes)
+            landmarks = self._landmarks(vertices, worn, camera, passes)
         shown = shows_face(points, box, camera.width, camera.height)
         return Rendered(image, encoded, camera, points, box, shown, landmarks, maps)
 
@@ -182,14 +180,15 @@ class SampleRenderer(StudioRenderer):
     def _landmarks(
         self,
         vertices: Float32Array,
-        collar: Float32Array,
+        worn: tuple[Float32Array, IntArray],
         camera: Camera,
         passes: Passes,
     ) -> LandmarkLabels:
         world = self._points.read(vertices)
         pixels, seen = camera.project(world), camera.seen(world)
-        surface = np.concatenate([self._subdivision.apply(vertices), collar])
-        hidden = hidden_points(seen, camera.seen(surface), self._triangles)
+        surface = np.concatenate([self._subdivision.apply(vertices), worn[0]])
+        triangles = _triangles(self._subdivision.quads, worn[1])
+        hidden = hidden_points(seen, camera.seen(surface), triangles)
         inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1)
         inside &= seen[:, 2] > 0
         column, row = np.floor(pixels[inside]).astype(np.intp).T
@@ -199,7 +198,7 @@ class SampleRenderer(StudioRenderer):
         return LandmarkLabels(world, pixels, seen[:, 2], visibility)
 
 
-def _triangles(head: IntArray, collar: IntArray) -> IntArray:
-    """Triangles (T, 3) of the quads of head (Q, 4) and collar, whose vertices come after."""
-    quads = np.concatenate([head, collar + head.max() + 1])
+def _triangles(head: IntArray, worn: IntArray) -> IntArray:
+    """Triangles (T, 3) of the quads of head (Q, 4) and what it wears, whose vertices come after."""
+    quads = np.concatenate([head, worn + head.max() + 1])
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])

@@ -11,15 +11,16 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ...arrays import ByteArray, Float32Array, FloatArray
+from ...arrays import ByteArray, Float32Array, FloatArray, IntArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
-from ...heads.surface import neck_edge
+from ...heads.wear.outfit import Outfit
 from ...labels.camera import Camera
 from ...labels.shot import SENSOR_WIDTH
 from ..head.head_object import HeadObject, remove_with_data
-from . import collar
+from .collar import Collar
 from .surroundings import Surroundings
+from .wardrobe import Wardrobe
 
 _FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z, Y up
 _SMALLEST_FACE = 8  # pixels, chosen by eye: Blender refuses to render less than four
@@ -37,10 +38,11 @@ class Studio:
         self.folder = Path(self._temporary.name)
         collection = self.scene.collection
         self.head = HeadObject.create(model, collection)
-        self.bust = collar.create(collection)
-        vertices = model.forward(model.table.default())
-        self._neck_edge = neck_edge(model.surface.faces, vertices[0, :, 2])
+        self.worn: Wardrobe | Collar = (
+            Wardrobe(self.head, collection) if model.dressed else Collar(model, collection)
+        )
         self.camera = _new_camera(self.scene)
+        vertices = model.forward(model.table.default())
         self.surroundings = Surroundings(
             self.scene, model.five_points(vertices)[0].mean(0), model.studio_light
         )
@@ -57,12 +59,17 @@ class Studio:
         self._temporary.cleanup()
 
     def pose(
-        self, parameters: Annotated[FloatArray, "P"]
-    ) -> tuple[Annotated[Float32Array, "V 3"], Annotated[Float32Array, "B 3"]]:
-        """Show the head with these parameters (P,): vertices of it (V, 3) and of its collar (B, 3),
-        metres. UserError, before anything changes, if one is not finite or out of its range."""
+        self, parameters: Annotated[FloatArray, "P"], outfit: Outfit | None = None
+    ) -> tuple[
+        Annotated[Float32Array, "V 3"],
+        tuple[Annotated[Float32Array, "B 3"], Annotated[IntArray, "Q 4"]],
+    ]:
+        """Show the head with these parameters (P,), in an outfit, or the plain one: its vertices
+        (V, 3), metres, and vertices (B, 3) and quads (Q, 4) of what it wears.
+
+        UserError, before anything changes, if a parameter is not finite or out of its range."""
         vertices = self.head.set_parameters(parameters)
-        return vertices, collar.fit(self.bust, vertices[self._neck_edge])
+        return vertices, self.worn.fit(vertices, parameters, outfit or Outfit())
 
     def see_by(self, camera: Camera) -> None:
         """Have Blender's camera be this one."""

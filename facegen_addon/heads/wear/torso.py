@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chest and shoulders below a neck, as a surface that clothes are laid on.
+
+Columns run down the neck and on over the chest, shoulders and back; a point is given by its column
+and its way from the neck's edge: metres, downwards, negative on the neck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray, IntArray
+from ..head_model import HeadModel
+from .neck import neck_rings
+
+COLUMNS = 84
+"""Twice the vertices of a neck's edge."""
+_STEPS = 4
+"""Points between two rings."""
+# Rings below the edge, of the mean head and chosen by eye, metres: of the front y and z, of the
+# sides x, y and z, of the back y and z; then by how much the ring is boxed.
+_BODY = np.array(
+    [
+        (-0.0685, -0.056, 0.0925, 0.004, -0.0045, 0.0475, -0.020, 1.00),
+        (-0.0780, -0.090, 0.1230, 0.008, -0.0140, 0.0600, -0.050, 0.95),
+        (-0.0910, -0.126, 0.1510, 0.010, -0.0260, 0.0700, -0.086, 0.90),
+        (-0.1030, -0.162, 0.1740, 0.009, -0.0430, 0.0770, -0.126, 0.85),
+        (-0.1120, -0.202, 0.1900, 0.006, -0.0730, 0.0810, -0.170, 0.80),
+        (-0.1160, -0.246, 0.1990, 0.002, -0.1220, 0.0820, -0.220, 0.78),
+        (-0.1160, -0.300, 0.2030, -0.002, -0.2100, 0.0800, -0.284, 0.78),
+        (-0.1140, -0.360, 0.2050, -0.005, -0.3600, 0.0770, -0.360, 0.78),
+    ]
+)
+_RIDGE = 1.6
+"""How a shoulder falls off to front and back: 1 as a roof, 2 as a round."""
+_ARM = np.array([0.0, 0.0, 0.0, 0.004, 0.013, 0.018, 0.020, 0.020])
+"""How deep the crease between chest and arm is in each ring, metres."""
+_ARM_AT, _ARM_WIDE = 1.02, 0.17
+"""Where it lies, radians from the front and from behind, and how wide it is."""
+_WIDER = 0.9
+"""Shoulders' width grows by this power of the neck's girth."""
+
+
+@dataclass(frozen=True)
+class Torso:
+    """The surface under one head's clothes.
+
+    points (COLUMNS, N, 3) and normals, along each column; way (COLUMNS, N): metres from the edge;
+    turned (COLUMNS,): the angle of each column from the front, radians, positive on the
+    subject's left.
+    """
+
+    points: Annotated[FloatArray, "C N 3"]
+    normals: Annotated[FloatArray, "C N 3"]
+    way: Annotated[FloatArray, "C N"]
+    turned: Annotated[FloatArray, "C"]
+
+    @classmethod
+    def of(cls, model: HeadModel, vertices: Annotated[Float32Array, "V 3"]) -> Torso:
+        """The torso below a head's vertices (V, 3), which may be posed."""
+        rings = neck_rings(model).vertices
+        neck = vertices[rings[::-1]].astype(float)  # from above down to the edge
+        columns = np.concatenate([neck, _body(model, neck[-1])]).transpose(1, 0, 2)
+        points = _smooth(_between(columns), _STEPS)
+        length = np.linalg.norm(np.diff(points, axis=1), axis=2).cumsum(1)
+        way = np.pad(length, ((0, 0), (1, 0)))
+        way -= way[:, [(len(rings) - 1) * _STEPS]]
+        around = np.roll(points, -1, 0) - np.roll(points, 1, 0)
+        normals = np.cross(np.gradient(points, axis=1), around)
+        normals /= np.linalg.norm(normals, axis=2, keepdims=True)
+        return cls(points, normals, way, _angles(model, 2))
+
+    def at(
+        self, column: FloatArray | IntArray, way: FloatArray, out: FloatArray | float = 0.0
+    ) -> Annotated[FloatArray, "... 3"]:
+        """Points (..., 3), metres, ``out`` metres over the surface; columns count from behind."""
+        column, way = np.broadcast_arrays(np.asarray(column, float), np.asarray(way, float))
+        low = np.floor(column).astype(np.intp)
+        share = (column - low)[..., None]
+        first = self._in_column(low % COLUMNS, way, out)
+        second = self._in_column((low + 1) % COLUMNS, way, out)
+        return first + share * (second - first)
+
+    def _in_column(self, column: IntArray, way: FloatArray, out: FloatArray | float) -> FloatArray:
+        ways = self.way[column]
+        above = np.clip((ways <= way[..., None]).sum(-1) - 1, 0, ways.shape[-1] - 2)[..., None]
+        lower, upper = (np.take_along_axis(ways, above + k, -1) for k in (0, 1))
+        share = np.clip((way[..., None] - lower) / (upper - lower), 0.0, 1.0)
+        first, k = above[..., 0], column
+        points = self.points[k, first] + share * (self.points[k, first + 1] - self.points[k, first])
+        normals = self.normals[k, first]
+        normals = normals + share * (self.normals[k, first + 1] - normals)
+        return points + np.broadcast_to(out, way.shape)[..., None] * normals
+
+
+@lru_cache(maxsize=4)
+def _mean_edge(model: HeadModel) -> FloatArray:
+    vertices = model.forward(model.table.default())[0]
+    edge: FloatArray = vertices[neck_rings(model).vertices[0]].astype(float)
+    return edge
+
+
+@lru_cache(maxsize=8)
+def _angles(model: HeadModel, columns: int = 1) -> FloatArray:
+    """The angle of each column from the front, or of those between, too: from -pi, behind, by the
+    subject's right, which is negative, to the left."""
+    edge = _mean_edge(model)
+    low, high = edge.min(0), edge.max(0)
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    points = edge if columns == 1 else _between(edge[:, None])[:, 0]
+    x, y = ((points - middle) / half)[:, :2].T
+    angle = np.arctan2(x, -y)
+    angle[0] = -np.pi
+    return angle
+
+
+def _body(model: HeadModel, edge: FloatArray) -> Annotated[FloatArray, "R K 3"]:
+    """Rings below an edge (K, 3)."""
+    mean = _mean_edge(model)
+    wide = _girth(edge) / _girth(mean)
+    middle = edge.mean(0) - mean.mean(0)
+    angle = _angles(model)[None]
+    front_y, front_z, side_x, side_y, side_z, back_y, back_z, box = _BODY.T[:, :, None]
+    ahead, aside = np.cos(angle), np.sin(angle)
+    to_front = ahead > 0.0
+    end_y, end_z = np.where(to_front, front_y, back_y), np.where(to_front, front_z, back_z)
+    x = side_x * np.sign(aside) * np.abs(aside) ** box * wide**_WIDER
+    y = side_y + (end_y * wide - side_y) * np.abs(ahead) ** box
+    crease = np.exp(-(((np.arccos(np.abs(ahead)) - _ARM_AT) / _ARM_WIDE) ** 2))
+    y = y + np.where(to_front, 1.0, -0.5) * _ARM[:, None] * crease
+    z = side_z + (end_z - side_z) * np.abs(ahead) ** _RIDGE
+    return np.stack([x, y, z], axis=2) + middle
+
+
+def _girth(edge: FloatArray) -> float:
+    return float(np.linalg.norm(edge - np.roll(edge, 1, 0), axis=1).sum())
+
+
+def _between(columns: FloatArray) -> FloatArray:
+    """Twice as many columns (2 K, R, 3): cubic between those that there are."""
+    before, after, beyond = (np.roll(columns, shift, 0) for shift in (1, -1, -2))
+    middle = (9.0 * (columns + after) - before - beyond) / 16.0
+    both = np.stack([columns, middle], axis=1)
+    return both.reshape(-1, *columns.shape[1:])
+
+
+def _smooth(columns: FloatArray, steps: int) -> FloatArray:
+    """Points (C, R, 3) -> (C, steps (R - 1) + 1, 3) on a smooth line through them."""
+    ends = np.concatenate(
+        [2 * columns[:, :1] - columns[:, 1:2], columns, 2 * columns[:, -1:] - columns[:, -2:-1]], 1
+    )
+    a, b, c, d = (ends[:, k : k + columns.shape[1] - 1, None] for k in range(4))
+    t = np.arange(steps)[None, None, :, None] / steps
+    # Catmull and Rom's spline.
+    line = 0.5 * (
+        2.0 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+    )
+    flat = line.reshape(len(columns), -1, 3)
+    return np.concatenate([flat, columns[:, -1:]], axis=1)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is worn fits any head: nothing cuts into skin or eyes, and all necks end alike if asked."""
+
+import numpy as np
+import pytest
+
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.surface import halves, open_loops
+from facegen_addon.heads.wear.fitting import Fitting, head_turn
+from facegen_addon.heads.wear.garments import NECKLINES, garment
+from facegen_addon.heads.wear.glasses import GLASSES, glasses
+from facegen_addon.heads.wear.headwear import HEADWEAR, flattened, headwear
+from facegen_addon.heads.wear.neck import closed_neck, neck_rings, with_same_edge
+from facegen_addon.heads.wear.outfit import Outfit
+from facegen_addon.heads.wear.pieces import Piece
+from facegen_addon.heads.wear.torso import Torso
+
+MODEL = load_head_model("person")
+HEADS = MODEL.sample_prior(np.random.default_rng(71), 50)
+VERTICES = MODEL.forward(HEADS)
+SKIN = MODEL.surface.vertices_of("skin")
+EARS = MODEL.surface.masks["ears"] > 0.5
+
+
+def normals(vertices: np.ndarray) -> np.ndarray:
+    """Unit normals (V, 3) of a head."""
+    faces = MODEL.surface.faces
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    total = np.zeros_like(vertices)
+    for corner in faces.T:
+        np.add.at(total, corner, np.cross(b - a, c - a))
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def around(polygon: np.ndarray) -> list[tuple[int, int]]:
+    """The directed edges of a polygon."""
+    return list(zip(polygon, np.roll(polygon, -1), strict=True))
+
+
+def between(rings: np.ndarray) -> np.ndarray:
+    """Values of rings (R, K, 3), and one between any two of them, as rows."""
+    share = np.arange(2)[:, None, None, None] / 2.0
+    rows = np.concatenate(list(rings[:-1] + share * (rings[1:] - rings[:-1])))
+    return np.concatenate(list(rows + share * (np.roll(rows, -1, 1) - rows))).reshape(-1, 3)
+
+
+def deepest(thing: np.ndarray, skin: np.ndarray, out: np.ndarray, within: float) -> float:
+    """How far, at most, points (N, 3) lie under skin (V, 3) with normals (V, 3), metres."""
+    worst = 0.0
+    for part in np.array_split(thing, max(len(thing) // 256, 1)):
+        offset = part[:, None] - skin[None]
+        squared = (offset**2).sum(2)
+        nearest, rows = squared.argmin(1), np.arange(len(part))
+        height = (offset[rows, nearest] * out[nearest]).sum(1)
+        height = height[squared[rows, nearest] < within**2]
+        worst = max(worst, float(-height.min(initial=0.0)))
+    return worst
+
+
+@pytest.mark.parametrize("neckline", NECKLINES)
+def test_no_garment_cuts_into_a_neck(neckline: str) -> None:
+    rings = neck_rings(MODEL).vertices[:5]
+    for vertices in VERTICES:
+        worn = garment(Torso.of(MODEL, vertices), neckline)
+        assert np.isfinite(worn.vertices).all()
+        skin, out = (between(values[rings]) for values in (vertices, normals(vertices)))
+        near = worn.vertices[worn.vertices[:, 2] > skin[:, 2].min()][::2]
+        assert deepest(near, skin, out, 0.004) < 0.0005
+
+
+@pytest.mark.parametrize("name", GLASSES)
+def test_glasses_keep_off_eyes_and_face(name: str) -> None:
+    eyes = [MODEL.surface.vertices_of(f"cornea_{side}") for side in ("left", "right")]
+    for parameters, vertices in zip(HEADS[:6], VERTICES[:6], strict=True):
+        worn = glasses(Fitting.of(MODEL, vertices, parameters), name)
+        face = SKIN & ~EARS & (vertices[:, 2] > worn.vertices[:, 2].min() - 0.01)
+        assert deepest(worn.vertices, vertices[face], normals(vertices)[face], 0.006) < 0.002
+        for eye in eyes:
+            apart = worn.vertices[:, None] - vertices[eye][None]
+            assert np.sqrt((apart**2).sum(2)).min() > 0.006
+
+
+@pytest.mark.parametrize("name", HEADWEAR)
+def test_hats_sit_on_the_skull_and_hair_lies_below(name: str) -> None:
+    scalp = SKIN & (MODEL.surface.masks["scalp"] > 0.5) & ~EARS
+    for parameters, vertices in zip(HEADS[:25], VERTICES[:25], strict=True):
+        fitting = Fitting.of(MODEL, vertices, parameters)
+        worn = headwear(fitting, name)
+        out = normals(vertices)
+        assert deepest(worn.vertices, vertices[scalp], out[scalp], 0.006) < 0.001
+        assert worn.vertices[:, 2].max() > vertices[:, 2].max() + 0.004
+        top = vertices[vertices[:, 2].argmax()]
+        wild = top + np.array([[0.0, 0.0, 0.1], [0.05, 0.0, 0.06], [0.0, 0.0, -0.02]])
+        flat = flattened(fitting, name, wild)
+        assert (flat[:2, 2] < worn.vertices[:, 2].max()).all()
+        np.testing.assert_allclose(flat[2], wild[2])  # inside the skull already
+
+
+def test_glasses_and_hats_turn_with_the_head() -> None:
+    head = HEADS[3].copy()
+    still = [thing(head) for thing in (_glasses, _hat)]
+    for slider, turn in (("head_z", 0.4), ("neck_x", 0.2), ("head_y", -0.2)):
+        head[MODEL.table.index(slider)] = turn
+    turn = head_turn(MODEL, head)
+    assert not np.allclose(turn, np.eye(3), atol=0.1)
+    for before, after in zip(still, (thing(head) for thing in (_glasses, _hat)), strict=True):
+        upright = after.vertices @ turn
+        moved = upright - before.vertices
+        assert np.linalg.norm(moved - moved.mean(0), axis=1).max() < 0.01
+
+
+def _glasses(parameters: np.ndarray) -> Piece:
+    return glasses(Fitting.of(MODEL, MODEL.forward(parameters)[0], parameters), "round")
+
+
+def _hat(parameters: np.ndarray) -> Piece:
+    return headwear(Fitting.of(MODEL, MODEL.forward(parameters)[0], parameters), "beanie")
+
+
+def test_the_shoulders_go_on_from_the_neck() -> None:
+    for vertices in VERTICES[:10]:
+        torso = Torso.of(MODEL, vertices)
+        edge = torso.at(np.arange(0, 84, 2), np.zeros(42))
+        np.testing.assert_allclose(edge, vertices[neck_rings(MODEL).vertices[0]], atol=1e-6)
+
+
+def test_a_closed_neck_has_no_open_edge() -> None:
+    more, quads = closed_neck(MODEL, VERTICES[0])
+    faces = np.concatenate([MODEL.surface.faces, halves(quads)])
+    edge = set(neck_rings(MODEL).vertices[0].tolist())
+    assert len(VERTICES[0]) + len(more) == faces.max() + 1
+    assert all(not edge & set(loop.tolist()) for loop in open_loops(faces))
+    # One way round in the one, the other way in the other: all faces look outwards.
+    ahead = {(int(a), int(b)) for q in MODEL.surface.polygons for a, b in around(q)}
+    shared = {(int(a), int(b)) for q in quads for a, b in around(q)}
+    on_edge = {pair for pair in shared if set(pair) <= edge}
+    assert len(on_edge) == len(edge)
+    assert not on_edge & ahead
+
+
+def test_necks_end_alike_where_that_is_asked_for() -> None:
+    fitted = with_same_edge(MODEL, VERTICES[:10])
+    rings = neck_rings(MODEL).vertices
+    assert np.ptp(fitted[:, rings[0]], axis=0).max() < 1e-6
+    np.testing.assert_array_equal(fitted[:, rings[-1]], VERTICES[:10, rings[-1]])
+    others = np.ones(len(SKIN), bool)
+    others[rings] = False
+    np.testing.assert_array_equal(fitted[:, others], VERTICES[:10, others])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"neckline": "toga"}, {"glasses": "x"}, {"hat": (0.0, 2.0, 0.0)}, {"pattern": "dots"}]
+)
+def test_outfits_are_checked(wrong: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        Outfit(**wrong)  # type: ignore[arg-type]
+
+
+def test_other_models_have_no_rings() -> None:
+    with pytest.raises(UserError, match="take model person"):
+        neck_rings(load_head_model("anny"))
