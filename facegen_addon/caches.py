@@ -10,9 +10,9 @@ from pathlib import Path
 from .errors import UserError
 from .user_folder import user_folder
 
-CACHES = ("flame", "dressing", "thumbnails", "ranking")
+CACHES = ("flame", "dressing", "thumbnails", "ranking", "skin")
 """Folders of the user's folder that hold copies: loaded FLAME files, their dressing, pictures; and
-what is computed in a minute: rankings of sliders.
+what is computed in a minute: rankings of sliders, maps of skin.
 
 All others hold work: presets, trained models, measured influence, FaceNet.
 """

@@ -13,21 +13,34 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..scene.exchange.slider_import import export_sliders, import_sliders
 from ..scene.export.files import FORMATS, ExportedHead, HeadSource, export_head, export_heads
-from ..scene.export.parts import HAIR, MAXIMUM_SUBDIVISION, ExportSettings
+from ..scene.export.parts import (
+    HAIR,
+    HAIR_TRIANGLES,
+    MAXIMUM_LOD,
+    MAXIMUM_SUBDIVISION,
+    TEXTURE_SIZES,
+    ExportSettings,
+)
 from . import jobs
 from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
 from .jobs import JobOperator, Progress
 
+_DEFAULTS = ExportSettings()
 _JSON = "json"
 _FORMATS = [
     ("glb", "glTF", "One .glb file a head: games, the web, three.js"),
-    ("fbx", "FBX", "One .fbx file a head: Maya, Unity, Unreal"),
-    ("obj", "OBJ", "One .obj and .mtl file a head: a mesh as it stands, without keys or bones"),
+    ("fbx", "FBX", "One .fbx file a head, textures beside it: Maya, Unity, Unreal"),
+    (
+        "obj",
+        "OBJ",
+        "One .obj and .mtl file a head, textures beside them: without keys or bones",
+    ),
     (_JSON, "JSON", "Slider values of all selected heads in one file, to be imported again"),
 ]
 _HAIR = [
-    (HAIR[0], "Ribbons", "Flat strands, some 70,000 triangles"),
-    (HAIR[1], "None", "Neither hair nor brows nor beard"),
+    (HAIR[0], "Cards", "Each for several strands, with a texture"),
+    (HAIR[1], "Ribbons", "A flat ribbon for each strand, some 70,000 triangles"),
+    (HAIR[2], "None", "Neither hair nor brows nor beard"),
 ]
 
 
@@ -44,6 +57,27 @@ class _Settings:
     )
     hair: EnumProperty(  # type: ignore[valid-type]
         name="Hair", items=_HAIR, description="Hair, brows and beard; no format has curves"
+    )
+    hair_triangles: IntProperty(  # type: ignore[valid-type]
+        name="Hair Triangles",
+        default=_DEFAULTS.hair_triangles,
+        min=HAIR_TRIANGLES[0],
+        max=HAIR_TRIANGLES[1],
+        description="Of cards, at most; levels of detail have a share of it",
+    )
+    textures: IntProperty(  # type: ignore[valid-type]
+        name="Textures",
+        default=_DEFAULTS.textures,
+        min=0,
+        max=TEXTURE_SIZES[1],
+        description="Texels each way of colour, roughness and normals; 0: colours of vertices",
+    )
+    lod: IntProperty(  # type: ignore[valid-type]
+        name="Level of Detail",
+        default=0,
+        min=0,
+        max=MAXIMUM_LOD,
+        description="0: all; 1, 2, 3: 50, 20, 8 % of the triangles, the same of all heads",
     )
     subdivision: IntProperty(  # type: ignore[valid-type]
         name="Subdivision",
@@ -64,7 +98,10 @@ class _Settings:
             shape_keys=keys,
             armature=self.armature and can_move,
             hair=self.hair,
-            subdivision=0 if keys else self.subdivision,
+            subdivision=0 if keys or self.lod else self.subdivision,
+            textures=self.textures,
+            hair_triangles=self.hair_triangles,
+            lod=self.lod,
         )
 
 
@@ -152,9 +189,14 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         moving.enabled = FORMATS[self.format].can_move
         moving.prop(self, "shape_keys")
         moving.prop(self, "armature")
+        layout.prop(self, "textures")
         layout.prop(self, "hair")
         row = layout.row()
-        row.enabled = not self.settings().shape_keys
+        row.enabled = self.hair == HAIR[0]
+        row.prop(self, "hair_triangles")
+        layout.prop(self, "lod")
+        row = layout.row()
+        row.enabled = not (self.shape_keys and moving.enabled) and not self.lod
         row.prop(self, "subdivision")
         if len(selected_heads(context)) > 1:
             layout.prop(self, "replace")

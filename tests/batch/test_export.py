@@ -18,7 +18,7 @@ from facegen_addon.heads.exchange.slider_file import write_slider_file
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
 
-BARE = ("--hair", "none")
+BARE = ("--hair", "none", "--textures", "0")
 
 
 def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -76,7 +76,12 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None
     [
         (["--format", "stl"], "unknown format 'stl'; choose from obj, glb, fbx"),
         (["--format", "obj", "--armature"], "'obj' holds no shape keys and no armature"),
-        (["--hair", "wool"], "hair is 'wool'; choose from ribbons, none"),
+        (["--hair", "wool"], "hair is 'wool'; choose from cards, ribbons, none"),
+        (["--textures", "99"], "textures is 99; give 256 to 4096, or 0 for none"),
+        (["--textures", "many"], "see export --help"),
+        (["--hair-triangles", "1"], "hair_triangles is 1; give 500 to 200000"),
+        (["--lod", "4"], "lod is 4; give 0 to 3"),
+        (["--lod", "1", "--subdivision", "1"], "levels of detail have fewer triangles"),
         (["--subdivision", "9"], "subdivision is 9; give 0 to 3"),
         (["--subdivision", "1", "--shape-keys"], "give subdivision 0"),
         (["--model", "flamingo"], "unknown head model 'flamingo'"),

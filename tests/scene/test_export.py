@@ -26,8 +26,9 @@ POSES = {
     "anny": {"neck_z": 0.2, "head_x": 0.2, "jaw_x": 0.2, "eye_left_z": 0.2},
 }
 EXPRESSION = {"mouthSmileLeft": 0.7, "browInnerUp": 0.5, "jawOpen": 0.3}
-BARE = ExportSettings(hair="none")
-FULL = ExportSettings(shape_keys=True, armature=True, hair="none")
+BARE = ExportSettings(hair="none", textures=0)
+FULL = replace(BARE, shape_keys=True, armature=True)
+RIBBONS = replace(BARE, hair="ribbons")
 
 
 def _source(model_name: str, rng: np.random.Generator, posed: bool = True) -> HeadSource:
@@ -179,7 +180,7 @@ def test_shape_keys_are_the_expressions(
 ) -> None:
     head = _source(model_name, rng, posed=False)
     model, table = head.model, head.model.table
-    settings = ExportSettings(shape_keys=True, hair="none")
+    settings = replace(BARE, shape_keys=True)
     mesh_object = _read(export_head(tmp_path / f"a.{suffix}", head, settings).path)["Head"]
     keys = mesh_object.data.shape_keys.key_blocks
     names = [table.names[column] for column in table.columns("expression")]
@@ -219,7 +220,7 @@ def test_gltf_names_morph_targets_and_skin(tmp_path: Path, rng: np.random.Genera
 
 def test_hair_follows_as_ribbons(tmp_path: Path, rng: np.random.Generator) -> None:
     head = _source("anny", rng, posed=False)
-    settings = ExportSettings(shape_keys=True, armature=True)
+    settings = replace(RIBBONS, shape_keys=True, armature=True)
     done = export_head(tmp_path / "ada.glb", head, settings)
     objects = _read(done.path)
     hair = objects["Hair"]
@@ -239,7 +240,7 @@ def test_hair_follows_as_ribbons(tmp_path: Path, rng: np.random.Generator) -> No
 
 def test_subdivision_keeps_colours_and_weights(tmp_path: Path, rng: np.random.Generator) -> None:
     head = _source("open_flame", rng)
-    settings = ExportSettings(armature=True, hair="none", subdivision=1)
+    settings = replace(BARE, armature=True, subdivision=1)
     done = export_head(tmp_path / "ada.fbx", head, settings)
     objects = _read(done.path)
     mesh = objects["Head"].data
@@ -257,7 +258,7 @@ def test_nothing_is_left_behind(tmp_path: Path, rng: np.random.Generator, suffix
     before, scene = _blocks(), bpy.context.scene
     positions = _positions(head.mesh_object)
     movable = suffix in MOVABLE
-    settings = ExportSettings(shape_keys=movable, armature=movable)
+    settings = replace(RIBBONS, shape_keys=movable, armature=movable)
     path = export_head(tmp_path / f"ada.{suffix}", HeadSource.of(head), settings).path
     assert _blocks() == before
     assert bpy.context.scene == scene and head.mesh_object.select_get()
@@ -343,8 +344,8 @@ def test_file_names_are_safe_and_unique() -> None:
     [
         ("a.stl", BARE, "unknown format 'stl'; choose from obj, glb, fbx"),
         ("a", BARE, "unknown format ''"),
-        ("a.obj", ExportSettings(shape_keys=True), "'obj' holds no shape keys and no armature"),
-        ("a.obj", ExportSettings(armature=True), "'obj' holds no shape keys and no armature"),
+        ("a.obj", replace(BARE, shape_keys=True), "'obj' holds no shape keys and no armature"),
+        ("a.obj", replace(BARE, armature=True), "'obj' holds no shape keys and no armature"),
         ("folder.glb", BARE, r"folder\.glb is a folder; name a file in it"),
         ("file/a.glb", BARE, r"file cannot be written to \(.*\); choose another folder"),
     ],
@@ -363,7 +364,14 @@ def test_what_cannot_be_written_is_one_line(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hair": "wool"}, "hair is 'wool'; choose from ribbons, none"),
+        ({"hair": "wool"}, "hair is 'wool'; choose from cards, ribbons, none"),
+        ({"textures": 100}, "textures is 100; give 256 to 4096, or 0 for none"),
+        ({"textures": -1}, "textures is -1; give 256 to 4096"),
+        ({"textures": 4097}, "textures is 4097; give 256 to 4096"),
+        ({"hair_triangles": 499}, "hair_triangles is 499; give 500 to 200000"),
+        ({"lod": 4}, "lod is 4; give 0 to 3"),
+        ({"lod": -1}, "lod is -1; give 0 to 3"),
+        ({"lod": 1, "subdivision": 1}, "levels of detail have fewer triangles"),
         ({"subdivision": 4}, "subdivision is 4; give 0 to 3"),
         ({"subdivision": -1}, "subdivision is -1; give 0 to 3"),
         ({"subdivision": 1, "shape_keys": True}, "a subdivided mesh keeps no shape keys"),
@@ -416,7 +424,7 @@ def test_what_skinning_cannot_do_is_said_or_kept(rng: np.random.Generator) -> No
             return vertices
 
     corrected: Any = Corrected()
-    lost = head_parts(corrected, head.parameters, ExportSettings(armature=True, hair="none"))
+    lost = head_parts(corrected, head.parameters, replace(BARE, armature=True))
     assert lost.notes == (
         "an armature leaves out the pose's own shape, up to 3.0 mm: add shape keys to keep it",
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.skin.colour import linear_of_srgb
+from facegen_addon.heads.skin.fine_maps import FineMaps
 from facegen_addon.heads.skin.parameters import skin_parameters
 from facegen_addon.heads.skin.points import SkinPoints
 from facegen_addon.heads.skin.textures import (
@@ -15,7 +16,6 @@ from facegen_addon.heads.skin.textures import (
     LINE_SHADE,
     MARK_COLOURS,
     STUBBLE_SHADE,
-    FineMaps,
     FineWeights,
     stubble_weight,
 )

@@ -81,7 +81,7 @@ def test_gloss_differs_over_the_face(person: HeadObject) -> None:
 
 
 def test_obj_keeps_quads_and_leaves_the_cards_out(person: HeadObject, tmp_path: Path) -> None:
-    settings = ExportSettings(hair="none")
+    settings = ExportSettings(hair="none", textures=0)
     written = export_head(tmp_path / "person.obj", HeadSource.of(person), settings)
     lines = written.path.read_text("utf-8").splitlines()
     faces = [line.split()[1:] for line in lines if line.startswith("f ")]
@@ -97,7 +97,7 @@ def test_obj_keeps_quads_and_leaves_the_cards_out(person: HeadObject, tmp_path: 
 
 @pytest.mark.parametrize("kind", ["glb", "fbx"])
 def test_keys_and_bones_move_what_is_left(person: HeadObject, tmp_path: Path, kind: str) -> None:
-    settings = ExportSettings(hair="none", shape_keys=True, armature=True)
+    settings = ExportSettings(hair="none", textures=0, shape_keys=True, armature=True)
     export_head(tmp_path / f"person.{kind}", HeadSource.of(person), settings)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if kind == "glb":

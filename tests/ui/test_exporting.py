@@ -33,13 +33,13 @@ def _add(model_name: str = "open_flame", name: str = "Ada", seed: int = 1) -> He
 
 
 def _export(path: Path, **options: Any) -> set[str]:
-    return bpy.ops.facegen.export_heads(filepath=str(path), **options)
+    return bpy.ops.facegen.export_heads(filepath=str(path), **{"textures": 0} | options)
 
 
 def test_operator_and_function_write_the_same(tmp_path: Path) -> None:
     head = _add()
     source = HeadSource.of(head)
-    options = {"shape_keys": True, "armature": True, "hair": "none"}
+    options = {"shape_keys": True, "armature": True, "hair": "none", "textures": 0}
     assert _export(tmp_path / "a.glb", format="glb", **options) == {"FINISHED"}
     export_head(tmp_path / "b" / "a.glb", source, ExportSettings(**options))
     assert (tmp_path / "a.glb").read_bytes() == (tmp_path / "b/a.glb").read_bytes()
@@ -82,7 +82,7 @@ def test_a_job_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
         _add(name=name)
     operator = SimpleNamespace(
         filepath=str(tmp_path / "a.obj"), format="obj", replace=False,
-        settings=lambda: ExportSettings(hair="none"),
+        settings=lambda: ExportSettings(hair="none", textures=0),
     )  # fmt: skip
     steps = exporting.FACEGEN_OT_write_heads.steps(operator, bpy.context)
     running = jobs.start(steps)

@@ -18,6 +18,7 @@ from ...arrays import Float32Array, FloatArray, IndexArray, RealArray
 from ..appearance import Shade
 from . import details
 from .colour import PIGMENTS, srgb_of_linear
+from .fine_maps import FineMaps, kept_maps
 from .layout import rasterised, with_gutter
 from .points import SkinPoints, Values, component_weights, vertex_points
 from .statistics import COMPONENTS, SkinStatistics
@@ -152,20 +153,6 @@ class SkinTextures:
         return image
 
 
-@dataclass(frozen=True)
-class FineMaps:
-    """What a renderer adds to the colours of vertices, the same for every head of a model.
-
-    Codes in [0, 1], (H, W, 4) each. colour: log of light (0.5 is none, FINE_RANGE at both ends)
-    of every skin and of FINE's components. relief: DEPTHS' layers, 1 is the skin and 0 the
-    deepest; then the mottling of a shaved beard. marks: profile, phase, kind (0, 0.5, 1), 1.
-    """
-
-    colour: Annotated[Float32Array, "H W 4"]
-    relief: Annotated[Float32Array, "H W 4"]
-    marks: Annotated[Float32Array, "H W 4"]
-
-
 class MeshSkin:
     """The skin of a mesh: its vertices' and, for what is finer, its layout's.
 
@@ -189,8 +176,9 @@ class MeshSkin:
 
     @cached_property
     def maps(self) -> FineMaps:
-        """The maps of MAP_SIZE texels each way, which every head of the model shares."""
-        return self.fine_maps(SkinTextures(self.layout(MAP_SIZE)))
+        """The maps of MAP_SIZE texels each way, to 8 bits: all heads of the model share them."""
+        mesh = (self.faces, self.corners, self.makehuman, np.array(MAP_SIZE))
+        return kept_maps(mesh, lambda: self.fine_maps(SkinTextures(self.layout(MAP_SIZE))))
 
     def fine_maps(self, textures: SkinTextures) -> FineMaps:
         """The maps of a layout of this mesh."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import bpy
@@ -11,26 +11,43 @@ import numpy as np
 
 from ..head.head_object import add_subdivision
 from .armature import bind, follow, new_armature
-from .parts import HeadParts, Look, Part, ShapeKeys
+from .bake import Textures
+from .part import Look, Part, ShapeKeys
+from .parts import HeadParts
+
+BakeTextures = Callable[[bpy.types.Scene], dict[str, Textures]]
+"""Makes the textures by kind, in the scene, which is empty then and afterwards."""
 
 COLOUR = "Color"
 """Name of the colour attribute, the one that other programs know."""
 
 
 @contextmanager
-def export_scene(name: str, parts: HeadParts, armature: bool, subdivision: int) -> Iterator[None]:
+def export_scene(
+    name: str, parts: HeadParts, armature: bool, subdivision: int, bake: BakeTextures
+) -> Iterator[None]:
     """Show the parts in the window, alone; afterwards all is as it was before."""
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     before, layer = window.scene, window.view_layer
     scene = bpy.data.scenes.new("FaceGen Export")
+    with _without_new_images():
+        try:
+            window.scene = scene
+            _build(name, parts, armature, subdivision, scene, bake(scene))
+            yield
+        finally:
+            window.scene = before
+            window.view_layer = layer  # a scene begins with its first one
+            _remove(scene)
+
+
+@contextmanager
+def _without_new_images() -> Iterator[None]:
+    before = set(bpy.data.images)
     try:
-        window.scene = scene
-        _build(name, parts, armature, subdivision, scene)
         yield
     finally:
-        window.scene = before
-        window.view_layer = layer  # a scene begins with its first one
-        _remove(scene)
+        bpy.data.batch_remove([image for image in bpy.data.images if image not in before])
 
 
 def _remove(scene: bpy.types.Scene) -> None:
@@ -42,10 +59,15 @@ def _remove(scene: bpy.types.Scene) -> None:
 
 
 def _build(
-    name: str, parts: HeadParts, armature: bool, subdivision: int, scene: bpy.types.Scene
+    name: str,
+    parts: HeadParts,
+    armature: bool,
+    subdivision: int,
+    scene: bpy.types.Scene,
+    textures: dict[str, Textures],
 ) -> None:
     found = [part for part in (parts.head, parts.hair) if part is not None]
-    objects = [_new_object(f"{name} {part.name}", part, scene) for part in found]
+    objects = [_new_object(f"{name} {part.name}", part, scene, textures) for part in found]
     if armature:
         for mesh_object, part in zip(objects, found, strict=True):
             bind(mesh_object, parts.rig.names, part.weights)
@@ -58,19 +80,18 @@ def _build(
     scene.view_layers[0].update()
 
 
-def _new_object(name: str, part: Part, scene: bpy.types.Scene) -> bpy.types.Object:
+def _new_object(
+    name: str, part: Part, scene: bpy.types.Scene, textures: dict[str, Textures]
+) -> bpy.types.Object:
     mesh = bpy.data.meshes.new(name)
     mesh_object = bpy.data.objects.new(name, mesh)
     scene.collection.objects.link(mesh_object)
     mesh.from_pydata(part.vertices.tolist(), [], part.faces.tolist())
     mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", part.uv.ravel())
-    mesh.attributes.new(COLOUR, "FLOAT_COLOR", "POINT").data.foreach_set(
-        "color", part.colour.ravel().astype(np.float32)
-    )
-    mesh.attributes.active_color_name = COLOUR
-    mesh.attributes.render_color_index = mesh.color_attributes.find(COLOUR)
+    if not all(look.texture for look in part.looks):
+        _add_colours(mesh, part)  # beside a texture, glTF would multiply it by them
     for look in part.looks:
-        mesh.materials.append(_new_material(look))
+        mesh.materials.append(_new_material(look, textures.get(look.texture)))
     mesh.polygons.foreach_set("material_index", part.look_of_face)
     mesh.shade_smooth()
     mesh.update()
@@ -79,18 +100,53 @@ def _new_object(name: str, part: Part, scene: bpy.types.Scene) -> bpy.types.Obje
     return mesh_object
 
 
-def _new_material(look: Look) -> bpy.types.Material:
-    """A Principled material that all formats have a place for, coloured by the vertices."""
+def _add_colours(mesh: bpy.types.Mesh, part: Part) -> None:
+    mesh.attributes.new(COLOUR, "FLOAT_COLOR", "POINT").data.foreach_set(
+        "color", part.colour.ravel().astype(np.float32)
+    )
+    mesh.attributes.active_color_name = COLOUR
+    mesh.attributes.render_color_index = mesh.color_attributes.find(COLOUR)
+
+
+def _new_material(look: Look, textures: Textures | None) -> bpy.types.Material:
+    """A Principled material that all formats have a place for, coloured by textures or vertices."""
     material = bpy.data.materials.new(look.name)
     material.use_nodes = True
     tree = material.node_tree
     bsdf = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
     bsdf.inputs["Base Color"].default_value = (*look.colour, 1.0)
     bsdf.inputs["Roughness"].default_value = look.roughness
+    bsdf.inputs["Specular IOR Level"].default_value = look.specular
+    if textures is not None:
+        _add_textures(tree, bsdf.inputs, textures)
+        return material
     colour = tree.nodes.new("ShaderNodeVertexColor")
     colour.layer_name = COLOUR
     tree.links.new(colour.outputs["Color"], bsdf.inputs["Base Color"])
     return material
+
+
+def _add_textures(
+    tree: bpy.types.NodeTree, inputs: bpy.types.NodeInputs, textures: Textures
+) -> None:
+    colour = _image_node(tree, textures.colour)
+    tree.links.new(colour.outputs["Color"], inputs["Base Color"])
+    if textures.alpha:
+        tree.links.new(colour.outputs["Alpha"], inputs["Alpha"])
+    if textures.roughness is not None:
+        rough = _image_node(tree, textures.roughness)
+        tree.links.new(rough.outputs["Color"], inputs["Roughness"])
+    if textures.normal is not None:
+        normal = tree.nodes.new("ShaderNodeNormalMap")
+        picture = _image_node(tree, textures.normal)
+        tree.links.new(picture.outputs["Color"], normal.inputs["Color"])
+        tree.links.new(normal.outputs["Normal"], inputs["Normal"])
+
+
+def _image_node(tree: bpy.types.NodeTree, image: bpy.types.Image) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    return node
 
 
 def _add_keys(mesh_object: bpy.types.Object, part: Part, keys: ShapeKeys) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,9 @@ from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
 from ..head.head_object import HeadObject
+from .bake import Textures
 from .export_scene import export_scene
+from .head_textures import colours_alone, head_textures, images_of
 from .parts import ExportSettings, HeadParts, head_parts
 
 # Windows keeps these names for devices, whatever suffix follows.
@@ -101,11 +104,15 @@ class _Format:
     write: Callable[[Path, ExportSettings], set[str]]
     addon: str = ""
     can_move: bool = True  # shape keys and armature
+    embeds: bool = False  # textures, which else lie beside it
+    # Readers of .mtl take normals for heights, and Blender both maps for colours: of these, the
+    # file names none, and has them beside it for whoever links them by hand.
+    data_maps: bool = True
 
 
 FORMATS = {
-    "obj": _Format(_write_obj, can_move=False),
-    "glb": _Format(_write_glb, "io_scene_gltf2"),
+    "obj": _Format(_write_obj, can_move=False, data_maps=False),
+    "glb": _Format(_write_glb, "io_scene_gltf2", embeds=True),
     "fbx": _Format(_write_fbx, "io_scene_fbx"),
 }
 """Formats by the suffix of their files."""
@@ -143,12 +150,17 @@ def export_heads(
         raise UserError("no head is selected; select the heads to export")
     folder = Path(folder)
     names = [f"{name}.{format_name}" for name in file_names([head.name for head in heads])]
-    there = next((name for name in names if os.path.exists(folder / name)), None)
-    if there is not None and not replace:
-        raise UserError(f"{folder / there} is there already; allow replacing or name a new folder")
-    with _complete_folder(folder) as partial:
+    if not replace:
+        _refuse_to_replace(folder, names)
+    with _complete_folder(folder, replace) as partial:
         for name, head in zip(names, heads, strict=True):
             yield _exported(folder / name, _write(partial / name, head, settings), settings)
+
+
+def _refuse_to_replace(folder: Path, names: Sequence[str]) -> None:
+    there = next((name for name in names if os.path.exists(folder / name)), None)
+    if there is not None:
+        raise UserError(f"{folder / there} is there already; allow replacing or name a new folder")
 
 
 def check_format(name: str, settings: ExportSettings) -> None:
@@ -191,7 +203,15 @@ def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
     if how.addon:
         _need_addon(how.addon)
     parts = head_parts(head.model, head.parameters, settings)
-    with export_scene(path.stem, parts, settings.armature, settings.subdivision):
+    keep = _packed if how.embeds else partial(_saved, path)
+
+    def bake(scene: bpy.types.Scene) -> dict[str, Textures]:
+        textures = head_textures(parts, settings, scene)
+        for name, image in images_of(textures):
+            keep(name, image)
+        return textures if how.data_maps else colours_alone(textures)
+
+    with export_scene(path.stem, parts, settings.armature, settings.subdivision, bake):
         try:
             finished = how.write(path, settings) == {"FINISHED"}
         except RuntimeError as error:
@@ -200,6 +220,19 @@ def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
     if not finished or not path.exists():
         raise UserError(f"{path.name} cannot be written: Blender's exporter gave up")
     return parts
+
+
+def _packed(name: str, image: bpy.types.Image) -> None:
+    """Have an image in memory, from where it goes into the file."""
+    image.name = name
+    image.pack()
+
+
+def _saved(path: Path, name: str, image: bpy.types.Image) -> None:
+    """Have an image beside the file, which names it without a folder."""
+    image.filepath_raw = str(path.with_name(f"{path.stem}_{name.replace(' ', '_')}.png"))
+    image.file_format = "PNG"
+    image.save()
 
 
 def _need_addon(name: str) -> None:
@@ -215,14 +248,20 @@ def _need_addon(name: str) -> None:
 
 
 @contextmanager
-def _complete_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder inside ``folder``, whose files are moved up on success, else removed."""
+def _complete_folder(folder: Path, replace: bool = True) -> Iterator[Path]:
+    """A temporary folder inside ``folder``, whose files are moved up on success, else removed.
+
+    UserError if one is there already and is not to be replaced: a texture, a .mtl.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".facegen-", dir=folder) as name:
             partial = Path(name)
             yield partial
-            for file in sorted(partial.iterdir()):
+            files = sorted(partial.iterdir())
+            if not replace:
+                _refuse_to_replace(folder, [file.name for file in files])
+            for file in files:
                 file.replace(folder / file.name)
     except OSError as error:
         raise UserError(

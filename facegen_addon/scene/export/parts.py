@@ -3,32 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
-from ...arrays import Float32Array, FloatArray, Int32Array, RealArray
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance
 from ...heads.head_model import HeadModel
-from ...heads.ribbons import ribbons
+from ...heads.levels_of_detail import level_of_detail
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.surface import Surface
 from ..head.slots import Slot, slot_of_polygons, slots_of
+from .bake import BakedLook, kind_of_texture, texture_uv
+from .hair import HairOnHead
+from .part import Look, Part, ShapeKeys
 
-HAIR = ("ribbons", "none")
+HAIR = ("cards", "ribbons", "none")
 CORRECTIVES = "pose_correctives"
 """Name of the shape key for the offsets that a model adds to a posed head before skinning."""
 MAXIMUM_SUBDIVISION = 3
-_SEEN = 1e-3  # metres; hair that an expression moves nowhere as far has no key for it
-_STILL = 2e-4  # metres; hair that a key moves less keeps still, which glTF stores for nothing
 _MOIST = 0.3  # roughness of teeth, gums and tongue
-_NO_LASHES = "lashes are left out: their cards need a texture, and none is written"
+_NO_LASHES = "lashes are left out: their cards need a texture; give textures a size"
 _EXACT = 1e-4  # metres; correctives of a pose below it are left out
-_EYE_ROUGHNESS, _HAIR_ROUGHNESS = 0.1, 0.55
+_EYE_ROUGHNESS, _LASH_ROUGHNESS = 0.1, 0.6
+_SKIN_SPECULAR, _LASH_SPECULAR = 0.42, 0.1
 """Of the exported materials, in [0, 1] without unit, chosen by eye."""
+TEXTURE_SIZES = (256, 4096)
+HAIR_TRIANGLES = (500, 200_000)
+MAXIMUM_LOD = 3
+_HAIR_OF_LOD = (1.0, 0.5, 0.2, 0.08)
+"""Share of the hair's triangles that levels of detail have."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,18 @@ class ExportSettings:
     """The parts of an export besides the mesh.
 
     shape_keys: one per expression, at its slider's maximum; armature: the model's joints; hair:
-    one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them.
+    one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them;
+    textures: texels each way of what the look is baked to, 0: colours of vertices instead;
+    hair_triangles: of cards, at most, of the finest level; lod: level of detail, 0 the finest.
     """
 
     shape_keys: bool = False
     armature: bool = False
-    hair: str = "ribbons"
+    hair: str = HAIR[0]
     subdivision: int = 0
+    textures: int = 1024
+    hair_triangles: int = 20_000
+    lod: int = 0
 
     def __post_init__(self) -> None:
         if self.hair not in HAIR:
@@ -51,51 +62,28 @@ class ExportSettings:
             raise UserError(f"subdivision is {self.subdivision}; give 0 to {MAXIMUM_SUBDIVISION}")
         if self.shape_keys and self.subdivision:
             raise UserError("a subdivided mesh keeps no shape keys; give subdivision 0")
-
-
-@dataclass(frozen=True)
-class ShapeKeys:
-    """K shape keys: offsets (K, V, 3) metres at value 1; values and lowest values (K,)."""
-
-    names: tuple[str, ...]
-    offsets: Annotated[Float32Array, "K V 3"]
-    values: Annotated[FloatArray, "K"]
-    lowest: Annotated[FloatArray, "K"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """A material: roughness, and a colour, linear RGB, for readers without vertex colours."""
-
-    name: str
-    colour: tuple[float, ...]
-    roughness: float
-
-
-@dataclass(frozen=True)
-class Part:
-    """One object: vertices (V, 3) metres, faces (F, C) of C corners, uv (F, C, 2), colour (V, 4)
-    linear, looks and which of them each face has (F,), weights (V, J)."""
-
-    name: str
-    vertices: Annotated[Float32Array, "V 3"]
-    faces: Annotated[Int32Array, "F C"]
-    uv: Annotated[Float32Array, "F C 2"]
-    colour: Annotated[Float32Array, "V 4"]
-    looks: tuple[Look, ...]
-    look_of_face: Annotated[Int32Array, "F"]
-    keys: ShapeKeys | None
-    weights: Annotated[FloatArray, "V J"]
+        low, high = TEXTURE_SIZES
+        if self.textures and not low <= self.textures <= high:
+            raise UserError(f"textures is {self.textures}; give {low} to {high}, or 0 for none")
+        low, high = HAIR_TRIANGLES
+        if not low <= self.hair_triangles <= high:
+            raise UserError(f"hair_triangles is {self.hair_triangles}; give {low} to {high}")
+        if not 0 <= self.lod <= MAXIMUM_LOD:
+            raise UserError(f"lod is {self.lod}; give 0 to {MAXIMUM_LOD}")
+        if self.lod and self.subdivision:
+            raise UserError("levels of detail have fewer triangles, subdivision more; give one")
 
 
 @dataclass(frozen=True)
 class HeadParts:
-    """The head's mesh, its hair if there is to be any, its rig, and lines on what is lost."""
+    """The head's mesh, its hair if there is to be any, its rig, lines on what is lost, and what
+    its textures are to be baked from."""
 
     head: Part
     hair: Part | None
     rig: Rig
     notes: tuple[str, ...]
+    look: BakedLook
 
 
 def head_parts(
@@ -112,15 +100,20 @@ def head_parts(
     vertices = model.forward(basis)[0]
     keys = _expression_keys(model, basis, parameters) if settings.shape_keys else None
     appearance = model.appearance(parameters)
+    strands = HairOnHead(model, parameters, vertices, keys, rig.weights, appearance)
     hair = None
     if settings.hair == "ribbons":
-        hair = _hair_part(model, parameters, vertices, keys, rig.weights, appearance)
+        hair = strands.ribbons()
+    elif settings.hair == "cards":
+        share = _HAIR_OF_LOD[settings.lod]
+        hair = strands.cards(int(share * settings.hair_triangles), bool(settings.textures))
     notes: tuple[str, ...] = ()
     if settings.armature:
         keys, notes = _with_correctives(model, parameters, rig, keys)
-    if model.surface.lashes is not None:
+    if model.surface.lashes is not None and not settings.textures:
         notes = (*notes, _NO_LASHES)
-    return HeadParts(_head_part(model, vertices, keys, rig.weights, appearance), hair, rig, notes)
+    head = _head_part(model, vertices, keys, rig.weights, appearance, settings)
+    return HeadParts(head, hair, rig, notes, BakedLook(model, parameters, vertices, appearance))
 
 
 def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:
@@ -174,73 +167,50 @@ def _head_part(
     keys: ShapeKeys | None,
     weights: FloatArray,
     appearance: Appearance,
+    settings: ExportSettings,
 ) -> Part:
-    surface = model.surface
-    kept = ~surface.vertices_of("lashes")
-    faces = kept[surface.polygons].all(1)
-    looks = [_look(surface, slot, appearance) for slot in slots_of(surface)]
+    surface, textured = model.surface, bool(settings.textures)
+    faces, uv, slots = surface.polygons, surface.polygon_uv, slot_of_polygons(surface)
+    if textured:
+        uv = texture_uv(surface)
+    if settings.lod:
+        level = level_of_detail(model, settings.lod)
+        faces, slots = level.of_corners(surface.polygons), slots[level.face]
+        uv = level.of_corners(uv)
+    # Lashes are nothing without a texture, and eyes that are painted lie behind corneas.
+    left_out = [number for number, slot in enumerate(slots_of(surface)) if _hides(slot, textured)]
+    shown = ~np.isin(slots, left_out)
+    faces, uv, slots = faces[shown], uv[shown], slots[shown]
+    kept, corners = np.unique(faces, return_inverse=True)
+    looks = [_look(surface, slot, appearance, textured) for slot in slots_of(surface)]
+    used, look_of_face = np.unique(slots, return_inverse=True)
     return Part(
         name="Head",
         vertices=vertices[kept],
-        faces=(np.cumsum(kept) - 1).astype(np.int32)[surface.polygons[faces]],
-        uv=surface.polygon_uv[faces],
+        faces=corners.reshape(faces.shape).astype(np.int32),
+        uv=uv,
         colour=np.insert(appearance.vertex_colour, 3, 1.0, axis=1)[kept],
-        looks=tuple(looks),
-        look_of_face=slot_of_polygons(surface)[faces],
+        looks=tuple(looks[slot] for slot in used),
+        look_of_face=look_of_face.astype(np.int32),
         keys=None if keys is None else replace(keys, offsets=keys.offsets[:, kept]),
         weights=weights[kept],
     )
 
 
-def _look(surface: Surface, slot: Slot, look: Appearance) -> Look:
+def _hides(slot: Slot, textured: bool) -> bool:
+    """Whether a slot is left out: with textures the corneas, without them the lashes."""
+    kind = kind_of_texture(slot)
+    return kind == ("" if textured else "lashes")
+
+
+def _look(surface: Surface, slot: Slot, look: Appearance, textured: bool) -> Look:
     """The material of a slot: of the skin's colour on the whole, or the white of eyes."""
+    texture = kind_of_texture(slot) if textured else ""
     if slot.kind == "eye":
-        return Look(slot.name, SCLERA, _EYE_ROUGHNESS)
+        return Look(slot.name, SCLERA, _EYE_ROUGHNESS, texture)
     colour = look.vertex_colour[surface.vertices_of(slot.parts[0])].mean(0)
     roughness = look.roughness if slot.parts[0] == "skin" else _MOIST
-    return Look(slot.name, tuple(colour.tolist()), roughness)
-
-
-def _hair_part(
-    model: HeadModel,
-    parameters: FloatArray,
-    vertices: Float32Array,
-    keys: ShapeKeys | None,
-    weights: FloatArray,
-    appearance: Appearance,
-) -> Part | None:
-    """Strands as ribbons, each moving as its root does; None for a head without any."""
-    strands, faces = model.strands, model.surface.faces
-    grown = ribbons(model.grow(parameters, vertices))
-    if not len(grown.strand):
-        return None
-    corners = faces[strands.triangle]
-    bary = strands.bary.astype(np.float64)
-
-    def at_roots(values: RealArray) -> FloatArray:
-        """Values of vertices (V, C) -> those of the ribbons (12 R, C)."""
-        return grown.of_vertices((values[corners] * bary[:, :, None]).sum(1))
-
-    return Part(
-        name="Hair",
-        vertices=grown.vertices,
-        faces=grown.faces,
-        uv=grown.uv,
-        colour=grown.of_vertices(model.strand_colours(parameters, appearance)),
-        looks=(Look("Hair", tuple(appearance.hair.tolist()), _HAIR_ROUGHNESS),),
-        look_of_face=np.zeros(len(grown.faces), np.int32),
-        keys=None if keys is None else _moved_keys(keys, at_roots),
-        weights=strongest(at_roots(weights)),
-    )
-
-
-def _moved_keys(keys: ShapeKeys, at_roots: Callable[[RealArray], FloatArray]) -> ShapeKeys | None:
-    """The keys of the hair: the head's, as they move its roots; None if none does."""
-    offsets = np.stack([at_roots(offset).astype(np.float32) for offset in keys.offsets])
-    distance = np.linalg.norm(offsets, axis=2)
-    offsets[distance < _STILL] = 0.0
-    moving = np.flatnonzero(distance.max(1) >= _SEEN)
-    if not len(moving):
-        return None
-    names = tuple(keys.names[key] for key in moving)
-    return ShapeKeys(names, offsets[moving], keys.values[moving], keys.lowest[moving])
+    specular = _SKIN_SPECULAR
+    if slot.kind == "cards":
+        roughness, specular = _LASH_ROUGHNESS, _LASH_SPECULAR
+    return Look(slot.name, tuple(colour.tolist()), roughness, texture, specular)

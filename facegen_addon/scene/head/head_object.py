@@ -234,14 +234,7 @@ class HeadObject:
         mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
 
     def _write_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
-        mesh = self.mesh_object.data
-        _write_colours(mesh, appearance)
-        skin = self.model.skin
-        if skin is not None:
-            values = skin_values(self.model.table, parameters)
-            gloss = skin.vertices.roughness(values)
-            mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
-            skin_material.write_fine(mesh, skin.vertices, values)
+        write_look(self.mesh_object.data, self.model, appearance, parameters)
 
     def _write_strands(self, parameters: FloatArray, vertices: Float32Array) -> None:
         if self.hair_object is None:
@@ -349,6 +342,22 @@ def _write_colours(mesh: bpy.types.Mesh, appearance: Appearance) -> None:
     iris.foreach_set("vector", np.tile(appearance.iris, len(iris)).astype(np.float32))
     gloss = mesh.attributes[materials.ROUGHNESS].data
     gloss.foreach_set("value", np.full(len(gloss), appearance.roughness, np.float32))
+
+
+def write_look(
+    mesh: bpy.types.Mesh,
+    model: HeadModel,
+    appearance: Appearance,
+    parameters: Annotated[FloatArray, "P"],
+) -> None:
+    """Give a mesh of ``new_mesh`` the colours, gloss and fine detail of one head (P,)."""
+    _write_colours(mesh, appearance)
+    skin = model.skin
+    if skin is not None:
+        values = skin_values(model.table, parameters)
+        gloss = skin.vertices.roughness(values)
+        mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
+        skin_material.write_fine(mesh, skin.vertices, values)
 
 
 def new_mesh(model: HeadModel) -> bpy.types.Mesh:

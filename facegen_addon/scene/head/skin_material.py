@@ -14,6 +14,7 @@ import bpy
 import numpy as np
 
 from ...arrays import Float32Array, FloatArray
+from ...heads.skin.fine_maps import FineMaps
 from ...heads.skin.points import SkinPoints, Values
 from ...heads.skin.textures import (
     DEPTHS,
@@ -21,7 +22,6 @@ from ...heads.skin.textures import (
     LINE_SHADE,
     MARK_COLOURS,
     STUBBLE_SHADE,
-    FineMaps,
     FineWeights,
     stubble_weight,
 )

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The textures of an exported head and of its hair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import bpy
+
+from ...heads.appearance import strand_colours
+from ...heads.hair_cards import card_texture
+from .bake import Textures, bake, colour_image
+from .hair import HAIR_TEXTURE
+from .parts import ExportSettings, HeadParts
+
+
+def head_textures(
+    parts: HeadParts, settings: ExportSettings, scene: bpy.types.Scene
+) -> dict[str, Textures]:
+    """Textures by kind, new images of the file; none where none are wanted.
+
+    ``scene`` is the window's and empty, and is left so.
+    """
+    if not settings.textures:
+        return {}
+    textures = bake(parts.look, settings.textures, scene)
+    if parts.hair is not None and parts.hair.looks[0].texture:
+        strands = parts.look.model.strands
+        light, alpha = card_texture(strands, strand_colours(strands, parts.look.appearance))
+        image = colour_image(f"{HAIR_TEXTURE} colour", light, alpha)
+        textures[HAIR_TEXTURE] = Textures(image, alpha=True)
+    return textures
+
+
+def images_of(textures: dict[str, Textures]) -> Iterator[tuple[str, bpy.types.Image]]:
+    """Each image with its name, as `skin normal`."""
+    for kind, of_kind in textures.items():
+        for use in ("colour", "roughness", "normal"):
+            image = getattr(of_kind, use)
+            if image is not None:
+                yield f"{kind} {use}", image
+
+
+def colours_alone(textures: dict[str, Textures]) -> dict[str, Textures]:
+    """The same without roughness and normals."""
+    return {kind: Textures(found.colour, alpha=found.alpha) for kind, found in textures.items()}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exported heads look like the render: each file is read into an empty scene and rendered."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.heads.levels_of_detail import SHARES
+from facegen_addon.scene.export.files import HeadSource, export_head, export_heads
+from facegen_addon.scene.export.parts import ExportSettings
+from facegen_addon.scene.head.head_object import HeadObject
+
+SIZE = 160
+SPAN = 0.15  # metres that the picture shows
+LOOK = ExportSettings(textures=512, hair="none")
+QUICK = ExportSettings(textures=256, hair_triangles=2000)
+FORMATS = ("glb", "fbx", "obj")
+REGIONS = ("cheeks", "lips", "iris", "white")
+CLOSE = 0.08  # of the whole range of sRGB, in every channel
+
+
+def _parameters(model: HeadModel) -> np.ndarray:
+    """A head with blue eyes and red lips, without hair."""
+    parameters = model.table.default().copy()
+    wanted = {"iris_melanin": 0.0, "lip_colour": 0.9, "hair_density": 0.0, "brow_density": 0.0}
+    for name, value in (wanted | {"eyeWideLeft": 1.0, "eyeWideRight": 1.0}).items():
+        parameters[model.table.index(name)] = value
+    return parameters
+
+
+def _source(name: str) -> HeadSource:
+    model = load_head_model(name)
+    return HeadSource("Ada", model, _parameters(model))
+
+
+def _read(path: Path) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    if path.suffix == ".obj":
+        bpy.ops.wm.obj_import(filepath=str(path))
+    elif path.suffix == ".fbx":
+        bpy.ops.import_scene.fbx(filepath=str(path))
+    else:
+        bpy.ops.import_scene.gltf(filepath=str(path))
+
+
+def _render(centre: np.ndarray, folder: Path) -> np.ndarray:
+    """The face (SIZE, SIZE, 3) in [0, 1], sRGB, under light from everywhere; low row first."""
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 8, "CPU"
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = SIZE
+    scene.view_settings.view_transform = "Standard"
+    scene.world = bpy.data.worlds.new("White")
+    scene.world.use_nodes = True
+    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.8, 0.8, 0.8, 1.0)
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    camera.data.type, camera.data.ortho_scale = "ORTHO", SPAN
+    camera.location = (centre[0], centre[1] - 1.0, centre[2])
+    camera.rotation_euler = (np.pi / 2.0, 0.0, 0.0)
+    scene.render.filepath = str(folder / "face.png")
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(scene.render.filepath)
+    pixels = np.empty(4 * SIZE * SIZE, np.float32)
+    image.pixels.foreach_get(pixels)
+    return pixels.reshape(SIZE, SIZE, 4)[..., :3]
+
+
+def _places(model: HeadModel, vertices: np.ndarray) -> dict[str, np.ndarray]:
+    """Where each of REGIONS is seen, metres."""
+    masks, eye = model.surface.masks, model.surface.vertices_of("eye_left")
+    left = vertices[:, 0] > 0  # the subject's
+    lips = vertices[(masks["lips"] > 0.9) & (np.abs(vertices[:, 0]) < 0.01)]
+    ball = vertices[eye]
+    pupil = (ball.min(0) + ball.max(0)) / 2.0
+    radius = np.ptp(ball[:, 0]) / 2.0
+    return {
+        "cheeks": vertices[(masks["cheeks"] > 0.9) & left].mean(0),
+        "lips": lips[lips[:, 2] < np.median(lips[:, 2])].mean(0),
+        "iris": pupil + np.array([0.29 * radius, 0.0, 0.0]),
+        "white": pupil - np.array([0.53 * radius, 0.0, 0.0]),
+    }
+
+
+def _colours(image: np.ndarray, places: dict[str, np.ndarray], centre: np.ndarray) -> np.ndarray:
+    """The mean colour (4, 3) around each place."""
+    found = []
+    for name in REGIONS:
+        at = (places[name] - centre)[[0, 2]] / SPAN * SIZE + SIZE / 2
+        x, y = np.round(at - 0.5).astype(int)
+        reach = 4 if name == "cheeks" else 1
+        found.append(image[y - reach : y + reach + 1, x - reach : x + reach + 1].mean((0, 1)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("model_name", ["person", "anny"])
+def test_every_format_looks_like_the_render(tmp_path: Path, model_name: str) -> None:
+    source = _source(model_name)
+    vertices = source.model.forward(source.parameters)[0]
+    places = _places(source.model, vertices)
+    centre = np.mean(list(places.values()), axis=0)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    head = HeadObject.create(source.model, bpy.context.collection, subdivision=0)
+    head.set_parameters(source.parameters)
+    bpy.data.objects.remove(head.hair_object)
+    image = _render(centre, tmp_path)
+    expected = _colours(image, places, centre)
+    for suffix in FORMATS:
+        done = export_head(tmp_path / suffix / f"ada.{suffix}", source, LOOK)
+        _read(done.path)
+        found = _colours(_render(centre, tmp_path), places, centre)
+        for name, colour, wanted in zip(REGIONS, found, expected, strict=True):
+            assert np.abs(colour - wanted).max() < CLOSE, (suffix, name, colour, wanted)
+    # What the test is about: these are four colours, not one.
+    skin, lips, iris, white = expected
+    assert lips[0] - lips[1] > skin[0] - skin[1] + 0.03
+    assert iris[2] - iris[0] > skin[2] - skin[0] + 0.1 and white[2] > skin[2] + 0.04
+
+
+def _gltf(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    (length,) = struct.unpack("<I", data[12:16])
+    return json.loads(data[20 : 20 + length])
+
+
+def test_gltf_holds_its_textures(tmp_path: Path) -> None:
+    model = load_head_model("person")
+    source = HeadSource("Ada", model, model.table.default())
+    blocks = [len(kind) for kind in (bpy.data.images, bpy.data.materials, bpy.data.meshes)]
+    done = export_head(tmp_path / "ada.glb", source, QUICK)
+    assert [len(kind) for kind in (bpy.data.images, bpy.data.materials, bpy.data.meshes)] == blocks
+    assert [file.name for file in tmp_path.iterdir()] == ["ada.glb"]
+    assert 0 < done.hair_triangles <= 2000 and done.notes == ()
+    content = _gltf(done.path)
+    assert all("bufferView" in image for image in content["images"])
+    materials = {material["name"]: material for material in content["materials"]}
+    skin = materials["Skin"]
+    assert {"baseColorTexture", "metallicRoughnessTexture"} <= skin["pbrMetallicRoughness"].keys()
+    assert "normalTexture" in skin
+    for name in ("Lashes", "Hair"):
+        assert materials[name]["alphaMode"] in ("BLEND", "MASK")
+    for name in ("Left Eye", "Teeth", "Gums", "Tongue"):
+        assert "baseColorTexture" in materials[name]["pbrMetallicRoughness"]
+    # Colours of vertices would be multiplied with the textures.
+    primitives = [p for mesh in content["meshes"] for p in mesh["primitives"]]
+    assert not any("COLOR_0" in primitive["attributes"] for primitive in primitives)
+
+
+@pytest.mark.parametrize("suffix", ["fbx", "obj"])
+def test_textures_lie_beside_the_file(tmp_path: Path, suffix: str) -> None:
+    source = _source("anny")
+    export_head(tmp_path / f"ada.{suffix}", source, QUICK)
+    names = {file.name for file in tmp_path.iterdir()}
+    pictures = {"ada_skin_colour.png", "ada_skin_roughness.png", "ada_skin_normal.png"}
+    pictures |= {"ada_eyes_colour.png"}
+    assert names - {"ada.mtl", f"ada.{suffix}", "ada_hair_colour.png"} == pictures
+    _read(tmp_path / f"ada.{suffix}")
+    found = {Path(bpy.path.abspath(image.filepath)) for image in bpy.data.images if image.filepath}
+    assert tmp_path / "ada_skin_colour.png" in found
+    assert all(path.exists() for path in found)
+    if suffix == "obj":  # relative: the folder may be moved
+        assert str(tmp_path) not in (tmp_path / "ada.mtl").read_text()
+
+
+def test_textures_are_replaced_only_when_allowed(tmp_path: Path) -> None:
+    (tmp_path / "Ada_skin_colour.png").write_text("mine")
+    with pytest.raises(UserError, match=r"Ada_skin_colour\.png is there already; allow replacing"):
+        list(export_heads(tmp_path, [_source("anny")], "obj", QUICK, replace=False))
+    assert [file.name for file in tmp_path.iterdir()] == ["Ada_skin_colour.png"]
+    assert (tmp_path / "Ada_skin_colour.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("lod", [1, 3])
+def test_levels_keep_keys_and_weights(tmp_path: Path, lod: int) -> None:
+    source = _source("person")
+    settings = ExportSettings(shape_keys=True, armature=True, hair="none", textures=0, lod=lod)
+    done = export_head(tmp_path / "ada.fbx", source, settings)
+    whole = len(source.model.surface.faces)
+    assert done.triangles <= SHARES[lod] * whole
+    _read(done.path)
+    (mesh,) = (o.data for o in bpy.data.objects if o.type == "MESH")
+    assert len(mesh.polygons) == done.triangles
+    assert len(mesh.shape_keys.key_blocks) == 53
+    sums = [sum(group.weight for group in vertex.groups) for vertex in mesh.vertices]
+    np.testing.assert_allclose(sums, 1.0, atol=1e-4)
