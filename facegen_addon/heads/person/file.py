@@ -20,6 +20,7 @@ from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
+from .resting import with_resting
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
 FRAME = 4
@@ -49,7 +50,7 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     direct = len(arrays["rest_position"]) - len(frame)
     anny = anny_arrays(arrays, _surface(arrays))
     return PersonArrays(
-        anny=replace(anny, table=with_skin(anny.table)),
+        anny=replace(anny, table=with_resting(with_skin(anny.table))),
         direct=direct,
         frame_points=direct + FRAME * frame[:, None] + np.arange(FRAME),
         frame_weights=arrays["fitted_weights"],

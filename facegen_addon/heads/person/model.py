@@ -10,14 +10,26 @@ import numpy as np
 from ...arrays import Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
+from .resting import RestingFace
 
 
 class Person(Anny):
-    """Anny's model whose vertices are followed by those of eyes, teeth and gums."""
+    """Anny's model whose vertices are followed by those of eyes, teeth and gums; a resting face."""
 
     def __init__(self, person: PersonArrays) -> None:
         super().__init__(person.anny)
         self._person = person
+        self._resting = RestingFace(person.anny.table)
+
+    def coefficients(
+        self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
+    ) -> Annotated[FloatArray, "N K"]:
+        """Anny's; the resting face adds to expressions, of which none exceeds its whole."""
+        found = super().coefficients(rows, before)
+        resting = self._resting.expressions(rows)
+        moved = found[:, -resting.shape[1] :]
+        np.minimum(moved + resting, np.maximum(moved, 1.0), out=moved)
+        return found
 
     def posed(
         self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray
