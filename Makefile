@@ -6,7 +6,7 @@ CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -75,6 +75,7 @@ else
 	$(RECIPES) -m models.training.bake_facenet_skeleton
 	$(RECIPES) -m models.training.fit_face_crop
 	$(RECIPES) -m models.training.fit_natural_faces
+	$(RECIPES) -m models.training.fit_attributes
 	$(PYTHON) -m models.training.make_backward --model anny
 	$(PYTHON) -m models.training.make_backward --model open_flame
 	$(PYTHON) -m models.training.rank_sliders --model anny
@@ -93,6 +94,11 @@ report: ## the tables of docs/results for MODEL, judged by renders: out/report (
 	@$(SET_UP) runtime report
 	$(PYTHON) -m models.training.make_report --model "$(or $(MODEL),open_flame)" \
 		$(if $(QUICK),--quick --output out/report-quick)
+
+attributes: ## do photos and the heads of their latents read as the same people, for MODEL: out/attributes
+	@$(SET_UP) runtime readers
+	$(PYTHON) -m models.training.report_attributes --model "$(or $(MODEL),anny)" \
+		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
@@ -126,4 +132,4 @@ test-blender: ## generate and the panel inside a real Blender 4.3 (root and debo
 	sh tools/test_blender.sh
 
 clean: ## remove environments, built files and output
-	rm -rf .venv .venv-check .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out
+	rm -rf .venv .venv-check .venv-readers .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make what the Makefile's targets need: environments, FaceNet. A second run costs nothing.
 
-`python -m tools.set_up check|runtime|dataset|test|sface|report|recipes ...`, started by set_up.sh
-with a fitting interpreter.
+`python -m tools.set_up check|runtime|dataset|test|sface|report|readers|recipes ...`, started by
+set_up.sh with a fitting interpreter.
 """
 
 import ctypes
@@ -24,6 +24,7 @@ VERSION = f"{sys.version_info.major}{sys.version_info.minor}"
 RUNTIME = ROOT / ".venv"
 CHECK = ROOT / ".venv-check"
 RECIPES = ROOT / ".venv-recipes"
+READERS = ROOT / ".venv-readers"
 REQUIREMENTS = ROOT / "requirements"
 
 # Later installs into the runtime must not move its pins: bpy is compiled against one NumPy.
@@ -58,6 +59,7 @@ def main(parts: list[str]) -> int:
         "test": make_test,
         "sface": make_sface,
         "report": make_report,
+        "readers": make_readers,
         "recipes": make_recipes,
     }
     unknown = [part for part in parts if part not in makers]
@@ -111,6 +113,11 @@ def make_report() -> None:
     """What the report needs besides the add-on's environment: a search, the second encoder."""
     _install(RUNTIME, "report.txt", *_KEEP_RUNTIME, megabytes=1)
     make_sface()
+
+
+def make_readers() -> None:
+    """The environment that reads sex and age off pictures, for `make attributes`."""
+    _install(READERS, "readers.txt", megabytes=220)
 
 
 def make_recipes() -> None:

@@ -72,7 +72,7 @@ def hair_cards(roots: StrandSet, grown: Strands, triangles: int) -> HairCards:
 
 
 def _shows(grown: Strands) -> AnyArray:
-    return grown.radius[:, 0] > 0
+    return grown.radius[grown.first] > 0
 
 
 def _budgets(shown: dict[str, IntArray], points: dict[str, int], triangles: int) -> dict[str, int]:
@@ -104,7 +104,9 @@ def _cards_of(
     middle, radius = _along(grown, chosen, points)
     wide = np.minimum(radius * (len(rows) / len(chosen)) * _overlap(rows, chosen), _WIDEST)
     along = _unit(np.gradient(middle, axis=1))
-    outward = middle - grown.points[:, 0].mean(0, dtype=np.float64)  # roots surround the middle
+    outward = middle - grown.points[grown.first].mean(
+        0, dtype=np.float64
+    )  # roots surround the middle
     flat = _unit(np.cross(along, outward))
     # Turned about themselves, else all cards of one side would be seen edge on from the front.
     turn = _MOST_TURNED * np.sin(_TURNS * np.arange(len(chosen)))[:, None, None]
@@ -126,17 +128,15 @@ def _overlap(rows: IntArray, chosen: IntArray) -> float:
 
 
 def _along(grown: Strands, chosen: IntArray, points: int) -> tuple[FloatArray, FloatArray]:
-    """Middle (R, points, 3) and half width (R, points, 1) of cards along strands.
-
-    The one place that reads how many points a strand has.
-    """
-    strand, radius = grown.points[chosen].astype(np.float64), grown.radius[chosen]
-    at = np.linspace(0.0, strand.shape[1] - 1.0, points)
-    low = np.minimum(at.astype(int), strand.shape[1] - 2)
-    share = (at - low)[:, None]
-    middle = strand[:, low] * (1.0 - share) + strand[:, low + 1] * share
+    """Middle (R, points, 3) and half width (R, points, 1) of cards along strands."""
+    first, last = grown.first[chosen, None], grown.sizes[chosen, None] - 1
+    at = np.linspace(0.0, 1.0, points) * last
+    low = np.minimum(at.astype(int), last - 1)
+    share = (at - low)[..., None]
+    lower, upper = grown.points[first + low], grown.points[first + low + 1]
+    middle = lower * (1.0 - share) + upper * share
     # Tips are drawn; a card as narrow as a strand's tip would squeeze them.
-    return middle, np.broadcast_to(radius[:, :1, None], (*middle.shape[:2], 1))
+    return middle, np.broadcast_to(grown.radius[first][..., None], (*middle.shape[:2], 1))
 
 
 def _unit(vectors: FloatArray) -> FloatArray:

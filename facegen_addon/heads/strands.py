@@ -110,6 +110,11 @@ class Strands:
         sizes = np.full(len(points), points.shape[1])
         return cls(flat, radius.ravel().astype(np.float32, copy=False), sizes)
 
+    @property
+    def first(self) -> Annotated[IntArray, "S"]:
+        """Which of the points is each strand's root, (S,)."""
+        return np.asarray(np.cumsum(self.sizes) - self.sizes)
+
     def after(self, count: int) -> Strands:
         """All strands but the first ``count``."""
         first = int(self.sizes[:count].sum())

@@ -23,7 +23,7 @@ from facegen_addon.terminal.process import run_process
 from models.training import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
-FINAL_EPOCHS, ROUND_EPOCHS = "40", "12"
+ROUND_EPOCHS = "12"
 
 
 class StepFailed(Exception):
@@ -45,8 +45,9 @@ def make(options: argparse.Namespace) -> None:
         _step([*train, "rounds", *model])
         _step([*render, "pack", *model])
     # From the table as committed, so that everybody's training starts from the same bytes.
-    _step([*train, "surrogates", "--from-table", "--epochs", FINAL_EPOCHS, *model])
-    _step([*train, "distil", "--from-table", *model])
+    _step([*train, "surrogates", "--from-table", "--epochs", str(options.epochs), *model])
+    latents, epochs = str(options.latents), str(options.direct_epochs)
+    _step([*train, "distil", "--from-table", "--count", latents, "--epochs", epochs, *model])
 
 
 def _round(
@@ -82,6 +83,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--initial", type=pairs.positive, default=1600, help="first pairs")
     parser.add_argument("--rounds", type=pairs.positive, default=5)
     parser.add_argument("--per-round", type=pairs.positive, default=500)
+    for name, default, what in (
+        ("--epochs", 40, "of the last surrogates"),
+        ("--latents", 14_000, "inverted for the direct network"),
+        ("--direct-epochs", 60, "of the direct network"),
+    ):
+        parser.add_argument(name, type=pairs.positive, default=default, help=what)
     parser.add_argument("--workers", type=pairs.positive, default=2)
     parser.add_argument("--threads", type=pairs.positive, default=1)
     parser.add_argument("--force", action="store_true", help="render all pairs again")

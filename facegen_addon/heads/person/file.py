@@ -20,11 +20,13 @@ from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..face_hair.parameters import with_face_hair
 from ..hair.parameters import with_hair
+from ..parameters import ParameterTable
 from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
 from .eyeballs import fitted_eyes
 from .mouth import moved_teeth
 from .people import with_people
+from .resting import with_resting
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
 FRAME = 4
@@ -56,12 +58,19 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     direct = len(arrays["rest_position"]) - len(frame)
     anny = anny_arrays(arrays, _surface(arrays, rest))
     return PersonArrays(
-        anny=replace(anny, table=with_people(with_face_hair(with_hair(with_skin(anny.table))))),
+        anny=replace(anny, table=_own_table(anny.table)),
         direct=direct,
         frame_points=direct + FRAME * frame[:, None] + np.arange(FRAME),
         frame_weights=weights,
         texture_uv=arrays["texture_uv_coordinates"][arrays["texture_uv_quads"]],
     )
+
+
+def _own_table(table: ParameterTable) -> ParameterTable:
+    """Anny's table with the rows that are the person's own."""
+    for change in (with_skin, with_hair, with_face_hair, with_people, with_resting):
+        table = change(table)
+    return table
 
 
 def _surface(arrays: Mapping[str, AnyArray], rest: Annotated[Float32Array, "V 3"]) -> Surface:

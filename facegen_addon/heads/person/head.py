@@ -24,7 +24,9 @@ from ..hair.parameters import HAIR_NAMES, hair_values
 from ..hair.proxy import Outline
 from ..hair.roots import HairRoots, skull_centre, zone_fields
 from ..rig import Rig
+from ..skin.colour import lab_of_rgb
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
+from ..skin.points import global_colour
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
 from ..strands import POINTS, SCALP, HairStyle, Strands, StrandSet
@@ -75,6 +77,10 @@ class PersonStyle(HairStyle):
 
     groom: Mapping[str, float]
     face: tuple[float, ...]
+
+
+_YOUNG, _YEARS = 25.0, 130.0
+"""MakeHuman's age: 25 years in the middle of its slider, 90 at its end."""
 
 
 class PersonHead(AnnyHead):
@@ -269,6 +275,13 @@ class PersonHead(AnnyHead):
         draw_shapes(rng, column)
         self.draw_looks(rng, column, people)
         return np.clip(values, table.minimum, table.maximum)
+
+    def attributes(self, parameters: Annotated[FloatArray, "N P"]) -> Annotated[FloatArray, "N 3"]:
+        """Sex, age and lightness of heads (N, P); see HeadModel."""
+        female, age = (parameters[:, self.table.index(name)] for name in ("gender", "age"))
+        colours = [global_colour(skin_values(self.table, row)) for row in parameters]
+        lightness = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
+        return np.stack([female, _YOUNG + _YEARS * (age - 0.5), lightness], axis=1)
 
     def draw_looks(
         self,

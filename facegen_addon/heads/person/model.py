@@ -10,6 +10,7 @@ import numpy as np
 from ...arrays import Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
+from .resting import RestingFace
 
 LIPS_CLOSED = 0.045
 """How much of mouthClose every head has: MakeHuman's lips leave a slit that shows the teeth."""
@@ -19,12 +20,13 @@ _SHORTEST, _GROWTH = 0.55, 1.0
 
 
 class Person(Anny):
-    """Anny's model whose vertices are followed by those of eyes, teeth and gums."""
+    """Anny's model whose vertices are followed by those of eyes, teeth and gums; a resting face."""
 
     def __init__(self, person: PersonArrays) -> None:
         super().__init__(person.anny)
         self._person = person
         table = person.anny.table
+        self._resting = RestingFace(table)
         actions = table.columns("expression")
         self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
         surface = person.anny.surface
@@ -38,10 +40,14 @@ class Person(Anny):
     def coefficients(
         self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
     ) -> Annotated[FloatArray, "N K"]:
-        """Blend shape coefficients (N, K) of parameters (N, P), see Anny; the lips touch."""
-        coefficients = super().coefficients(rows, before)
-        coefficients[:, self._closing] += LIPS_CLOSED
-        return coefficients
+        """Anny's; the lips touch, and the resting face adds to expressions, of which none exceeds
+        its whole."""
+        found = super().coefficients(rows, before)
+        found[:, self._closing] += LIPS_CLOSED
+        resting = self._resting.expressions(rows)
+        moved = found[:, -resting.shape[1] :]
+        np.minimum(moved + resting, np.maximum(moved, 1.0), out=moved)
+        return found
 
     def posed(
         self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray

@@ -11,12 +11,12 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
-from ...heads.appearance import Appearance, strand_colours
+from ...heads.appearance import Appearance
 from ...heads.hair_cards import hair_cards
 from ...heads.head_model import HeadModel
 from ...heads.ribbons import ribbons
 from ...heads.rig import strongest
-from ...heads.strands import Strands, grow
+from ...heads.strands import Strands
 from .part import Look, Part, ShapeKeys
 
 HAIR_TEXTURE = "hair"
@@ -59,12 +59,10 @@ class HairOnHead:
 
     @property
     def _colours(self) -> Float32Array:
-        return strand_colours(self.model.strands, self.appearance)
+        return self.model.strand_colours(self.parameters, self.appearance)
 
     def _grown(self) -> Strands:
-        model = self.model
-        style = model.hair_style(self.parameters)
-        return grow(model.strands, style, self.vertices, model.surface.faces)
+        return self.model.grow(self.parameters, self.vertices)
 
     def _part(
         self,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import bpy
 
-from ...heads.appearance import strand_colours
 from ...heads.hair_cards import card_texture
 from .bake import Textures, bake, colour_image
 from .hair import HAIR_TEXTURE
@@ -25,8 +24,10 @@ def head_textures(
         return {}
     textures = bake(parts.look, settings.textures, scene)
     if parts.hair is not None and parts.hair.looks[0].texture:
-        strands = parts.look.model.strands
-        light, alpha = card_texture(strands, strand_colours(strands, parts.look.appearance))
+        look = parts.look
+        light, alpha = card_texture(
+            look.model.strands, look.model.strand_colours(look.parameters, look.appearance)
+        )
         image = colour_image(f"{HAIR_TEXTURE} colour", light, alpha)
         textures[HAIR_TEXTURE] = Textures(image, alpha=True)
     return textures

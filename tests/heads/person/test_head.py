@@ -11,6 +11,7 @@ from facegen_addon.heads.hair.parameters import HAIR_NAMES
 from facegen_addon.heads.parameters import Parameter
 from facegen_addon.heads.person.head import PersonHead, person_head
 from facegen_addon.heads.person.model import LIPS_CLOSED
+from facegen_addon.heads.person.resting import RESTING_HELP
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
 from facegen_addon.heads.strands import SCALP
 from facegen_addon.heads.surface import open_loops, sorted_edges
@@ -72,13 +73,13 @@ def shared(person: PersonHead, anny: AnnyHead) -> tuple[np.ndarray, np.ndarray]:
     return np.array(list(mine.values())), np.array(list(mine))
 
 
-def test_parameters_are_annys_bar_those_of_skin_and_hair(
+def test_parameters_are_annys_bar_those_of_skin_hair_and_rest(
     person: PersonHead, anny: AnnyHead
 ) -> None:
     def plain(row: Parameter) -> Parameter:
         return replace(row, mean=0.0, std=0.0)
 
-    own = SKIN_NAMES | HAIR_NAMES | frozenset(FACE_HAIR_NAMES)
+    own = SKIN_NAMES | HAIR_NAMES | frozenset(FACE_HAIR_NAMES) | set(RESTING_HELP)
     theirs = [
         plain(row)
         for row in anny.table.parameters
