@@ -50,14 +50,15 @@ def mixed_colour(values: Values) -> Annotated[RealArray, "3"]:
 def colours_of_strands(
     roots: HairRoots, pigmented: RealArray, grey: float
 ) -> Annotated[RealArray, "S 3"]:
-    """The colour (S, 3) of each strand: some lighter, and as many without pigment as are grey."""
+    """The colour (S, 3) of each strand: some lighter, with more or less grey among it."""
     noise = roots.noise
     lighter = np.exp(0.22 * np.clip(noise[:, 7:8], -2, 2) + 0.16 * roots.character[roots.lock, 5:6])
     own = pigmented * lighter
     # Hair greys at the temples first.
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
-    share = smoothstep(0.0, 0.15, 1.15 * grey - order)[:, None]
+    # Each strand stands for a tuft, in which a good part of the hair is grey before all of it is.
+    share = np.clip(grey + 0.55 * grey * (1.0 - grey) * (1.0 - 2.0 * order), 0.0, 1.0)[:, None]
     white = UNPIGMENTED * np.exp(0.12 * np.clip(noise[:, 7:8], -2, 2))
     colours: RealArray = (own + share * (white - own)).astype(np.float32)
     return colours
