@@ -57,7 +57,7 @@ def colours_of_strands(
     # Hair greys at the temples first.
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
-    share = smoothstep(0.0, 0.15, 1.15 * grey - order)[:, None]
+    share = smoothstep(0.0, 0.5, 1.5 * grey - order)[:, None]
     white = _UNPIGMENTED * np.exp(0.12 * np.clip(noise[:, 7:8], -2, 2))
     colours: RealArray = (own + share * (white - own)).astype(np.float32)
     return colours

@@ -12,7 +12,7 @@ from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
 from ..strands import StrandSet
 
-LOCKS = 900
+LOCKS = 700
 """Strands that are marched over the head; all others follow one of them."""
 _SEED = 20
 _HALF = np.array([0.078, 0.096, 0.095])

@@ -174,6 +174,7 @@ class PersonHead(AnnyHead):
             vertex_colour=np.where(is_skin, tint, look.vertex_colour),
             hair=pigmented_colour(hair["hair_melanin"], hair["hair_redness"]),
             grey=hair["hair_grey"],
+            covered=shades[0].amount.astype(np.float32),
         )
 
     def draw_looks(
