@@ -139,14 +139,14 @@ def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
 def recession_edge(values: Values, temple: RealArray, ahead: RealArray) -> RealArray:
     """Metres by which the hairline has risen at points of these zones (N,)."""
     recession = values["hair_recession"]
-    edge: RealArray = ahead * recession * (0.018 + 0.040 * temple) + 0.004 * temple
+    edge: RealArray = ahead * recession * (0.014 + 0.062 * temple) + 0.004 * temple
     return edge
 
 
 def bald_share(values: Values, crown: RealArray, upper: RealArray) -> RealArray:
     """The share of strands (N,) that baldness has taken."""
     thinning = values["hair_thinning"]
-    whole = ramp(0.35, 1.0, thinning) * smoothstep(0.35, 0.8, upper)
+    whole = ramp(0.35, 1.0, thinning) * smoothstep(0.25, 0.85, upper)
     patch = np.clip(thinning * 1.6, 0, 1) * smoothstep(0.75 - 0.6 * thinning, 1.0, crown)
     bald: RealArray = 1 - (1 - whole) * (1 - patch)
     return bald

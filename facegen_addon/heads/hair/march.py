@@ -82,7 +82,7 @@ def march(
     points[0] = start
     short = 1 - smoothstep(0.006, 0.05, length)
     lift = 0.22 + 0.16 * short + 0.45 * volume * (1 - 0.4 * short) + 1.1 * kink
-    lift = lift * (1 - 0.45 * max(values["hair_back"], 0.0) * (1 - volume))
+    lift = lift * (1 - 0.8 * max(values["hair_back"], 0.0) * (1 - volume))
     lift = lift * (1 - 0.5 * comb.fringe)
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
@@ -128,7 +128,7 @@ class _Comb:
         self._values = values
         zones = roots.zones
         self.fringe = np.float32(values["hair_fringe"]) * zones.front
-        self._off_the_forehead = 0.6 * zones.front * (1 - self.fringe)
+        self._off_the_forehead = 1.0 * zones.front * (1 - self.fringe)
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
         self._side = np.tanh((offset[0] - self._parting) / 0.006)

@@ -134,7 +134,7 @@ def zone_fields(
         "temple": temple,
         "crown": crown,
         "upper": smoothstep(-0.15, 0.75, z),
-        "above_nape": smoothstep(-0.92, -0.74, z + 0.02 * np.sin(90 * rest[:, 0])),
+        "above_nape": smoothstep(-0.86, -0.64, z + 0.02 * np.sin(90 * rest[:, 0])),
         "path": path,
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),

@@ -63,10 +63,18 @@ STYLES: Mapping[str, Mapping[str, float]] = {
     "Braid": _style(0.85, 0.85, 0.96, tied=1.0, tie_height=0.3, braid=1.0, volume=0.15),
     "Bun": _style(0.85, 0.85, 0.85, tied=1.0, tie_height=0.75, bun=1.0, volume=0.15),
     "Receding": _style(
-        0.45, 0.32, 0.32, recession=0.85, thinning=0.3, back=0.4, part=0.1, density=0.85
+        0.42, 0.30, 0.30, recession=1.0, thinning=0.4, back=0.25, part=0.1, density=0.85
     ),
     "Bald": _style(
-        0.05, 0.1, 0.1, recession=1.0, thinning=1.0, density=0.7, part=0.0, volume=0.2, clumping=0.1
+        0.02,
+        0.06,
+        0.06,
+        recession=1.0,
+        thinning=1.0,
+        density=0.7,
+        part=0.0,
+        volume=0.2,
+        clumping=0.1,
     ),
 }
 """Name -> values of all parameters that make a style; colours are the head's own."""
