@@ -22,8 +22,9 @@ SHORTEST, LONGEST = 0.003, 0.45
 """Metres at length 0 and 1; between them they grow by equal factors."""
 ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
 """Share of the length at each point: closer together where hair leaves the head."""
-_FACE_FRONT, _FACE_TOP = -0.060, 0.045
-"""Metres from the skull's middle: hair does not hang farther in front, below that height."""
+_FACE_FRONT, _FACE_TOP = -0.060, 0.080
+"""Metres from the skull's middle: hair does not hang farther in front, below that height, from
+which the face widens downwards."""
 _FACE_HALF_WIDTH = 0.064
 
 Values = Mapping[str, float]
@@ -86,6 +87,7 @@ def march(
     lift = lift * (1 - 0.5 * comb.fringe)
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
+    holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
     wild = untidy * np.float32(0.28)
     travelled = np.zeros_like(length)
     distance, normal = proxy.outward(start, 0.0)
@@ -98,7 +100,7 @@ def march(
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
-        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * 0.35
+        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding
         wanted = combed * ((1 - 0.75 * kink) * (1 - 0.6 * free)) + down * fall
         wanted = wanted + normal * (
             rise - hold * np.clip((distance - layer) / 0.012, 0, 1) * (1 - free)
@@ -180,9 +182,10 @@ class _Comb:
         """Points moved to the sides of the face, bar those of a fringe."""
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
-        inside = inside * smoothstep(_FACE_TOP + 0.015, _FACE_TOP - 0.02, z) * (1 - self.fringe)
+        inside = inside * (1 - self.fringe)
         side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
-        missing = np.maximum(_FACE_HALF_WIDTH - side * x, 0.0)
+        width = _FACE_HALF_WIDTH * np.clip((_FACE_TOP - z) / 0.04, 0.0, 1.0)
+        missing = np.maximum(width - side * x, 0.0)
         moved = points.copy()
         moved[0] += inside * side * missing
         return moved
