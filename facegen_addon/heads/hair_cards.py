@@ -104,9 +104,8 @@ def _cards_of(
     middle, radius = _along(grown, chosen, points)
     wide = np.minimum(radius * (len(rows) / len(chosen)) * _overlap(rows, chosen), _WIDEST)
     along = _unit(np.gradient(middle, axis=1))
-    outward = middle - grown.points[grown.first].mean(
-        0, dtype=np.float64
-    )  # roots surround the middle
+    inside = grown.points[grown.first].mean(0, dtype=np.float64)  # roots surround it
+    outward = middle - inside
     flat = _unit(np.cross(along, outward))
     # Turned about themselves, else all cards of one side would be seen edge on from the front.
     turn = _MOST_TURNED * np.sin(_TURNS * np.arange(len(chosen)))[:, None, None]

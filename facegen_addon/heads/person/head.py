@@ -243,8 +243,9 @@ class PersonHead(AnnyHead):
         mixed = mixed_colour(hair)
         values = self.face_values(parameters)
         colours = FaceColours.of(values)
+        under_hair = scalp_shade(hair, surface.masks, self._scalp_fields, mixed)
         shades = (
-            scalp_shade(hair, surface.masks, self._scalp_fields, mixed),
+            under_hair,
             *self._shaded_vertices.shades(values, colours),
             self._wet_rims,
         )
@@ -260,7 +261,8 @@ class PersonHead(AnnyHead):
         eyes.paint(look.vertex_colour, surface, iris)
         mouth.paint(look.vertex_colour, surface)
         pigmented = pigmented_colour(hair["hair_melanin"], hair["hair_redness"])
-        return replace(look, iris=iris, hair=pigmented, grey=hair["hair_grey"])
+        covered = under_hair.amount.astype(np.float32)
+        return replace(look, iris=iris, hair=pigmented, grey=hair["hair_grey"], covered=covered)
 
     @cached_property
     def _wet_rims(self) -> Shade:
