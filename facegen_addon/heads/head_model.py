@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 
 import numpy as np
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray, IntArray
 from .appearance import COLOUR_PARAMETERS, Appearance, appearance, strand_colours
 from .appearance_parameters import APPEARANCE_NAMES
 from .correspondence import SurfacePoints
@@ -18,7 +18,7 @@ from .flame.sliders import FlameSliders
 from .parameters import ParameterTable
 from .rig import JointSliders, Rig
 from .skin.textures import MeshSkin
-from .strands import HairStyle, Strands, StrandSet, grow
+from .strands import POINTS, HairStyle, Strands, StrandSet, grow
 from .surface import Surface
 
 FIVE_POINT_NAMES = ("left_eye", "right_eye", "nose_tip", "mouth_left", "mouth_right")
@@ -149,17 +149,18 @@ class HeadModel(Protocol):
         values["moustache_density"] *= share
         return HairStyle(**values)
 
-    def grow(
-        self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]
-    ) -> Strands:
-        """The strands of one head (P,) with these vertices (V, 3), in the order of `strands`."""
-        return grow(self.strands, self.hair_style(parameters), vertices, self.surface.faces)
+    @property
+    def strand_sizes(self) -> Annotated[IntArray, "S"]:
+        """How many points each of its strands (S,) has."""
+        return np.full(len(self.strands), POINTS)
 
-    def strand_colours(
-        self, parameters: Annotated[FloatArray, "P"], look: Appearance
-    ) -> Annotated[Float32Array, "S 4"]:
-        """The colour (S, 4) of each strand of one head (P,) that looks so: linear RGB, alpha 1."""
-        return strand_colours(self.strands, look)
+    def grow(self, style: HairStyle, vertices: Annotated[Float32Array, "V 3"]) -> Strands:
+        """The strands of a head of this style with these vertices (V, 3)."""
+        return grow(self.strands, style, vertices, self.surface.faces)
+
+    def strand_colours(self, colours: Appearance) -> Annotated[Float32Array, "S 4"]:
+        """The colour (S, 4) of each strand of a head of these colours; alpha 1."""
+        return strand_colours(self.strands, colours)
 
     def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
         """The colours of one head (P,)."""

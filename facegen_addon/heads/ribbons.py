@@ -9,59 +9,74 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import AnyArray, Float32Array, FloatArray, Int32Array, IntArray
-from .strands import POINTS, Strands
-
-_CORNERS = 2 * POINTS  # vertices of a ribbon: left and right of each point
+from .strands import Strands
 
 
 @dataclass(frozen=True)
 class Ribbons:
     """The ribbons of the R strands that show, two triangles a segment.
 
-    strand (R,): the index of each in the set it grew from; vertices (12 R, 3) metres; faces
-    (10 R, 3); uv (10 R, 3, 2): across a ribbon and from its root to its tip.
+    strand (R,): the index of each in the set it grew from; sizes (R,): points of each; vertices
+    (K, 3) metres: left and right of each of their points; faces (T, 3); uv (T, 3, 2): across a
+    ribbon and from its root to its tip.
     """
 
     strand: Annotated[IntArray, "R"]
-    vertices: Annotated[Float32Array, "12*R 3"]
-    faces: Annotated[Int32Array, "10*R 3"]
-    uv: Annotated[Float32Array, "10*R 3 2"]
+    sizes: Annotated[IntArray, "R"]
+    vertices: Annotated[Float32Array, "K 3"]
+    faces: Annotated[Int32Array, "T 3"]
+    uv: Annotated[Float32Array, "T 3 2"]
 
     def of_vertices(self, values: Annotated[AnyArray, "S ..."]) -> Annotated[AnyArray, "K ..."]:
-        """Repeat values of all strands (S, ...) for the ribbons' vertices (K = 12 R, ...)."""
-        return np.repeat(values[self.strand], _CORNERS, axis=0)
+        """Repeat values of all strands (S, ...) for the ribbons' vertices (K, ...)."""
+        return np.repeat(values[self.strand], 2 * self.sizes, axis=0)
 
 
 def ribbons(strands: Strands) -> Ribbons:
     """Make ribbons as wide as the strands are thick, the broad side turned away from the head."""
-    shown = np.flatnonzero(strands.radius[:, 0] > 0)
-    points = strands.points[shown].astype(np.float64)
-    along = np.gradient(points, axis=1)
-    outward = points - strands.points[:, 0].mean(0)  # roots surround the head's middle
-    across = np.cross(along, outward)
-    across /= np.maximum(np.linalg.norm(across, axis=2, keepdims=True), 1e-12)
-    half = across * strands.radius[shown][..., None]
-    vertices = np.stack([points - half, points + half], axis=2)
-    faces = _ribbon_faces()
-    first = _CORNERS * np.arange(len(shown))
+    first = np.cumsum(strands.sizes) - strands.sizes
+    middle = strands.points[first].mean(0)  # roots surround the head's middle
+    shown = np.flatnonzero(strands.radius[first] > 0)
+    parts, count = [], 0
+    for size in np.unique(strands.sizes):
+        chosen = shown[strands.sizes[shown] == size]
+        rows = first[chosen, None] + np.arange(size)
+        vertices = _widened(strands.points[rows].astype(np.float64), strands.radius[rows], middle)
+        faces = _ribbon_faces(size)
+        starts = count + 2 * size * np.arange(len(chosen))
+        uv = np.tile(_ribbon_uv(size)[faces], (len(chosen), 1, 1))
+        parts.append((chosen, vertices, (starts[:, None, None] + faces).reshape(-1, 3), uv))
+        count += len(vertices)
+    strand, vertices, faces, uv = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Ribbons(
-        strand=shown,
-        vertices=vertices.reshape(-1, 3).astype(np.float32),
-        faces=(first[:, None, None] + faces).reshape(-1, 3).astype(np.int32),
-        uv=np.tile(_ribbon_uv()[faces], (len(shown), 1, 1)).astype(np.float32),
+        strand=strand,
+        sizes=strands.sizes[strand],
+        vertices=vertices.astype(np.float32),
+        faces=faces.astype(np.int32),
+        uv=uv.astype(np.float32),
     )
 
 
-def _ribbon_faces() -> IntArray:
-    """The triangles (10, 3) of one ribbon, its front looking away from the head."""
-    left = 2 * np.arange(POINTS - 1)
+def _widened(points: FloatArray, radius: FloatArray, middle: FloatArray) -> FloatArray:
+    """Vertices (2 R K, 3) left and right of points (R, K, 3)."""
+    along = np.gradient(points, axis=1)
+    across = np.cross(along, points - middle)
+    across /= np.maximum(np.linalg.norm(across, axis=2, keepdims=True), 1e-12)
+    half = across * radius[..., None]
+    widened: FloatArray = np.stack([points - half, points + half], axis=2).reshape(-1, 3)
+    return widened
+
+
+def _ribbon_faces(size: int) -> IntArray:
+    """The triangles (2 K - 2, 3) of a ribbon of K points, its front looking away from the head."""
+    left = 2 * np.arange(size - 1)
     right, left_above, right_above = left + 1, left + 2, left + 3
     lower = np.stack([left, right, right_above], axis=1)
     upper = np.stack([left, right_above, left_above], axis=1)
     return np.concatenate([lower, upper])
 
 
-def _ribbon_uv() -> FloatArray:
-    """Texture coordinates (12, 2) of one ribbon."""
-    height = np.repeat(np.linspace(0.0, 1.0, POINTS), 2)
-    return np.stack([np.tile([0.0, 1.0], POINTS), height], axis=1)
+def _ribbon_uv(size: int) -> FloatArray:
+    """Texture coordinates (2 K, 2) of a ribbon of K points."""
+    height = np.repeat(np.linspace(0.0, 1.0, size), 2)
+    return np.stack([np.tile([0.0, 1.0], size), height], axis=1)

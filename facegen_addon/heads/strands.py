@@ -87,18 +87,38 @@ class StrandSet:
     def __len__(self) -> int:
         return len(self.triangle)
 
-    def subset(self, chosen: Annotated[BoolArray, "S"]) -> StrandSet:
-        """The strands where ``chosen`` (S,) holds."""
+    def subset(self, chosen: Annotated[BoolArray | IntArray, "_"]) -> StrandSet:
+        """The strands where ``chosen`` (S,) holds, or those of these numbers."""
         return StrandSet(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Strands:
-    """The strands of one head, each of POINTS = 6 points: points (S, 6, 3) and radius (S, 6), both
-    metres; the radius is zero where a strand does not show."""
+    """The strands of one head, one after another, from root to tip: points (P, 3) and radius (P,),
+    both metres; sizes (S,): how many points each has. The radius is zero where none shows."""
 
-    points: Annotated[Float32Array, "S 6 3"]
-    radius: Annotated[Float32Array, "S 6"]
+    points: Annotated[Float32Array, "P 3"]
+    radius: Annotated[Float32Array, "P"]
+    sizes: Annotated[IntArray, "S"]
+
+    @classmethod
+    def of(
+        cls, points: Annotated[RealArray, "S K 3"], radius: Annotated[RealArray, "S K"]
+    ) -> Strands:
+        """Strands of equally many points (S, K, 3), with their radii (S, K)."""
+        flat = points.reshape(-1, 3).astype(np.float32, copy=False)
+        sizes = np.full(len(points), points.shape[1])
+        return cls(flat, radius.ravel().astype(np.float32, copy=False), sizes)
+
+    def after(self, count: int) -> Strands:
+        """All strands but the first ``count``."""
+        first = int(self.sizes[:count].sum())
+        return Strands(self.points[first:], self.radius[first:], self.sizes[count:])
+
+    def followed_by(self, others: Strands) -> Strands:
+        """These strands and then others."""
+        pairs = ((getattr(self, f.name), getattr(others, f.name)) for f in fields(self))
+        return Strands(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(frozen=True)
@@ -185,7 +205,7 @@ def grow(
         _BEARD_RADIUS,
     )
     radius = thickness[:, None] * _TAPER * visible[:, None]
-    return Strands(points.astype(np.float32), radius.astype(np.float32))
+    return Strands.of(points, radius)
 
 
 def _lengths(strands: StrandSet, style: HairStyle) -> tuple[FloatArray, BoolArray]:

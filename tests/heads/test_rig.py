@@ -6,12 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facegen_addon.heads.appearance import strand_colours
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.ribbons import ribbons
 from facegen_addon.heads.rig import at_rest, strongest
-from facegen_addon.heads.strands import grow
 
 
 @pytest.fixture(params=list(HEAD_MODELS))
@@ -58,18 +56,19 @@ def test_the_strongest_weights_sum_to_one() -> None:
 
 def test_ribbons_are_as_wide_as_strands_and_face_away(model: HeadModel) -> None:
     head = model.table.default()
-    vertices, faces = model.forward(head)[0], model.surface.faces
-    grown = grow(model.strands, model.hair_style(head), vertices, faces)
+    grown = model.grow(model.hair_style(head), model.forward(head)[0])
     made = ribbons(grown)
-    shown = np.flatnonzero(grown.radius[:, 0] > 0)
-    np.testing.assert_array_equal(made.strand, shown)
-    assert len(made.faces) == 10 * len(shown) and len(made.uv) == len(made.faces)
-    pairs = made.vertices.reshape(len(shown), -1, 2, 3)
-    np.testing.assert_allclose(pairs.mean(2), grown.points[shown], atol=1e-6)
-    width = np.linalg.norm(pairs[:, :, 1] - pairs[:, :, 0], axis=2)
-    np.testing.assert_allclose(width, 2 * grown.radius[shown], atol=1e-6)
+    first = np.cumsum(grown.sizes) - grown.sizes
+    shown = np.flatnonzero(grown.radius[first] > 0)
+    np.testing.assert_array_equal(np.sort(made.strand), shown)
+    assert len(made.faces) == 2 * (made.sizes - 1).sum() and len(made.uv) == len(made.faces)
+    rows = np.concatenate([np.arange(first[s], first[s] + grown.sizes[s]) for s in made.strand])
+    pairs = made.vertices.reshape(-1, 2, 3)
+    np.testing.assert_allclose(pairs.mean(1), grown.points[rows], atol=1e-6)
+    width = np.linalg.norm(pairs[:, 1] - pairs[:, 0], axis=1)
+    np.testing.assert_allclose(width, 2 * grown.radius[rows], atol=1e-6)
     a, b, c = np.moveaxis(made.vertices[made.faces].astype(np.float64), 1, 0)
-    outward = a - grown.points[:, 0].mean(0)
+    outward = a - grown.points[first].mean(0)
     assert ((np.cross(b - a, c - a) * outward).sum(1) > 0).mean() > 0.95
-    colours = made.of_vertices(strand_colours(model.strands, model.appearance(head)))
+    colours = made.of_vertices(model.strand_colours(model.appearance(head)))
     assert colours.shape == (len(made.vertices), 4) and (colours[:, 3] == 1).all()

@@ -14,7 +14,6 @@ import pytest
 import facegen_addon
 from facegen_addon.heads import catalogue
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.strands import grow
 from facegen_addon.scene.head import completion, lost_links, materials
 from facegen_addon.scene.head.head_object import (
     ID_KEY,
@@ -65,8 +64,8 @@ def check_agreement(mesh_object: bpy.types.Object) -> None:
     np.testing.assert_array_equal(np.array(shown, np.float32), parameters.astype(np.float32))
     hair = hair_of(mesh_object)
     assert hair is not None
-    strands = grow(model.strands, model.hair_style(parameters), vertices, model.surface.faces)
-    np.testing.assert_array_equal(points(hair.data), strands.points.reshape(-1, 3))
+    strands = model.grow(model.hair_style(parameters), vertices)
+    np.testing.assert_array_equal(points(hair.data), strands.points)
 
 
 def snapshot() -> dict[str, tuple[object, ...]]:

@@ -188,7 +188,7 @@ class FaceHair:
         """The strands of a head with these vertices (V, 3)."""
         beard, thickness = self.beard.grow(values, vertices)
         brow, fineness = self._brows(values, neutral, vertices)
-        return Strands(
+        return Strands.of(
             np.concatenate([brow, beard]).astype(np.float32),
             np.concatenate([fineness, thickness]).astype(np.float32),
         )

@@ -19,6 +19,7 @@ from ...arrays import AnyArray, Float32Array, IntArray
 from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..face_hair.parameters import with_face_hair
+from ..hair.parameters import with_hair
 from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
 
@@ -50,7 +51,7 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     direct = len(arrays["rest_position"]) - len(frame)
     anny = anny_arrays(arrays, _surface(arrays))
     return PersonArrays(
-        anny=replace(anny, table=with_face_hair(with_skin(anny.table))),
+        anny=replace(anny, table=with_face_hair(with_hair(with_skin(anny.table)))),
         direct=direct,
         frame_points=direct + FRAME * frame[:, None] + np.arange(FRAME),
         frame_weights=arrays["fitted_weights"],

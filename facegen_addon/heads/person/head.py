@@ -4,23 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
+from ...arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
-from ..appearance import Appearance, hair_colour, painted, scalp_shade, strand_colours
-from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
+from ..appearance import Appearance, painted
+from ..face_hair.face_hair import (
+    FaceColours,
+    FaceHair,
+    Neutral,
+    ShadedPoints,
+    with_density,
+)
 from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
+from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
+from ..hair.drawing import draw_hair
+from ..hair.groom import Groom
+from ..hair.march import POINTS as HAIR_POINTS
+from ..hair.parameters import HAIR_NAMES, hair_values
+from ..hair.proxy import Outline
+from ..hair.roots import HairRoots, skull_centre, zone_fields
 from ..rig import Rig
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
-from ..strands import SCALP, HairStyle, Strands, StrandSet, grow
+from ..strands import POINTS, SCALP, HairStyle, Strands, StrandSet
 from ..surface import halves
 from .file import from_arrays
 from .model import LASH_LENGTH, Person
@@ -30,13 +43,11 @@ ARTIFACT = "person_head"
 """In models/index.json."""
 
 
-def person_head() -> PersonHead:
-    """The head of models/person_head.npz."""
-    return PersonHead(load_npz(ARTIFACT))
-
-
-_IN_OLD_TABLES = {"beard_extent": "beard_cheek"}
-"""What a HairStyle calls parameters of the face's hair."""
+_ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
+_HAIR_SHADES = HAIR_NAMES & {
+    *("hair_density", "hair_recession", "hair_thinning"),
+    *("hair_melanin", "hair_redness", "hair_grey"),
+}
 
 
 _ON_LIDS, _FAINTEST = 0.5, 0.45
@@ -44,10 +55,25 @@ _ON_LIDS, _FAINTEST = 0.5, 0.45
 
 
 @dataclass(frozen=True)
-class PersonStyle(HairStyle):
-    """The hair of one head, and of its face: name -> value in the order of the table."""
+class PersonHair(HairStyle):
+    """The hair of one head and of its face: name of a parameter -> value. What other models' hair
+    follows is zero. neutral: the head without expression, on which brows are laid."""
 
-    face: tuple[float, ...]
+    groom: Mapping[str, float]
+    face: Mapping[str, float]
+    neutral: Neutral = field(compare=False)
+
+
+@dataclass(frozen=True)
+class PersonLook(Appearance):
+    """The colours of one head, and those of the hair of its face."""
+
+    face: FaceColours = field(kw_only=True)
+
+
+def person_head() -> PersonHead:
+    """The head of models/person_head.npz."""
+    return PersonHead(load_npz(ARTIFACT))
 
 
 class PersonHead(AnnyHead):
@@ -78,27 +104,19 @@ class PersonHead(AnnyHead):
     @property
     def shape_parameters(self) -> frozenset[str]:
         """All but those of skin and hair; lashes are of the mesh."""
-        return super().shape_parameters - SKIN_NAMES - frozenset(FACE_HAIR_NAMES) | {LASH_LENGTH}
+        looks = SKIN_NAMES | HAIR_NAMES | frozenset(FACE_HAIR_NAMES) - {LASH_LENGTH}
+        return (super().shape_parameters | {LASH_LENGTH}) - looks
 
     @property
     def colour_parameters(self) -> frozenset[str]:
         """Anny's, all of the skin's and of the face's hair."""
         shared = super().colour_parameters & frozenset(self.table.names)
-        return shared | SKIN_NAMES | frozenset(FACE_HAIR_NAMES)
-
-    @cached_property
-    def skin(self) -> MeshSkin:
-        """MakeHuman's skins on this mesh."""
-        surface = self.surface
-        of_skin = surface.part[surface.faces[:, 0]] == surface.part_names.index("skin")
-        makehuman = halves(self.texture_uv)
-        corners = (surface.uv[of_skin].astype(float), makehuman[of_skin].astype(float))
-        return MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
+        return shared | SKIN_NAMES | _HAIR_SHADES | frozenset(FACE_HAIR_NAMES)
 
     @cached_property
     def _scalp(self) -> StrandSet:
-        strands = super().strands
-        return strands.subset(strands.region == SCALP)
+        every = super().strands
+        return every.subset(every.region == SCALP)
 
     @cached_property
     def face_hair(self) -> FaceHair:
@@ -107,14 +125,33 @@ class PersonHead(AnnyHead):
 
     @cached_property
     def strands(self) -> StrandSet:
-        """The hair on the head, then that of the face."""
-        face, scalp = self.face_hair.strands, self._scalp
+        """Roots of hair, then of brows and beard."""
+        parts = (self._scalp, self.face_hair.strands)
         return StrandSet(
-            *(
-                np.concatenate([getattr(part, f.name) for part in (scalp, face)])
-                for f in fields(face)
-            )
+            *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(StrandSet))
         )
+
+    @cached_property
+    def strand_sizes(self) -> Annotated[IntArray, "S"]:
+        """Hair has more points than brows and beard."""
+        return np.where(self.strands.region == SCALP, HAIR_POINTS, POINTS)
+
+    @cached_property
+    def groom(self) -> Groom:
+        """The hair of this mesh."""
+        surface, strands = self.surface, self._scalp
+        rest = surface.rest_position
+        corners = surface.faces[strands.triangle]
+        roots = (rest[corners] * strands.bary[..., None]).sum(1)
+        outline = Outline.of(surface, rest, skull_centre(roots))
+        return Groom(HairRoots.of(strands, roots), outline, rest, surface.faces)
+
+    @cached_property
+    def _scalp_fields(self) -> dict[str, Float32Array]:
+        """Zones of hair and the hairline: name -> (V,)."""
+        hairline, rest = self.surface.fields["hairline"], self.surface.rest_position
+        zones = zone_fields(rest, hairline, skull_centre(rest[hairline > 0]))
+        return {**zones, "hairline": hairline}
 
     @cached_property
     def _shaded_vertices(self) -> ShadedPoints:
@@ -151,52 +188,55 @@ class PersonHead(AnnyHead):
         values = {name: self.value(parameters, name) for name in names}
         return with_density(values, self.facial_hair(parameters))
 
-    def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonStyle:
-        """The hair of one head (P,), and of its face."""
-        shared = {
-            name: self.value(parameters, _IN_OLD_TABLES.get(name, name))
-            for name in HairStyle.__annotations__
-        }
-        return PersonStyle(**shared, face=tuple(self.face_values(parameters).values()))
-
-    def grow(
-        self, parameters: Annotated[FloatArray, "P"], vertices: Annotated[Float32Array, "V 3"]
-    ) -> Strands:
-        """The strands of one head (P,) with these vertices (V, 3)."""
-        scalp = grow(self._scalp, self.hair_style(parameters), vertices, self.surface.faces)
-        values, neutral = self.face_values(parameters), self.neutral(parameters)
-        face = self.face_hair.grow(values, neutral, vertices)
-        return Strands(
-            np.concatenate([scalp.points, face.points]),
-            np.concatenate([scalp.radius, face.radius]),
+    def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonHair:
+        """Hair, brows and beard of one head (P,)."""
+        return PersonHair(
+            **dict.fromkeys(HairStyle.__annotations__, 0.0),
+            groom=hair_values(self.table, parameters),
+            face=self.face_values(parameters),
+            neutral=self.neutral(parameters),
         )
 
-    def strand_colours(
-        self, parameters: Annotated[FloatArray, "P"], look: Appearance
-    ) -> Annotated[Float32Array, "S 4"]:
-        """The colour (S, 4) of each strand of one head (P,)."""
-        colours = FaceColours.of(self.face_values(parameters))
-        return np.concatenate([strand_colours(self._scalp, look), self.face_hair.colours(colours)])
+    def grow(self, style: HairStyle, vertices: Annotated[Float32Array, "V 3"]) -> Strands:
+        """Hair, then brows and beard, of a head with these vertices (V, 3)."""
+        assert isinstance(style, PersonHair)
+        hair = Strands.of(*self.groom.grow(style.groom, vertices))
+        return hair.followed_by(self.face_hair.grow(style.face, style.neutral, vertices))
 
-    def appearance(self, parameters: Annotated[FloatArray, "P"]) -> Appearance:
+    def strand_colours(self, colours: Appearance) -> Annotated[Float32Array, "S 4"]:
+        """The colour (S, 4) of each strand: all of them grey one by one."""
+        assert isinstance(colours, PersonLook)
+        hair = colours_of_strands(self.groom.roots, colours.hair, colours.grey)
+        opaque = np.concatenate([hair, np.ones((len(hair), 1))], axis=1)
+        return np.concatenate([opaque, self.face_hair.colours(colours.face)]).astype(np.float32)
+
+    @cached_property
+    def skin(self) -> MeshSkin:
+        """MakeHuman's skins on this mesh."""
+        surface = self.surface
+        of_skin = surface.part[surface.faces[:, 0]] == surface.part_names.index("skin")
+        makehuman = halves(self.texture_uv)
+        corners = (surface.uv[of_skin].astype(float), makehuman[of_skin].astype(float))
+        return MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
+
+    def appearance(self, parameters: Annotated[FloatArray, "P"]) -> PersonLook:
         """The colours of one head (P,)."""
-        value, surface = partial(self.value, parameters), self.surface
-        hair = hair_colour(value("hair_melanin"), value("hair_redness"), value("hair_grey"))
+        surface, hair = self.surface, hair_values(self.table, parameters)
         values = self.face_values(parameters)
-        colours = FaceColours.of(values)
+        mixed, colours = mixed_colour(hair), FaceColours.of(values)
         shades = (
-            scalp_shade(value, surface.masks, surface.fields, hair),
+            scalp_shade(hair, surface.masks, self._scalp_fields, mixed),
             *self._shaded_vertices.shades(values, colours),
         )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
-        look = painted(value, surface, tint, hair, colours.mean_brow)
+        value = partial(self.value, parameters)
+        pigmented = pigmented_colour(hair["hair_melanin"], hair["hair_redness"])
+        look = painted(value, surface, tint, pigmented, colours.mean_brow)
         # Faint lashes let the lid's skin be seen between them.
         lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
-        lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
-            colours.lashes - lids
-        )
-        look.vertex_colour[surface.vertices_of("lashes")] = lashes
-        return look
+        hairy = _FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]
+        look.vertex_colour[surface.vertices_of("lashes")] = lids + hairy * (colours.lashes - lids)
+        return PersonLook(**(vars(look) | {"grey": hair["hair_grey"]}), face=colours)
 
     def draw_looks(
         self,
@@ -204,9 +244,11 @@ class PersonHead(AnnyHead):
         column: Mapping[str, Annotated[FloatArray, "N"]],
         people: Mapping[str, Annotated[FloatArray, "N"]],
     ) -> None:
-        """Anny's, and skins, brows and beards such as people have."""
-        super().draw_looks(rng, column, people)
+        """Anny's, and skins, hair, brows and beards such as people have."""
+        unused = {name: np.zeros(len(people["age"])) for name in _ANNYS_HAIR}
+        super().draw_looks(rng, {**unused, **column}, people)
         draw_skin(rng, column, people)
+        draw_hair(rng, column, people)
         draw_face_hair(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:

@@ -211,7 +211,7 @@ def _hair_part(
 ) -> Part | None:
     """Strands as ribbons, each moving as its root does; None for a head without any."""
     strands, faces = model.strands, model.surface.faces
-    grown = ribbons(model.grow(parameters, vertices))
+    grown = ribbons(model.grow(model.hair_style(parameters), vertices))
     if not len(grown.strand):
         return None
     corners = faces[strands.triangle]
@@ -226,7 +226,7 @@ def _hair_part(
         vertices=grown.vertices,
         faces=grown.faces,
         uv=grown.uv,
-        colour=grown.of_vertices(model.strand_colours(parameters, appearance)),
+        colour=grown.of_vertices(model.strand_colours(appearance)),
         looks=(Look("Hair", tuple(appearance.hair.tolist()), _HAIR_ROUGHNESS),),
         look_of_face=np.zeros(len(grown.faces), np.int32),
         keys=None if keys is None else _moved_keys(keys, at_roots),

@@ -19,7 +19,7 @@ from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...heads.incremental import IncrementalHead
 from ...heads.skin.parameters import skin_values
-from ...heads.strands import POINTS, HairStyle
+from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from . import materials, skin_material
 from .slots import slot_of_polygons, slots_of
@@ -150,8 +150,8 @@ class HeadObject:
         self._own_data()
         self._write_shape(vertices)
         self._write_colours(appearance, parameters)
-        self._write_strands(parameters, vertices)
-        self._write_hair_colours(appearance, parameters)
+        self._write_strands(self.model.hair_style(parameters), vertices)
+        self._write_hair_colours(appearance)
         for owner in self._owners:
             owner.data[COMPLETE_KEY] = parameters
         self._finish(parameters)
@@ -178,7 +178,7 @@ class HeadObject:
         if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
             self._write_colours(appearance, parameters)
-            self._write_hair_colours(appearance, parameters)
+            self._write_hair_colours(appearance)
         if complete:
             self._complete(parameters)
         elif reshaped:
@@ -202,7 +202,7 @@ class HeadObject:
         if self.mesh_object in stale and fits:
             self._write_shape(vertices)
         if self.hair_object in stale:
-            self._write_strands(parameters, vertices)
+            self._write_strands(self.model.hair_style(parameters), vertices)
         for owner in stale:
             owner.data[COMPLETE_KEY] = parameters
 
@@ -243,20 +243,20 @@ class HeadObject:
             mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
             skin_material.write_fine(mesh, skin.vertices, values)
 
-    def _write_strands(self, parameters: FloatArray, vertices: Float32Array) -> None:
+    def _write_strands(self, style: HairStyle, vertices: Float32Array) -> None:
         if self.hair_object is None:
             return
-        strands = self.model.grow(parameters, vertices)
+        strands = self.model.grow(style, vertices)
         hair = self.hair_object.data
         hair.attributes["position"].data.foreach_set("vector", strands.points.ravel())
         hair.attributes["radius"].data.foreach_set("value", strands.radius.ravel())
         hair.update_tag()
 
-    def _write_hair_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
+    def _write_hair_colours(self, appearance: Appearance) -> None:
         if self.hair_object is None:
             return
         hair = self.hair_object.data
-        rgba = self.model.strand_colours(parameters, appearance)
+        rgba = self.model.strand_colours(appearance)
         hair.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
         # What the viewport and Workbench show of strands.
@@ -307,7 +307,7 @@ def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
         return "mesh"
     if hair is not None and (
         hair.type != "CURVES"
-        or len(hair.data.points) != POINTS * len(model.strands)
+        or len(hair.data.points) != model.strand_sizes.sum()
         or not {"radius", materials.COLOUR} <= set(hair.data.attributes.keys())
     ):
         return "hair"
@@ -379,9 +379,11 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
 def new_hair(model: HeadModel) -> bpy.types.ID:
     """The curves of a model's strands, which have not grown yet."""
     hair = bpy.data.hair_curves.new("Hair")
-    hair.add_curves([POINTS] * len(model.strands))
+    hair.add_curves(model.strand_sizes.tolist())
     if "radius" not in hair.attributes:
         hair.attributes.new("radius", "FLOAT", "POINT")
     hair.attributes.new(materials.COLOUR, "FLOAT_COLOR", "CURVE")
-    hair.materials.append(materials.hair_material())
+    hair.materials.append(
+        materials.hair_material() if model.skin is None else materials.sheen_hair_material()
+    )
     return hair

@@ -33,6 +33,10 @@ _PUPIL_BLUR = 0.02
 """Half the width of the pupil's edge, sine of the angle from the gaze."""
 
 
+_SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.07, 0.75, 1.2
+"""Share of a strand's light that it mirrors, and how much of its colour root and tip have."""
+
+
 def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
     """The material called ``name``, built once per file."""
     found = bpy.data.materials.get(name)
@@ -198,6 +202,36 @@ def hair_material() -> bpy.types.Material:
         bsdf.inputs["Specular IOR Level"].default_value = 0.15
 
     return material("FaceGen Hair", build)
+
+
+def sheen_hair_material() -> bpy.types.Material:
+    """Strands that are darker at the root, and shine along their length."""
+
+    def build(tree: bpy.types.NodeTree) -> None:
+        bsdf = principled(tree)
+        colour = attribute(tree, COLOUR).outputs["Color"]
+        along = tree.nodes.new("ShaderNodeHairInfo").outputs["Intercept"]
+        light = math(tree, "MULTIPLY_ADD", along, _TIP_LIGHT - _ROOT_LIGHT)
+        light.node.inputs[2].default_value = _ROOT_LIGHT
+        shaded = tree.nodes.new("ShaderNodeVectorMath")
+        shaded.operation = "SCALE"
+        tree.links.new(colour, shaded.inputs[0])
+        tree.links.new(light, shaded.inputs["Scale"])
+        tree.links.new(shaded.outputs[0], bsdf.inputs["Base Color"])
+        bsdf.inputs["Roughness"].default_value = 0.7
+        bsdf.inputs["Specular IOR Level"].default_value = 0.0
+        sheen = tree.nodes.new("ShaderNodeBsdfHair")
+        sheen.inputs["RoughnessU"].default_value = 0.28
+        sheen.inputs["RoughnessV"].default_value = 0.8
+        sheen.inputs["Color"].default_value = (0.9, 0.88, 0.85, 1.0)
+        mix = tree.nodes.new("ShaderNodeMixShader")
+        mix.inputs[0].default_value = _SHEEN
+        tree.links.new(bsdf.outputs[0], mix.inputs[1])
+        tree.links.new(sheen.outputs[0], mix.inputs[2])
+        out = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+        tree.links.new(mix.outputs[0], out.inputs["Surface"])
+
+    return material("FaceGen Groomed Hair", build)
 
 
 def cloth_material() -> bpy.types.Material:

@@ -107,7 +107,9 @@ def test_women_grow_no_beard_and_density_shows_in_the_strands(model: AnnyHead) -
         head[model.table.index("gender")] = gender
         vertices = model.forward(head)[0]
         grown = strands.grow(model.strands, model.hair_style(head), vertices, model.surface.faces)
-        return int((grown.radius[model.strands.region == region, 0] > 0).sum())
+        return int(
+            (grown.radius.reshape(-1, strands.POINTS)[model.strands.region == region, 0] > 0).sum()
+        )
 
     assert visible(1.0, strands.BEARD) == 0
     assert visible(0.0, strands.BEARD) > 500
@@ -122,9 +124,10 @@ def test_strands_start_on_the_skin_and_have_their_length(model: AnnyHead) -> Non
     grown = strands.grow(model.strands, model.hair_style(head), vertices, model.surface.faces)
     corners = vertices[model.surface.faces[model.strands.triangle]]
     roots = (corners * model.strands.bary[:, :, None]).sum(1)
-    np.testing.assert_allclose(grown.points[:, 0], roots, atol=1e-6)
-    length = np.linalg.norm(np.diff(grown.points, axis=1), axis=2).sum(1)
-    shown = grown.radius[:, 0] > 0
+    points = grown.points.reshape(-1, strands.POINTS, 3)
+    np.testing.assert_allclose(points[:, 0], roots, atol=1e-6)
+    length = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1)
+    shown = grown.radius[:: strands.POINTS] > 0
     assert np.isfinite(grown.points).all()
     assert (length[~shown] == 0).all()
     assert 0.001 < length[shown].min() < length[shown].max() < 0.05

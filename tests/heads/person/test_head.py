@@ -5,6 +5,7 @@ import pytest
 from facegen_addon.heads.anny.head import AnnyHead, anny_head
 from facegen_addon.heads.appearance_parameters import APPEARANCE_NAMES
 from facegen_addon.heads.face_hair.parameters import FACE_HAIR_NAMES
+from facegen_addon.heads.hair.parameters import HAIR_NAMES
 from facegen_addon.heads.person.head import PersonHead, person_head
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
 from facegen_addon.heads.strands import SCALP
@@ -38,9 +39,8 @@ def of_person(person: PersonHead, anny: AnnyHead, rows: np.ndarray) -> np.ndarra
     """Anny's parameters (N, P) as the person's, whose rows of skin are its own."""
     result = np.tile(person.table.default(), (len(rows), 1))
     for column, name in enumerate(anny.table.names):
-        if name not in person.table.names:
-            continue
-        result[:, person.table.index(name)] = rows[:, column]
+        if name in person.table.names:
+            result[:, person.table.index(name)] = rows[:, column]
     return result
 
 
@@ -66,17 +66,17 @@ def shared(person: PersonHead, anny: AnnyHead) -> tuple[np.ndarray, np.ndarray]:
     return np.array(list(mine.values())), np.array(list(mine))
 
 
-def test_parameters_are_annys_bar_those_of_skin_and_the_faces_hair(
+def test_parameters_are_annys_bar_those_of_skin_and_hair(
     person: PersonHead, anny: AnnyHead
 ) -> None:
-    own = SKIN_NAMES | frozenset(FACE_HAIR_NAMES)
+    own = SKIN_NAMES | HAIR_NAMES | frozenset(FACE_HAIR_NAMES)
     theirs = [
         row
         for row in anny.table.parameters
-        if row.name not in APPEARANCE_NAMES or row.group in ("iris", "hair")
+        if row.name not in APPEARANCE_NAMES or row.group == "iris"
     ]
     assert [row for row in person.table.parameters if row.name not in own] == theirs
-    assert own <= {row.name for row in person.table.parameters}
+    assert {row.name for row in person.table.parameters} >= own
 
 
 def test_drawn_skins_follow_ancestry_and_age(person: PersonHead) -> None:
@@ -133,8 +133,15 @@ def test_landmarks_and_roots_lie_where_annys_do(
     assert np.abs(person.five_points(mine) - anny.five_points(theirs)).max() < 0.003
     for head, vertices in ((person, mine), (anny, theirs)):
         assert np.isfinite(vertices).all(), head.name
-    heads = ((person, mine, of_person(person, anny, rows)), (anny, theirs, rows))
-    roots = [h.grow(r[0], v[0]).points[h.strands.region == SCALP, 0] for h, v, r in heads]
+    roots = []
+    for head, row, vertices in (
+        (person, of_person(person, anny, rows)[0], mine),
+        (anny, rows[0], theirs),
+    ):
+        grown = head.grow(head.hair_style(row), vertices[0])
+        first = grown.points[np.cumsum(grown.sizes) - grown.sizes]
+        scalp = np.flatnonzero(head.strands.region == SCALP)
+        roots.append(first[scalp[np.argsort(head.strands.rank[scalp], kind="stable")]])
     assert np.median(np.linalg.norm(roots[0] - roots[1], axis=1)) < _SAME
 
 

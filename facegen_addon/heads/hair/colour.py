@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The colour of hair and what of it shades the scalp. Linear RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import AnyArray, RealArray
+from ..appearance import Shade, smoothstep
+from .groom import bald_share, recession_edge
+from .march import Values
+from .roots import HairRoots
+
+_ANCHORS = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 1.0])
+_PIGMENTED = np.array(
+    [
+        (0.60, 0.46, 0.27),  # white blond
+        (0.42, 0.27, 0.115),  # blond
+        (0.22, 0.120, 0.045),  # dark blond
+        (0.105, 0.052, 0.021),  # light brown
+        (0.042, 0.021, 0.0105),  # brown
+        (0.0135, 0.0078, 0.0052),  # dark brown
+        (0.0042, 0.0036, 0.0036),  # black
+    ]
+)
+"""Linear RGB of hair by its melanin, chosen by eye."""
+_RED = np.array([1.25, 0.62, 0.22])
+"""What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
+_ROOT_SHADE = 0.7
+"""What of hair's colour is left between its roots."""
+_UNPIGMENTED = np.array([0.52, 0.52, 0.53])
+
+
+def pigmented_colour(melanin: float, redness: float) -> Annotated[RealArray, "3"]:
+    """The colour (3,) of a strand with pigment."""
+    log = [np.interp(melanin, _ANCHORS, np.log(channel)) for channel in _PIGMENTED.T]
+    strength = redness * (1 - melanin**3)
+    return np.exp(np.array(log) + strength * np.log(_RED))
+
+
+def mixed_colour(values: Values) -> Annotated[RealArray, "3"]:
+    """What the hair of these values looks like from afar, (3,)."""
+    pigmented = pigmented_colour(values["hair_melanin"], values["hair_redness"])
+    return pigmented + values["hair_grey"] * (_UNPIGMENTED - pigmented)
+
+
+def colours_of_strands(
+    roots: HairRoots, pigmented: RealArray, grey: float
+) -> Annotated[RealArray, "S 3"]:
+    """The colour (S, 3) of each strand: some lighter, and as many without pigment as are grey."""
+    noise = roots.noise
+    lighter = np.exp(0.22 * np.clip(noise[:, 7:8], -2, 2) + 0.16 * roots.character[roots.lock, 5:6])
+    own = pigmented * lighter
+    # Hair greys at the temples first.
+    zones = roots.all_zones
+    order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
+    share = smoothstep(0.0, 0.15, 1.15 * grey - order)[:, None]
+    white = _UNPIGMENTED * np.exp(0.12 * np.clip(noise[:, 7:8], -2, 2))
+    colours: RealArray = (own + share * (white - own)).astype(np.float32)
+    return colours
+
+
+def scalp_shade(
+    values: Values,
+    masks: Mapping[str, AnyArray],
+    fields: Mapping[str, AnyArray],
+    colour: Annotated[RealArray, "3"],
+) -> Shade:
+    """Roots too fine to draw; masks and fields: name -> (M,), those of `zone_fields` too."""
+    temple, crown, upper, ahead = (fields[n] for n in ("temple", "crown", "upper", "ahead"))
+    edge = recession_edge(values, temple, ahead)
+    above = smoothstep(-0.006, 0.007, fields["hairline"] - edge)
+    bald = bald_share(values, crown, upper)
+    density = smoothstep(0.0, 0.75, values["hair_density"] * (1 - bald))
+    return Shade(masks["scalp"] * above * density * 0.97, _ROOT_SHADE * colour)

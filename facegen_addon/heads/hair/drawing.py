@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair as people wear it: which styles, by sex, age and ancestry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...arrays import FloatArray
+from .styles import STYLES
+
+_WOMEN = {
+    "Long Straight": 20, "Long Wavy": 20, "Bob": 15, "Side Parting": 4, "Fringe": 9, "Ponytail": 10,
+    "Bun": 7, "Braid": 4, "Curly": 8, "Short Sides": 3,
+}  # fmt: skip
+_MEN = {
+    "Short Sides": 30, "Side Parting": 24, "Buzz Cut": 14, "Slick Back": 9, "Fringe": 9,
+    "Curly": 7, "Long Wavy": 2, "Long Straight": 2, "Bun": 1, "Ponytail": 2,
+}  # fmt: skip
+_AFRICAN_WOMEN = {
+    "Afro": 26, "Curly": 24, "Bun": 12, "Braid": 10, "Ponytail": 8, "Short Sides": 6, "Bob": 8,
+    "Buzz Cut": 6,
+}  # fmt: skip
+_AFRICAN_MEN = {"Buzz Cut": 45, "Short Sides": 28, "Afro": 14, "Curly": 9, "Bald": 4}
+"""How often each style is worn, by eye; of African ancestry where it prevails."""
+
+_SPREAD = 0.06
+"""Standard deviation of each parameter around its style's."""
+_GREY_FROM, _GREY_YEARS = 0.64, 0.24
+"""Age (0.5 is 25 years, 1 is 90) at which hair begins to grey, and until most of it may be."""
+
+
+def draw_hair(
+    rng: np.random.Generator, column: Mapping[str, FloatArray], people: Mapping[str, FloatArray]
+) -> None:
+    """Give n drawn heads hair as people wear it; ``column``: name -> (n,), changed in place.
+
+    ``people`` (n,) each: shares african, asian and caucasian, age from 0.5 to 1 and male, 0 or 1.
+    Numbers are slider units, by eye.
+    """
+    n = len(people["age"])
+    african, asian, caucasian = (people[name] for name in ("african", "asian", "caucasian"))
+    male, age = people["male"] > 0.5, people["age"]
+    coiled = african > 0.5
+    aged = np.clip((age - 0.62) / 0.3, 0.0, 1.0)
+    for number in range(n):
+        style = STYLES[_drawn_style(rng, bool(male[number]), bool(coiled[number]), aged[number])]
+        for name, value in style.items():
+            column[name][number] = value
+    for name in next(iter(STYLES.values())):
+        moved = name not in ("hair_tied", "hair_density", "hair_bun", "hair_braid")
+        spread = _SPREAD * (2.0 if name == "hair_parting" else 0.5 if "length" in name else 1.0)
+        column[name] += moved * spread * rng.standard_normal(n)
+    column["hair_parting"] *= np.where(rng.random(n) < 0.5, -1.0, 1.0)
+    tied = column["hair_tied"] > 0.5
+    kinky = np.clip(1.4 * african - 0.35, 0.0, 1.0) * np.where(tied, 0.5, 1.0)
+    column["hair_curl"][:] = np.maximum(column["hair_curl"], kinky * (0.85 + 0.1 * rng.random(n)))
+    straight = np.clip(1.3 * asian - 0.3, 0.0, 1.0)
+    column["hair_curl"] *= 1.0 - 0.9 * straight
+    own_wave = 0.3 * rng.random(n) * (1.0 - straight)
+    column["hair_wave"][:] = column["hair_wave"] * (1.0 - 0.7 * straight) + own_wave
+    recedes = aged * rng.random(n) ** 0.7
+    column["hair_recession"] += np.where(male, 0.65, 0.10) * recedes + 0.06 * rng.random(n)
+    column["hair_thinning"] += np.where(male, 0.4, 0.0) * recedes * (rng.random(n) < 0.5)
+    column["hair_density"] -= 0.15 * aged * rng.random(n)
+    _draw_colour(rng, column, caucasian, age)
+
+
+def _drawn_style(rng: np.random.Generator, male: bool, coiled: bool, aged: float) -> str:
+    if male and rng.random() < 0.42 * aged:
+        return "Bald" if rng.random() < 0.5 else "Receding"
+    worn = (_AFRICAN_MEN if male else _AFRICAN_WOMEN) if coiled else (_MEN if male else _WOMEN)
+    shares = np.array(list(worn.values()), float)
+    if not male:  # the old wear it shorter
+        long = np.array(["Long" in name for name in worn])
+        shares *= np.where(long, 1.0 - 0.6 * aged, 1.0)
+    return str(rng.choice(list(worn), p=shares / shares.sum()))
+
+
+def _draw_colour(
+    rng: np.random.Generator,
+    column: Mapping[str, FloatArray],
+    caucasian: FloatArray,
+    age: FloatArray,
+) -> None:
+    n = len(age)
+    fair = np.clip(1.3 * caucasian - 0.25 + 0.1 * rng.standard_normal(n), 0.0, 1.0)
+    column["hair_melanin"][:] = 0.97 - 0.78 * fair * rng.random(n) ** 1.3 - 0.04 * rng.random(n)
+    red = (rng.random(n) < 0.07) & (fair > 0.5)
+    column["hair_redness"][:] = np.where(red, 0.8, 0.2) + 0.12 * rng.standard_normal(n)
+    column["hair_melanin"][red] = rng.uniform(0.35, 0.6, int(red.sum()))
+    column["brow_melanin"][:] = 0.25 + 0.75 * column["hair_melanin"] + 0.06 * rng.standard_normal(n)
+    greys = np.clip((age - _GREY_FROM) / _GREY_YEARS, 0.0, 1.0)
+    column["hair_grey"][:] = greys * (0.25 + 0.95 * rng.random(n)) ** 1.2

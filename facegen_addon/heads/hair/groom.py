@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All strands of a head's hair, from its locks.
+
+Vectors of locks lie component first, (K, 3, L); lengths are metres; constants are chosen by eye.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import IntArray, RealArray
+from ..appearance import smoothstep
+from .march import ALONG, POINTS, Values, lengths, march, metres, ramp
+from .proxy import HeadProxy, Outline
+from .roots import HairRoots, skull_centre
+from .tied import tied, tied_share
+
+_RADIUS, _MORE_RADIUS = 3.0e-4, 1.6e-4
+"""Metres at the root, and what short hair has more: a strand stands for a tuft."""
+_TAPER = np.interp(ALONG, [0.0, 0.6, 1.0], [1.0, 0.95, 0.35]).astype(np.float32)
+
+
+class Groom:
+    """Hair of a head model: what grows for given values on given vertices."""
+
+    def __init__(
+        self, roots: HairRoots, outline: Outline, rest: Annotated[RealArray, "V 3"], faces: IntArray
+    ) -> None:
+        """Roots and outline are the model's; rest (V, 3) its head at rest, faces (T, 3)."""
+        self.roots = roots
+        self._outline = outline
+        self._faces = faces
+        strands = roots.strands
+        self._corners = faces[strands.triangle]
+        self._bary = strands.bary.astype(np.float32)
+        self._anchor = np.unique(self._corners)
+        self._rest = rest[self._anchor].astype(np.float64)
+
+    def grow(
+        self, values: Values, vertices: Annotated[RealArray, "V 3"]
+    ) -> tuple[Annotated[RealArray, "S K 3"], Annotated[RealArray, "S K"]]:
+        """Points (S, K, 3) and radii (S, K) of all strands; those of no hair have no length."""
+        turn, middle = self._frame(vertices)
+        local = ((vertices - middle) @ turn).astype(np.float32)
+        start = _at(local, self._corners, self._bary)
+        centre = skull_centre(start)
+        proxy = HeadProxy(self._outline, local, centre)
+        leader = self.roots.leader
+        lead = start[leader].T.copy()
+        _, normals = proxy.outward(lead, 0.0)
+        down = (turn.T @ np.array([[0.0], [0.0], [-1.0]])).astype(np.float32)
+        locks = march(self.roots, values, lead, normals, down, proxy)
+        if values["hair_tied"] > 0:
+            share = tied_share(self.roots, values)
+            locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
+        locks = _waved(self.roots, values, locks)
+        shown = shares_shown(self.roots, values)
+        points = self._strands(values, start, lead, locks, shown)
+        points = points @ turn.T.astype(np.float32) + middle.astype(np.float32)
+        short = 1 - smoothstep(0.005, 0.08, lengths(self.roots, values))[self.roots.lock]
+        thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
+        radius = np.where(shown > 0, thick, np.float32(0))[:, None] * _TAPER
+        return points, radius
+
+    def _frame(self, vertices: RealArray) -> tuple[RealArray, RealArray]:
+        """The turn (3, 3) of the head against the rest, local to world, and the origin (3,)."""
+        now, rest = vertices[self._anchor].astype(np.float64), self._rest
+        u, _, v = np.linalg.svd((now - now.mean(0)).T @ (rest - rest.mean(0)))
+        turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
+        return turn, now.mean(0) - turn @ rest.mean(0)
+
+    def _strands(
+        self,
+        values: Values,
+        start: RealArray,
+        lead: RealArray,
+        locks: RealArray,
+        shown: RealArray,
+    ) -> RealArray:
+        roots = self.roots
+        leaders = locks.transpose(2, 0, 1).reshape(-1, POINTS * 3).astype(np.float32)
+        untidy, curl = values["hair_untidiness"], values["hair_curl"]
+        kink = ramp(0.5, 0.95, curl)
+        tie = tied_share(roots, values)[roots.lock]
+        offset = start - lead.T[roots.lock]
+        long = metres(max(values["hair_top_length"], values["hair_side_length"]))
+        size = float(ramp(0.004, 0.10, long))
+        reach = lengths(roots, values)[roots.lock]
+        scatter = np.minimum(reach * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.6 * tie)
+        clump = values["hair_clumping"] * (0.35 + 0.65 * size)
+        scatter = (scatter * (1 - 0.75 * clump))[:, None]
+        coil = np.minimum((0.0008 * curl + 0.0045 * kink), 0.12 * long)
+        coefficients = np.concatenate(
+            [
+                offset,
+                roots.noise[:, 0:3] * scatter,
+                roots.noise[:, 3:6] * scatter,
+                roots.noise[:, 6:9] * coil,
+                roots.noise[:, 9:12] * coil,
+            ],
+            axis=1,
+        )
+        hold = 1 - clump * smoothstep(0.0, 0.85, ALONG)
+        t, turns = ALONG, 2 * np.pi * (2.0 + 2.0 * kink)
+        basis = np.stack(
+            [
+                hold,
+                t**1.3,
+                t * np.sin(5 * t),
+                t**0.5 * np.sin(turns * t),
+                t**0.5 * (np.cos(turns * t) - 1),
+            ]
+        )
+        mixing = np.einsum("bk,cd->bckd", basis, np.eye(3)).reshape(15, POINTS * 3)
+        points = leaders[roots.lock]
+        points += coefficients.astype(np.float32) @ mixing.astype(np.float32)
+        points = points.reshape(-1, POINTS, 3)
+        points[:, 0] = start
+        partly = np.flatnonzero(shown < 1)
+        points[partly] = start[partly, None] + shown[partly, None, None] * (
+            points[partly] - start[partly, None]
+        )
+        return points
+
+
+def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
+    a, b, c = (vertices[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
+    return a + b + c
+
+
+def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
+    """How much of its length each strand has, (S,): 0 where there is no hair."""
+    zones, rank = roots.all_zones, roots.strands.rank
+    edge = recession_edge(values, zones.temple, zones.ahead) + 0.0025 * roots.noise[:, 0]
+    above = np.clip((zones.field - edge) / 0.006, 0.0, 1.0) * zones.above_nape
+    density = values["hair_density"] * 1.08 - 0.02
+    bald = bald_share(values, zones.crown, zones.upper)
+    dense = np.clip((density * (1 - bald) - rank) / 0.03, 0.0, 1.0)
+    shown: RealArray = (above * dense).astype(np.float32)
+    return shown
+
+
+def recession_edge(values: Values, temple: RealArray, ahead: RealArray) -> RealArray:
+    """Metres by which the hairline has risen at points of these zones (N,)."""
+    recession = values["hair_recession"]
+    edge: RealArray = ahead * recession * (0.018 + 0.040 * temple) + 0.004 * temple
+    return edge
+
+
+def bald_share(values: Values, crown: RealArray, upper: RealArray) -> RealArray:
+    """The share of strands (N,) that baldness has taken."""
+    thinning = values["hair_thinning"]
+    whole = ramp(0.35, 1.0, thinning) * smoothstep(0.35, 0.8, upper)
+    patch = np.clip(thinning * 1.6, 0, 1) * smoothstep(0.75 - 0.6 * thinning, 1.0, crown)
+    bald: RealArray = 1 - (1 - whole) * (1 - patch)
+    return bald
+
+
+def _waved(roots: HairRoots, values: Values, locks: RealArray) -> RealArray:
+    """Locks (K, 3, L) with waves, which swing to the side, and curls, which turn."""
+    wave, curl = np.float32(values["hair_wave"]), np.float32(values["hair_curl"])
+    if wave + curl <= 0:
+        return locks
+    tangent = np.gradient(locks, axis=0)
+    segment = np.sqrt((tangent * tangent).sum(1))
+    tangent = tangent / np.maximum(segment, 1e-9)[:, None]
+    centre = locks[0].mean(1)[None, :, None]
+    out = locks - centre
+    out = out - tangent * (out * tangent).sum(1)[:, None]
+    out = out / np.maximum(np.sqrt((out * out).sum(1)), 1e-6)[:, None]
+    side = np.stack(
+        [
+            tangent[:, 1] * out[:, 2] - tangent[:, 2] * out[:, 1],
+            tangent[:, 2] * out[:, 0] - tangent[:, 0] * out[:, 2],
+            tangent[:, 0] * out[:, 1] - tangent[:, 1] * out[:, 0],
+        ],
+        axis=1,
+    )
+    arc = np.cumsum(segment, axis=0) - segment[0]
+    total = arc[-1]
+    turns = np.minimum(total / (0.075 - 0.04 * curl), (POINTS - 1) / 3.6)
+    phase = 2 * np.pi * turns * arc / np.maximum(total, 1e-6) + roots.character[:, 7] * (
+        0.5 + 1.5 * curl
+    )
+    grow = smoothstep(0.01, 0.06, arc) * np.minimum(total / 0.10, 1.0)
+    grow = grow * (1 - 0.6 * tied_share(roots, values) * smoothstep(0.6, 0.3, ALONG)[:, None])
+    swing = grow * (0.009 * wave + 0.012 * curl)
+    turn = grow * 0.012 * curl
+    return locks + (swing * np.sin(phase))[:, None] * side + (turn * (np.cos(phase)))[:, None] * out

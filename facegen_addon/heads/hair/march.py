@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Locks of hair that leave the scalp, are combed and fall, kept off head and shoulders.
+
+Vectors lie component first, (3, L); lengths are metres. Constants are chosen by eye.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import RealArray
+from ..appearance import smoothstep
+from .proxy import HeadProxy
+from .roots import HairRoots
+
+POINTS = 16
+"""Points along each strand, the root included."""
+SHORTEST, LONGEST = 0.003, 0.45
+"""Metres at length 0 and 1; between them they grow by equal factors."""
+ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
+"""Share of the length at each point: closer together where hair leaves the head."""
+_FACE_FRONT, _FACE_TOP = -0.060, 0.045
+"""Metres from the skull's middle: hair does not hang farther in front, below that height."""
+_FACE_HALF_WIDTH = 0.064
+
+Values = Mapping[str, float]
+
+
+def metres(length: float) -> float:
+    """The length of hair in metres for a slider in [0, 1]."""
+    return float(SHORTEST * (LONGEST / SHORTEST) ** length)
+
+
+def ramp(low: float, high: float, x: float) -> float:
+    """A smooth step of one number, as `smoothstep`."""
+    return float(smoothstep(low, high, np.array(x)))
+
+
+def normalised(vectors: RealArray) -> RealArray:
+    """Unit vectors (3, N)."""
+    return vectors / np.maximum(np.sqrt((vectors * vectors).sum(0)), 1e-9)
+
+
+def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
+    """The length (L,) of each lock, metres."""
+    zones = roots.zones
+    regions = {"top": zones.top, "side": zones.side, "back": zones.back}
+    log = sum(
+        weight * np.log(metres(values[f"hair_{name}_length"])) for name, weight in regions.items()
+    )
+    length = np.exp(log)
+    long = smoothstep(0.05, 0.12, length)
+    # Cut at one height: what is rooted higher is longer by its way down.
+    length = length + long * (1 - values["hair_layers"]) * zones.path
+    # Short hair fades out towards its edge.
+    fade = np.clip(0.5 + zones.field / 0.03, 0.5, 1.0)
+    length = length * (fade + (1 - fade) * smoothstep(0.02, 0.06, length))
+    spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
+    length = length * np.exp(np.clip(roots.character[:, 0], -1.5, 1.2) * spread)
+    fringe = values["hair_fringe"] * zones.front
+    cut = 0.042 + 0.95 * zones.field
+    return (length + fringe * (np.minimum(length, cut) - length)).astype(np.float32)
+
+
+def march(
+    roots: HairRoots,
+    values: Values,
+    start: Annotated[RealArray, "3 L"],
+    normals: Annotated[RealArray, "3 L"],
+    down: Annotated[RealArray, "3 1"],
+    proxy: HeadProxy,
+) -> Annotated[RealArray, "K 3 L"]:
+    """Points (K, 3, L) of all locks from their roots and normals there (3, L)."""
+    length = lengths(roots, values)
+    comb = _Comb(roots, values, start, proxy)
+    kink = ramp(0.55, 0.95, values["hair_curl"])
+    volume, untidy = values["hair_volume"], values["hair_untidiness"]
+    own = roots.character.T
+    points = np.empty((POINTS, *start.shape), np.float32)
+    points[0] = start
+    short = 1 - smoothstep(0.006, 0.05, length)
+    lift = 0.22 + 0.16 * short + 0.45 * volume * (1 - 0.4 * short) + 1.1 * kink
+    lift = lift * (1 - 0.45 * max(values["hair_back"], 0.0) * (1 - volume))
+    lift = lift * (1 - 0.5 * comb.fringe)
+    layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
+    layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
+    wild = untidy * np.float32(0.28)
+    previous = normals
+    travelled = np.zeros_like(length)
+    for k in range(1, POINTS):
+        step = length * (ALONG[k] - ALONG[k - 1])
+        here = points[k - 1]
+        ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
+        distance, normal = proxy.outward(here, ears)
+        combed = comb.at(here, normal)
+        fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.14, travelled)
+        fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
+        rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
+        free = smoothstep(0.01, 0.06, distance)
+        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * 0.35
+        wanted = combed * ((1 - 0.75 * kink) * (1 - 0.6 * free)) + down * fall
+        wanted = wanted + normal * (
+            rise - hold * np.clip((distance - layer) / 0.012, 0, 1) * (1 - free)
+        )
+        wanted = wanted + wild * (own[2:5] + own[5:8] * np.sin(3.0 * k / POINTS))
+        keep = np.exp(-step / 0.010)
+        direction = normalised(normalised(wanted) * (1 - keep) + previous * keep)
+        travelled = travelled + step
+        following = here + direction * step
+        following = comb.beside_the_face(following)
+        clearance = layer * smoothstep(0.0, 0.035, travelled) + 0.0006
+        following = proxy.push_out(following, clearance, ears)
+        points[k] = following
+        previous = direction
+    return points
+
+
+class _Comb:
+    """Which way hair is combed, at any point near the head."""
+
+    def __init__(
+        self, roots: HairRoots, values: Values, start: RealArray, proxy: HeadProxy
+    ) -> None:
+        self._centre = proxy.centre
+        self._values = values
+        zones = roots.zones
+        self.fringe = np.float32(values["hair_fringe"]) * zones.front
+        self._parting = np.float32(0.042 * values["hair_parting"])
+        offset = start - self._centre
+        self._side = np.tanh((offset[0] - self._parting) / 0.006)
+        self._edge_side = self._side
+        self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
+        back = values["hair_back"]
+        self._weights = (abs(back), values["hair_part"])
+        self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
+        turn = 0.45
+        self._turn = (np.float32(np.cos(turn)), np.float32(np.sin(turn)))
+        self._crown = np.array([[0.008], [0.045]], np.float32)
+
+    def at(self, points: RealArray, normal: RealArray) -> RealArray:
+        """Unit tangents (3, L)."""
+        offset = points - self._centre
+        zero = np.zeros_like(offset[0])
+        along = offset[:2] - self._crown
+        cos, sin = self._turn
+        flat = np.sqrt((along * along).sum(0)) + 0.004
+        near = np.exp(-flat / 0.05)
+        sin = sin * near
+        whorl = np.stack(
+            [
+                (cos * along[0] - sin * along[1]) / flat,
+                (cos * along[1] + sin * along[0]) / flat,
+                zero,
+            ]
+        )
+        whorl[2] = -1.0 + 0.9 * np.clip(offset[2] / 0.08, 0, 1)
+        parted = np.stack(
+            [
+                self._side * (0.25 + 0.75 * np.clip(offset[2] / 0.06, 0, 1)),
+                zero + 0.10 + 0.25 * np.clip((offset[2]) / 0.09, 0, 1),
+                zero - 0.55,
+            ]
+        )
+        slick, part = self._weights
+        slicked = self._slick + 0.25 * part * np.stack([self._side, zero, zero])
+        combed = (1 - slick) * (whorl + part * (parted - whorl)) + slick * slicked
+        forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
+        combed = combed + self.fringe * (forward - combed)
+        below = np.clip(0.3 - offset[2] / 0.05, 0, 1)
+        combed[1] += self.tuck * 1.3 * below
+        inward = (combed * normal).sum(0)
+        return normalised(combed - normal * inward)
+
+    def beside_the_face(self, points: RealArray) -> RealArray:
+        """Points moved to the sides of the face, bar those of a fringe."""
+        x, y, z = points - self._centre
+        inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
+        inside = inside * smoothstep(_FACE_TOP + 0.015, _FACE_TOP - 0.02, z) * (1 - self.fringe)
+        side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
+        missing = np.maximum(_FACE_HALF_WIDTH - side * x, 0.0)
+        moved = points.copy()
+        moved[0] += inside * side * missing
+        return moved

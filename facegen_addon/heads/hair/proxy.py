@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cheap stand-in for head, neck and shoulders that hair lies on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import IntArray, RealArray
+from ..surface import Surface, neck_edge
+
+_ROUND, _UP = 48, 28
+"""Cells around the head and from bottom to top."""
+_SAMPLES = 6
+"""Points along a triangle's edge that are looked at."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Which points of a model's skin lie farthest out, seen from inside the skull.
+
+    triangle (2, UP, ROUND) and bary (2, UP, ROUND, 3): without ears and with them; centre: the
+    vertices that the middle is measured from; edge: the neck's.
+    """
+
+    corners: Annotated[IntArray, "2 UP ROUND 3"]
+    bary: Annotated[RealArray, "2 UP ROUND 3"]
+    edge: Annotated[IntArray, "E"]
+
+    @classmethod
+    def of(cls, surface: Surface, rest: Annotated[RealArray, "V 3"], centre: RealArray) -> Outline:
+        """The outline of a model's head at rest, seen from ``centre`` (3,)."""
+        skin = surface.vertices_of("skin")
+        faces = surface.faces[skin[surface.faces].all(1)]
+        ears = surface.masks["ears"][faces].max(1) > 0.3
+        found = [
+            _outermost(faces[kept], rest, centre) for kept in (~ears, np.ones(len(ears), bool))
+        ]
+        return cls(
+            corners=np.stack([corners for corners, _ in found]),
+            bary=np.stack([bary for _, bary in found]).astype(np.float32),
+            edge=neck_edge(faces, rest[:, 2]),
+        )
+
+
+def _outermost(faces: IntArray, rest: RealArray, centre: RealArray) -> tuple[IntArray, RealArray]:
+    steps = np.arange(_SAMPLES) / (_SAMPLES - 1)
+    a, b = np.meshgrid(steps, steps)
+    inside = a + b <= 1.0 + 1e-9
+    weights = np.stack([a[inside], b[inside], 1 - a[inside] - b[inside]], axis=1)
+    points = np.einsum("tkc,wk->twc", rest[faces] - centre, weights).reshape(-1, 3)
+    radius = np.linalg.norm(points, axis=1)
+    azimuth, height = _cells(points.T / radius)
+    cell = np.clip(np.rint(height), 0, _UP - 1) * _ROUND + np.rint(azimuth) % _ROUND
+    order = np.lexsort((radius, cell))
+    last = np.append(np.flatnonzero(np.diff(cell[order])), len(order) - 1)
+    winner = np.full(_UP * _ROUND, -1)
+    winner[cell[order[last]].astype(int)] = order[last]
+    winner = _filled(winner.reshape(_UP, _ROUND)).ravel()
+    triangle, weight = np.divmod(winner, len(weights))
+    shape = (_UP, _ROUND, 3)
+    return faces[triangle].reshape(shape).astype(np.intp), weights[weight].reshape(shape)
+
+
+def _filled(winner: IntArray) -> IntArray:
+    """Cells without any skin take what the nearest filled cell around or above them has."""
+    while (winner < 0).any():
+        for shift, axis in ((1, 1), (-1, 1), (-1, 0), (1, 0)):
+            moved = np.roll(winner, shift, axis)
+            winner = np.where(winner < 0, moved, winner)
+    return winner
+
+
+def _cells(direction: RealArray) -> tuple[RealArray, RealArray]:
+    """Where unit directions (3, N) lie in the grid."""
+    azimuth = np.arctan2(direction[0], -direction[1]) * (_ROUND / (2 * np.pi))
+    return azimuth, np.arcsin(np.clip(direction[2], -1, 1)) * ((_UP - 1) / np.pi) + (_UP - 1) / 2
+
+
+class HeadProxy:
+    """The stand-in for one head in its own frame, from local vertices (V, 3), metres."""
+
+    def __init__(self, outline: Outline, vertices: Annotated[RealArray, "V 3"], centre: RealArray):
+        self.centre = centre.astype(np.float32)[:, None]
+        points = (vertices[outline.corners] * outline.bary[..., None]).sum(-2) - centre
+        radius = np.sqrt((points**2).sum(-1))
+        self._grid = _smoothed(radius).astype(np.float32)
+        edge = vertices[outline.edge]
+        low, high = edge.min(0), edge.max(0)
+        middle, half = 0.5 * (low + high), 0.5 * (high - low)
+        self._neck = (middle, half + 0.009)
+        self._neck_top = float(low[2]) + 0.065
+        self._shoulders = (
+            np.array([middle[0], middle[1] + 0.012, low[2] - 0.205], np.float32)[:, None],
+            np.array([half[0] + 0.19, half[1] + 0.062, 0.158], np.float32)[:, None],
+        )
+
+    def outward(
+        self, points: Annotated[RealArray, "3 N"], ears: RealArray | float
+    ) -> tuple[Annotated[RealArray, "N"], Annotated[RealArray, "3 N"]]:
+        """Metres outside the head (N,) and the direction away from it (3, N); ears in [0, 1]."""
+        offset = points - self.centre
+        distance = np.sqrt((offset * offset).sum(0))
+        direction = offset / np.maximum(distance, 1e-6)
+        return distance - self._radius(direction, ears), direction
+
+    def _radius(self, direction: RealArray, ears: RealArray | float) -> RealArray:
+        azimuth, height = _cells(direction)
+        left = np.floor(azimuth)
+        low = np.clip(np.floor(height), 0, _UP - 2)
+        across, up = azimuth - left, height - low
+        left_i = left.astype(np.intp) % _ROUND
+        right_i, low_i = (left_i + 1) % _ROUND, low.astype(np.intp) * _ROUND
+        grid = self._grid
+        below = grid[:, low_i + left_i] * (1 - across) + grid[:, low_i + right_i] * across
+        low_i += _ROUND
+        above = grid[:, low_i + left_i] * (1 - across) + grid[:, low_i + right_i] * across
+        bare, eared = below + (above - below) * up
+        return bare + np.maximum(eared - bare, 0.0) * ears
+
+    def push_out(
+        self, points: Annotated[RealArray, "3 N"], clearance: RealArray, ears: RealArray | float
+    ) -> Annotated[RealArray, "3 N"]:
+        """Points kept so many metres (N,) off head, neck and shoulders."""
+        distance, direction = self.outward(points, ears)
+        points = points + direction * np.maximum(clearance - distance, 0.0)
+        low = points[2] < self._neck_top
+        if low.any():
+            points[:, low] = self._off_the_bust(points[:, low], clearance[low])
+        return points
+
+    def _off_the_bust(self, points: RealArray, clearance: RealArray) -> RealArray:
+        middle, half = self._neck
+        x, y = points[0] - middle[0], points[1] - middle[1]
+        a, b = half[0] + clearance, half[1] + clearance
+        fade = np.clip((self._neck_top - points[2]) / 0.03, 0.0, 1.0)
+        level = np.sqrt((x / a) ** 2 + (y / b) ** 2)
+        grown = 1 + (np.maximum(1.0 / np.maximum(level, 0.2), 1.0) - 1) * fade
+        points = np.stack([middle[0] + x * grown, middle[1] + y * grown, points[2]])
+        centre, axes = self._shoulders
+        x, y, z = (points - centre) / (axes + clearance)
+        # Hair slides off a shoulder to the front or to the back, not to the side.
+        free = np.sqrt(np.maximum(1 - x * x - z * z, 0.0))
+        side = np.where(y >= 0, 1.0, -1.0)
+        points[1] = centre[1] + side * np.maximum(np.abs(y), free) * (axes[1] + clearance)
+        return points
+
+
+def _smoothed(radius: RealArray) -> RealArray:
+    """The grid's radii (2, UP * ROUND), those below and above without neighbours kept."""
+    across = 0.5 * radius + 0.25 * (np.roll(radius, 1, 2) + np.roll(radius, -1, 2))
+    padded = np.concatenate([across[:, :1], across, across[:, -1:]], axis=1)
+    smooth = 0.5 * across + 0.25 * (padded[:, :-2] + padded[:, 2:])
+    return smooth.reshape(2, -1)
