@@ -201,7 +201,7 @@ class FaceHair:
         count, length = laid.path.shape[:2]
         nodes = self.patch.nodes(vertices[self.patch.vertices])
         places = self._places(neutral, laid.path)
-        faced = np.concatenate([nodes, self.patch.outward(nodes)], axis=-1)
+        faced = np.concatenate([nodes, self.patch.outward(nodes)], axis=-1).astype(np.float32)
         found = self.patch.sampled(faced, places.reshape(-1, 2))
         lifted = found[:, :3] + found[:, 3:] * brows.lift(values).reshape(-1, 1)
         points = lifted.reshape(count, length, 3)

@@ -21,7 +21,7 @@ from ..face_hair.face_hair import (
     ShadedPoints,
     with_density,
 )
-from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
+from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
 from ..hair.drawing import draw_hair
 from ..hair.groom import Groom
@@ -111,7 +111,7 @@ class PersonHead(AnnyHead):
     def colour_parameters(self) -> frozenset[str]:
         """Anny's, all of the skin's and of the face's hair."""
         shared = super().colour_parameters & frozenset(self.table.names)
-        return shared | SKIN_NAMES | _HAIR_SHADES | frozenset(FACE_HAIR_NAMES)
+        return shared | SKIN_NAMES | _HAIR_SHADES | SHADED_BY
 
     @cached_property
     def _scalp(self) -> StrandSet:
