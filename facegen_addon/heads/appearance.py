@@ -66,9 +66,9 @@ class Appearance:
 
     vertex_colour: Annotated[Float32Array, "V 3"]
     roughness: float
-    iris: Annotated[RGB, "3"]
-    hair: Annotated[RGB, "3"]
-    brow: Annotated[RGB, "3"]
+    iris: Annotated[FloatArray, "3"]
+    hair: Annotated[FloatArray, "3"]
+    brow: Annotated[FloatArray, "3"]
     grey: float = 0.0
     covered: Annotated[Float32Array, "V"] | None = None
 
@@ -217,27 +217,17 @@ def hair_shades(
 
     masks, fields: name -> (M,), as a Surface has them of its vertices.
     """
+    edge = RECESSION * value("hair_recession")
+    above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
+    scalp = masks["scalp"] * above
     low = BEARD_RANGE * (1.0 - value("beard_extent"))
     beard = masks["beard"] * smoothstep(low - _EDGE_BELOW, low + _EDGE_OVER_BEARD, fields["beard"])
     return (
-        scalp_shade(value, masks, fields, hair),
+        Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair),
         Shade(beard * male * value("beard_density") * 0.55, hair),
         Shade(masks["brow"] * value("brow_density") * 0.45, brow),
         Shade(masks["lid"] * value("lash_density") * 0.75, 0.35 * brow),
     )
-
-
-def scalp_shade(
-    value: Callable[[str], float],
-    masks: Mapping[str, AnyArray],
-    fields: Mapping[str, AnyArray],
-    hair: Annotated[RGB, "3"],
-) -> Shade:
-    """The shade of the hair on the head; as for `hair_shades`."""
-    edge = RECESSION * value("hair_recession")
-    above = smoothstep(edge - _EDGE_BELOW, edge + _EDGE_OVER_SCALP, fields["hairline"])
-    scalp = masks["scalp"] * above
-    return Shade(scalp * min(1.0, 1.1 * value("hair_density")) * 0.85, hair)
 
 
 def strand_colours(strands: StrandSet, colours: Appearance) -> Annotated[Float32Array, "S 4"]:

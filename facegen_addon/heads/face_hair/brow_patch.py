@@ -67,19 +67,23 @@ class BrowPatch:
         return np.asarray(a + b + c, np.float64).reshape(*self.shape, 3)
 
     def sampled(
-        self, values: Annotated[FloatArray, "R C D"], places: Annotated[FloatArray, "M 2"]
-    ) -> Annotated[FloatArray, "M D"]:
+        self, values: Annotated[RealArray, "R C D"], places: Annotated[FloatArray, "M 2"]
+    ) -> Annotated[RealArray, "M D"]:
         """Values of the nodes at places (M, 2), held beyond the edges."""
         column = np.clip((places[:, 0] + _HALF_WIDTH) / _SPACING, 0.0, self.shape[1] - 1.001)
         row = np.clip((places[:, 1] - _BOTTOM) / _SPACING, 0.0, self.shape[0] - 1.001)
         left, below = column.astype(np.intp), row.astype(np.intp)
-        right, above = (column - left)[:, None], (row - below)[:, None]
+        right = (column - left).astype(values.dtype)[:, None]
+        above = (row - below).astype(values.dtype)[:, None]
         flat = values.reshape(-1, values.shape[-1])
         at = below * self.shape[1] + left
-        lower = flat[at] + right * (flat[at + 1] - flat[at])
-        at = at + self.shape[1]
-        upper = flat[at] + right * (flat[at + 1] - flat[at])
-        return lower + above * (upper - lower)
+
+        def along(first: IntArray) -> RealArray:
+            start = flat.take(first, axis=0)
+            return start + right * (flat.take(first + 1, axis=0) - start)
+
+        lower = along(at)
+        return lower + above * (along(at + self.shape[1]) - lower)
 
     def nearest(self, places: Annotated[FloatArray, "M 2"]) -> Annotated[IntArray, "M"]:
         """The node nearest to each place (M, 2)."""

@@ -199,7 +199,7 @@ class FaceHair:
         count, length = laid.path.shape[:2]
         nodes = self.patch.nodes(vertices[self.patch.vertices])
         places = self._places(neutral, laid.path)
-        faced = np.concatenate([nodes, self.patch.outward(nodes)], axis=-1)
+        faced = np.concatenate([nodes, self.patch.outward(nodes)], axis=-1).astype(np.float32)
         found = self.patch.sampled(faced, places.reshape(-1, 2))
         lifted = found[:, :3] + found[:, 3:] * brows.lift(values).reshape(-1, 1)
         points = lifted.reshape(count, length, 3)
@@ -225,5 +225,5 @@ class FaceHair:
         share = np.where(brow, colours.brow_grey, colours.beard_grey)
         turn = 0.5 + 0.5 * np.tanh(0.8 * strands.jitter[:, 2:3])  # about uniform
         grey = smoothstep(-0.08, 0.08, 1.16 * share - 0.08 - turn)
-        rgb = pigmented * shade + grey * (1.1 * UNPIGMENTED - pigmented * shade)
+        rgb = pigmented * shade + grey * (0.9 * UNPIGMENTED - pigmented * shade)
         return np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)

@@ -45,6 +45,9 @@ _ROWS = (
 )
 FACE_HAIR_NAMES = tuple(name for name, *_ in _ROWS)
 
+SHADED_BY = frozenset(FACE_HAIR_NAMES) - {"brow_bushiness", "lash_length"}
+"""The parameters that colours of skin and hair follow, too."""
+
 FACE_HAIR_HELP = {name: text for name, *_, text in _ROWS}
 """Name of a parameter -> what it does, in one line."""
 

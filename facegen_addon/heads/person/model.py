@@ -53,14 +53,18 @@ class Person(Anny):
         self, rows: Annotated[FloatArray, "N P"], coefficients: FloatArray, offsets: RealArray
     ) -> Annotated[Float32Array, "N V 3"]:
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
-        carriers = super().posed(rows, coefficients, offsets)
-        vertices = self._with_fitted(carriers)
-        lids = vertices[:, self._lids]
-        length = _SHORTEST + _GROWTH * rows[:, self._lash_length].astype(np.float32)
-        vertices[:, self._lashes] = lids + length[:, None, None] * (
-            vertices[:, self._lashes] - lids
-        )
-        return vertices
+        grown = self._with_lashes(rows, np.reshape(offsets, (len(rows), -1, 3)))
+        flat = grown.reshape(len(rows), -1)
+        return self._with_fitted(super().posed(rows, coefficients, flat))
+
+    def _with_lashes(self, rows: FloatArray, offsets: RealArray) -> RealArray:
+        """Offsets (N, D, 3) that make lashes as long as parameters (N, P) say."""
+        template, changed = self.arrays.template, offsets.copy()
+        lashes, lids = self._lashes, self._lids
+        length = _SHORTEST + _GROWTH * rows[:, self._lash_length]
+        reach = (template[lashes] + offsets[:, lashes]) - (template[lids] + offsets[:, lids])
+        changed[:, lashes] += (length - 1.0)[:, None, None] * reach
+        return changed
 
     @property
     def weights(self) -> Annotated[FloatArray, "V J"]:
