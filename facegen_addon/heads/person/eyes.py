@@ -17,7 +17,7 @@ from ..surface import Surface
 
 PUPIL, IRIS, WHITE = 0.125, 0.37, 0.425
 """Edges of the pupil and the iris, and where the white begins: an iris of 12 mm."""
-SCLERA = (0.54, 0.50, 0.465)
+SCLERA = (0.595, 0.54, 0.49)
 SCLERA_CORNER = (0.47, 0.29, 0.25)
 """The white of the eye, and its flesh towards the corners of the lids."""
 

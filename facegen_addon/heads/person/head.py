@@ -150,7 +150,9 @@ class PersonHead(AnnyHead):
         of_skin = surface.part[surface.faces[:, 0]] == surface.part_names.index("skin")
         makehuman = halves(self.texture_uv)
         corners = (surface.uv[of_skin].astype(float), makehuman[of_skin].astype(float))
-        return MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
+        skin = MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
+        skin.vertices.wet = self._wet_rims.amount.astype(np.float32)
+        return skin
 
     @cached_property
     def _scalp(self) -> StrandSet:

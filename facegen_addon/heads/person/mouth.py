@@ -19,7 +19,7 @@ FRAME_ARM = 0.01
 """Metres from the first point of a frame to its three others, along the axes, at rest."""
 _UPPER, _LOWER = 2, 3
 """Of the frames, those of the two rows of teeth."""
-_MOVED = {_UPPER: (0.0, -0.0042, -0.0030), _LOWER: (0.0, -0.0028, -0.0022)}
+_MOVED = {_UPPER: (0.0, -0.0044, -0.0040), _LOWER: (0.0, -0.0028, -0.0032)}
 """Metres by which teeth and gums are moved, to the front and down."""
 _WIDER = 1.08
 """How much wider the rows are made."""
@@ -28,7 +28,7 @@ _ENAMEL = np.array([0.80, 0.74, 0.63])
 _GUMS = np.array([0.42, 0.135, 0.125])
 _TONGUE = np.array([0.44, 0.15, 0.135])
 _CHEEKS, _THROAT = np.array([0.42, 0.135, 0.12]), np.array([0.24, 0.045, 0.04])
-_BACK, _SHADED = (0.004, 0.016), 0.22
+_BACK, _SHADED = (0.005, 0.015), 0.2
 """Metres behind the front teeth over which all lie in the shade of the cheeks, where viewports cast
 no shadows, and how light they are there."""
 _DEPTH = (0.012, 0.050)

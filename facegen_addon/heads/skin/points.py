@@ -53,6 +53,9 @@ def global_colour(values: Values) -> Annotated[FloatArray, "3"]:
     return colour + 0.2 * (values["skin_carotene"] - 0.45) * CAROTENE
 
 
+_WET_ROUGHNESS = np.float32(0.14)
+
+
 class SkinPoints:
     """The skin at M points, all but what is finer than a few millimetres.
 
@@ -62,8 +65,12 @@ class SkinPoints:
     def __init__(
         self, samples: Sequence[RealArray], statistics: SkinStatistics | None = None
     ) -> None:
-        """Points at MakeHuman's texture coordinates (M, 2); of several ``samples`` the mean."""
+        """Points at MakeHuman's texture coordinates (M, 2); of several ``samples`` the mean.
+
+        ``wet``, which may be set, is how much of each is covered by tears, in [0, 1].
+        """
         self.statistics = statistics or skin_statistics()
+        self.wet: Annotated[Float32Array, "M"] | float = 0.0
         self._samples = [Resampling.between(self.statistics.texels, uv) for uv in samples]
 
     def sampled(self, maps: Annotated[RealArray, "N C"]) -> Annotated[Float32Array, "M C"]:
@@ -169,9 +176,10 @@ class SkinPoints:
         return self.painted(np.exp(self.log_colours(values)), shades)
 
     def roughness(self, values: Values) -> Annotated[Float32Array, "M"]:
-        """Roughness (M,) in [0.2, 0.8]."""
+        """Roughness (M,): in [0.2, 0.8], below it where the skin is wet."""
         uneven = np.float32(0.62 - 0.27 * values["skin_gloss"]) - np.float32(0.09) * self._oily
-        return np.clip(uneven, 0.2, 0.8)
+        dry = np.clip(uneven, 0.2, 0.8)
+        return np.asarray(dry + self.wet * (_WET_ROUGHNESS - dry), np.float32)
 
 
 def vertex_points(

@@ -134,9 +134,9 @@ def _sclera(
     corner = tree.nodes.new("ShaderNodeRGB")
     corner.outputs[0].default_value = (*SCLERA_CORNER, 1.0)
     gaze = attribute(tree, materials.GAZE).outputs["Vector"]
-    wave = math(tree, "ABSOLUTE", math(tree, "SUBTRACT", _noise(tree, gaze, 6.0, 2.0), 0.5), 0.0)
-    outwards = _step(tree, radius, 0.5, 0.95)
-    vein = math(tree, "SUBTRACT", 1.0, _step(tree, wave, 0.0, 0.035))
+    wave = math(tree, "ABSOLUTE", math(tree, "SUBTRACT", _noise(tree, gaze, 7.0, 3.0), 0.5), 0.0)
+    outwards = _step(tree, radius, 0.42, 0.75)
+    vein = math(tree, "SUBTRACT", 1.0, _step(tree, wave, 0.0, 0.03))
     vein = math(tree, "MULTIPLY", vein, math(tree, "MULTIPLY", outwards, 0.55))
     red = math(tree, "MAXIMUM", vein, _step(tree, radius, 0.62, 1.0))
     tinted = _mixed(tree, red, white.outputs[0], corner.outputs[0])
