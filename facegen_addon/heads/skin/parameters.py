@@ -35,7 +35,7 @@ _ROWS = (
     ("skin_spots", "detail", 0.0, 1.0, 0.15, 0.18, "How many age spots"),
     ("skin_pattern", "detail", 0.0, 1.0, 0.50, 0.29, "Which freckles, moles and spots there are"),
     ("beard_shadow", "detail", 0.0, 1.0, 0.15, 0.2, "Shadow of a shaved beard"),
-    ("lip_colour", "lips", 0.0, 1.0, 0.45, 0.20, "Blood in the lips"),
+    ("lip_colour", "lips", 0.0, 1.0, 0.50, 0.27, "Blood in the lips"),
     ("lip_darkness", "lips", 0.0, 1.0, 0.35, 0.18, "Melanin in the lips"),
 )
 _UNGUIDED = {"skin_pattern"}  # it goes round: what lies at both ends is alike
@@ -88,14 +88,14 @@ def draw_skin(
     column["skin_redness"][:] = 0.56 + 0.11 * noise["skin_redness"]
     column["skin_carotene"][:] = 0.26 + 0.08 * asian + 0.12 * noise["skin_carotene"]
     column["skin_age"][:] = old_skin
-    column["skin_femininity"][:] = 1.0 - male + 0.15 * noise["skin_femininity"]
+    column["skin_femininity"][:] = 1.0 - male + 0.1 * noise["skin_femininity"]
     column["skin_african"][:] = african + 0.12 * noise["skin_african"]
     column["skin_asian"][:] = asian + 0.12 * noise["skin_asian"]
-    lined = 0.95 * np.maximum(old_skin, 0.0) ** 2
+    lined = (0.8 + 0.15 * male) * np.maximum(old_skin, 0.0) ** 2
     column["skin_lines"][:] = lined + 0.1 * np.abs(noise["skin_lines"])
     column["skin_spots"][:] = aged**2 * np.abs(0.6 * noise["skin_spots"])
     column["skin_blotchiness"][:] = 0.25 + 0.2 * aged + 0.12 * noise["skin_blotchiness"]
-    column["eye_shadow"][:] = 0.22 + 0.25 * aged + 0.12 * noise["eye_shadow"]
+    column["eye_shadow"][:] = 0.32 - 0.1 * male + 0.2 * aged + 0.12 * noise["eye_shadow"]
     fair = np.clip(caucasian - 0.3, 0.0, 1.0)
     column["skin_freckles"][:] = 0.3 * fair * noise["skin_freckles"] ** 2
     column["skin_moles"][:] = np.abs(0.25 * noise["skin_moles"])
@@ -104,7 +104,7 @@ def draw_skin(
         column[f"skin_variation_{number}"][:] = np.clip(usual, -1.8, 1.8)
     column["skin_pattern"][:] = rng.random(n)
     column["skin_gloss"][:] = 0.45 + 0.15 * african - 0.15 * aged + 0.14 * noise["skin_gloss"]
-    column["skin_pores"][:] = 0.2 + 0.3 * male + 0.15 * aged + 0.12 * noise["skin_pores"]
+    column["skin_pores"][:] = 0.15 + 0.35 * male + 0.15 * aged + 0.12 * noise["skin_pores"]
     column["beard_shadow"][:] = male * (0.55 - 0.2 * asian + 0.22 * noise["beard_shadow"])
-    column["lip_colour"][:] = 0.74 - 0.42 * male - 0.15 * aged + 0.12 * noise["lip_colour"]
-    column["lip_darkness"][:] = 0.25 + 0.3 * african + 0.12 * noise["lip_darkness"]
+    column["lip_colour"][:] = 0.84 - 0.52 * male - 0.12 * aged + 0.11 * noise["lip_colour"]
+    column["lip_darkness"][:] = 0.31 - 0.07 * male + 0.3 * african + 0.1 * noise["lip_darkness"]

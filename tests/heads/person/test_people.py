@@ -87,7 +87,7 @@ def test_faces_of_men_and_women_differ(column: Column, name: str, of_men: int) -
     ],
 )
 def test_faces_age(column: Column, name: str, sign: int) -> None:
-    assert sign * np.corrcoef(column("age"), column(name))[0, 1] > 0.4
+    assert sign * np.corrcoef(column("age"), column(name))[0, 1] > 0.3
 
 
 def test_nothing_is_out_of_range_and_little_at_an_end(
