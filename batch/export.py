@@ -31,7 +31,7 @@ folder gets head_0000.glb and so on, and export.json, which says what each file 
 up in glTF. Colour, roughness and normals of renders are baked to textures: inside .glb, beside .fbx
 and .obj (whose .mtl names colours only), some 5 s a head. Hair, brows and beard become cards, each
 for several strands, or ribbons, one a strand, some 70,000 triangles a head. --lod 1, 2 and 3 keep
-50, 20 and 8 % of the head's and the hair's triangles, the same of every head of a model.
+50, 20 and 10 % of the head's and the hair's triangles, the same of every head of a model.
 
 Shape keys are named as the expression sliders (the 52 of ARKit with anny and open_flame). An
 armature has the model's joints and holds the head's pose.

@@ -20,14 +20,15 @@ from ..arrays import AnyArray, FloatArray, IntArray
 from .head_model import HeadModel
 from .surface import Surface
 
-SHARES = (1.0, 0.5, 0.2, 0.08)
+SHARES = (1.0, 0.5, 0.2, 0.1)
 """Of the triangles that each level keeps."""
-_WEIGHTS = {"lid": 12.0, "lips": 8.0, "orbit": 3.0, "nose": 2.0, "ears": 1.0}
+_WEIGHTS = {"lid": 16.0, "lips": 16.0, "orbit": 4.0, "nose": 3.0, "ears": 0.5}
 """What errors count more in regions that are looked at, and that expressions move."""
-_UNSEEN = {"teeth": 0.3, "gums": 0.1, "tongue": 0.2}
+_UNSEEN = {"teeth": 0.1, "gums": 0.02, "tongue": 0.05, "cornea_left": 0.5, "cornea_right": 0.5}
 """What they count in parts that are hardly seen."""
 _EDGE_WEIGHT = 4.0  # of borders and of the texture's seams, against what a face counts
-_UPRIGHT = 0.2  # cosine of the angle by which a triangle may turn at most
+_UPRIGHT = 0.4  # cosine of the angle by which a triangle may turn at most
+_SLIVER = 0.15  # shape below which none may come to be worse: 1 is equilateral, 0 a line
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ class _Mesh:
             turned = _dot(before, after)
             if sizes < 1e-30 or turned <= 0.0 or turned * turned < _UPRIGHT**2 * sizes:
                 return False
+            if _squeezed(after, new, _SLIVER) and not _squeezed(before, old, _SLIVER):
+                return False
         return True
 
     def _neighbours(self, vertex: int) -> set[int]:
@@ -180,6 +183,15 @@ def _normal(a: list[float], b: list[float], c: list[float]) -> tuple[float, floa
     x, y, z = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     u, v, w = c[0] - a[0], c[1] - a[1], c[2] - a[2]
     return y * w - z * v, z * u - x * w, x * v - y * u
+
+
+def _squeezed(normal: tuple[float, float, float], corners: list[list[float]], least: float) -> bool:
+    """Whether a triangle's shape is below ``least``."""
+    a, b, c = corners
+    lengths = sum(
+        (p[axis] - q[axis]) ** 2 for p, q in ((a, b), (b, c), (c, a)) for axis in range(3)
+    )
+    return 12.0 * _dot(normal, normal) < (least * lengths) ** 2
 
 
 def _dot(a: tuple[float, float, float], b: tuple[float, float, float]) -> float:

@@ -77,7 +77,7 @@ class _Settings:
         default=0,
         min=0,
         max=MAXIMUM_LOD,
-        description="0: all; 1, 2, 3: 50, 20, 8 % of the triangles, the same of all heads",
+        description="0: all; 1, 2, 3: 50, 20, 10 % of the triangles, the same of all heads",
     )
     subdivision: IntProperty(  # type: ignore[valid-type]
         name="Subdivision",

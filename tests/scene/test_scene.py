@@ -17,6 +17,7 @@ from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
 from facegen_addon.png import encode_png
 from facegen_addon.render_settings import RenderSettings
+from facegen_addon.scene.head import materials
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.scene.head.latents import LATENTS_KEY, read
 from facegen_addon.scene.render.forward import ForwardMapping
@@ -206,3 +207,22 @@ def test_a_render_that_a_full_disk_cut_off_is_no_rejected_sample(tmp_path: Path)
         Studio.read(studio, path)
     path.write_bytes(encode_png(noise))
     np.testing.assert_array_equal(Studio.read(studio, path), noise)
+
+
+@pytest.mark.parametrize("model_name", ["open_flame", "person"])
+def test_the_solid_viewport_shows_skin_and_dark_hair(model_name: str) -> None:
+    """By material the same for all heads, by object and by attribute each head's own."""
+    model = load_head_model(model_name)
+    head = HeadObject.create(model, bpy.context.collection)
+    parameters = model.table.default().copy()
+    for name, value in (("hair_melanin", 1.0), ("hair_grey", 0.0), ("skin_melanin", 0.2)):
+        parameters[model.table.index(name)] = value
+    head.set_parameters(parameters)
+    assert head.hair_object is not None
+    skin, hair = (o.data.materials[0].diffuse_color for o in (head.mesh_object, head.hair_object))
+    assert skin[0] > skin[1] > skin[2] > 3.0 * hair[0]
+    look = model.appearance(parameters)
+    of_skin = look.vertex_colour[model.surface.vertices_of("skin")].mean(0)
+    np.testing.assert_allclose(head.mesh_object.color[:3], of_skin, atol=1e-5)
+    np.testing.assert_allclose(head.hair_object.color[:3], look.hair, atol=1e-5)
+    assert head.mesh_object.data.attributes.active_color_name == materials.COLOUR

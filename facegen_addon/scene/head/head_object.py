@@ -238,6 +238,9 @@ class HeadObject:
 
     def _write_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
         write_look(self.mesh_object.data, self.model, appearance, parameters)
+        # What the viewport shows by object, as of hair.
+        skin = appearance.vertex_colour[self.model.surface.vertices_of("skin")]
+        self.mesh_object.color = (*skin.mean(0).tolist(), 1.0)
 
     def _write_strands(self, parameters: FloatArray, vertices: Float32Array) -> None:
         if self.hair_object is None:

@@ -35,6 +35,19 @@ _PUPIL_BLUR = 0.02
 
 _SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.05, 0.75, 1.2
 """Share of a strand's light that it mirrors, and how much of its colour root and tip have."""
+_IN_SOLID = {
+    "FaceGen Skin": (0.48, 0.31, 0.23),
+    "FaceGen Hair": (0.05, 0.035, 0.025),
+    "FaceGen Lashes": (0.03, 0.02, 0.015),
+    "FaceGen Teeth": (0.56, 0.50, 0.39),
+    "FaceGen Gums": (0.30, 0.09, 0.08),
+    "FaceGen Eye": SCLERA,
+    "FaceGen Cornea": SCLERA,
+    "FaceGen Cloth": CLOTH,
+}
+"""What the viewport shows in Solid mode, linear RGB, by how a material's name begins: heads share
+materials, so it is the same for all; by Object or Attribute the viewport shows each head's own."""
+_DULL = 0.8  # roughness there, else dark hair shines grey
 
 
 def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
@@ -44,6 +57,9 @@ def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.type
         found = bpy.data.materials.new(name)
         found.use_nodes = True
         build(found.node_tree)
+        for beginning, colour in _IN_SOLID.items():
+            if name.startswith(beginning):
+                found.diffuse_color, found.roughness = (*colour, 1.0), _DULL
     return found
 
 
