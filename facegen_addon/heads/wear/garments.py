@@ -24,6 +24,8 @@ _BODY_WAYS = np.array([0.0, 0.004, 0.012, 0.025, 0.045, 0.07, 0.1, 0.135, 0.18, 
 """Rows of cloth below the neckline; the last goes to the end."""
 _THICK, _LOOSE = 0.0042, 0.0075
 """How far the cloth's outside lies over the skin at the neckline, and below the shoulders."""
+_ASIDE = 0.6
+"""Metres across the cloth for each metre from front to back."""
 BARE_WAYS = np.array(
     [0.0, 0.008, 0.018, 0.03, 0.044, 0.06, 0.078, 0.098, 0.12, 0.145, 0.17, 0.2, 0.235, 0.275, 0.32]
 )
@@ -179,7 +181,9 @@ def _sheet(torso: Torso, way: FloatArray, out: FloatArray, trim: float = 0.0) ->
     """Cloth all round, from (COLUMNS, N) ways and metres over the skin."""
     column = np.arange(COLUMNS)[:, None]
     points = torso.at(column, way, out).transpose(1, 0, 2)  # rows go down, columns to the right
-    return piece(points, grid(way.shape[1], COLUMNS, closed=True), trim=trim)
+    # Pinstripes run down the sides of the arms, too, which are as wide from front to back.
+    cloth = np.stack([points[..., 0] + _ASIDE * points[..., 1], points[..., 2]], axis=2)
+    return piece(points, grid(way.shape[1], COLUMNS, closed=True), cloth=cloth, trim=trim)
 
 
 def _by_side(torso: Torso, behind: float, aside: float, front: float) -> FloatArray:

@@ -121,16 +121,18 @@ def _build_patterned(tree: bpy.types.NodeTree) -> None:
 def _build_cloth(
     tree: bpy.types.NodeTree, colour: bpy.types.NodeSocket, height: bpy.types.NodeSocket
 ) -> None:
-    """Cloth of a colour and a height, metres."""
-    bsdf = principled(tree)
-    tree.links.new(colour, bsdf.inputs["Base Color"])
+    """Cloth of a colour and a height, metres: nothing glossy, which nobody would see."""
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.nodes.remove(principled(tree))
+    bsdf = tree.nodes.new("ShaderNodeBsdfDiffuse")
+    tree.links.new(bsdf.outputs[0], output.inputs["Surface"])
+    tree.links.new(colour, bsdf.inputs["Color"])
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Distance"].default_value = 1.0  # heights are metres
     bump.inputs["Strength"].default_value = 0.7
     tree.links.new(height, bump.inputs["Height"])
     tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
-    bsdf.inputs["Roughness"].default_value = 0.85
-    bsdf.inputs["Specular IOR Level"].default_value = 0.2
+    bsdf.inputs["Roughness"].default_value = 0.5
 
 
 def _stripe(
