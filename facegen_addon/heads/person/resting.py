@@ -21,8 +21,8 @@ GROUP = "resting"
 _BOTH = ("Left", "Right")
 _ROWS = (
     # name, lowest, highest, prior mean, prior std, what it does; strengths are chosen by eye
-    ("resting_smile", -0.3, 0.7, 0.1, 0.14, "Corners of the mouth: down or up"),
-    ("resting_lips", 0.0, 0.6, 0.05, 0.1, "Lips: closed or parted, so that teeth show"),
+    ("resting_smile", -0.3, 0.7, 0.0, 0.18, "Corners of the mouth: down or up"),
+    ("resting_lips", 0.0, 0.6, 0.0, 0.12, "Lips: closed or parted, so that teeth show"),
     ("resting_brows", -0.4, 0.4, 0.0, 0.12, "Brows: knitted or raised"),
     ("resting_lids", -0.4, 0.4, 0.0, 0.1, "Lids: narrowed or wide"),
 )

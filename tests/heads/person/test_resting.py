@@ -12,18 +12,17 @@ TABLE = MODEL.table
 
 
 def head(**values: float) -> np.ndarray:
-    """The parameters of a head that rests like nothing in particular, bar these."""
+    """The parameters of the mean head, bar these."""
     row = TABLE.default()
-    row[TABLE.columns(GROUP)] = 0.0
     for name, value in values.items():
         row[TABLE.index(name)] = value
     return row
 
 
-def test_every_row_is_guided_has_help_and_rests_near_nothing() -> None:
+def test_every_row_is_guided_has_help_and_is_neutral_by_default() -> None:
     rows = [TABLE.parameters[column] for column in TABLE.columns(GROUP)]
     assert {row.name for row in rows} == set(RESTING_HELP)
-    assert all(row.guided and abs(row.mean) < row.std for row in rows)
+    assert all(row.guided and row.mean == 0 for row in rows)
 
 
 @pytest.mark.parametrize(
