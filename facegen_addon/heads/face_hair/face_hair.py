@@ -227,5 +227,5 @@ class FaceHair:
         share = np.where(brow, colours.brow_grey, colours.beard_grey)
         turn = 0.5 + 0.5 * np.tanh(0.8 * strands.jitter[:, 2:3])  # about uniform
         grey = smoothstep(-0.08, 0.08, 1.16 * share - 0.08 - turn)
-        rgb = pigmented * shade + grey * (1.1 * GREY_HAIR - pigmented * shade)
+        rgb = pigmented * shade + grey * (0.9 * GREY_HAIR - pigmented * shade)
         return np.concatenate([rgb, np.ones((len(rgb), 1))], axis=1).astype(np.float32)
