@@ -60,7 +60,8 @@ class Appearance:
     """The colours of one head, of which its materials are made.
 
     vertex_colour (V, 3); roughness of the skin in [0, 1]; iris, hair and brow (3,); grey: the
-    share of the hair's strands without pigment, where ``hair`` is of those with it. Linear RGB.
+    share of the hair's strands without pigment, where ``hair`` is of those with it; covered
+    (V,): how much of the skin hides under hair, of models that say so. Linear RGB.
     """
 
     vertex_colour: Annotated[Float32Array, "V 3"]
@@ -69,6 +70,7 @@ class Appearance:
     hair: Annotated[FloatArray, "3"]
     brow: Annotated[FloatArray, "3"]
     grey: float = 0.0
+    covered: Annotated[Float32Array, "V"] | None = None
 
 
 def smoothstep(

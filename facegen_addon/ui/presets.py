@@ -14,9 +14,10 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.hair.styles import STYLES, has_styles
 from ..heads.head_model import HeadModel
 from ..scene.head import history
-from ..scene.head.head_object import HeadObject
+from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import presets
 from ..scene.workflows.asset_file import is_unsettled, settle_imported
 from . import preferences, thumbnails
@@ -171,6 +172,35 @@ class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
             settings.preset = _items[0][0]
 
 
+class FACEGEN_OT_hair_style(HeadOperator, bpy.types.Operator):
+    """Give the active head hair of this name, colours and locked sliders excepted"""
+
+    bl_idname = "facegen.hair_style"
+    bl_label = "Hair Style"
+    bl_options = {"REGISTER", "UNDO"}
+
+    style: EnumProperty(  # type: ignore[valid-type]
+        name="Style", items=[(name, name, "") for name in STYLES]
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a head is active whose hair has styles."""
+        mesh_object = active_head(context)
+        return mesh_object is not None and _has_styles(mesh_object)
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Comb it."""
+        presets.wear_style(self.head(context), self.style)
+
+
+def _has_styles(mesh_object: bpy.types.Object) -> bool:
+    try:
+        return has_styles(load_head_model(mesh_object[MODEL_KEY]).table)
+    except UserError:  # its file has gone
+        return False
+
+
 class FACEGEN_PG_presets(bpy.types.PropertyGroup):
     """The panel's settings while Blender runs; nothing of them is saved."""
 
@@ -204,6 +234,8 @@ class FACEGEN_PT_presets(bpy.types.Panel):
             row.operator("facegen.delete_preset", text="", icon="TRASH").name = chosen
         else:
             layout.label(text="No presets saved yet", icon="INFO")
+        if FACEGEN_OT_hair_style.poll(context):
+            layout.operator_menu_enum("facegen.hair_style", "style", icon="STRANDS")
         row = layout.row(align=True)
         row.operator("facegen.save_preset", icon="FILE_TICK")
         row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
@@ -233,6 +265,7 @@ CLASSES = (
     FACEGEN_OT_load_preset,
     FACEGEN_OT_apply_preset,
     FACEGEN_OT_delete_preset,
+    FACEGEN_OT_hair_style,
     FACEGEN_PG_presets,
     FACEGEN_PT_presets,
 )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.scene.head import history
+from facegen_addon.heads.hair.parameters import HAIR_NAMES
+from facegen_addon.scene.head import history, locks
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 from facegen_addon.scene.workflows import presets
 from facegen_addon.ui import presets as panel
@@ -133,3 +134,18 @@ def test_register_twice_leaves_no_handler() -> None:
     assert panel._after_import not in getattr(bpy.app.handlers, "blend_import_post", [])
     assert thumbnails.icon("preset Anna") is None
     facegen_addon.register()
+
+
+def test_hair_has_names_that_one_click_applies(head: HeadObject) -> None:
+    assert not OPERATORS.hair_style.poll()  # Anny's hair has none
+    OPERATORS.add_head(model="person", subdivision=0)
+    person = HeadObject.of(bpy.context.active_object)
+    before, table = person.parameters, person.model.table
+    locks.set_locked(person.mesh_object, ["hair_volume"], True)
+    assert OPERATORS.hair_style(style="Braid") == {"FINISHED"}
+    moved = {
+        name for name, a, b in zip(table.names, before, person.parameters, strict=True) if a != b
+    }
+    assert {"hair_tied", "hair_braid"} < moved <= HAIR_NAMES - {"hair_volume", "hair_melanin"}
+    assert OPERATORS.history_back() == {"FINISHED"}
+    assert np.array_equal(person.parameters, before)

@@ -29,6 +29,8 @@ _PIGMENTED = np.array(
 """Linear RGB of hair by its melanin, chosen by eye."""
 _RED = np.array([1.25, 0.62, 0.22])
 """What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
+_SEEN_THROUGH = 0.5
+"""How much a strand among others has of their mean colour."""
 _ROOT_SHADE = 0.7
 """What of hair's colour is left between its roots."""
 _UNPIGMENTED = np.array([0.52, 0.52, 0.53])
@@ -57,10 +59,13 @@ def colours_of_strands(
     # Hair greys at the temples first.
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
-    share = smoothstep(0.0, 0.15, 1.15 * grey - order)[:, None]
+    share = smoothstep(0.0, 0.5, 1.5 * grey - order)[:, None]
     white = _UNPIGMENTED * np.exp(0.12 * np.clip(noise[:, 7:8], -2, 2))
-    colours: RealArray = (own + share * (white - own)).astype(np.float32)
-    return colours
+    colours = own + share * (white - own)
+    # Seen through others, strands differ less than they do alone.
+    mean = pigmented + grey * (_UNPIGMENTED - pigmented)
+    colours = colours + _SEEN_THROUGH * grey * (1 - grey) * 4 * (mean - colours)
+    return colours.astype(np.float32)
 
 
 def scalp_shade(

@@ -52,6 +52,10 @@ def draw_hair(
         moved = name not in ("hair_tied", "hair_density", "hair_bun", "hair_braid")
         spread = _SPREAD * (2.0 if name == "hair_parting" else 0.5 if "length" in name else 1.0)
         column[name] += moved * spread * rng.standard_normal(n)
+    for region in ("top", "side", "back"):  # what coils and recedes is worn short
+        length = column[f"hair_{region}_length"]
+        cropped = coiled & (column["hair_recession"] > 0.5)
+        length[:] = np.where(cropped, np.minimum(length, 0.12), length)
     column["hair_parting"] *= np.where(rng.random(n) < 0.5, -1.0, 1.0)
     tied = column["hair_tied"] > 0.5
     kinky = np.clip(1.4 * african - 0.35, 0.0, 1.0) * np.where(tied, 0.5, 1.0)

@@ -49,19 +49,21 @@ class Groom:
         proxy = HeadProxy(self._outline, local, centre)
         leader = self.roots.leader
         lead = start[leader].T.copy()
-        _, normals = proxy.outward(lead, 0.0)
         down = (turn.T @ np.array([[0.0], [0.0], [-1.0]])).astype(np.float32)
-        locks = march(self.roots, values, lead, normals, down, proxy)
+        length = lengths(self.roots, values)
+        locks = march(self.roots, values, length, lead, down, proxy)
         if values["hair_tied"] > 0:
             share = tied_share(self.roots, values)
             locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
         locks = _waved(self.roots, values, locks)
+        placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
         shown = shares_shown(self.roots, values)
-        points = self._strands(values, start, lead, locks, shown)
-        points = points @ turn.T.astype(np.float32) + middle.astype(np.float32)
-        short = 1 - smoothstep(0.005, 0.08, lengths(self.roots, values))[self.roots.lock]
+        points = self._strands(values, length, start, placed, turn, shown)
+        points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
+        _shorten(points, shown)
+        short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
-        radius = np.where(shown > 0, thick, np.float32(0))[:, None] * _TAPER
+        radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 
     def _frame(self, vertices: RealArray) -> tuple[RealArray, RealArray]:
@@ -74,55 +76,47 @@ class Groom:
     def _strands(
         self,
         values: Values,
+        length: RealArray,
         start: RealArray,
-        lead: RealArray,
-        locks: RealArray,
+        placed: RealArray,
+        turn: RealArray,
         shown: RealArray,
     ) -> RealArray:
+        """Points (S, K, 3) of all strands along their locks (L, K, 3), turned like the head."""
         roots = self.roots
-        leaders = locks.transpose(2, 0, 1).reshape(-1, POINTS * 3).astype(np.float32)
+        lock, noise = roots.lock, roots.noise
         untidy, curl = values["hair_untidiness"], values["hair_curl"]
         kink = ramp(0.5, 0.95, curl)
-        tie = tied_share(roots, values)[roots.lock]
-        offset = start - lead.T[roots.lock]
         long = metres(max(values["hair_top_length"], values["hair_side_length"]))
-        size = float(ramp(0.004, 0.10, long))
-        reach = lengths(roots, values)[roots.lock]
-        scatter = np.minimum(reach * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.6 * tie)
-        clump = values["hair_clumping"] * (0.35 + 0.65 * size)
-        scatter = (scatter * (1 - 0.75 * clump))[:, None]
-        coil = np.minimum((0.0008 * curl + 0.0045 * kink), 0.12 * long)
-        coefficients = np.concatenate(
-            [
-                offset,
-                roots.noise[:, 0:3] * scatter,
-                roots.noise[:, 3:6] * scatter,
-                roots.noise[:, 6:9] * coil,
-                roots.noise[:, 9:12] * coil,
-            ],
-            axis=1,
-        )
-        hold = 1 - clump * smoothstep(0.0, 0.85, ALONG)
+        clump = values["hair_clumping"] * (0.35 + 0.65 * ramp(0.004, 0.10, long))
+        clump += (0.9 - clump) * ramp(0.0, 1.0, values["hair_tied"])
+        scatter = np.minimum(length * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.75 * clump)
+        scatter = (scatter * (1 - 0.6 * tied_share(roots, values)))[lock][:, None]
+        coil = np.float32(min(0.0008 * curl + 0.0045 * kink, 0.12 * long))
+        offset = start - start[roots.leader][lock]
+        parts = [offset, noise[:, :3] * scatter, noise[:, 3:6] * scatter, noise[:, 6:] * coil]
         t, turns = ALONG, 2 * np.pi * (2.0 + 2.0 * kink)
-        basis = np.stack(
-            [
-                hold,
-                t**1.3,
-                t * np.sin(5 * t),
-                t**0.5 * np.sin(turns * t),
-                t**0.5 * (np.cos(turns * t) - 1),
-            ]
-        )
-        mixing = np.einsum("bk,cd->bckd", basis, np.eye(3)).reshape(15, POINTS * 3)
-        points = leaders[roots.lock]
-        points += coefficients.astype(np.float32) @ mixing.astype(np.float32)
-        points = points.reshape(-1, POINTS, 3)
-        points[:, 0] = start
-        partly = np.flatnonzero(shown < 1)
-        points[partly] = start[partly, None] + shown[partly, None, None] * (
-            points[partly] - start[partly, None]
-        )
-        return points
+        basis = [
+            1 - clump * smoothstep(0.0, 0.85, t),
+            t**1.3,
+            t * np.sin(5 * t),
+            t**0.5 * np.sin(turns * t),
+            t**0.5 * (np.cos(turns * t) - 1),
+        ]
+        mixing = np.einsum("bk,wc->bckw", np.stack(basis), turn).reshape(-1, POINTS * 3)
+        points = placed.reshape(-1, POINTS * 3).astype(np.float32)[lock]
+        points += np.concatenate(parts, axis=1).astype(np.float32) @ mixing.astype(np.float32)
+        return points.reshape(-1, POINTS, 3)
+
+
+def _shorten(points: RealArray, shown: RealArray) -> None:
+    """Leave strands (S, K, 3) some share (S,) of their length, in place."""
+    partly = np.flatnonzero(shown < 1)
+    at = shown[partly, None] * np.arange(POINTS, dtype=np.float32)
+    before = np.minimum(at.astype(np.intp), POINTS - 2)
+    share = (at - before)[..., None]
+    low, high = (points[partly[:, None], before + step] for step in (0, 1))
+    points[partly] = low + share * (high - low)
 
 
 def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
@@ -145,14 +139,14 @@ def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
 def recession_edge(values: Values, temple: RealArray, ahead: RealArray) -> RealArray:
     """Metres by which the hairline has risen at points of these zones (N,)."""
     recession = values["hair_recession"]
-    edge: RealArray = ahead * recession * (0.018 + 0.040 * temple) + 0.004 * temple
+    edge: RealArray = ahead * recession * (0.014 + 0.062 * temple) + 0.004 * temple
     return edge
 
 
 def bald_share(values: Values, crown: RealArray, upper: RealArray) -> RealArray:
     """The share of strands (N,) that baldness has taken."""
     thinning = values["hair_thinning"]
-    whole = ramp(0.35, 1.0, thinning) * smoothstep(0.35, 0.8, upper)
+    whole = ramp(0.35, 1.0, thinning) * smoothstep(0.25, 0.85, upper)
     patch = np.clip(thinning * 1.6, 0, 1) * smoothstep(0.75 - 0.6 * thinning, 1.0, crown)
     bald: RealArray = 1 - (1 - whole) * (1 - patch)
     return bald

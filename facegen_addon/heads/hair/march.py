@@ -22,8 +22,9 @@ SHORTEST, LONGEST = 0.003, 0.45
 """Metres at length 0 and 1; between them they grow by equal factors."""
 ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
 """Share of the length at each point: closer together where hair leaves the head."""
-_FACE_FRONT, _FACE_TOP = -0.060, 0.045
-"""Metres from the skull's middle: hair does not hang farther in front, below that height."""
+_FACE_FRONT, _FACE_TOP = -0.060, 0.080
+"""Metres from the skull's middle: hair does not hang farther in front, below that height, from
+which the face widens downwards."""
 _FACE_HALF_WIDTH = 0.064
 
 Values = Mapping[str, float]
@@ -68,13 +69,12 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
 def march(
     roots: HairRoots,
     values: Values,
+    length: Annotated[RealArray, "L"],
     start: Annotated[RealArray, "3 L"],
-    normals: Annotated[RealArray, "3 L"],
     down: Annotated[RealArray, "3 1"],
     proxy: HeadProxy,
 ) -> Annotated[RealArray, "K 3 L"]:
-    """Points (K, 3, L) of all locks from their roots and normals there (3, L)."""
-    length = lengths(roots, values)
+    """Points (K, 3, L) of locks of these lengths (L,) from their roots (3, L)."""
     comb = _Comb(roots, values, start, proxy)
     kink = ramp(0.55, 0.95, values["hair_curl"])
     volume, untidy = values["hair_volume"], values["hair_untidiness"]
@@ -83,24 +83,24 @@ def march(
     points[0] = start
     short = 1 - smoothstep(0.006, 0.05, length)
     lift = 0.22 + 0.16 * short + 0.45 * volume * (1 - 0.4 * short) + 1.1 * kink
-    lift = lift * (1 - 0.45 * max(values["hair_back"], 0.0) * (1 - volume))
+    lift = lift * (1 - 0.8 * max(values["hair_back"], 0.0) * (1 - volume))
     lift = lift * (1 - 0.5 * comb.fringe)
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
+    holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
     wild = untidy * np.float32(0.28)
-    previous = normals
     travelled = np.zeros_like(length)
+    distance, normal = proxy.outward(start, 0.0)
+    previous = normal
     for k in range(1, POINTS):
         step = length * (ALONG[k] - ALONG[k - 1])
         here = points[k - 1]
-        ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
-        distance, normal = proxy.outward(here, ears)
         combed = comb.at(here, normal)
         fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.14, travelled)
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
-        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * 0.35
+        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding
         wanted = combed * ((1 - 0.75 * kink) * (1 - 0.6 * free)) + down * fall
         wanted = wanted + normal * (
             rise - hold * np.clip((distance - layer) / 0.012, 0, 1) * (1 - free)
@@ -112,8 +112,10 @@ def march(
         following = here + direction * step
         following = comb.beside_the_face(following)
         clearance = layer * smoothstep(0.0, 0.035, travelled) + 0.0006
-        following = proxy.push_out(following, clearance, ears)
-        points[k] = following
+        ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
+        distance, normal = proxy.outward(following, ears)
+        points[k] = proxy.pushed(following, clearance, distance, normal)
+        distance = np.maximum(distance, clearance)
         previous = direction
     return points
 
@@ -128,13 +130,15 @@ class _Comb:
         self._values = values
         zones = roots.zones
         self.fringe = np.float32(values["hair_fringe"]) * zones.front
+        self._off_the_forehead = 1.0 * zones.front * (1 - self.fringe)
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
         self._side = np.tanh((offset[0] - self._parting) / 0.006)
-        self._edge_side = self._side
         self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
         back = values["hair_back"]
-        self._weights = (abs(back), values["hair_part"])
+        # Behind the crown there is no parting.
+        part = values["hair_part"] * (1 - smoothstep(-0.005, 0.055, offset[1]))
+        self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
         turn = 0.45
         self._turn = (np.float32(np.cos(turn)), np.float32(np.sin(turn)))
@@ -160,7 +164,7 @@ class _Comb:
         parted = np.stack(
             [
                 self._side * (0.25 + 0.75 * np.clip(offset[2] / 0.06, 0, 1)),
-                zero + 0.10 + 0.25 * np.clip((offset[2]) / 0.09, 0, 1),
+                self._off_the_forehead + 0.20 + 0.25 * np.clip((offset[2]) / 0.09, 0, 1),
                 zero - 0.55,
             ]
         )
@@ -170,7 +174,7 @@ class _Comb:
         forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
         combed = combed + self.fringe * (forward - combed)
         below = np.clip(0.3 - offset[2] / 0.05, 0, 1)
-        combed[1] += self.tuck * 1.3 * below
+        combed[1] += (0.4 + self.tuck * 1.3) * below
         inward = (combed * normal).sum(0)
         return normalised(combed - normal * inward)
 
@@ -178,9 +182,10 @@ class _Comb:
         """Points moved to the sides of the face, bar those of a fringe."""
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
-        inside = inside * smoothstep(_FACE_TOP + 0.015, _FACE_TOP - 0.02, z) * (1 - self.fringe)
+        inside = inside * (1 - self.fringe)
         side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
-        missing = np.maximum(_FACE_HALF_WIDTH - side * x, 0.0)
+        width = _FACE_HALF_WIDTH * np.clip((_FACE_TOP - z) / 0.04, 0.0, 1.0)
+        missing = np.maximum(width - side * x, 0.0)
         moved = points.copy()
         moved[0] += inside * side * missing
         return moved

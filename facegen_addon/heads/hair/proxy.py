@@ -124,7 +124,12 @@ class HeadProxy:
         self, points: Annotated[RealArray, "3 N"], clearance: RealArray, ears: RealArray | float
     ) -> Annotated[RealArray, "3 N"]:
         """Points kept so many metres (N,) off head, neck and shoulders."""
-        distance, direction = self.outward(points, ears)
+        return self.pushed(points, clearance, *self.outward(points, ears))
+
+    def pushed(
+        self, points: RealArray, clearance: RealArray, distance: RealArray, direction: RealArray
+    ) -> Annotated[RealArray, "3 N"]:
+        """The same, where it is known what `outward` says of the points."""
         points = points + direction * np.maximum(clearance - distance, 0.0)
         low = points[2] < self._neck_top
         if low.any():

@@ -12,7 +12,7 @@ from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
 from ..strands import StrandSet
 
-LOCKS = 900
+LOCKS = 700
 """Strands that are marched over the head; all others follow one of them."""
 _SEED = 20
 _HALF = np.array([0.078, 0.096, 0.095])
@@ -134,7 +134,7 @@ def zone_fields(
         "temple": temple,
         "crown": crown,
         "upper": smoothstep(-0.15, 0.75, z),
-        "above_nape": smoothstep(-0.92, -0.74, z + 0.02 * np.sin(90 * rest[:, 0])),
+        "above_nape": smoothstep(-0.86, -0.64, z + 0.02 * np.sin(90 * rest[:, 0])),
         "path": path,
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),

@@ -4,6 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from ...arrays import FloatArray
+from ...errors import UserError
+from ..parameters import ParameterTable
 
 _PLAIN = {
     "hair_density": 1.0, "hair_recession": 0.05, "hair_thinning": 0.0, "hair_layers": 0.8,
@@ -58,10 +63,38 @@ STYLES: Mapping[str, Mapping[str, float]] = {
     "Braid": _style(0.85, 0.85, 0.96, tied=1.0, tie_height=0.3, braid=1.0, volume=0.15),
     "Bun": _style(0.85, 0.85, 0.85, tied=1.0, tie_height=0.75, bun=1.0, volume=0.15),
     "Receding": _style(
-        0.45, 0.32, 0.32, recession=0.85, thinning=0.3, back=0.4, part=0.1, density=0.85
+        0.42, 0.30, 0.30, recession=1.0, thinning=0.4, back=0.25, part=0.1, density=0.85
     ),
     "Bald": _style(
-        0.05, 0.1, 0.1, recession=1.0, thinning=1.0, density=0.7, part=0.0, volume=0.2, clumping=0.1
+        0.02,
+        0.06,
+        0.06,
+        recession=1.0,
+        thinning=1.0,
+        density=0.7,
+        part=0.0,
+        volume=0.2,
+        clumping=0.1,
     ),
 }
 """Name -> values of all parameters that make a style; colours are the head's own."""
+
+
+def styled(
+    table: ParameterTable, parameters: Annotated[FloatArray, "P"], name: str
+) -> Annotated[FloatArray, "P"]:
+    """Parameters (P,) of a head that wears the style of this name; UserError if there is none, or
+    if the model's hair has no such parameters."""
+    if name not in STYLES:
+        raise UserError(f"unknown hair style {name!r}; choose from {', '.join(STYLES)}")
+    if not has_styles(table):
+        raise UserError("this model's hair has no styles; choose a head of model 'person'")
+    result = parameters.copy()
+    for row, value in STYLES[name].items():
+        result[table.index(row)] = value
+    return result
+
+
+def has_styles(table: ParameterTable) -> bool:
+    """Whether a model's hair has the parameters that make a style."""
+    return set(_PLAIN) <= set(table.names)

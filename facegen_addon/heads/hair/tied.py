@@ -13,10 +13,12 @@ import numpy as np
 from ...arrays import RealArray
 from .march import POINTS, Values, metres, normalised, ramp
 from .proxy import HeadProxy
-from .roots import HairRoots
+from .roots import LOCKS, HairRoots
 
 _TO_KNOT = 8
 """Points of a strand up to the knot."""
+_TWIST, _SHOWS = 0.075, 0.4
+"""Metres of a braid's period, and the share of a braid that each lock is seen in."""
 
 
 def tied(
@@ -75,7 +77,6 @@ def _behind(
         :, None, None
     ]
     across = np.array([[1.0], [0.0], [0.0]], np.float32)
-    up = np.cross(out.T, across.T).T.astype(np.float32)
     x, y = roots.disc.T
     length = metres(values["hair_back_length"]) * (1 + 0.10 * np.clip(roots.character[:, 0], -2, 1))
     reach = along * length
@@ -84,17 +85,49 @@ def _behind(
     width = 0.007 + (0.012 + 0.016 * loose) * np.sin(np.pi * along**0.6 * 0.82)
     level = normalised(np.cross(down.T, across.T).T).astype(np.float32)
     tail = curve + width * (across * x + level * y)
-    bun = values["hair_bun"]
+    braid = ramp(0.0, 1.0, values["hair_braid"])
+    if braid > 0:
+        tail = tail + braid * (_braided(roots, values, knot, out, down) - tail)
+    bun = ramp(0.0, 1.0, values["hair_bun"])
     if bun > 0:
-        turn = np.pi * (2 * np.arctan2(y, x) / np.pi + 1.5 * along)
-        tube = 0.012 * np.sqrt(x * x + y * y)
-        phase = 2.4 * roots.character[:, 6]
-        ring = 0.018 + tube * np.cos(phase + 2 * along)
-        deep = 0.014 + tube * np.sin(phase + 2 * along)
-        coil = knot + ring * (across * np.cos(turn) + up * np.sin(turn)) + out * deep
-        coil = coil * 1.0
-        tail = tail + ramp(0.0, 1.0, bun) * (coil - tail)
+        tail = tail + bun * (_coiled(roots, knot, out, along) - tail)
     return tail
+
+
+def _coiled(roots: HairRoots, knot: RealArray, out: RealArray, along: RealArray) -> RealArray:
+    """A bun: each lock lies some way round a ring behind the knot."""
+    across = np.array([[1.0], [0.0], [0.0]], np.float32)
+    up = np.cross(out.T, across.T).T.astype(np.float32)
+    x, y = roots.disc.T
+    turn = 2 * np.arctan2(y, x) + 1.5 * np.pi * along
+    tube = 0.012 * np.sqrt(x * x + y * y)
+    phase = 2.4 * roots.character[:, 6] + 2 * along
+    ring, deep = 0.018 + tube * np.cos(phase), 0.014 + tube * np.sin(phase)
+    coil: RealArray = knot + ring * (across * np.cos(turn) + up * np.sin(turn)) + out * deep
+    return coil
+
+
+def _braided(
+    roots: HairRoots, values: Values, knot: RealArray, out: RealArray, down: RealArray
+) -> RealArray:
+    """A braid of three: each lock goes down inside it and shows for a part of its length."""
+    steps = np.linspace(0.0, 1.0, POINTS - _TO_KNOT, dtype=np.float32)[:, None]
+    length = metres(values["hair_back_length"])
+    first = np.arange(LOCKS, dtype=np.float32) / LOCKS
+    first = (first * 7.31) % 1.0 * (1.0 - _SHOWS)
+    reach = length * (first + _SHOWS * steps)
+    share = reach / length
+    phase = 2 * np.pi * (reach / _TWIST + (np.arange(LOCKS) % 3) / 3)
+    across = np.array([[1.0], [0.0], [0.0]], np.float32)
+    level = normalised(np.cross(down.T, across.T).T)
+    x, y = roots.disc.T
+    thick = np.minimum(0.4 + share / 0.06, 1.0) * (1 - 0.45 * share)
+    right = thick * (0.013 * np.sin(phase) + 0.008 * x)
+    back = thick * (0.008 * np.sin(2 * phase) + 0.007 * y)
+    curve = knot + (out * 0.030)[None] * (1 - np.exp(-reach / 0.03))[:, None]
+    curve = curve + down[None] * (reach**2 / (reach + 0.03))[:, None]
+    braid: RealArray = curve + across[None] * right[:, None] + level[None] * back[:, None]
+    return braid
 
 
 def tied_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:

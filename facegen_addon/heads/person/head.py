@@ -236,7 +236,8 @@ class PersonHead(AnnyHead):
         lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
         hairy = _FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]
         look.vertex_colour[surface.vertices_of("lashes")] = lids + hairy * (colours.lashes - lids)
-        return PersonLook(**(vars(look) | {"grey": hair["hair_grey"]}), face=colours)
+        of_hair = {"grey": hair["hair_grey"], "covered": shades[0].amount.astype(np.float32)}
+        return PersonLook(**(vars(look) | of_hair), face=colours)
 
     def draw_looks(
         self,

@@ -35,6 +35,9 @@ _UV_WELD = 1e-4
 """Corners at a vertex that are nearer in u and v are one to Blender's subdivision
 (STD_UV_CONNECT_LIMIT): its threads write to one place, and what the last to come wrote remains."""
 
+_UNDER_HAIR = 1.0
+"""Roughness of the scalp."""
+
 Listener = Callable[["HeadObject"], None]
 _listeners: list[Listener] = []
 
@@ -240,6 +243,9 @@ class HeadObject:
         if skin is not None:
             values = skin_values(self.model.table, parameters)
             gloss = skin.vertices.roughness(values)
+            if appearance.covered is not None:  # no shine between hairs
+                gloss = gloss + appearance.covered * (_UNDER_HAIR - gloss)
+            gloss = gloss.astype(np.float32)
             mesh.attributes[materials.ROUGHNESS].data.foreach_set("value", gloss)
             skin_material.write_fine(mesh, skin.vertices, values)
 

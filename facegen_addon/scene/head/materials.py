@@ -33,7 +33,7 @@ _PUPIL_BLUR = 0.02
 """Half the width of the pupil's edge, sine of the angle from the gaze."""
 
 
-_SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.07, 0.75, 1.2
+_SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.05, 0.75, 1.2
 """Share of a strand's light that it mirrors, and how much of its colour root and tip have."""
 
 

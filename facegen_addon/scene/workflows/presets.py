@@ -16,17 +16,20 @@ from pathlib import Path
 from typing import Annotated
 
 import bpy
+import numpy as np
 
 from ...arrays import ByteArray, FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
+from ...heads.hair.styles import styled
 from ...heads.head_model import HeadModel
 from ...mapping.influence import table_digest
 from ...user_folder import user_folder
 from ..head import history
 from ..head.head_object import HeadObject
 from ..head.latents import store_seed
+from ..head.locks import locked
 from ..render.portrait import encode_jpeg, portraits
 from .asset_file import write_asset
 
@@ -161,6 +164,19 @@ def load_preset(head: HeadObject, path: Path) -> Preset:
     store_seed(head.mesh_object, None)  # what was drawn before was another head
     history.record(head, f"Preset {path.stem}")
     return preset
+
+
+def wear_style(head: HeadObject, name: str) -> None:
+    """Give a head the hair of this name, locked sliders excepted, and record it in its history.
+
+    UserError, before anything changes, if there is no such style or its model has none.
+    """
+    model, before = head.model, head.parameters
+    parameters = styled(model.table, before, name)
+    kept = locked(head.mesh_object, model.table)
+    history.before_change(head)
+    head.set_parameters(np.where(kept, before, parameters))
+    history.record(head, f"Hair {name}")
 
 
 def delete_preset(name: str) -> None:

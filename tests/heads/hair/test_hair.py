@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair of any style, on any head."""
+
+import numpy as np
+import pytest
+
+from facegen_addon.errors import UserError
+from facegen_addon.heads.anny.head import anny_head
+from facegen_addon.heads.hair.colour import colours_of_strands, mixed_colour, pigmented_colour
+from facegen_addon.heads.hair.march import POINTS, metres
+from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES
+from facegen_addon.heads.hair.styles import STYLES, styled
+from facegen_addon.heads.person.head import PersonHead, person_head
+
+
+@pytest.fixture(scope="module")
+def person() -> PersonHead:
+    return person_head()
+
+
+@pytest.fixture(scope="module")
+def vertices(person: PersonHead) -> np.ndarray:
+    return person.forward(person.table.default())[0]
+
+
+def grown(person: PersonHead, parameters: np.ndarray) -> np.ndarray:
+    """Points (S, K, 3) of the hair of one head."""
+    style = person.hair_style(parameters)
+    points, _ = person.groom.grow(style.groom, person.forward(parameters)[0])
+    return points
+
+
+def worn(person: PersonHead, name: str, **changes: float) -> np.ndarray:
+    parameters = styled(person.table, person.table.default(), name)
+    for row, value in changes.items():
+        parameters[person.table.index(row)] = value
+    return parameters
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_a_style_grows_outside_the_head_wherever_it_turns(person: PersonHead, name: str) -> None:
+    parameters = worn(person, name, head_x=0.2, head_z=-0.3)
+    points = grown(person, parameters)
+    assert np.isfinite(points).all()
+    assert np.array_equal(points, grown(person, parameters))
+    surface = person.surface
+    skin = person.forward(parameters)[0][
+        surface.vertices_of("skin") & (surface.masks["ears"] < 0.1)
+    ]
+    middle = person.joints(parameters)[0][2]
+    middle = 0.5 * (middle + skin[skin[:, 2].argmax()])  # inside the skull
+    along = (skin - middle) / np.linalg.norm(skin - middle, axis=1, keepdims=True)
+    tips = points[::37].reshape(-1, 3)
+    direction = tips - middle
+    distance = np.linalg.norm(direction, axis=1)
+    nearest = (direction @ along.T).argmax(1)
+    depth = np.linalg.norm(skin[nearest] - middle, axis=1) - distance
+    above = direction[:, 2] > 0  # below, the neck is no longer what lies nearest
+    assert np.percentile(depth[above], 99.5) < 0.006
+    face = person.five_points(person.forward(worn(person, name))[0])
+    straight = grown(person, worn(person, name))
+    for pupil in face[:2]:
+        beside = np.linalg.norm((straight - pupil)[..., [0, 2]], axis=2) < 0.008
+        assert (beside & (straight[..., 1] < pupil[1])).mean() < 2e-4
+
+
+@pytest.mark.parametrize("row", ["hair_top_length", "hair_side_length", "hair_back_length"])
+def test_hair_is_as_long_as_its_sliders_say(person: PersonHead, row: str) -> None:
+    grows = [grown(person, worn(person, "Buzz Cut", **{row: v})) for v in (0.1, 0.4, 0.9)]
+    means = [np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1).mean() for points in grows]
+    assert means[0] < means[1] < means[2]
+    assert metres(0.0) == pytest.approx(0.003) and metres(1.0) == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize("name", ["Side Parting", "Long Wavy", "Ponytail", "Receding"])
+def test_a_small_step_of_a_slider_moves_hair_a_little(person: PersonHead, name: str) -> None:
+    before = worn(person, name)
+    points = grown(person, before)
+    for row in HAIR_NAMES:
+        column = person.table.index(row)
+        step = -1e-3 if before[column] > 0.5 else 1e-3
+        after = before.copy()
+        after[column] += step
+        moved = np.linalg.norm(grown(person, after) - points, axis=2)
+        assert np.percentile(moved, 95) < 0.01, row
+
+
+def test_the_bald_have_none_on_top_and_others_do(person: PersonHead) -> None:
+    def shown(name: str) -> np.ndarray:
+        style = person.hair_style(worn(person, name))
+        vertices = person.forward(worn(person, name))[0]
+        return person.groom.grow(style.groom, vertices)[1][:, 0] > 0
+
+    top = person.groom.roots.all_zones.top > 0.9
+    assert shown("Bald")[top].mean() < 0.02 < 0.9 < shown("Bob")[top].mean()
+    assert shown("Receding").sum() < shown("Short Sides").sum()
+
+
+def test_tied_hair_meets_at_a_knot(person: PersonHead) -> None:
+    points = grown(person, worn(person, "Ponytail", hair_layers=1.0))
+    halfway = points[:, POINTS // 2 - 1]
+    assert halfway.std(0).max() < 0.02
+    high = grown(person, worn(person, "Ponytail", hair_tie_height=0.9))[:, POINTS // 2 - 1]
+    assert high[:, 2].mean() > halfway[:, 2].mean() + 0.01
+
+
+def test_black_is_black_blond_is_blond_and_grey_comes_strand_by_strand(person: PersonHead) -> None:
+    black, blond, red = (pigmented_colour(*pair) for pair in ((1, 0), (0.15, 0), (0.45, 1)))
+    assert black.max() < 0.006 and blond[0] > 0.35 and blond[0] > 2 * blond[2]
+    assert red[0] / red[2] > 2 * blond[0] / blond[2]
+    roots = person.groom.roots
+    shares = [
+        (colours_of_strands(roots, black, grey).mean(1) > 0.2).mean() for grey in (0, 0.3, 0.6, 1)
+    ]
+    assert shares[0] == 0 and shares[-1] > 0.95 and shares == sorted(shares)
+    values = dict.fromkeys(HAIR_NAMES, 0.0) | {"hair_melanin": 1.0, "hair_grey": 1.0}
+    assert mixed_colour(values).min() > 0.4
+
+
+def test_people_wear_what_one_sees_in_the_street(person: PersonHead) -> None:
+    drawn = person.sample_prior(np.random.default_rng(2), 400)
+    column = {name: drawn[:, person.table.index(name)] for name in person.table.names}
+    men = column["gender"] < 0.5
+    assert np.median(column["hair_side_length"][men]) < 0.45
+    assert np.median(column["hair_side_length"][~men]) > 0.65
+    young = column["age"] < 0.62
+    assert column["hair_grey"][young].max() == 0.0 < column["hair_grey"][~young].mean()
+    assert column["hair_thinning"][~men].max() < 0.5
+    coiled = column["african"] > 0.7
+    assert column["hair_curl"][coiled].mean() > 0.4 > column["hair_curl"][~coiled].mean()
+    assert column["hair_curl"][column["asian"] > 0.9].max() < 0.2
+
+
+def test_scalp_darkens_where_hair_grows(person: PersonHead) -> None:
+    hairy, bald = (
+        person.appearance(
+            worn(person, "Short Sides", hair_melanin=1.0, hair_grey=0.0, hair_density=d)
+        ).vertex_colour
+        for d in (1.0, 0.0)
+    )
+    scalp = (person.surface.masks["scalp"] > 0.9) & (person.surface.fields["hairline"] > 0.03)
+    cheeks = person.surface.masks["cheeks"] > 0.5
+    assert hairy[scalp].mean() < 0.2 * bald[scalp].mean()
+    assert np.array_equal(hairy[cheeks], bald[cheeks])
+
+
+def test_styles_are_of_all_parameters_but_colours_and_of_no_other_model(person: PersonHead) -> None:
+    colours = {"hair_melanin", "hair_redness", "hair_grey"}
+    assert len(STYLES) >= 14
+    for name, values in STYLES.items():
+        assert set(values) == HAIR_NAMES - colours, name
+        person.table.validate(worn(person, name))
+    assert all(HAIR_HELP.values())
+    with pytest.raises(UserError, match="unknown hair style 'Mullet'"):
+        styled(person.table, person.table.default(), "Mullet")
+    anny = anny_head()
+    with pytest.raises(UserError, match="no styles"):
+        styled(anny.table, anny.table.default(), "Bob")
