@@ -119,9 +119,9 @@ def _draw_brows(
         "brow_slant": 0.04 * female - 0.10 * aged,
         "brow_length": 0.46 - 0.10 * asian - 0.06 * aged,
         "brow_gap": 0.55 + 0.08 * female,
-        "brow_thickness": 0.36 + 0.20 * male + 0.05 * african,
+        "brow_thickness": 0.35 + 0.17 * male + 0.05 * african,
         "brow_taper": 0.46 + 0.16 * female,
-        "brow_density": 0.66 + 0.08 * male - 0.18 * aged * female - 0.05 * asian,
+        "brow_density": 0.64 + 0.02 * male - 0.18 * aged * female - 0.05 * asian,
         "brow_bushiness": 0.20 + 0.22 * male + 0.30 * aged * male,
     }
     spreads = {
