@@ -12,7 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, FloatArray, Int32Array, IntArray
+from ..arrays import AnyArray, BoolArray, Float32Array, FloatArray, Int32Array, IntArray
 from ..random_streams import random_stream
 from .strands import BROW, SCALP, Strands, StrandSet
 
@@ -71,10 +71,6 @@ def hair_cards(roots: StrandSet, grown: Strands, triangles: int) -> HairCards:
     return _joined(cards)
 
 
-def _shows(grown: Strands) -> AnyArray:
-    return grown.radius[:, 0] > 0
-
-
 def _budgets(shown: dict[str, IntArray], points: dict[str, int], triangles: int) -> dict[str, int]:
     """Triangles for each group: what brows and beard leave over goes to the scalp."""
     wanted = {name: 2 * (points[name] - 1) * len(rows) for name, rows in shown.items()}
@@ -104,7 +100,7 @@ def _cards_of(
     middle, radius = _along(grown, chosen, points)
     wide = np.minimum(radius * (len(rows) / len(chosen)) * _overlap(rows, chosen), _WIDEST)
     along = _unit(np.gradient(middle, axis=1))
-    outward = middle - grown.points[:, 0].mean(0, dtype=np.float64)  # roots surround the middle
+    outward = middle - _centre(grown)
     flat = _unit(np.cross(along, outward))
     # Turned about themselves, else all cards of one side would be seen edge on from the front.
     turn = _MOST_TURNED * np.sin(_TURNS * np.arange(len(chosen)))[:, None, None]
@@ -125,11 +121,23 @@ def _overlap(rows: IntArray, chosen: IntArray) -> float:
     return 1.0 + 0.4 * min(1.0, len(rows) / len(chosen) - 1.0)
 
 
-def _along(grown: Strands, chosen: IntArray, points: int) -> tuple[FloatArray, FloatArray]:
-    """Middle (R, points, 3) and half width (R, points, 1) of cards along strands.
+# How points lie in Strands, these three alone know.
 
-    The one place that reads how many points a strand has.
-    """
+
+def _shows(grown: Strands) -> BoolArray:
+    """Which strands (S,) show."""
+    shows: BoolArray = grown.radius[:, 0] > 0
+    return shows
+
+
+def _centre(grown: Strands) -> FloatArray:
+    """The middle (3,) of all roots, which surround the head's."""
+    centre: FloatArray = grown.points[:, 0].mean(0, dtype=np.float64)
+    return centre
+
+
+def _along(grown: Strands, chosen: IntArray, points: int) -> tuple[FloatArray, FloatArray]:
+    """Middle (R, points, 3) and half width (R, points, 1) of cards along strands."""
     strand, radius = grown.points[chosen].astype(np.float64), grown.radius[chosen]
     at = np.linspace(0.0, strand.shape[1] - 1.0, points)
     low = np.minimum(at.astype(int), strand.shape[1] - 2)
