@@ -71,10 +71,6 @@ def hair_cards(roots: StrandSet, grown: Strands, triangles: int) -> HairCards:
     return _joined(cards)
 
 
-def _shows(grown: Strands) -> AnyArray:
-    return grown.radius[grown.first] > 0
-
-
 def _budgets(shown: dict[str, IntArray], points: dict[str, int], triangles: int) -> dict[str, int]:
     """Triangles for each group: what brows and beard leave over goes to the scalp."""
     wanted = {name: 2 * (points[name] - 1) * len(rows) for name, rows in shown.items()}
@@ -104,8 +100,7 @@ def _cards_of(
     middle, radius = _along(grown, chosen, points)
     wide = np.minimum(radius * (len(rows) / len(chosen)) * _overlap(rows, chosen), _WIDEST)
     along = _unit(np.gradient(middle, axis=1))
-    inside = grown.points[grown.first].mean(0, dtype=np.float64)  # roots surround it
-    outward = middle - inside
+    outward = middle - _centre(grown)
     flat = _unit(np.cross(along, outward))
     # Turned about themselves, else all cards of one side would be seen edge on from the front.
     turn = _MOST_TURNED * np.sin(_TURNS * np.arange(len(chosen)))[:, None, None]
@@ -124,6 +119,17 @@ def _cards_of(
 def _overlap(rows: IntArray, chosen: IntArray) -> float:
     """How much wider cards are than the strands that they stand for: they have gaps."""
     return 1.0 + 0.4 * min(1.0, len(rows) / len(chosen) - 1.0)
+
+
+# How points lie in Strands, these three alone know.
+
+
+def _shows(grown: Strands) -> AnyArray:
+    return grown.radius[grown.first] > 0
+
+
+def _centre(grown: Strands) -> AnyArray:
+    return grown.points[grown.first].mean(0, dtype=np.float64)  # roots surround the middle
 
 
 def _along(grown: Strands, chosen: IntArray, points: int) -> tuple[FloatArray, FloatArray]:

@@ -28,8 +28,7 @@ from ..head.slots import Slot, slot_of_polygons, slots_of
 _LAYER = "FaceGen Bake"
 _TARGET = "FaceGen Target"
 _MARGIN = 8  # texels painted around islands, for filters and mipmaps
-_CLEAR = "Corneas"
-"""The slot behind which the eyes lie that are painted."""
+_EYEBALLS = {"eye_left", "eye_right"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class Textures:
 
 
 def kind_of_texture(slot: Slot) -> str:
-    """The texture that a slot is painted on; none for corneas, which show what lies behind."""
-    if slot.name == _CLEAR:
+    """The texture that a slot is painted on; none for what lies before eyes and shows them."""
+    if slot.kind == "eye" and not set(slot.parts) <= _EYEBALLS:
         return ""
     return {"eye": "eyes", "cards": "lashes"}.get(slot.kind, "skin")
 
@@ -127,10 +126,17 @@ def _onto(
 
 
 def _emit(tree: bpy.types.NodeTree, name: str) -> None:
-    """Have a material shine with what an input of its Principled shader gets."""
-    source = materials.principled(tree).inputs[name]
+    """Have a material shine with what an input of its Principled shader gets.
+
+    One without such a shader, as of clear parts that nobody bakes, with its vertices' colours.
+    """
     light = tree.nodes.new("ShaderNodeEmission")
-    if source.links:
+    shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
+    source = None if shader is None else shader.inputs[name]
+    if source is None:
+        colour = materials.attribute(tree, materials.COLOUR)
+        tree.links.new(colour.outputs["Color"], light.inputs["Color"])
+    elif source.links:
         tree.links.new(source.links[0].from_socket, light.inputs["Color"])
     else:
         value = source.default_value
