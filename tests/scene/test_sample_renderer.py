@@ -505,7 +505,9 @@ def test_labels_agree_with_each_other(
     model = load_head_model(name)
     jaw = "jawOpen" if "jawOpen" in model.table.names else "jaw_x"
     wide = 0.7 * model.table.maximum[model.table.index(jaw)]
-    changes = ({}, BEARDED, {jaw: wide}, BALD, BEARDED | {jaw: wide}, {"hair_length": 1.0})
+    lengths = ("hair_length", "hair_top_length", "hair_side_length", "hair_back_length")
+    long = dict.fromkeys(lengths, 1.0)
+    changes = ({}, BEARDED, {jaw: wide}, BALD, BEARDED | {jaw: wide}, long)
     lights = (Light(), Light(hdri=pictures["right"]), Light("flash", azimuth=1.5))
     backgrounds = (Background(), Background(pictures["halves"]))
     settings = SampleSettings(samples=8, width=size[0], height=size[1], device="CPU")
