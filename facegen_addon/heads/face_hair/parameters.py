@@ -119,7 +119,7 @@ def _draw_brows(
         "brow_slant": 0.04 * female - 0.10 * aged,
         "brow_length": 0.46 - 0.10 * asian - 0.06 * aged,
         "brow_gap": 0.55 + 0.08 * female,
-        "brow_thickness": 0.35 + 0.17 * male + 0.05 * african,
+        "brow_thickness": 0.24 + 0.28 * male + 0.05 * african,
         "brow_taper": 0.46 + 0.16 * female,
         "brow_density": 0.64 + 0.02 * male - 0.18 * aged * female - 0.05 * asian,
         "brow_bushiness": 0.20 + 0.22 * male + 0.30 * aged * male,
@@ -137,7 +137,7 @@ def _draw_brows(
     column["brow_melanin"][:] = 0.40 + 0.56 * hair + 0.05 * noise["brow_melanin"]
     late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.8) / 0.2, 0.0, 1.0)
     column["brow_grey"][:] = 0.8 * late + 0.03 * np.abs(noise["brow_grey"])
-    column["lash_density"][:] = 0.30 + 0.28 * female - 0.10 * aged + 0.14 * noise["lash_density"]
+    column["lash_density"][:] = 0.30 + 0.45 * female - 0.10 * aged + 0.14 * noise["lash_density"]
     column["lash_length"][:] = 0.38 + 0.18 * female - 0.08 * asian + 0.13 * noise["lash_length"]
 
 

@@ -7,28 +7,31 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...arrays import FloatArray
+from ...arrays import BoolArray, FloatArray
 from .styles import STYLES
 
 _WOMEN = {
-    "Long Straight": 20, "Long Wavy": 20, "Bob": 15, "Side Parting": 4, "Fringe": 9, "Ponytail": 10,
-    "Bun": 7, "Braid": 4, "Curly": 8, "Short Sides": 3,
+    "Long Straight": 24, "Long Wavy": 26, "Bob": 20, "Side Parting": 3, "Fringe": 10, "Curly": 10,
+    "Ponytail": 4, "Bun": 2, "Braid": 2, "Short Sides": 1,
 }  # fmt: skip
 _MEN = {
     "Short Sides": 30, "Side Parting": 24, "Buzz Cut": 14, "Slick Back": 9, "Fringe": 9,
-    "Curly": 7, "Long Wavy": 2, "Long Straight": 2, "Bun": 1, "Ponytail": 2,
+    "Curly": 7, "Long Wavy": 1, "Long Straight": 1, "Ponytail": 1,
 }  # fmt: skip
 _AFRICAN_WOMEN = {
-    "Afro": 26, "Curly": 24, "Bun": 12, "Braid": 10, "Ponytail": 8, "Short Sides": 6, "Bob": 8,
-    "Buzz Cut": 6,
+    "Afro": 26, "Curly": 34, "Bob": 16, "Bun": 6, "Braid": 5, "Ponytail": 5, "Short Sides": 2,
+    "Buzz Cut": 2,
 }  # fmt: skip
 _AFRICAN_MEN = {"Buzz Cut": 45, "Short Sides": 28, "Afro": 14, "Curly": 9, "Bald": 4}
 """How often each style is worn, by eye; of African ancestry where it prevails."""
 
 _SPREAD = 0.06
 """Standard deviation of each parameter around its style's."""
-_GREY_FROM, _GREY_YEARS = 0.64, 0.24
-"""Age (0.5 is 25 years, 1 is 90) at which hair begins to grey, and until most of it may be."""
+_GREY_FROM, _GREY_YEARS = 0.70, 0.24
+"""Age (0.6 is 18 years, 1 is 80) at which hair begins to grey, and until most of it may be."""
+
+_DYED = 0.4
+"""Share of women who show next to no grey."""
 
 
 def draw_hair(
@@ -68,7 +71,7 @@ def draw_hair(
     column["hair_recession"] += np.where(male, 0.65, 0.10) * recedes + 0.06 * rng.random(n)
     column["hair_thinning"] += np.where(male, 0.4, 0.0) * recedes * (rng.random(n) < 0.5)
     column["hair_density"] -= 0.15 * aged * rng.random(n)
-    _draw_colour(rng, column, caucasian, age)
+    _draw_colour(rng, column, caucasian, age, male)
 
 
 def _drawn_style(rng: np.random.Generator, male: bool, coiled: bool, aged: float) -> str:
@@ -87,6 +90,7 @@ def _draw_colour(
     column: Mapping[str, FloatArray],
     caucasian: FloatArray,
     age: FloatArray,
+    male: BoolArray,
 ) -> None:
     n = len(age)
     fair = np.clip(1.3 * caucasian - 0.25 + 0.1 * rng.standard_normal(n), 0.0, 1.0)
@@ -97,3 +101,4 @@ def _draw_colour(
     column["brow_melanin"][:] = 0.25 + 0.75 * column["hair_melanin"] + 0.06 * rng.standard_normal(n)
     greys = np.clip((age - _GREY_FROM) / _GREY_YEARS, 0.0, 1.0)
     column["hair_grey"][:] = greys * (0.25 + 0.95 * rng.random(n)) ** 1.2
+    column["hair_grey"] *= np.where((rng.random(n) < _DYED) & ~male, 0.1, 1.0)
