@@ -37,7 +37,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         0.68, 0.50, 0.52, back=1.0, part=0.0, volume=0.15, untidiness=0.05, clumping=0.5
     ),
     "Curly": _style(
-        0.72, 0.66, 0.68, curl=0.55, wave=0.3, volume=0.75, part=0.4, untidiness=0.35, clumping=0.7
+        0.72, 0.66, 0.68, curl=0.55, wave=0.3, volume=0.75, part=0.4, untidiness=0.35, clumping=0.62
     ),
     "Afro": _style(0.60, 0.56, 0.56, curl=1.0, volume=0.9, part=0.0, untidiness=0.3, clumping=0.1),
     "Bob": _style(
@@ -57,7 +57,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         wave=1.0,
         curl=0.1,
         untidiness=0.25,
-        clumping=0.65,
+        clumping=0.5,
     ),
     "Ponytail": _style(0.85, 0.85, 0.92, tied=1.0, tie_height=0.72, volume=0.15, wave=0.15),
     "Braid": _style(0.85, 0.85, 0.96, tied=1.0, tie_height=0.3, braid=1.0, volume=0.15),
