@@ -79,8 +79,8 @@ class PersonStyle(HairStyle):
     face: tuple[float, ...]
 
 
-_YOUNG, _YEARS = 25.0, 130.0
-"""MakeHuman's age: 25 years in the middle of its slider, 90 at its end."""
+_GROWN, _YOUNG, _YEARS = 0.6, 18.0, 155.0
+"""Age's slider at 18 years, and years per unit from there: as `people` draws them."""
 
 
 class PersonHead(AnnyHead):
@@ -285,7 +285,7 @@ class PersonHead(AnnyHead):
         female, age = (parameters[:, self.table.index(name)] for name in ("gender", "age"))
         colours = [global_colour(skin_values(self.table, row)) for row in parameters]
         lightness = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
-        return np.stack([female, _YOUNG + _YEARS * (age - 0.5), lightness], axis=1)
+        return np.stack([female, _YOUNG + _YEARS * (age - _GROWN), lightness], axis=1)
 
     def draw_looks(
         self,
