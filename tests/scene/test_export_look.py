@@ -148,7 +148,7 @@ def test_gltf_holds_its_textures(tmp_path: Path) -> None:
     assert "normalTexture" in skin
     for name in ("Lashes", "Hair"):
         assert materials[name]["alphaMode"] in ("BLEND", "MASK")
-    for name in ("Left Eye", "Teeth", "Gums", "Tongue"):
+    for name in ("Corneas", "Teeth", "Gums", "Tongue"):
         assert "baseColorTexture" in materials[name]["pbrMetallicRoughness"]
     # Colours of vertices would be multiplied with the textures.
     primitives = [p for mesh in content["meshes"] for p in mesh["primitives"]]

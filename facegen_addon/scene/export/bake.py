@@ -28,7 +28,8 @@ from ..head.slots import Slot, slot_of_polygons, slots_of
 _LAYER = "FaceGen Bake"
 _TARGET = "FaceGen Target"
 _MARGIN = 8  # texels painted around islands, for filters and mipmaps
-_EYEBALLS = {"eye_left", "eye_right"}
+_BEHIND_CORNEAS = (("eye_left",), ("eye_right",))
+"""Parts of slots of their own: the eye is painted on the cornea before it, as renders show it."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class Textures:
 
 
 def kind_of_texture(slot: Slot) -> str:
-    """The texture that a slot is painted on; none for what lies before eyes and shows them."""
-    if slot.kind == "eye" and not set(slot.parts) <= _EYEBALLS:
+    """The texture that a slot is painted on; none for eyeballs that lie behind corneas."""
+    if slot.parts in _BEHIND_CORNEAS:
         return ""
     return {"eye": "eyes", "cards": "lashes"}.get(slot.kind, "skin")
 

@@ -177,7 +177,7 @@ def _head_part(
         level = level_of_detail(model, settings.lod)
         faces, slots = level.of_corners(surface.polygons), slots[level.face]
         uv = level.of_corners(uv)
-    # Lashes are nothing without a texture, and eyes that are painted lie behind corneas.
+    # Lashes are nothing without a texture, and eyes are painted on the corneas before them.
     left_out = [number for number, slot in enumerate(slots_of(surface)) if _hides(slot, textured)]
     shown = ~np.isin(slots, left_out)
     faces, uv, slots = faces[shown], uv[shown], slots[shown]
@@ -198,7 +198,7 @@ def _head_part(
 
 
 def _hides(slot: Slot, textured: bool) -> bool:
-    """Whether a slot is left out: with textures the corneas, without them the lashes."""
+    """Whether a slot is left out: with textures what corneas hide, without them the lashes."""
     kind = kind_of_texture(slot)
     return kind == ("" if textured else "lashes")
 
