@@ -106,7 +106,7 @@ def test_skin_follows_at_once_and_all_of_the_head_in_the_next_moment(
     head = add_head(model_name)
     model, values = load_head_model(model_name), sliders(head)
     table = model.table
-    values.hair_length = 0.3  # the first move gets ready, and is complete
+    values.skin_melanin = 0.3  # the first move gets ready, and is complete
     hair = attributes(head)[f"{head.children[0].data.name} position"]
     for column in [rng.choice(table.columns(group)) for group in table.groups * 2]:
         low, high = table.minimum[column], table.maximum[column]
