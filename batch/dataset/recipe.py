@@ -29,6 +29,7 @@ from batch.dataset.recipe_tables import (
     Image,
     Labels,
     LightTable,
+    People,
     written,
 )
 from batch.dataset.toml_text import read_toml, toml_table
@@ -53,6 +54,7 @@ class Recipe:
     """
 
     heads: Heads = field(default_factory=Heads)
+    people: People = field(default_factory=People)
     image: Image = field(default_factory=Image)
     labels: Labels = field(default_factory=Labels)
     camera: CameraTable = field(default_factory=CameraTable)
@@ -113,6 +115,10 @@ class Recipe:
         }
         sliders = read_sliders(content.get(PARAMETERS, {}), Place(origin, folder, PARAMETERS, ""))
         recipe = cls(**tables, parameters=sliders, origin=origin)
+        if recipe.people != People() and not recipe.heads.is_guided:
+            Place(origin, folder, "heads", "distribution").fail(
+                recipe.heads.distribution, "latent, or leave [people] out: the others ask nobody"
+            )
         if recipe.labels.on and recipe.image.engine == "WORKBENCH":
             Place(origin, folder, "image", "engine").fail(
                 recipe.image.engine, "CYCLES or EEVEE, or [labels] on = false: Workbench makes none"
@@ -156,8 +162,11 @@ class Recipe:
         return read_slider_file(self.heads.source.path(name)).rows(table)
 
     def _tables(self) -> Iterator[tuple[str, Any]]:
+        """All tables by name; one that asks for nobody is left out, as runs had none before."""
         for name in (*TABLES, PARAMETERS):
-            yield name, getattr(self, name)
+            table = getattr(self, name)
+            if table != People():
+                yield name, table
 
 
 def describe(recipe: Recipe) -> str:
