@@ -85,6 +85,16 @@ class HeadModel(Protocol):
     def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
         """Draw n plausible heads (n, P) with correlations that people have."""
 
+    def attributes(
+        self, parameters: Annotated[FloatArray, "N P"]
+    ) -> Annotated[FloatArray, "N 3"] | None:
+        """What heads (N, P) are by their parameters: sex from 0, a man's, to 1, a woman's; age in
+        years; lightness of the skin, L* of CIE L*a*b*.
+
+        None for a model without a say on them: its B is not asked to agree with people.
+        """
+        return None
+
     @property
     def shape_parameters(self) -> frozenset[str]:
         """Names of the parameters that `forward` is computed from: all but the appearance's."""

@@ -23,6 +23,7 @@ from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import checked_latents
+from .attributes import AttributePrior
 from .surrogate import SurrogateEnsemble
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ PRECISION = "prior_precision"
 _BLOCK = 64
 _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
+_REACH = 3.0
 
 
 BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
@@ -98,6 +100,10 @@ class TrustRegion:
         balls: (columns, largest root mean square) of each bounded group, the whole head last.
         precision: (G, G) inverse correlations of the prior.
         held, held_values: (H,) columns that stay at these values, inside the bounds or not.
+        given: the prior given what latents say of people; None where B is not asked to agree.
+        centre, spread: (N, G) of the heads of N people, or (1, 1): all that is said here of
+            deviations is said of (z - centre) / spread.
+        reach: largest deviation of one parameter.
     """
 
     low: Annotated[Float32Array, "G"]
@@ -108,6 +114,14 @@ class TrustRegion:
     held_values: Annotated[Float32Array, "H"] = field(
         default_factory=lambda: np.zeros(0, np.float32)
     )
+    given: AttributePrior | None = None
+    centre: Annotated[Float32Array, "M C"] = field(
+        default_factory=lambda: np.zeros((1, 1), np.float32)
+    )
+    spread: Annotated[Float32Array, "M C"] = field(
+        default_factory=lambda: np.ones((1, 1), np.float32)
+    )
+    reach: float = np.inf
 
     @classmethod
     def of(
@@ -115,6 +129,7 @@ class TrustRegion:
         table: ParameterTable,
         settings: InversionSettings,
         precision: Annotated[RealArray, "G G"],
+        given: AttributePrior | None = None,
     ) -> TrustRegion:
         """The region of a head model's table; UserError if the other parts do not belong to it."""
         if precision.shape != (len(table.guided),) * 2:
@@ -132,7 +147,34 @@ class TrustRegion:
         low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
         balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
         balls.append((np.arange(len(low)), settings.overall_rms))
-        return cls(low, high, tuple(balls), np.asarray(precision, np.float32))
+        return cls(low, high, tuple(balls), np.asarray(precision, np.float32), given=given)
+
+    def around(self, latents: Annotated[RealArray, "N 512"]) -> TrustRegion:
+        """This region around the heads of people such as latents (N, 512) speak of.
+
+        The region itself where nothing is `given`, or where it lies around people already.
+        """
+        if self.given is None:
+            return self
+        centre, spread = self.given.of(self.given.asked(latents))
+        return replace(
+            self,
+            given=None,
+            centre=np.clip(centre, self.low, self.high),
+            spread=spread,
+            reach=_REACH,
+        )
+
+    def rows(self, rows: slice) -> TrustRegion:
+        """This region for some of its people."""
+        if len(self.centre) == 1:
+            return self
+        return replace(self, centre=self.centre[rows], spread=self.spread[rows])
+
+    def deviations(self, z: Annotated[RealArray, "N G"]) -> Annotated[RealArray, "N G"]:
+        """How far heads z (N, G) are from the centre, in spreads (N, G)."""
+        result: RealArray = (z - self.centre) / self.spread
+        return result
 
     def holding(self, held: Annotated[BoolArray, "G"], z: Annotated[RealArray, "G"]) -> TrustRegion:
         """This region with columns `held` (G,) kept at their values in z (G,).
@@ -149,7 +191,8 @@ class TrustRegion:
 
     def widened(self, heads: Annotated[RealArray, "N G"]) -> TrustRegion:
         """This region with its groups' bounds as wide as those of any of the heads z (N, G)."""
-        sizes = [np.sqrt(np.mean(heads[:, columns] ** 2, axis=1)) for columns, _ in self.balls]
+        away = self.deviations(heads)
+        sizes = [np.sqrt(np.mean(away[:, columns] ** 2, axis=1)) for columns, _ in self.balls]
         return replace(
             self,
             balls=tuple(
@@ -161,14 +204,16 @@ class TrustRegion:
     def project(self, z: Annotated[RealArray, "N G"]) -> Annotated[Float32Array, "N G"]:
         """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
 
-        Each step shrinks towards the mean only, so none leaves what an earlier one ensured. What
+        Each step shrinks towards the centre only, so none leaves what an earlier one ensured. What
         is held is set last.
         """
-        inside = np.clip(np.asarray(z, np.float32), self.low, self.high)
+        away = self.deviations(np.clip(np.asarray(z, np.float32), self.low, self.high))
+        away = np.clip(away, -self.reach, self.reach)
         for columns, bound in self.balls:
-            part = inside[:, columns]
+            part = away[:, columns]
             size = np.sqrt(np.mean(part**2, axis=1, keepdims=True))
-            inside[:, columns] = part * np.minimum(1.0, bound / np.maximum(size, 1e-9))
+            away[:, columns] = part * np.minimum(1.0, bound / np.maximum(size, 1e-9))
+        inside: Float32Array = self.centre + away * self.spread
         inside[:, self.held] = self.held_values
         return inside
 
@@ -199,9 +244,10 @@ def inversion_cost(
     tape = ensemble.forward(z)
     mean = tape.members.mean(axis=0)
     disagreement = 1 - np.einsum("nk,nk->n", mean, mean)
-    excess = np.maximum(np.abs(z) - settings.soft_limit, 0)
-    whitened = z @ region.precision
-    unnatural = np.maximum(np.mean(whitened * z, axis=1) - 1, 0)
+    away = region.deviations(z)
+    excess = np.maximum(np.abs(away) - settings.soft_limit, 0)
+    whitened = away @ region.precision
+    unnatural = np.maximum(np.mean(whitened * away, axis=1) - 1, 0)
     costs = (
         1
         - np.einsum("nk,nk->n", mean, latents)
@@ -212,8 +258,9 @@ def inversion_cost(
     # The members' mean is all that the cost sees, so one gradient serves every member.
     to_member = -(latents + 2 * weight[:, None] * mean) / len(tape.members)
     gradient = ensemble.backward(tape, to_member[None])
-    gradient += 2 * settings.soft_limit_weight * excess * np.sign(z)
-    gradient += 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
+    gradient += 2 * settings.soft_limit_weight * excess * np.sign(away) / region.spread
+    natural = 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
+    gradient += natural / region.spread
     return costs, gradient
 
 
@@ -228,17 +275,20 @@ def invert(
 ) -> Annotated[Float32Array, "N G"]:
     """Descend from `start` (N, G) on `inversion_cost` by projected Adam; z (N, G) in the region.
 
+    The region is put around the people that `latents` speak of, unless it is around some already.
     `progress(done, total)` is called after each block of heads.
     """
+    region = region.around(latents)
     z = region.project(start)
     blocks = [slice(first, first + _BLOCK) for first in range(0, len(z), _BLOCK)]
 
     def descend(rows: slice) -> Float32Array:
         weight = None if disagreement_weight is None else disagreement_weight[rows]
+        here = region.rows(rows)
         return _projected_adam(
             z[rows],
-            lambda z: inversion_cost(ensemble, z, latents[rows], region, settings, weight)[1],
-            region,
+            lambda z: inversion_cost(ensemble, z, latents[rows], here, settings, weight)[1],
+            here,
             settings,
         )
 
@@ -265,7 +315,8 @@ def _projected_adam(
         scale += (1 - slow) * (gradient**2 - scale)
         rate = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / settings.steps))
         unbiased = momentum / (1 - fast**step), np.sqrt(scale / (1 - slow**step))
-        z = region.project(z - rate * unbiased[0] / (unbiased[1] + 1e-8))
+        step = rate * unbiased[0] / (unbiased[1] + 1e-8)
+        z = region.project(z - region.spread * step)
     return z
 
 
@@ -277,7 +328,8 @@ def load_inversion(
     arrays = load_npz(f"surrogate_{name}")
     if PRECISION not in arrays:
         raise UserError(f"the surrogates of {name!r} lack {PRECISION}", Need(Remedy.RETRAIN, name))
-    region = TrustRegion.of(table, settings, arrays[PRECISION])
+    given = AttributePrior.from_arrays(arrays)
+    region = TrustRegion.of(table, settings, arrays[PRECISION], given)
     return SurrogateEnsemble.from_arrays(arrays), region, settings
 
 
@@ -354,13 +406,14 @@ class BackwardMapping:
     ) -> Annotated[Float32Array, "N G"]:
         """As `parameters`, but the guided ones in standard units: z (N, G).
 
-        They lie in `region`, the mapping's own by default.
+        They lie in `region`, the mapping's own by default, around people such as the latents'.
         """
         if grade not in GRADES:
             raise UserError(f"unknown grade {grade!r}: choose one of {', '.join(GRADES)}")
-        wanted = self.asked(checked_latents(latents), grade)
+        requested = checked_latents(latents)
+        wanted = self.asked(requested, grade)
         port = self.network.get_inputs()[0].name
-        region = region or self.region
+        region = (region or self.region).around(requested)
         z = region.project(self.network.run(None, {port: wanted})[0])
         if grade == "direct":
             return z

@@ -195,10 +195,11 @@ def fit_direct(
         for rows in torch.randperm(len(latents)).split(options.batch):
             z = network(inputs[rows])
             values, requested = z.detach().numpy(), latents[rows]
-            inside = region.project(values)
+            here = region.around(requested)
+            inside = here.project(values)
             # The ensemble's gradient is NumPy's, so the cost stands in one place only. It is taken
             # where the head will be, since what the network says is projected before use.
-            gradient = inversion_cost(ensemble, inside, requested, region, settings)[1]
+            gradient = inversion_cost(ensemble, inside, requested, here, settings)[1]
             gradient += 2 * options.found_weight / found.shape[1] * (values - found[rows])
             gradient += 2 * options.outside_weight * (values - inside)
             optimiser.zero_grad()

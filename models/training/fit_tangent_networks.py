@@ -125,7 +125,8 @@ def fit_through(
         asked = torch.cos(length) * s + torch.sin(length) / length * step
         z = torch.minimum(torch.maximum(base(asked), low), high)
         # The ensemble's gradient is NumPy's, so the cost stands in one place only.
-        gradient = inversion_cost(ensemble, z.detach().numpy(), s.numpy(), region, settings)[1]
+        here = region.around(s.numpy())
+        gradient = inversion_cost(ensemble, z.detach().numpy(), s.numpy(), here, settings)[1]
         loss = (z * torch.from_numpy(gradient)).sum() + _STEP_WEIGHT * (length**2).sum()
         (loss / len(rows)).backward()
 

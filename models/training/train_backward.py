@@ -37,6 +37,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.mapping.attributes import AttributeProbes
 from facegen_addon.mapping.backward import (
     PRECISION,
     InversionSettings,
@@ -50,6 +51,7 @@ from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
 from models.training import pairs, real_latents
+from models.training.attribute_prior import fit_attribute_prior
 from models.training.baselines import KernelRidge
 from models.training.register import register
 
@@ -60,6 +62,7 @@ PROPOSAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 JITTERED_SHARE, JITTER = 0.25, 0.3
 _START_PAIRS = 3000
 _SHRINKAGE = 0.1
+_FARTHEST = 4.0  # spreads: beyond, where a prior has steps, draws say nothing of correlations
 _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
 
@@ -79,16 +82,26 @@ def train_surrogates(options: argparse.Namespace) -> None:
     stage = f"surrogates, {len(data)} pairs"
     ensemble, score = fit_surrogates(data, shape, start, lambda i, n: bar.update(stage, i, n))
     facts = {"pairs": len(data), "held_out_median_distance": round(score, 4)}
-    path = enter_surrogates(load_head_model(options.model), ensemble, facts)
+    path = enter_surrogates(load_head_model(options.model), ensemble, data, facts)
     print(f"{path.name}: held-out median cosine distance {score:.4f} ({len(data)} pairs)")
 
 
-def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[str, Any]) -> Path:
-    """Write and register the ensemble, the prior's precision and the present settings."""
-    precision, settings = prior_precision(model), InversionSettings.of(model.table)
+def enter_surrogates(
+    model: HeadModel, ensemble: SurrogateEnsemble, data: pairs.Pairs, facts: dict[str, Any]
+) -> Path:
+    """Write and register the ensemble, the prior and the present settings.
+
+    The prior is that given attributes, where the head model has a say on them.
+    """
+    settings, given = InversionSettings.of(model.table), None
+    if model.attributes(model.table.default()[None]) is not None:
+        given = fit_attribute_prior(model, AttributeProbes.load(), data)
+    precision = prior_precision(model) if given is None else given_precision(given[1])
     TrustRegion.of(model.table, settings, precision)
     path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
+    if given is not None:
+        arrays |= given[0].arrays()
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
         f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
@@ -99,7 +112,21 @@ def enter_surrogates(model: HeadModel, ensemble: SurrogateEnsemble, facts: dict[
 
 def prior_precision(model: HeadModel) -> Annotated[FloatArray, "G G"]:
     """(G, G) inverse of the prior's correlations, shrunk: shares that sum to 1 have no inverse."""
-    z = model.table.standardise(model.sample_prior(random_stream(0), 20_000))
+    return precision_of(model.table.standardise(model.sample_prior(random_stream(0), 20_000)))
+
+
+def given_precision(deviations: Annotated[RealArray, "N G"]) -> Annotated[FloatArray, "G G"]:
+    """`precision_of` deviations (N, G) from the prior given attributes.
+
+    What attributes determine deviates by less than its spread: that is free without correlation.
+    """
+    z = np.clip(deviations, -_FARTHEST, _FARTHEST)
+    lacking = np.sqrt(np.maximum(1 - np.mean(z**2, axis=0), 0))
+    return precision_of(z + lacking * random_stream(0).standard_normal(z.shape))
+
+
+def precision_of(z: Annotated[RealArray, "N G"]) -> Annotated[FloatArray, "G G"]:
+    """(G, G) inverse of the shrunk correlations of heads z (N, G) in standard units."""
     shrunk = (1 - _SHRINKAGE) * (z.T @ z) / len(z) + _SHRINKAGE * np.eye(z.shape[1])
     inverse: RealArray = np.linalg.inv(shrunk)
     return inverse
@@ -109,8 +136,9 @@ def enter_settings(options: argparse.Namespace) -> None:
     """Enter the present `InversionSettings` beside the surrogates that are there."""
     known = artifact(f"surrogate_{options.model}").facts
     facts = {key: known[key] for key in ("pairs", "held_out_median_distance")}
-    ensemble = SurrogateEnsemble.load(options.model)
-    enter_surrogates(load_head_model(options.model), ensemble, facts)
+    ensemble, model = SurrogateEnsemble.load(options.model), load_head_model(options.model)
+    data = pairs.load_pairs(options.model, model.table, options.from_table)
+    enter_surrogates(model, ensemble, data, facts)
 
 
 def inverted(
@@ -149,7 +177,7 @@ def propose(options: argparse.Namespace) -> None:
     jittered = rng.random(len(z)) < JITTERED_SHARE
     z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
     ensemble, region, _ = load_inversion(options.model, table)
-    z = pairs.quantised(region.project(z))
+    z = pairs.quantised(region.around(latents).project(z))
     predicted = ensemble.predict(z)[0]
     path = pairs.proposal_path(options.model, options.number)
     pairs.save_npz(

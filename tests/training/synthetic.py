@@ -35,6 +35,9 @@ class SyntheticHead:
     def sample_prior(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return self.table.from_standardised(rng.normal(size=(n, len(self.table.guided))))
 
+    def attributes(self, parameters: np.ndarray) -> np.ndarray | None:
+        return None
+
 
 class SyntheticForward:
     """A fixed random two-layer network onto the sphere, its outputs around one mean direction."""

@@ -15,7 +15,9 @@ from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
 from ..appearance import Appearance, hair_shades
 from ..rig import Rig
+from ..skin.colour import lab_of_rgb
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
+from ..skin.points import global_colour
 from ..skin.statistics import SKIN_ARTIFACT
 from ..skin.textures import MeshSkin
 from ..surface import halves
@@ -30,6 +32,10 @@ ARTIFACT = "person_head"
 def person_head() -> PersonHead:
     """The head of models/person_head.npz."""
     return PersonHead(load_npz(ARTIFACT))
+
+
+_YOUNG, _YEARS = 25.0, 130.0
+"""MakeHuman's age: 25 years in the middle of its slider, 90 at its end."""
 
 
 class PersonHead(AnnyHead):
@@ -85,6 +91,13 @@ class PersonHead(AnnyHead):
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         is_skin = surface.vertices_of("skin")[:, None]
         return replace(look, vertex_colour=np.where(is_skin, tint, look.vertex_colour))
+
+    def attributes(self, parameters: Annotated[FloatArray, "N P"]) -> Annotated[FloatArray, "N 3"]:
+        """Sex, age and lightness of heads (N, P); see HeadModel."""
+        female, age = (parameters[:, self.table.index(name)] for name in ("gender", "age"))
+        colours = [global_colour(skin_values(self.table, row)) for row in parameters]
+        lightness = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
+        return np.stack([female, _YOUNG + _YEARS * (age - 0.5), lightness], axis=1)
 
     def draw_looks(
         self,

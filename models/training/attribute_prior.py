@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The prior of a head model given sex, age and lightness, from draws of its prior and from pairs.
+
+It knows parameters by what the head model says of its heads alone (HeadModel.attributes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import numpy as np
+
+from facegen_addon.arrays import FloatArray, RealArray
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.mapping.attributes import AttributePrior, AttributeProbes
+from facegen_addon.random_streams import random_stream
+from models.training.pairs import Pairs
+
+DRAWS = 20_000
+LEAST_SPREAD = 0.15
+"""What follows from the attributes alone is free by this much, in deviations of the prior."""
+
+_RANGE = (0.01, 0.99)  # quantiles of the prior's attributes
+_RIDGE = 1e-3
+_AGE_KNOTS = 8
+_NATURAL = 2.0
+"""Mean square of a head's deviations up to which it counts as one of people."""
+
+
+def fit_attribute_prior(
+    model: HeadModel, probes: AttributeProbes, pairs: Pairs
+) -> tuple[AttributePrior, Annotated[FloatArray, "N G"]] | None:
+    """The prior given attributes, and deviations (N, G) of draws from it in its spreads.
+
+    None for a head model that says nothing of attributes. Of `pairs`, those of heads such as the
+    prior has say how old heads read.
+    """
+    drawn = model.sample_prior(random_stream(0), DRAWS)
+    attributes = model.attributes(drawn)
+    if attributes is None:
+        return None
+    z = model.table.standardise(drawn)
+    prior = of_draws(z, attributes, probes)
+    own = model.attributes(model.table.from_standardised(pairs.z))
+    assert own is not None
+    natural = np.mean(_deviations(prior, pairs.z, own) ** 2, axis=1) < _NATURAL
+    read = probes.read(pairs.latents[natural])
+    prior = replace(prior, ages=reading(own[natural, 1], read[:, 1]))
+    return prior, _deviations(prior, z, attributes)
+
+
+def of_draws(
+    z: Annotated[RealArray, "N G"], attributes: Annotated[RealArray, "N 3"], probes: AttributeProbes
+) -> AttributePrior:
+    """Least squares on draws z (N, G) with these attributes; heads read as old as they are."""
+    low, high = np.quantile(attributes, _RANGE, axis=0)
+    none = np.zeros((0, z.shape[1]))
+    ages = np.stack([[low[1], high[1]]] * 2)
+    prior = AttributePrior(probes, ages, low, high, none, none, LEAST_SPREAD)
+    features = prior.features(attributes)
+    means = _least_squares(features, z)
+    squares = np.asarray((z - features @ means) ** 2, np.float64)
+    return replace(prior, means=means, variances=_least_squares(features, squares))
+
+
+def reading(
+    own: Annotated[RealArray, "N"], read: Annotated[RealArray, "N"]
+) -> Annotated[FloatArray, "2 K"]:
+    """Ages (2, K) as heads read on average and as they are, both increasing.
+
+    Both the same where there are too few heads to say.
+    """
+    if len(own) < 10 * _AGE_KNOTS:
+        return np.array([[0.0, 100.0]] * 2)
+    parts = np.array_split(np.argsort(own), _AGE_KNOTS)
+    means = np.array([[read[part].mean(), own[part].mean()] for part in parts]).T
+    # Noise may let older heads read younger: a tenth of a year is what they read older at least.
+    means[0] = np.maximum.accumulate(means[0] - 0.1 * np.arange(_AGE_KNOTS))
+    means[0] += 0.1 * np.arange(_AGE_KNOTS)
+    return means
+
+
+def _deviations(prior: AttributePrior, z: RealArray, attributes: RealArray) -> FloatArray:
+    centre, spread = prior.of(attributes)
+    return np.asarray((z - centre) / spread, np.float64)
+
+
+def _least_squares(x: FloatArray, y: RealArray) -> FloatArray:
+    damping = _RIDGE * len(x) * np.eye(x.shape[1])
+    damping[0, 0] = 0.0
+    return np.asarray(np.linalg.solve(x.T @ x + damping, x.T @ y))
