@@ -34,6 +34,7 @@ from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 from facegen_addon.variety.earlier_runs import read_achieved, run_file
+from facegen_addon.variety.fields import WHO
 from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import VarietyResult
 
@@ -237,10 +238,11 @@ def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]
     """The options that decide what is made, as plain data; where files lie is not among them."""
     values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
     del values["fill_gaps"]
+    who = {field.name: values.pop(field.name) for field in WHO}
     # Their order is part of a data set's bytes.
     last = {"corrections": values.pop("corrections"), "encoder": encoder.key}
     del values["encoder"]
-    return values | {"comparison": options.comparison} | last
+    return values | {"comparison": options.comparison} | last | who
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.drawing import draw_heads
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
-from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.people import Faces
+from facegen_addon.latent.who import faces_of
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import load_sampler
 from facegen_addon.random_streams import random_stream
@@ -44,7 +45,7 @@ class Plan:
         self.recipe, self.model, self.seed = recipe, model, seed
         self._blocks: OrderedDict[int, _Heads] = OrderedDict()
         self._source: FloatArray | None = None
-        self._guide: tuple[NaturalFaces, BackwardMapping] | None = None
+        self._guide: tuple[Faces, BackwardMapping] | None = None
         self._lock = threading.Lock()
 
     @classmethod
@@ -115,9 +116,10 @@ class Plan:
 
     def _guided(self, streams: list[np.random.Generator]) -> _Heads:
         if self._guide is None:
-            self._guide = NaturalFaces.load(), load_sampler(self.model.name, self.model.table)
-        natural, backward = self._guide
-        requested = np.concatenate([natural.sample(rng, 1) for rng in streams])
+            faces = faces_of(self.recipe.people.drawn_from())
+            self._guide = faces, load_sampler(self.model.name, self.model.table)
+        faces, backward = self._guide
+        requested = np.concatenate([faces.sample(rng, 1) for rng in streams])
         return _Heads(backward.parameters(requested, self.recipe.heads.grade), requested)
 
 

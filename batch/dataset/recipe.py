@@ -28,6 +28,7 @@ from batch.dataset.recipe_tables import (
     Image,
     Labels,
     LightTable,
+    People,
     WearTable,
     means_something,
     written,
@@ -54,6 +55,7 @@ class Recipe:
     """
 
     heads: Heads = field(default_factory=Heads)
+    people: People = field(default_factory=People)
     image: Image = field(default_factory=Image)
     labels: Labels = field(default_factory=Labels)
     camera: CameraTable = field(default_factory=CameraTable)
@@ -116,6 +118,10 @@ class Recipe:
         }
         sliders = read_sliders(content.get(PARAMETERS, {}), Place(origin, folder, PARAMETERS, ""))
         recipe = cls(**tables, parameters=sliders, origin=origin)
+        if recipe.people != People() and not recipe.heads.is_guided:
+            Place(origin, folder, "heads", "distribution").fail(
+                recipe.heads.distribution, "latent, or leave [people] out: the others ask nobody"
+            )
         if recipe.labels.on and recipe.image.engine == "WORKBENCH":
             Place(origin, folder, "image", "engine").fail(
                 recipe.image.engine, "CYCLES or EEVEE, or [labels] on = false: Workbench makes none"
@@ -161,10 +167,10 @@ class Recipe:
         return read_slider_file(self.heads.source.path(name)).rows(table)
 
     def _tables(self) -> Iterator[tuple[str, Any]]:
-        """All that say something: runs from before there was [wear] are gone on with."""
+        """All that say something: runs from before there were [people] and [wear] go on."""
         for name in (*TABLES, PARAMETERS):
             table = getattr(self, name)
-            if table != WearTable():
+            if table not in (People(), WearTable()):
                 yield name, table
 
 

@@ -22,6 +22,8 @@ from facegen_addon.choices import (
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.heads.wear.outfit import GLASSES, HEADWEAR, NECKLINES, NONE, PATTERNS
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
+from facegen_addon.latent.people import POPULATIONS, Population
+from facegen_addon.latent.who import READERS, margin
 from facegen_addon.mapping.backward import GRADES, Grade
 
 _ANGLE = keys.distribution(-180.0, 180.0)
@@ -42,6 +44,29 @@ class Heads:
     def is_guided(self) -> bool:
         """Whether heads are asked for by latents."""
         return self.distribution == "latent"
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is asked for, where latents guide: words of latent.who.READERS by weight in the place of
+    what the population has; empty: as it has them."""
+
+    population: str = field(default="as-found", metadata=key(keys.one_of(*POPULATIONS)))
+    sex: Weights = field(default=(), metadata=key(keys.people("sex")))
+    age: Weights = field(default=(), metadata=key(keys.people("age")))
+    skin: Weights = field(default=(), metadata=key(keys.people("skin")))
+
+    def drawn_from(self) -> Population:
+        """The population that heads are drawn from."""
+        margins = list(POPULATIONS[self.population])
+        for place, attribute in enumerate(READERS):
+            weights = dict(getattr(self, attribute))
+            if weights:
+                total = sum(weights.values())
+                shares = {word: weight / total for word, weight in weights.items()}
+                margins[place] = margin(shares, attribute, f"[people] {attribute}")
+        sex, age, skin = margins
+        return Population.product((sex, age, skin))
 
 
 @dataclass(frozen=True)
@@ -173,6 +198,7 @@ class Accept:
 
 TABLES: Mapping[str, type] = {
     "heads": Heads,
+    "people": People,
     "image": Image,
     "labels": Labels,
     "camera": CameraTable,

@@ -112,6 +112,14 @@ class NaturalFaces:
 
     def sample(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
         """Latents of `n` people who do not exist, (n, D) float32 of unit norm."""
+        return self.latents(self.draw(rng, n))
+
+    def latents(self, points: Annotated[FloatArray, "N T"]) -> Annotated[Float32Array, "N D"]:
+        """The latents in the directions of points (N, T) on the axes of `basis`."""
+        return normalise(points @ self.basis.T).astype(np.float32)
+
+    def draw(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "n T"]:
+        """Points (n, T) on the axes of `basis`, whose directions are `sample`'s latents."""
         if n < 0:
             raise UserError(f"{n} latents cannot be drawn: ask for 0 or more")
         groups = rng.choice(len(self.group_weights), n, p=_shares(self.group_weights))
@@ -123,7 +131,7 @@ class NaturalFaces:
         tail = self.tail_means + self.tail_deviations * rng.standard_normal(
             (n, len(self.tail_deviations))
         )
-        return normalise(np.hstack([core, tail]) @ self.basis.T).astype(np.float32)
+        return np.hstack([core, tail])
 
     def log_density(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N"]:
         """Log density (N,) of latents (N, D), per steradian of the core axes' unit sphere.

@@ -14,14 +14,8 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import AnyArray, Float32Array, FloatArray, RealArray
-from ..artifacts import load_npz
 from ..errors import Need, Remedy, UserError
-
-ATTRIBUTES = ("female", "age", "lightness")
-"""Sex from 0, a man's, to 1, a woman's; age in years as it reads; lightness of the skin, L* of CIE
-L*a*b*."""
-
-ARTIFACT = "attributes"
+from ..latent.attributes import AttributeProbes
 
 _DEGREE = 3
 _PREFIX = "given_"
@@ -33,29 +27,6 @@ _KNEE = 0.1
 _READING = 0.5
 """How far ages are corrected by how heads read: all of it would make everybody past fifty as old
 as heads can be, none leaves heads that read too young."""
-
-
-@dataclass(frozen=True)
-class AttributeProbes:
-    """Linear functions of latents, statistics of many people: weights (512, 3), biases (3,).
-
-    What the first says is the log of the odds that a latent is a woman's.
-    """
-
-    weights: Annotated[FloatArray, "D 3"]
-    biases: Annotated[FloatArray, "3"]
-
-    @classmethod
-    def load(cls) -> AttributeProbes:
-        """The probes of models/attributes.npz."""
-        arrays = load_npz(ARTIFACT)
-        return cls(arrays["weights"].astype(np.float64), arrays["biases"].astype(np.float64))
-
-    def read(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N 3"]:
-        """ATTRIBUTES (N, 3) of latents (N, 512)."""
-        said = np.asarray(latents, np.float64) @ self.weights + self.biases
-        said[:, 0] = 0.5 + 0.5 * np.tanh(0.5 * said[:, 0])
-        return said
 
 
 def polynomials(x: Annotated[RealArray, "N 3"]) -> Annotated[FloatArray, "N F"]:

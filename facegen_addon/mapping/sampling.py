@@ -23,7 +23,9 @@ from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
 from ..latent.checked import checked_latents
 from ..latent.natural import NaturalFaces
+from ..latent.people import Faces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
+from ..latent.who import ANYBODY, Who
 from ..random_streams import random_stream
 from .backward import BackwardMapping, TrustRegion
 from .correction import load_sampler
@@ -84,15 +86,22 @@ class HeadSampler:
         return self._backward is not None
 
     def sample(
-        self, distribution: str, current: ArrayLike, locked: Locked, rng: np.random.Generator
+        self,
+        distribution: str,
+        current: ArrayLike,
+        locked: Locked,
+        rng: np.random.Generator,
+        who: Who = ANYBODY,
     ) -> Sampled:
         """A head of one of choices.DISTRIBUTIONS, given what is locked.
 
         Args:
             current: (P,) parameters of the head as it is.
             locked: (P,) parameters that stay.
+            who: whose latents guide it.
 
-        UserError for an unknown distribution, and for "latent" where the model has no B.
+        UserError for an unknown distribution, for "latent" where the model has no B, and for the
+        others where somebody is asked for.
         """
         if distribution not in DISTRIBUTIONS:
             raise UserError(
@@ -100,7 +109,13 @@ class HeadSampler:
             )
         start, locked = self._checked(current, locked)
         if distribution == "latent":
-            return self._guided_sample(start, locked, rng)
+            return self._guided_sample(
+                start, locked, rng, self._natural if who == ANYBODY else who.faces()
+            )
+        if who != ANYBODY:
+            raise UserError(
+                f"distribution {distribution} has no latents to ask for people by: choose latent"
+            )
         drawn = draw_heads(self.model, distribution, rng, 1)[0]
         if distribution == "prior":
             drawn = self._agreeing(drawn, start, locked)
@@ -187,11 +202,11 @@ class HeadSampler:
         return AreaRedraw(self.model)
 
     def _guided_sample(
-        self, current: FloatArray, locked: Locked, rng: np.random.Generator
+        self, current: FloatArray, locked: Locked, rng: np.random.Generator, faces: Faces
     ) -> Sampled:
         backward = self._need_backward()
         region = self._region(locked, self.table.standardise(current))
-        wanted = self._natural.sample(rng, _CANDIDATES)
+        wanted = faces.sample(rng, _CANDIDATES)
         row = rng.choice(_CANDIDATES, p=self._suitability(wanted, region))
         z = backward.standardised(wanted[row], region=region)
         values = self._with_guided(self.table.default(), z)

@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import Float32Array, FloatArray
-from ..latent.natural import NaturalFaces
+from ..latent.people import Faces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
 from .backward import BackwardMapping, Grade, Progress, invert
@@ -49,7 +49,7 @@ class VarietyProposal:
 
 def propose_variety(
     backward: BackwardMapping,
-    natural: NaturalFaces,
+    natural: Faces,
     rng: np.random.Generator,
     n: int,
     distance: float,

@@ -32,6 +32,7 @@ from . import (
     slider_operators,
     thumbnails,
     variety,
+    who,
 )
 
 _FEATURES = (
@@ -44,6 +45,7 @@ _FEATURES = (
     arkit_operators,
     slider_operators,
     head_panel,
+    who,
     sampling,
     candidates,
     variety,

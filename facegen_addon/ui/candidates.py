@@ -32,6 +32,7 @@ from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
 from .remedies import explain
 from .sampling import SEED_OF_ONE, angle_property, offered_distribution
+from .who import WhoAsked, ask, who_of
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
 _KINDS = [
@@ -91,7 +92,7 @@ class FACEGEN_PG_candidates(_Settings, bpy.types.PropertyGroup):
     """The panel's settings while Blender runs; nothing of them is saved."""
 
 
-class FACEGEN_OT_make_candidates(_Settings, JobOperator, bpy.types.Operator):
+class FACEGEN_OT_make_candidates(WhoAsked, _Settings, JobOperator, bpy.types.Operator):
     """Draw nine heads that the active one could become, and show them; locked sliders stay"""
 
     bl_idname = "facegen.make_candidates"
@@ -117,7 +118,7 @@ class FACEGEN_OT_make_candidates(_Settings, JobOperator, bpy.types.Operator):
         assert mesh_object is not None, "poll has seen to it"
         # Blender keeps angles in single precision, in which 180 degrees are more than pi.
         angle = min(self.angle, math.pi)
-        request = CandidatesRequest(self.kind, angle, self.distribution, self.seed)
+        request = CandidatesRequest(self.kind, angle, self.distribution, self.seed, who_of(self))
         render = partial(portraits, device=preferences.of(context).device)
         with closing(make_candidates(movable_head(mesh_object), request, render)) as events:
             for event in events:
@@ -254,6 +255,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     chosen = context.window_manager.facegen_sampling.distribution
     button.distribution = offered_distribution(chosen, is_trained(head[MODEL_KEY]))
+    ask(button, context, button.distribution)
     row.operator("facegen.show_candidates", text="", icon="WINDOW")
 
 

@@ -36,7 +36,10 @@ def _description(field: RequestField) -> str:
     text = _sentence(field.help)
     if isinstance(field, FilePaths):
         return f'{text}: [{{"name": "out/first"}}, ...]'
-    return f"{text}; {field.default:g}: {field.unset}" if field.unset else text
+    if not field.unset:
+        return text
+    open_at = "empty" if field.default == "" else f"{field.default:g}"
+    return f"{text}; {open_at}: {field.unset}"
 
 
 def _items(field: OneOf) -> list[tuple[str, str, str]]:

@@ -34,6 +34,7 @@ from .head_operator import (
     movable_head,
     selected_heads,
 )
+from .who import WhoAsked, ask, who_of
 
 _SEEDS = 2**31
 _AREA_COLUMNS = 3
@@ -89,7 +90,7 @@ def _locks(head: HeadObject) -> BoolArray:
     return locked(head.mesh_object, head.model.table)
 
 
-class FACEGEN_OT_sample_head(Draw, ReportingOperator, bpy.types.Operator):
+class FACEGEN_OT_sample_head(WhoAsked, Draw, ReportingOperator, bpy.types.Operator):
     """Make the active head another one, or add one; locked sliders stay and the others suit them"""
 
     bl_idname = "facegen.sample_head"
@@ -117,7 +118,8 @@ class FACEGEN_OT_sample_head(Draw, ReportingOperator, bpy.types.Operator):
         self.take(head, sampled, f"Sample, {self.distribution}")
 
     def _sampled(self, model: HeadModel, parameters: FloatArray, locks: BoolArray) -> Sampled:
-        return HeadSampler.load(model).sample(self.distribution, parameters, locks, self.rng())
+        sampler, who = HeadSampler.load(model), who_of(self)
+        return sampler.sample(self.distribution, parameters, locks, self.rng(), who)
 
 
 class FACEGEN_OT_sample_nearby(Draw, HeadOperator, bpy.types.Operator):
@@ -220,12 +222,11 @@ class FACEGEN_PT_sample(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw a button for each way to draw a head."""
         layout = self.layout
-        settings = context.window_manager.facegen_sampling
         head = active_head(context)
         model_name = head[MODEL_KEY] if head else context.window_manager.facegen.model
         trained = is_trained(model_name)
         column = layout.column(align=True)
-        _draw_distribution(column, settings, trained)
+        _draw_distribution(column, context, trained)
         _draw_walks(layout, context, trained)
         if head is None:
             return
@@ -244,15 +245,18 @@ def offered_distribution(chosen: str, trained: bool) -> str:
 
 
 def _draw_distribution(
-    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, trained: bool
+    layout: bpy.types.UILayout, context: bpy.types.Context, trained: bool
 ) -> None:
+    settings = context.window_manager.facegen_sampling
     row = layout.row(align=True)
     for name in DISTRIBUTIONS:
         choice = row.row(align=True)
         choice.enabled = trained or name != "latent"
         choice.prop_enum(settings, "distribution", name)
     offered = offered_distribution(settings.distribution, trained)
-    layout.operator("facegen.sample_head", icon="SHADERFX").distribution = offered
+    button = layout.operator("facegen.sample_head", icon="SHADERFX")
+    button.distribution = offered
+    ask(button, context, offered)
     if not trained:
         layout.label(text="No latents yet: Prior and Uniform work", icon="INFO")
 

@@ -26,6 +26,7 @@ from .field_properties import property_of
 from .head_operator import make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
+from .who import ask
 
 LABELS = {"sample": "Choosing faces", "render": "Heads"}
 """Stages of a variety -> how a job's progress calls them."""
@@ -174,6 +175,7 @@ def _draw_button(
     button = row.operator("facegen.generate_variety", icon="OUTLINER_OB_GROUP_INSTANCE")
     for field in _ON_PANEL:
         setattr(button, field.name, getattr(settings, field.name))
+    ask(button, context, settings.distribution)
     button.model = context.window_manager.facegen.model
     if not usable:
         layout.label(text="FaceNet's file is missing", icon="ERROR")

@@ -17,7 +17,8 @@ from ..arrays import Float32Array, FloatArray
 from ..encoders.encoder import find_encoder
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
-from ..latent.natural import NaturalFaces
+from ..latent.people import Faces
+from ..latent.who import Who
 from ..mapping.approach import Approach, answer_from_heads, nearest_render
 from ..mapping.backward import BackwardMapping, Progress
 from ..mapping.correction import load_sampler
@@ -33,13 +34,13 @@ from .stopwatch import Stopwatch
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
 _PROPOSED_FOR_GAPS = 128  # at most together: they are weighed against thousands of others
 
-Guide = tuple[BackwardMapping, NaturalFaces]
-"""B, and where real faces lie: what heads that are asked for by latents need."""
+Guide = tuple[BackwardMapping, Faces]
+"""B, and where the faces asked for lie: what heads that are asked for by latents need."""
 
 
-def load_guide(model: HeadModel) -> Guide:
+def load_guide(model: HeadModel, who: Who) -> Guide:
     """That of a head model; UserError where it has no B."""
-    return load_sampler(model.name, model.table), NaturalFaces.load()
+    return load_sampler(model.name, model.table), who.faces()
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Candidates:
         request: VarietyRequest,
         model: HeadModel,
         watch: Stopwatch,
-        load: Callable[[HeadModel], Guide] = load_guide,
+        load: Callable[[HeadModel, Who], Guide] = load_guide,
     ) -> None:
         """`load` is called once, in a thread, where the first latent is asked for.
 
@@ -124,7 +125,7 @@ class Candidates:
     def _guided(self, rng: np.random.Generator, tell: Progress) -> list[Candidate]:
         request = self._request
         if self._guide is None:
-            self._guide = self._load(self._model)
+            self._guide = self._load(self._model, request.who)
         batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
         proposal = self._proposal(self._guide, batch, rng, tell)
         return [

@@ -6,7 +6,9 @@ from __future__ import annotations
 from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
+from ..latent.people import OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
 from ..latent.selection import MAXIMUM_DISTANCE
+from ..latent.who import ANY
 from ..mapping.backward import GRADES
 from ..request_fields import FilePaths, Number, OneOf, Text, WholeNumber
 
@@ -69,3 +71,28 @@ ENCODER = Text(
     default=DEFAULT_ENCODER,
     metavar="NAME|FILE",
 )
+SEX = OneOf(name="sex", help="sex that their latents read as", default=ANY, names=(ANY, *SEXES))
+AGE = Text(
+    name="age",
+    help=f"ages that their latents read as, years from {YOUNGEST:g} to {OLDEST:g}, such as 60:75",
+    default="",
+    unset="any",
+    metavar="YEARS:YEARS",
+)
+SKIN = Text(
+    name="skin",
+    help=f"skin that their latents read as: {', '.join(SKINS)}, or a range of lightness (L*) such"
+    " as 45:60",
+    default="",
+    unset="any",
+    metavar="NAME|L:L",
+)
+POPULATION = Text(
+    name="population",
+    help=f"whom to draw from: {', '.join(POPULATIONS)}, or a .toml file of shares by sex, age and"
+    " skin",
+    default="as-found",
+    metavar="NAME|FILE",
+)
+WHO = (SEX, AGE, SKIN, POPULATION)
+"""Who is asked for, as latent.who.Who has it."""

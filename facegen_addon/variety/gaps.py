@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..arrays import Float32Array, FloatArray, RealArray
 from ..latent.coverage import greedy_cover, neighbourhood_middles
 from ..latent.metrics import nearest_neighbour_distances
-from ..latent.natural import NaturalFaces
+from ..latent.people import Faces
 from ..latent.sphere import cosine_distance_matrix
 from ..mapping.backward import BackwardMapping, Grade, Progress
 from ..mapping.screening import VarietyProposal, spread
@@ -29,7 +29,7 @@ _REFINED_PER_HEAD = 2  # of the heads refined, every second is proposed
 
 def propose_gap_fillers(
     backward: BackwardMapping,
-    natural: NaturalFaces,
+    natural: Faces,
     rng: np.random.Generator,
     n: int,
     achieved: Annotated[RealArray, "K D"],

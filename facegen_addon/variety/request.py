@@ -11,10 +11,12 @@ from typing import Any
 from ..choices import ENGINE, LIGHT, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
 from ..errors import UserError
+from ..latent.who import Who
 from ..mapping.backward import Grade
 from ..render_settings import RenderSettings
 from ..request_fields import check_fields, fields_of, given
 from .fields import (
+    AGE,
     BUDGET,
     CORRECTIONS,
     COUNT,
@@ -24,6 +26,10 @@ from .fields import (
     FILL_GAPS,
     GRADE,
     MODEL,
+    POPULATION,
+    SEX,
+    SKIN,
+    WHO,
 )
 
 
@@ -34,6 +40,7 @@ class VarietyRequest:
     ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head and as many again for each of its
     ``corrections``: renders by which a head is brought nearer to the latent it was asked for, the
     nearest being kept. ``fill_gaps``: folders of earlier runs, whose heads the new ones complement.
+    ``sex``, ``age``, ``skin``, ``population``: see latent.who.Who.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
@@ -52,6 +59,10 @@ class VarietyRequest:
     fill_gaps: tuple[Path | str, ...] = FILL_GAPS.declared
     corrections: int = CORRECTIONS.declared
     encoder: str = ENCODER.declared
+    sex: str = SEX.declared
+    age: str = AGE.declared
+    skin: str = SKIN.declared
+    population: str = POPULATION.declared
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -60,11 +71,17 @@ class VarietyRequest:
         if not self.distance:
             object.__setattr__(self, "distance", threshold)  # frozen from here on
         check_latents_are_asked_for(vars(self))
+        self.who.drawn_from()  # refuses whom it cannot draw
         if self.budget and self.budget < self.count:
             raise UserError(
                 f"budget {self.budget} is below the {self.count} heads wanted; give at least that"
             )
         self.render_settings()  # refuses what it cannot render with
+
+    @property
+    def who(self) -> Who:
+        """Who is asked for."""
+        return Who(self.sex, self.age, self.skin, self.population)
 
     @property
     def renders(self) -> int:
@@ -83,8 +100,9 @@ def check_latents_are_asked_for(
 ) -> None:
     """UserError for fields that mean nothing where heads are asked for by no latent."""
     distribution = values[DISTRIBUTION.name]
-    for field in (FILL_GAPS, CORRECTIONS):
-        if values[field.name] and distribution != "latent":
+    for field in (FILL_GAPS, CORRECTIONS, *WHO):
+        value = values.get(field.name)
+        if value and value != field.default and distribution != "latent":
             raise UserError(
                 f"{spelled(field.name)} needs latents that heads are asked for;"
                 f" {spelled(DISTRIBUTION.name)} {distribution} has none: choose latent"

@@ -13,7 +13,8 @@ import numpy as np
 
 from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.heads.head_model import HeadModel
-from facegen_addon.mapping.attributes import AttributePrior, AttributeProbes
+from facegen_addon.latent.attributes import AttributeProbes
+from facegen_addon.mapping.attributes import AttributePrior
 from facegen_addon.random_streams import random_stream
 from models.training.pairs import Pairs
 

@@ -26,20 +26,20 @@ import numpy as np
 from facegen_addon.arrays import BoolArray, FloatArray, IntArray, RealArray
 from facegen_addon.artifacts import models_directory
 from facegen_addon.errors import UserError
+from facegen_addon.latent.attributes import ARTIFACT, AttributeProbes
 from facegen_addon.latent.real_faces import (
     Photos,
     lfw_directory,
     load_photos,
     split_identities,
 )
-from facegen_addon.mapping.attributes import ARTIFACT, AttributeProbes
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
 from models.training.fit_natural_faces import person_weights
 from models.training.register import register
 
 COLUMNS = ("female", "age", "cheek_L")
-"""Columns of attributes_dev.npz, in the order of mapping.attributes.ATTRIBUTES."""
+"""Columns of attributes_dev.npz, in the order of latent.attributes.ATTRIBUTES."""
 
 LIGHTNESS, LIGHTNESS_SPREAD = 61.0, 7.5
 """Mean and standard deviation of L* of the skins of the people in the photos, by eye: nine in ten

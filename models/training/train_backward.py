@@ -35,9 +35,9 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.attributes import AttributeProbes
 from facegen_addon.mapping.backward import (
     PRECISION,
     InversionSettings,

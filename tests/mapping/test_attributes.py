@@ -8,13 +8,9 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.sphere import normalise
-from facegen_addon.mapping.attributes import (
-    AttributePrior,
-    AttributeProbes,
-    polynomials,
-    soft_clip,
-)
+from facegen_addon.mapping.attributes import AttributePrior, polynomials, soft_clip
 from facegen_addon.mapping.backward import (
     InversionSettings,
     TrustRegion,

@@ -6,7 +6,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.latent.real_faces import Photos
-from facegen_addon.mapping.attributes import AttributeProbes
+from facegen_addon.latent.attributes import AttributeProbes
 from models.training import fit_attributes, read_faces, report_attributes
 
 

@@ -66,7 +66,7 @@ def missing(parameters: np.ndarray) -> np.ndarray:
 def made(request: VarietyRequest, forward: Seeing, head: Any = HEAD) -> list[VarietyEvent]:
     """All events of a run."""
     watch = Stopwatch()
-    source = Candidates(request, head, watch, lambda model: guide())
+    source = Candidates(request, head, watch, lambda model, who: guide())
     return list(make_variety(request, source, lambda: nullcontext(forward), watch))
 
 

@@ -55,7 +55,7 @@ def correct(seen: list[Any], corrections: int) -> tuple[Rendered, Rendered, Aske
     asked = Asked()
     request = VarietyRequest(grade="direct", corrections=corrections)
     guide: Any = asked, None
-    source = Candidates(request, HEAD, Stopwatch(), lambda model: guide)
+    source = Candidates(request, HEAD, Stopwatch(), lambda model, who: guide)
     source._guide = guide  # that the head's request came of
     wanted, away = latents(2)
     along = [None if t is None else geodesic(wanted, away, t).astype(np.float32) for t in seen]

@@ -16,6 +16,7 @@ from ...choices import SEED
 from ...errors import UserError, check_values
 from ...heads.areas import AREAS
 from ...heads.head_model import HeadModel
+from ...latent.who import ANYBODY, Who
 from ...mapping.sampling import HeadSampler, Sampled
 from ...random_streams import random_stream
 from ...variety.fields import DISTRIBUTION
@@ -39,13 +40,15 @@ class CandidatesRequest:
     """A request for candidates.
 
     kind: one of KINDS; angle: of "nearby", radians; distribution: of "sample", one of
-    choices.DISTRIBUTIONS. Raises UserError, naming value and remedy, for what cannot be.
+    choices.DISTRIBUTIONS; who: is asked for by "sample" where latents guide. Raises UserError,
+    naming value and remedy, for what cannot be.
     """
 
     kind: str = "nearby"
     angle: float = math.radians(20.0)
     distribution: str = DISTRIBUTION.declared
     seed: int = SEED.declared
+    who: Who = ANYBODY
 
     def __post_init__(self) -> None:
         checks = (
@@ -60,6 +63,7 @@ class CandidatesRequest:
             (self.seed in SEED, "seed", self.seed, SEED.accepted),
         )
         check_values(checks)
+        self.who.drawn_from()  # refuses whom it cannot draw
 
     @property
     def seeds(self) -> list[int]:
@@ -137,7 +141,7 @@ def _draw(
     rng: np.random.Generator,
 ) -> Sampled:
     if request.kind == "sample":
-        return sampler.sample(request.distribution, current, locks, rng)
+        return sampler.sample(request.distribution, current, locks, rng, request.who)
     if request.kind == "nearby":
         return sampler.nearby(request.angle, current, measured, locks, rng)
     return sampler.reroll(request.kind, current, locks, rng)

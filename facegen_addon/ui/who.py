@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is asked for: the first of the panels; what draws by latents takes its settings over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
+
+from ..heads.catalogue import DEFAULT_MODEL
+from ..latent.people import OLDEST, POPULATIONS, SKINS, YOUNGEST
+from ..latent.who import ANY, Who
+from ..mapping.backward import is_trained
+from ..scene.head.head_object import MODEL_KEY
+from ..variety.fields import POPULATION, SEX, WHO
+from .field_properties import property_of
+from .head_operator import active_head
+
+_FIRST, _LAST = int(YOUNGEST), int(OLDEST)
+_SKINS = [(ANY, "Any", "Any skin"), *((name, name.capitalize(), "") for name in SKINS)]
+
+
+def _keep_order(settings: FACEGEN_PG_who, context: bpy.types.Context) -> None:
+    """No range is empty: the other end gives way."""
+    if settings.oldest <= settings.youngest:
+        if settings.youngest < _LAST:
+            settings.oldest = settings.youngest + 1
+        else:
+            settings.youngest = settings.oldest - 1
+
+
+def _suggested(settings: FACEGEN_PG_who, context: bpy.types.Context, typed: str) -> list[str]:
+    return list(POPULATIONS)
+
+
+class FACEGEN_PG_who(bpy.types.PropertyGroup):
+    """Who is asked for; saved with the scene."""
+
+    sex: property_of(SEX)  # type: ignore[valid-type]
+    youngest: IntProperty(  # type: ignore[valid-type]
+        name="From",
+        description="Youngest that the latents read as, years",
+        default=_FIRST,
+        min=_FIRST,
+        max=_LAST - 1,
+        update=_keep_order,
+    )
+    oldest: IntProperty(  # type: ignore[valid-type]
+        name="To",
+        description="They read as younger than this, years",
+        default=_LAST,
+        min=_FIRST + 1,
+        max=_LAST,
+        update=_keep_order,
+    )
+    skin: EnumProperty(  # type: ignore[valid-type]
+        name="Skin", description="Skin that the latents read as", items=_SKINS, default=ANY
+    )
+    population: StringProperty(  # type: ignore[valid-type]
+        name="Population",
+        description=f"{POPULATION.help[:1].upper()}{POPULATION.help[1:]}",
+        default=POPULATION.default,
+        search=_suggested,
+        search_options={"SUGGESTION"},
+    )
+
+
+def asked(settings: FACEGEN_PG_who) -> dict[str, str]:
+    """The panel's settings as the fields WHO of a request."""
+    every_age = (settings.youngest, settings.oldest) == (_FIRST, _LAST)
+    return {
+        "sex": settings.sex,
+        "age": "" if every_age else f"{settings.youngest}:{settings.oldest}",
+        "skin": "" if settings.skin == ANY else settings.skin,
+        "population": settings.population,
+    }
+
+
+def ask(button: Any, context: bpy.types.Context, distribution: str) -> None:
+    """Have a button's operator ask for them, where latents guide its heads."""
+    values = asked(context.scene.facegen_who)
+    for field in WHO:
+        setattr(
+            button, field.name, values[field.name] if distribution == "latent" else field.default
+        )
+
+
+class WhoAsked:
+    """The properties by which an operator is asked for somebody."""
+
+    __annotations__ = {field.name: property_of(field) for field in WHO}
+
+
+def who_of(operator: Any) -> Who:
+    """Who an operator is asked for, by its properties."""
+    return Who(*(getattr(operator, field.name) for field in WHO))
+
+
+class FACEGEN_PT_who(bpy.types.Panel):
+    """Who is asked for."""
+
+    bl_label = "Who"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "FaceGen"
+    bl_order = 5
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw sex, ages, skin and population."""
+        layout, settings = self.layout, context.scene.facegen_who
+        head = active_head(context)
+        model = head[MODEL_KEY] if head else context.window_manager.facegen.model or DEFAULT_MODEL
+        trained = is_trained(model)
+        column = layout.column()
+        column.enabled = trained
+        column.row(align=True).prop(settings, "sex", expand=True)
+        ages = column.row(align=True)
+        ages.prop(settings, "youngest")
+        ages.prop(settings, "oldest")
+        column.row(align=True).prop(settings, "skin", expand=True)
+        column.prop(settings, "population", text="", icon="COMMUNITY")
+        if not trained:
+            layout.label(text="Needs a head model with latents", icon="INFO")
+
+
+CLASSES = (FACEGEN_PG_who, FACEGEN_PT_who)
+
+
+def register() -> None:
+    """Register the panel's settings."""
+    bpy.types.Scene.facegen_who = PointerProperty(type=FACEGEN_PG_who)
+
+
+def unregister() -> None:
+    """Undo register; what was set stays in the file."""
+    del bpy.types.Scene.facegen_who
