@@ -182,6 +182,8 @@ def people(attribute: str) -> Read:
     """Words of one of latent.who.READERS, by weight: one word, or a table of numbers."""
 
     def read(value: Any, place: Place) -> Weights:
+        if value == []:  # as `Recipe.as_mapping` says that nothing is asked for
+            return ()
         given = {value: 1.0} if isinstance(value, str) else value
         if not isinstance(given, Mapping) or not given:
             place.fail(value, "a word in quotes, or a table of weights")

@@ -79,7 +79,7 @@ def sex_range(word: str, where: str = "sex") -> Range:
     if word in ("", ANY):
         return _EVERY
     if word not in SEXES:
-        raise UserError(f"unknown {where} {word!r}; choose from {', '.join((ANY, *SEXES))}")
+        raise UserError(f"{where} {word!r} is unknown; choose from {', '.join((ANY, *SEXES))}")
     return SEXES[word]
 
 

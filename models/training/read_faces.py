@@ -69,10 +69,10 @@ def _cheeks(image: np.ndarray, box: list[float]) -> float:
         upper, lower = (top + share * height for share in (y, y + _CHEEK))
         square = image[max(int(upper), 0) : int(lower) + 1, max(int(first), 0) : int(last) + 1]
         squares.append(square.reshape(-1, 3))
-    return lightness(np.median(np.concatenate(squares), axis=0) / 255)
+    return _lightness(np.median(np.concatenate(squares), axis=0) / 255)
 
 
-def lightness(code: np.ndarray) -> float:
+def _lightness(code: np.ndarray) -> float:
     """L* of an sRGB code (3,) in [0, 1]."""
     light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
     luminance = float(light @ [0.2126, 0.7152, 0.0722])

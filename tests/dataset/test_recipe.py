@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from batch.dataset.distribution import Fixed, Uniform
 from batch.dataset.recipe import RECIPES, Recipe, describe
 from batch.dataset.recipe_fit import check_model
-from batch.dataset.recipe_tables import NEEDS, WearTable
+from batch.dataset.recipe_tables import NEEDS, People, WearTable
 from batch.dataset.toml_text import toml_table
 from facegen_addon.choices import LIGHT_PRESETS, WORLD_PRESETS
 from facegen_addon.errors import UserError
@@ -94,6 +94,19 @@ def test_light_presets_are_those_of_the_scene() -> None:
         ("[heads]\ndistribution = ['prior']", "one of latent, prior, uniform"),
         ("[heads]\nencoder = 'facnet'", "perhaps 'facenet'"),
         ("[heads]\ngrade = 'best'", "one of refined, direct"),
+        (
+            "[people]\nsex = 'girl'",
+            r"\[people\] sex 'girl' is unknown; choose from any",
+        ),
+        ("[people]\nsex = 3", "a word in quotes, or a table of weights"),
+        ("[people]\nsex = {}", "a word in quotes, or a table of weights"),
+        ("[people]\nsex = {woman = 0}", "at least one weight above 0"),
+        ("[people]\nsex = {woman = -1, man = 2}", "a number from 0 to 1e"),
+        ("[people]\nage = '8:12'", r"\[people\] age '8:12' leaves 18 to 80 years"),
+        ("[people]\nage = {'20:40' = 1, '30:50' = 1}", "30:50 overlaps another range"),
+        ("[people]\nskin = 'green'", "dark, medium, fair or a range"),
+        ("[people]\npopulation = 'all'", "one of as-found, balanced"),
+        ("[heads]\ndistribution = 'prior'\n[people]\nsex = 'man'", "the others ask nobody"),
         ("[heads]\nsource = ''", "a text in quotes"),
         ("[heads]\nsource = 'nothing.npz'", r"\[heads\] source: .*nothing.npz is missing"),
         ("[heads]\nsource = 'a'\ndistribution = 'prior'", "source and distribution are both given"),
@@ -419,8 +432,8 @@ def documented(project: Path) -> dict[str, dict[str, str]]:
 
 
 def test_the_documented_keys_are_the_accepted_ones(project: Path) -> None:
-    worn = Recipe(wear=WearTable(colours="any"))
-    accepted = {name: list(table) for name, table in worn.as_mapping().items()}
+    full = Recipe(wear=WearTable(colours="any"), people=People("balanced"))
+    accepted = {name: list(table) for name, table in full.as_mapping().items()}
     assert {name: sorted(keys) for name, keys in documented(project).items()} == {
         name: sorted(keys) for name, keys in accepted.items()
     }
@@ -469,3 +482,17 @@ def test_tables_of_a_recipe_are_frozen() -> None:
         value = getattr(Recipe(), table.name)
         if hasattr(value, "__dataclass_params__"):
             assert value.__dataclass_params__.frozen
+
+
+def test_people_are_drawn_by_the_shares_of_the_recipe(write: Write) -> None:
+    plain = read(write("[heads]\nviews = 2"))
+    assert plain.people.drawn_from().is_everybody
+    assert "people" not in plain.as_mapping()
+    recipe = read(write("[people]\nsex = {woman = 3, man = 1}\nage = '30:40'"))
+    population = recipe.people.drawn_from()
+    assert sorted(population.shares) == [0.25, 0.75]
+    assert {group.age for group in population.groups} == {(30.0, 40.0)}
+    again = Recipe.from_mapping(json.loads(json.dumps(recipe.as_mapping())))
+    assert again.people == recipe.people
+    balanced = read(write("[people]\npopulation = 'balanced'\nsex = 'woman'")).people.drawn_from()
+    assert len(balanced.groups) == 12 and np.isclose(sum(balanced.shares), 1.0)
