@@ -119,6 +119,11 @@ class HeadModel(Protocol):
         return False
 
     @property
+    def named_styles(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """Kind of style -> name -> values of parameters; empty where no part has any."""
+        return {}
+
+    @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:
         """Joint -> its sliders, of "head", "eye_left" and "eye_right"; empty if none turns."""
         return {}

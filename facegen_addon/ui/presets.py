@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, load_head_model
-from ..heads.hair.styles import STYLES, has_styles
+from ..heads.face_hair.named import BEARDS, BROWS
+from ..heads.hair.styles import STYLES
 from ..heads.head_model import HeadModel
 from ..scene.head import history
 from ..scene.head.head_object import MODEL_KEY, HeadObject
@@ -172,33 +174,67 @@ class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
             settings.preset = _items[0][0]
 
 
-class FACEGEN_OT_hair_style(HeadOperator, bpy.types.Operator):
+class _Styled(HeadOperator):
+    """An operator that gives the active head one of the named styles of a kind."""
+
+    kind: str
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether a head is active whose model has such styles."""
+        mesh_object = active_head(context)
+        return mesh_object is not None and cls.kind in _named_styles(mesh_object)
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Take it."""
+        presets.wear_style(self.head(context), self.kind, self.style)  # type: ignore[attr-defined]
+
+
+def _named_styles(mesh_object: bpy.types.Object) -> Mapping[str, Any]:
+    try:
+        return load_head_model(mesh_object[MODEL_KEY]).named_styles
+    except UserError:  # its file has gone
+        return {}
+
+
+def _styles(names: Iterable[str]) -> Any:
+    return EnumProperty(
+        name="Style", items=[(name, name[:1].upper() + name[1:], "") for name in names]
+    )
+
+
+class FACEGEN_OT_hair_style(_Styled, bpy.types.Operator):
     """Give the active head hair of this name, colours and locked sliders excepted"""
 
     bl_idname = "facegen.hair_style"
     bl_label = "Hair Style"
-    bl_options = {"REGISTER", "UNDO"}
+    kind = "hair"
 
-    style: EnumProperty(  # type: ignore[valid-type]
-        name="Style", items=[(name, name, "") for name in STYLES]
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Whether a head is active whose hair has styles."""
-        mesh_object = active_head(context)
-        return mesh_object is not None and _has_styles(mesh_object)
-
-    def run(self, context: bpy.types.Context) -> None:
-        """Comb it."""
-        presets.wear_style(self.head(context), self.style)
+    style: _styles(STYLES)  # type: ignore[valid-type]
 
 
-def _has_styles(mesh_object: bpy.types.Object) -> bool:
-    try:
-        return has_styles(load_head_model(mesh_object[MODEL_KEY]).table)
-    except UserError:  # its file has gone
-        return False
+class FACEGEN_OT_brow_style(_Styled, bpy.types.Operator):
+    """Give the active head brows of this name, colours and locked sliders excepted"""
+
+    bl_idname = "facegen.brow_style"
+    bl_label = "Brows"
+    kind = "brows"
+
+    style: _styles(BROWS)  # type: ignore[valid-type]
+
+
+class FACEGEN_OT_beard_style(_Styled, bpy.types.Operator):
+    """Give the active head a beard of this name, colours and locked sliders excepted"""
+
+    bl_idname = "facegen.beard_style"
+    bl_label = "Beard"
+    kind = "beard"
+
+    style: _styles(BEARDS)  # type: ignore[valid-type]
+
+
+_STYLES = (FACEGEN_OT_hair_style, FACEGEN_OT_brow_style, FACEGEN_OT_beard_style)
 
 
 class FACEGEN_PG_presets(bpy.types.PropertyGroup):
@@ -235,7 +271,9 @@ class FACEGEN_PT_presets(bpy.types.Panel):
         else:
             layout.label(text="No presets saved yet", icon="INFO")
         if FACEGEN_OT_hair_style.poll(context):
-            layout.operator_menu_enum("facegen.hair_style", "style", icon="STRANDS")
+            menus = layout.row(align=True)
+            for styled in _STYLES:
+                menus.operator_menu_enum(styled.bl_idname, "style", text=styled.bl_label)
         row = layout.row(align=True)
         row.operator("facegen.save_preset", icon="FILE_TICK")
         row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
@@ -265,7 +303,7 @@ CLASSES = (
     FACEGEN_OT_load_preset,
     FACEGEN_OT_apply_preset,
     FACEGEN_OT_delete_preset,
-    FACEGEN_OT_hair_style,
+    *_STYLES,
     FACEGEN_PG_presets,
     FACEGEN_PT_presets,
 )

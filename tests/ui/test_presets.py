@@ -149,3 +149,18 @@ def test_hair_has_names_that_one_click_applies(head: HeadObject) -> None:
     assert {"hair_tied", "hair_braid"} < moved <= HAIR_NAMES - {"hair_volume", "hair_melanin"}
     assert OPERATORS.history_back() == {"FINISHED"}
     assert np.array_equal(person.parameters, before)
+
+
+@pytest.mark.parametrize(
+    ("operator", "style", "moved"),
+    [("brow_style", "high arch", "brow_arch"), ("beard_style", "goatee", "beard_goatee")],
+)
+def test_brows_and_beards_have_names(operator: str, style: str, moved: str) -> None:
+    OPERATORS.add_head(model="person", subdivision=0)
+    person = HeadObject.of(bpy.context.active_object)
+    before, column = person.parameters, person.model.table.index(moved)
+    assert getattr(OPERATORS, operator)(style=style) == {"FINISHED"}
+    assert person.parameters[column] > before[column]
+    kinds = {"brow_style": "brows", "beard_style": "beard"}
+    styles = person.model.named_styles[kinds[operator]]
+    assert person.parameters[column] == styles[style][moved]

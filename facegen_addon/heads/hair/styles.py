@@ -4,11 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
-
-from ...arrays import FloatArray
-from ...errors import UserError
-from ..parameters import ParameterTable
 
 _PLAIN = {
     "hair_density": 1.0, "hair_recession": 0.05, "hair_thinning": 0.0, "hair_layers": 0.8,
@@ -78,23 +73,3 @@ STYLES: Mapping[str, Mapping[str, float]] = {
     ),
 }
 """Name -> values of all parameters that make a style; colours are the head's own."""
-
-
-def styled(
-    table: ParameterTable, parameters: Annotated[FloatArray, "P"], name: str
-) -> Annotated[FloatArray, "P"]:
-    """Parameters (P,) of a head that wears the style of this name; UserError if there is none, or
-    if the model's hair has no such parameters."""
-    if name not in STYLES:
-        raise UserError(f"unknown hair style {name!r}; choose from {', '.join(STYLES)}")
-    if not has_styles(table):
-        raise UserError("this model's hair has no styles; choose a head of model 'person'")
-    result = parameters.copy()
-    for row, value in STYLES[name].items():
-        result[table.index(row)] = value
-    return result
-
-
-def has_styles(table: ParameterTable) -> bool:
-    """Whether a model's hair has the parameters that make a style."""
-    return set(_PLAIN) <= set(table.names)

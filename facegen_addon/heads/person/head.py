@@ -15,6 +15,7 @@ from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
 from ..appearance import Appearance, Shade, painted
 from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
+from ..face_hair.named import BEARDS, BROWS
 from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
 from ..hair.drawing import draw_hair
@@ -23,6 +24,7 @@ from ..hair.march import POINTS as HAIR_POINTS
 from ..hair.parameters import HAIR_NAMES, hair_values
 from ..hair.proxy import Outline
 from ..hair.roots import HairRoots, skull_centre, zone_fields
+from ..hair.styles import STYLES
 from ..rig import Rig
 from ..skin.colour import lab_of_rgb
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
@@ -108,6 +110,11 @@ class PersonHead(AnnyHead):
         """Corners of the quads (Q, 4, 2) in the textures that they were made for: of skin and
         tongue MakeHuman's."""
         return self._person.texture_uv
+
+    @property
+    def named_styles(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """Hair, brows and beards that have names."""
+        return {"hair": STYLES, "brows": BROWS, "beard": BEARDS}
 
     @property
     def shape_parameters(self) -> frozenset[str]:

@@ -22,8 +22,8 @@ from ...arrays import ByteArray, FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
-from ...heads.hair.styles import styled
 from ...heads.head_model import HeadModel
+from ...heads.named_styles import styled
 from ...mapping.influence import table_digest
 from ...user_folder import user_folder
 from ..head import history
@@ -166,17 +166,17 @@ def load_preset(head: HeadObject, path: Path) -> Preset:
     return preset
 
 
-def wear_style(head: HeadObject, name: str) -> None:
-    """Give a head the hair of this name, locked sliders excepted, and record it in its history.
+def wear_style(head: HeadObject, kind: str, name: str) -> None:
+    """Give a head the hair, brows or beard of this name, locked sliders excepted.
 
-    UserError, before anything changes, if there is no such style or its model has none.
+    Its history records it. UserError, before anything changes, if there is no such style or its model has none.
     """
     model, before = head.model, head.parameters
-    parameters = styled(model.table, before, name)
+    parameters = styled(model, before, kind, name)
     kept = locked(head.mesh_object, model.table)
     history.before_change(head)
     head.set_parameters(np.where(kept, before, parameters))
-    history.record(head, f"Hair {name}")
+    history.record(head, f"{kind.capitalize()}: {name}")
 
 
 def delete_preset(name: str) -> None:

@@ -9,7 +9,8 @@ from facegen_addon.heads.anny.head import anny_head
 from facegen_addon.heads.hair.colour import colours_of_strands, mixed_colour, pigmented_colour
 from facegen_addon.heads.hair.march import POINTS, metres
 from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES
-from facegen_addon.heads.hair.styles import STYLES, styled
+from facegen_addon.heads.hair.styles import STYLES
+from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.person.head import PersonHead, person_head
 
 
@@ -31,7 +32,7 @@ def grown(person: PersonHead, parameters: np.ndarray) -> np.ndarray:
 
 
 def worn(person: PersonHead, name: str, **changes: float) -> np.ndarray:
-    parameters = styled(person.table, person.table.default(), name)
+    parameters = styled(person, person.table.default(), "hair", name)
     for row, value in changes.items():
         parameters[person.table.index(row)] = value
     return parameters
@@ -151,8 +152,8 @@ def test_styles_are_of_all_parameters_but_colours_and_of_no_other_model(person: 
         assert set(values) == HAIR_NAMES - colours, name
         person.table.validate(worn(person, name))
     assert all(HAIR_HELP.values())
-    with pytest.raises(UserError, match="unknown hair style 'Mullet'"):
-        styled(person.table, person.table.default(), "Mullet")
+    with pytest.raises(UserError, match="unknown style of hair 'Mullet'"):
+        styled(person, person.table.default(), "hair", "Mullet")
     anny = anny_head()
     with pytest.raises(UserError, match="no styles"):
-        styled(anny.table, anny.table.default(), "Bob")
+        styled(anny, anny.table.default(), "hair", "Bob")
