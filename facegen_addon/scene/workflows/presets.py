@@ -169,7 +169,7 @@ def load_preset(head: HeadObject, path: Path) -> Preset:
 def wear_style(head: HeadObject, kind: str, name: str) -> None:
     """Give a head the hair, brows or beard of this name, locked sliders excepted.
 
-    Its history records it. UserError, before anything changes, if there is no such style or its model has none.
+    Its history records it. UserError, before anything changes, if there is no such style.
     """
     model, before = head.model, head.parameters
     parameters = styled(model, before, kind, name)
