@@ -30,6 +30,8 @@ _SPREAD = 0.06
 _GREY_FROM, _GREY_YEARS = 0.70, 0.24
 """Age (0.6 is 18 years, 1 is 80) at which hair begins to grey, and until most of it may be."""
 
+_COILED, _LONGEST_COILS = 0.7, 0.54
+"""Curl from which hair stands out from the head, and the longest that is worn so."""
 _DYED = 0.4
 """Share of women who show next to no grey."""
 
@@ -63,6 +65,10 @@ def draw_hair(
     tied = column["hair_tied"] > 0.5
     kinky = np.clip(1.4 * african - 0.35, 0.0, 1.0) * np.where(tied, 0.5, 1.0)
     column["hair_curl"][:] = np.maximum(column["hair_curl"], kinky * (0.85 + 0.1 * rng.random(n)))
+    for region in ("top", "side", "back"):  # coils stand out as far as they are long
+        length = column[f"hair_{region}_length"]
+        stands = (column["hair_curl"] > _COILED) & ~tied
+        length[:] = np.where(stands, np.minimum(length, _LONGEST_COILS), length)
     straight = np.clip(1.3 * asian - 0.3, 0.0, 1.0)
     column["hair_curl"] *= 1.0 - 0.9 * straight
     own_wave = 0.3 * rng.random(n) * (1.0 - straight)
