@@ -186,10 +186,10 @@ def test_person_says_sex_years_and_lightness() -> None:
     model = load_head_model("person")
     heads = np.tile(model.table.default(), (2, 1))
     heads[:, model.table.index("gender")] = [0.1, 0.9]
-    heads[:, model.table.index("age")] = [0.5, 1.0]
+    heads[:, model.table.index("age")] = [0.6, 1.0]
     heads[:, model.table.index("skin_melanin")] = [0.1, 0.9]
     attributes = model.attributes(heads)
     assert attributes is not None
-    np.testing.assert_allclose(attributes[:, :2], [[0.1, 25], [0.9, 90]])
+    np.testing.assert_allclose(attributes[:, :2], [[0.1, 18], [0.9, 80]])
     assert attributes[0, 2] > 65
     assert attributes[1, 2] < 40

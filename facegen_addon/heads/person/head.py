@@ -16,7 +16,7 @@ from ..anny.head import AnnyHead
 from ..appearance import Appearance, Shade, painted
 from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
 from ..face_hair.named import BEARDS, BROWS
-from ..face_hair.parameters import FACE_HAIR_NAMES, draw_face_hair
+from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
 from ..hair.drawing import draw_hair
 from ..hair.groom import Groom
@@ -126,7 +126,7 @@ class PersonHead(AnnyHead):
     def colour_parameters(self) -> frozenset[str]:
         """Anny's, all of the skin's and of the face's hair, and what of the head's shades it."""
         shared = super().colour_parameters & frozenset(self.table.names)
-        return shared | SKIN_NAMES | frozenset(FACE_HAIR_NAMES) | _HAIR_SHADES
+        return shared | SKIN_NAMES | _HAIR_SHADES | SHADED_BY
 
     @cached_property
     def groom(self) -> Groom:

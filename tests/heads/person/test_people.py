@@ -6,6 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from facegen_addon.heads.face_hair.parameters import FACE_HAIR_NAMES
+from facegen_addon.heads.hair.parameters import HAIR_NAMES
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.heads.person.head import PersonHead, person_head
 from facegen_addon.heads.skin.colour import tone
@@ -113,7 +115,9 @@ def _shapes(table: ParameterTable) -> list[int]:
     return [
         number
         for number, row in enumerate(table.parameters)
-        if row.std > 0.0 and (row.group == "phenotype" or row.minimum in (-1.0, -0.5))
+        if row.std > 0.0
+        and row.name not in (HAIR_NAMES | set(FACE_HAIR_NAMES))
+        and (row.group == "phenotype" or row.minimum in (-1.0, -0.5))
     ]
 
 
