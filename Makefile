@@ -5,6 +5,8 @@ PYTHON := .venv/bin/python
 CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
+# What models/pairs_person.npz was made with.
+PERSON_PAIRS := --initial 1400 --rounds 3 --per-round 350 --epochs 40 --latents 6000 --direct-epochs 40
 
 .PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes evaluate influence parity bench extension test-bpy test-blender clean
 
@@ -78,8 +80,10 @@ else
 	$(RECIPES) -m models.training.fit_attributes
 	$(PYTHON) -m models.training.make_backward --model anny
 	$(PYTHON) -m models.training.make_backward --model open_flame
+	$(PYTHON) -m models.training.make_backward --model person $(PERSON_PAIRS)
 	$(PYTHON) -m models.training.rank_sliders --model anny
 	$(PYTHON) -m models.training.rank_sliders --model open_flame
+	$(PYTHON) -m models.training.rank_sliders --model person
 	$(MAKE) corrections MODEL=anny
 	$(MAKE) corrections MODEL=open_flame
 endif

@@ -56,7 +56,7 @@ def test_pupil_iris_and_white_are_told_apart(tmp_path: Path) -> None:
     assert pupil.max() < 0.35 * iris.max()
     assert iris.argmax() == 2
     assert iris.max() < 0.8 * white.max()
-    assert white.max() < 1.35 * white.min()
+    assert white.max() < 1.5 * white.min()  # pinkish
     dark = picture(tmp_path / "dark.exr", melanin=1.0, turned=0.0)
     assert ring(dark, 2.5, 4.0).max() < 0.4 * iris.max()
 

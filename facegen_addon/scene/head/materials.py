@@ -38,6 +38,7 @@ _SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.05, 0.75, 1.2
 _IN_SOLID = {
     "FaceGen Skin": (0.48, 0.31, 0.23),
     "FaceGen Hair": (0.05, 0.035, 0.025),
+    "FaceGen Groomed Hair": (0.05, 0.035, 0.025),
     "FaceGen Lashes": (0.03, 0.02, 0.015),
     "FaceGen Teeth": (0.56, 0.50, 0.39),
     "FaceGen Gums": (0.30, 0.09, 0.08),
