@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import IntArray, RealArray
+from ...random_streams import random_stream
 from ..appearance import smoothstep
 from ..strands import StrandSet
 
@@ -66,7 +67,7 @@ class HairRoots:
     @classmethod
     def of(cls, strands: StrandSet, rest_roots: Annotated[RealArray, "S 3"]) -> HairRoots:
         """The roots of scalp strands, which lie there on the head at rest (S, 3)."""
-        rng = np.random.default_rng(_SEED)
+        rng = random_stream(_SEED)
         leader = _spread(rest_roots, LOCKS)
         lock = _nearest(rest_roots, rest_roots[leader])
         zones = Zones(**zone_fields(rest_roots, strands.field, skull_centre(rest_roots)))
