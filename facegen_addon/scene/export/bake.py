@@ -23,6 +23,7 @@ from ...heads.skin.colour import srgb_of_linear
 from ...heads.surface import Surface
 from ..head import materials
 from ..head.head_object import new_mesh, write_look
+from ..head.nodes import attribute
 from ..head.slots import Slot, slot_of_polygons, slots_of
 
 _LAYER = "FaceGen Bake"
@@ -135,7 +136,7 @@ def _emit(tree: bpy.types.NodeTree, name: str) -> None:
     shader = next((node for node in tree.nodes if node.type == "BSDF_PRINCIPLED"), None)
     source = None if shader is None else shader.inputs[name]
     if source is None:
-        colour = materials.attribute(tree, materials.COLOUR)
+        colour = attribute(tree, materials.COLOUR)
         tree.links.new(colour.outputs["Color"], light.inputs["Color"])
     elif source.links:
         tree.links.new(source.links[0].from_socket, light.inputs["Color"])

@@ -12,7 +12,7 @@ import bpy
 
 from ...heads.person.eyes import IRIS, PUPIL, SCLERA, SCLERA_CORNER, WHITE
 from . import materials
-from .materials import attribute, math, principled
+from .nodes import attribute, dot, math, multiply_add, noise, parts, principled, scaled, vector
 
 _IOR = 1.376
 """Of the cornea."""
@@ -37,7 +37,7 @@ def cornea_material() -> bpy.types.Material:
 
 def _build(tree: bpy.types.NodeTree) -> None:
     bsdf = principled(tree)
-    x, y, z = _parts(tree, attribute(tree, materials.GAZE).outputs["Vector"])
+    x, y, z = parts(tree, attribute(tree, materials.GAZE).outputs["Vector"])
     across, up = _frame(tree)
     outer = _length(tree, x, z)
     seen_x, seen_z = _seen(tree, (x, z), outer, (across, up))
@@ -46,8 +46,8 @@ def _build(tree: bpy.types.NodeTree) -> None:
     white = math(tree, "MAXIMUM", _step(tree, radius, IRIS, WHITE), behind)
     iris = _iris(tree, seen_x, seen_z, radius)
     sclera = _sclera(tree, x, z, math(tree, "ADD", outer, behind))
-    shade = _multiply_add(tree, _step(tree, z, *_LID), _LID_SHADE, 1.0)
-    colour = _scaled(tree, _mixed(tree, white, iris, sclera), shade)
+    shade = multiply_add(tree, _step(tree, z, *_LID), _LID_SHADE, 1.0)
+    colour = scaled(tree, _mixed(tree, white, iris, sclera), shade)
     tree.links.new(colour, bsdf.inputs["Base Color"])
     tree.links.new(_hollow(tree, (x, z), (across, up), white), bsdf.inputs["Normal"])
     bsdf.inputs["Roughness"].default_value = 0.6
@@ -79,7 +79,7 @@ def _seen(
     """Where a ray that is bent at the cornea meets the iris, as gaze's x and z."""
     incoming = tree.nodes.new("ShaderNodeNewGeometry").outputs["Incoming"]  # towards the viewer
     slant = [
-        math(tree, "MULTIPLY", _dot(tree, incoming, direction), -1.0 / _IOR) for direction in frame
+        math(tree, "MULTIPLY", dot(tree, incoming, direction), -1.0 / _IOR) for direction in frame
     ]
     squared = math(tree, "POWER", _length(tree, *slant), 2.0)
     inwards = math(tree, "SQRT", math(tree, "SUBTRACT", 1.0, squared), 0.0)
@@ -106,20 +106,20 @@ def _iris(
         unit = math(tree, "DIVIDE", part, math(tree, "MAXIMUM", radius, 0.01))
         tree.links.new(math(tree, "MULTIPLY", unit, _SPOKES), socket)
     tree.links.new(math(tree, "MULTIPLY", radius, _DETAIL / 0.1), around.inputs[2])
-    fibres = _noise(tree, around.outputs[0], 1.6, detail=3.0)
-    light = _multiply_add(tree, _step(tree, fibres, 0.3, 0.72), 0.8, 0.5)
+    fibres = noise(tree, around.outputs[0], 1.6, detail=3.0)
+    light = multiply_add(tree, _step(tree, fibres, 0.3, 0.72), 0.8, 0.5)
     # A ring a third of the way out, where fibres cross and the pigment is thin.
     ring = math(tree, "SUBTRACT", 1.0, _step(tree, radius, 0.18, 0.29))
-    light = math(tree, "MULTIPLY", light, _multiply_add(tree, ring, 0.25, 0.9))
+    light = math(tree, "MULTIPLY", light, multiply_add(tree, ring, 0.25, 0.9))
     edge = _step(tree, radius, IRIS - 0.095, IRIS + 0.01)
-    rim = _multiply_add(tree, edge, _LIMBAL_RING - 1.0, 1.0)
+    rim = multiply_add(tree, edge, _LIMBAL_RING - 1.0, 1.0)
     warm = tree.nodes.new("ShaderNodeRGB")
     warm.outputs[0].default_value = _WARM
     amber = _vector(tree, "MULTIPLY", colour, warm.outputs[0])
     tint = _mixed(tree, math(tree, "MULTIPLY", ring, 0.7), colour, amber)
-    shaded = _scaled(tree, tint, math(tree, "MULTIPLY", light, rim))
+    shaded = scaled(tree, tint, math(tree, "MULTIPLY", light, rim))
     pupil = _step(tree, radius, PUPIL - _PUPIL_BLUR, PUPIL + _PUPIL_BLUR)
-    return _scaled(tree, shaded, pupil)
+    return scaled(tree, shaded, pupil)
 
 
 def _sclera(
@@ -134,13 +134,13 @@ def _sclera(
     corner = tree.nodes.new("ShaderNodeRGB")
     corner.outputs[0].default_value = (*SCLERA_CORNER, 1.0)
     gaze = attribute(tree, materials.GAZE).outputs["Vector"]
-    wave = math(tree, "ABSOLUTE", math(tree, "SUBTRACT", _noise(tree, gaze, 7.0, 3.0), 0.5), 0.0)
+    wave = math(tree, "ABSOLUTE", math(tree, "SUBTRACT", noise(tree, gaze, 7.0, 3.0), 0.5), 0.0)
     outwards = _step(tree, radius, 0.42, 0.75)
     vein = math(tree, "SUBTRACT", 1.0, _step(tree, wave, 0.0, 0.03))
     vein = math(tree, "MULTIPLY", vein, math(tree, "MULTIPLY", outwards, 0.55))
     red = math(tree, "MAXIMUM", vein, _step(tree, radius, 0.62, 1.0))
     tinted = _mixed(tree, red, white.outputs[0], corner.outputs[0])
-    return _scaled(tree, tinted, _multiply_add(tree, _step(tree, radius, 0.6, 0.95), -0.35, 1.0))
+    return scaled(tree, tinted, multiply_add(tree, _step(tree, radius, 0.6, 0.95), -0.35, 1.0))
 
 
 def _hollow(
@@ -151,9 +151,9 @@ def _hollow(
 ) -> bpy.types.NodeSocket:
     """Normals of an iris that is a bowl; the surface's own on the white."""
     normal = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
-    lean = _multiply_add(tree, white, _HOLLOW, -_HOLLOW)
+    lean = multiply_add(tree, white, _HOLLOW, -_HOLLOW)
     for part, direction in zip(at, frame, strict=True):
-        slope = _scaled(tree, direction, math(tree, "MULTIPLY", part, lean))
+        slope = scaled(tree, direction, math(tree, "MULTIPLY", part, lean))
         normal = _vector(tree, "ADD", normal, slope)
     return _vector(tree, "NORMALIZE", normal)
 
@@ -169,13 +169,10 @@ def _step(
     return node.outputs["Result"]
 
 
-def _noise(
-    tree: bpy.types.NodeTree, at: bpy.types.NodeSocket, scale: float, detail: float
+def _vector(
+    tree: bpy.types.NodeTree, operation: str, *inputs: bpy.types.NodeSocket
 ) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeTexNoise")
-    node.inputs["Scale"].default_value, node.inputs["Detail"].default_value = scale, detail
-    tree.links.new(at, node.inputs["Vector"])
-    return node.outputs[0]
+    return vector(tree, operation, *inputs).outputs["Vector"]
 
 
 def _mixed(
@@ -193,54 +190,8 @@ def _mixed(
     return next(socket for socket in node.outputs if socket.type == "RGBA")
 
 
-def _vector(
-    tree: bpy.types.NodeTree, operation: str, *inputs: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    """The result of a node of vector mathematics."""
-    node = tree.nodes.new("ShaderNodeVectorMath")
-    node.operation = operation
-    for socket, source in zip(node.inputs, inputs, strict=False):
-        tree.links.new(source, socket)
-    return node.outputs["Vector"]
-
-
-def _scaled(
-    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeVectorMath")
-    node.operation = "SCALE"
-    tree.links.new(vector, node.inputs[0])
-    tree.links.new(scale, node.inputs["Scale"])
-    return node.outputs["Vector"]
-
-
-def _dot(
-    tree: bpy.types.NodeTree, first: bpy.types.NodeSocket, second: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeVectorMath")
-    node.operation = "DOT_PRODUCT"
-    tree.links.new(first, node.inputs[0])
-    tree.links.new(second, node.inputs[1])
-    return node.outputs["Value"]
-
-
 def _length(
     tree: bpy.types.NodeTree, x: bpy.types.NodeSocket, z: bpy.types.NodeSocket
 ) -> bpy.types.NodeSocket:
     """The length of a vector in the plane."""
-    return math(tree, "SQRT", _multiply_add(tree, x, x, math(tree, "MULTIPLY", z, z)), 0.0)
-
-
-def _multiply_add(
-    tree: bpy.types.NodeTree,
-    first: bpy.types.NodeSocket,
-    second: bpy.types.NodeSocket | float,
-    third: bpy.types.NodeSocket | float,
-) -> bpy.types.NodeSocket:
-    return math(tree, "ADD", math(tree, "MULTIPLY", first, second), third)
-
-
-def _parts(tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket) -> list[bpy.types.NodeSocket]:
-    node = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(vector, node.inputs[0])
-    return list(node.outputs)
+    return math(tree, "SQRT", multiply_add(tree, x, x, math(tree, "MULTIPLY", z, z)), 0.0)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import bpy
 
 from ...heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
+from .nodes import attribute, math, noise, principled
 
 COLOUR = "facegen_colour"
 IRIS = "facegen_iris"
@@ -64,43 +65,14 @@ def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.type
     return found
 
 
-def attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
-    """A node that reads an attribute of the head."""
-    node = tree.nodes.new("ShaderNodeAttribute")
-    node.attribute_name = name
-    return node
-
-
-def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
-    """The shader that a new material begins with."""
-    return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
-
-
-def math(
-    tree: bpy.types.NodeTree,
-    operation: str,
-    first: bpy.types.NodeSocket | float,
-    second: bpy.types.NodeSocket | float,
-) -> bpy.types.NodeSocket:
-    """The result of a node of mathematics."""
-    node = tree.nodes.new("ShaderNodeMath")
-    node.operation = operation
-    for socket, value in zip(node.inputs, (first, second), strict=False):
-        if isinstance(value, bpy.types.NodeSocket):
-            tree.links.new(value, socket)
-        else:
-            socket.default_value = value
-    return node.outputs[0]
-
-
 def skin_material() -> bpy.types.Material:
     """Skin: colour from the head, pores and fine mottling from noise that sticks to it."""
 
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = principled(tree)
         rest = attribute(tree, REST)
-        pores = _noise(tree, rest.outputs["Vector"], scale=_PORES, detail=2.0)
-        mottle = _noise(tree, rest.outputs["Vector"], scale=_MOTTLE, detail=4.0)
+        pores = noise(tree, rest.outputs["Vector"], scale=_PORES, detail=2.0)
+        mottle = noise(tree, rest.outputs["Vector"], scale=_MOTTLE, detail=4.0)
         tint = _tinted(tree, attribute(tree, COLOUR).outputs["Color"], mottle, 0.5)
         tree.links.new(tint, bsdf.inputs["Base Color"])
         tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
@@ -121,27 +93,17 @@ def skin_material() -> bpy.types.Material:
 def _tinted(
     tree: bpy.types.NodeTree,
     colour: bpy.types.NodeSocket,
-    noise: bpy.types.NodeSocket,
+    grain: bpy.types.NodeSocket,
     contrast: float,
 ) -> bpy.types.NodeSocket:
-    """``colour`` made lighter and darker by noise around 0.5."""
-    shade = math(tree, "MULTIPLY_ADD", noise, contrast)
+    """``colour`` made lighter and darker by grain around 0.5."""
+    shade = math(tree, "MULTIPLY_ADD", grain, contrast)
     shade.node.inputs[2].default_value = 1.0 - 0.5 * contrast
     tint = tree.nodes.new("ShaderNodeVectorMath")
     tint.operation = "SCALE"
     tree.links.new(colour, tint.inputs[0])
     tree.links.new(shade, tint.inputs["Scale"])
     return tint.outputs[0]
-
-
-def _noise(
-    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: float, detail: float
-) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeTexNoise")
-    node.inputs["Scale"].default_value = scale
-    node.inputs["Detail"].default_value = detail
-    tree.links.new(vector, node.inputs["Vector"])
-    return node.outputs[0]
 
 
 def eye_material() -> bpy.types.Material:
@@ -205,8 +167,8 @@ def _mix(tree: bpy.types.NodeTree, factor: bpy.types.NodeSocket) -> _ColourMix:
 
 def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     """The iris colour, streaked by noise."""
-    noise = _noise(tree, attribute(tree, GAZE).outputs["Vector"], scale=_FIBRES, detail=3.0)
-    return _tinted(tree, attribute(tree, IRIS).outputs["Vector"], noise, 1.2)
+    fibres = noise(tree, attribute(tree, GAZE).outputs["Vector"], scale=_FIBRES, detail=3.0)
+    return _tinted(tree, attribute(tree, IRIS).outputs["Vector"], fibres, 1.2)
 
 
 def hair_material() -> bpy.types.Material:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...heads.surface import Cards, Surface
 from . import materials
+from .nodes import attribute, principled
 
 _COVERAGE = "FaceGen Lashes"
 
@@ -24,8 +25,8 @@ def gums_material() -> bpy.types.Material:
 
 def _moist(name: str, roughness: float, subsurface: float) -> bpy.types.Material:
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = materials.principled(tree)
-        colour = materials.attribute(tree, materials.COLOUR).outputs["Color"]
+        bsdf = principled(tree)
+        colour = attribute(tree, materials.COLOUR).outputs["Color"]
         tree.links.new(colour, bsdf.inputs["Base Color"])
         bsdf.inputs["Roughness"].default_value = roughness
         bsdf.subsurface_method = "BURLEY"
@@ -41,8 +42,8 @@ def lash_material(surface: Surface) -> bpy.types.Material:
     cards = surface.lashes
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = materials.principled(tree)
-        colour = materials.attribute(tree, materials.COLOUR).outputs["Color"]
+        bsdf = principled(tree)
+        colour = attribute(tree, materials.COLOUR).outputs["Color"]
         tree.links.new(colour, bsdf.inputs["Base Color"])
         bsdf.inputs["Roughness"].default_value = 0.6
         bsdf.inputs["Specular IOR Level"].default_value = 0.1

@@ -25,7 +25,8 @@ from ...heads.skin.textures import (
     FineWeights,
     stubble_weight,
 )
-from .materials import COLOUR, ROUGHNESS, attribute, material, math, principled
+from .materials import COLOUR, ROUGHNESS, material
+from .nodes import attribute, between, dot, math, multiply_add, parts, principled, scaled, vector
 
 FINE, RELIEF, MARKS, PATTERN = (
     f"facegen_skin_{name}" for name in ("fine", "relief", "marks", "pattern")
@@ -90,21 +91,21 @@ def mapped_skin_material(name: str, maps: Callable[[], FineMaps]) -> bpy.types.M
 def _build(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> None:
     bsdf = principled(tree)
     weights = {name: attribute(tree, name).outputs["Vector"] for name in (FINE, RELIEF, MARKS)}
-    rest = _parts(tree, attribute(tree, PATTERN).outputs["Vector"])
+    rest = parts(tree, attribute(tree, PATTERN).outputs["Vector"])
     colour, relief, marks = (_image_node(tree, images[k]) for k in ("colour", "relief", "marks"))
     light = _fine_light(tree, colour, weights[FINE])
     light = math(tree, "ADD", light, _shaded(tree, relief, weights[RELIEF], rest[2]))
-    skin = _scaled(
+    skin = scaled(
         tree,
         attribute(tree, COLOUR).outputs["Color"],
         math(tree, "EXPONENT", light, 0.0),
     )
-    skin = _marked(tree, skin, marks, _parts(tree, weights[MARKS]), rest)
+    skin = _marked(tree, skin, marks, parts(tree, weights[MARKS]), rest)
     tree.links.new(skin, bsdf.inputs["Base Color"])
     tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Distance"].default_value = 1.0  # heights are metres
-    tree.links.new(_dot(tree, relief.outputs["Color"], weights[RELIEF]), bump.inputs["Height"])
+    tree.links.new(dot(tree, relief.outputs["Color"], weights[RELIEF]), bump.inputs["Height"])
     tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
     # No scattering below the surface: Cycles asks the lamp for one path in eight then, and that
     # gave most of the noise of a face. The colours of vertices are as soft as scattered light.
@@ -115,14 +116,14 @@ def _fine_light(
     tree: bpy.types.NodeTree, colour: bpy.types.Node, weights: bpy.types.NodeSocket
 ) -> bpy.types.NodeSocket:
     """Log of light: of every skin, in red, and of the components, in green, blue and alpha."""
-    r, g, b = _parts(tree, colour.outputs["Color"])
-    w = _parts(tree, weights)
+    r, g, b = parts(tree, colour.outputs["Color"])
+    w = parts(tree, weights)
     total = r
     middle = math(tree, "ADD", math(tree, "ADD", w[0], w[1]), w[2])
     for weight, code in zip(w, (g, b, colour.outputs["Alpha"]), strict=True):
-        total = _multiply_add(tree, weight, code, total)
+        total = multiply_add(tree, weight, code, total)
     # What codes say lies around one half: of the first, and of as much as there is of the others.
-    half = _multiply_add(tree, middle, 0.5, 0.5)
+    half = multiply_add(tree, middle, 0.5, 0.5)
     return math(tree, "MULTIPLY", math(tree, "SUBTRACT", total, half), 2.0 * FINE_RANGE)
 
 
@@ -133,11 +134,11 @@ def _shaded(
     stubble: bpy.types.NodeSocket,
 ) -> bpy.types.NodeSocket:
     """Log of light that lines and shaved hairs take."""
-    deep = math(tree, "SUBTRACT", _parts(tree, relief.outputs["Color"])[0], 1.0)
-    lines = math(tree, "MULTIPLY", deep, _parts(tree, metres)[0])
+    deep = math(tree, "SUBTRACT", parts(tree, relief.outputs["Color"])[0], 1.0)
+    lines = math(tree, "MULTIPLY", deep, parts(tree, metres)[0])
     lines = math(tree, "MULTIPLY", lines, LINE_SHADE / DEPTHS["lines"])
     hairs = math(tree, "MULTIPLY", stubble, relief.outputs["Alpha"])
-    return _multiply_add(tree, hairs, -STUBBLE_SHADE, lines)
+    return multiply_add(tree, hairs, -STUBBLE_SHADE, lines)
 
 
 def _marked(
@@ -148,10 +149,10 @@ def _marked(
     rest: list[bpy.types.NodeSocket],
 ) -> bpy.types.NodeSocket:
     """Skin with the freckles, spots and moles of a head's pattern."""
-    profile, phase, kind = _parts(tree, marks.outputs["Color"])
+    profile, phase, kind = parts(tree, marks.outputs["Color"])
     spotted = math(tree, "GREATER_THAN", kind, 0.25)
     moles = math(tree, "GREATER_THAN", kind, 0.75)
-    share = _between(tree, moles, _between(tree, spotted, shares[0], shares[1]), shares[2])
+    share = between(tree, moles, between(tree, spotted, shares[0], shares[1]), shares[2])
     share = math(tree, "MAXIMUM", share, 1e-3)
     turn = math(tree, "FRACT", math(tree, "ADD", phase, rest[0]), 0.0)
     there = tree.nodes.new("ShaderNodeMapRange")
@@ -161,65 +162,16 @@ def _marked(
     tree.links.new(math(tree, "DIVIDE", turn, share), there.inputs["Value"])
     strength = math(tree, "MULTIPLY", there.outputs["Result"], profile)
     strength = math(tree, "MULTIPLY", strength, rest[1])
-    factor = _vector(tree, "MULTIPLY_ADD", spotted, MARK_COLOURS[1] - MARK_COLOURS[0])
+    factor = vector(tree, "MULTIPLY_ADD", spotted, MARK_COLOURS[1] - MARK_COLOURS[0])
     factor.inputs[2].default_value = MARK_COLOURS[0] - 1.0
-    more = _vector(tree, "MULTIPLY_ADD", moles, MARK_COLOURS[2] - MARK_COLOURS[1])
+    more = vector(tree, "MULTIPLY_ADD", moles, MARK_COLOURS[2] - MARK_COLOURS[1])
     tree.links.new(factor.outputs[0], more.inputs[2])
-    change = _vector(tree, "MULTIPLY_ADD", strength, more.outputs[0])
+    change = vector(tree, "MULTIPLY_ADD", strength, more.outputs[0])
     change.inputs[2].default_value = (1.0, 1.0, 1.0)
-    return _vector(tree, "MULTIPLY", skin, change.outputs[0]).outputs[0]
+    return vector(tree, "MULTIPLY", skin, change.outputs[0]).outputs[0]
 
 
 def _image_node(tree: bpy.types.NodeTree, image: bpy.types.Image) -> bpy.types.Node:
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image = image
     return node
-
-
-def _parts(tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket) -> list[bpy.types.NodeSocket]:
-    node = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(vector, node.inputs[0])
-    return list(node.outputs)
-
-
-def _vector(tree: bpy.types.NodeTree, operation: str, *inputs: object) -> bpy.types.Node:
-    """A node of vector mathematics; a number or a socket of one counts for all three."""
-    node = tree.nodes.new("ShaderNodeVectorMath")
-    node.operation = operation
-    for socket, value in zip(node.inputs, inputs, strict=False):
-        if isinstance(value, bpy.types.NodeSocket):
-            tree.links.new(value, socket)
-        else:
-            socket.default_value = value
-    return node
-
-
-def _dot(
-    tree: bpy.types.NodeTree, first: bpy.types.NodeSocket, second: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    return _vector(tree, "DOT_PRODUCT", first, second).outputs["Value"]
-
-
-def _scaled(
-    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket:
-    return _vector(tree, "MULTIPLY", vector, scale).outputs[0]
-
-
-def _multiply_add(
-    tree: bpy.types.NodeTree,
-    first: bpy.types.NodeSocket,
-    second: bpy.types.NodeSocket | float,
-    third: bpy.types.NodeSocket | float,
-) -> bpy.types.NodeSocket:
-    return math(tree, "ADD", math(tree, "MULTIPLY", first, second), third)
-
-
-def _between(
-    tree: bpy.types.NodeTree,
-    share: bpy.types.NodeSocket,
-    low: bpy.types.NodeSocket,
-    high: bpy.types.NodeSocket,
-) -> bpy.types.NodeSocket:
-    """``low`` where ``share`` is 0, ``high`` where it is 1."""
-    return _multiply_add(tree, share, math(tree, "SUBTRACT", high, low), low)

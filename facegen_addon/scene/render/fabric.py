@@ -6,9 +6,10 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ...heads.wear.outfit import PATTERNS, Rgb
+from ...heads.wear.outfit import Rgb
 from ...heads.wear.pieces import Piece
-from ..head.materials import attribute, material, math, principled
+from ..head.materials import material
+from ..head.nodes import attribute, math, noise, parts, principled
 
 _CLOTH, _COLOUR, _SECOND, _PATTERN = (
     f"facegen_cloth_{name}" for name in ("place", "colour", "second", "pattern")
@@ -91,15 +92,15 @@ def lens_material(*, dark: bool) -> bpy.types.Material:
 
 def _build_plain(tree: bpy.types.NodeTree) -> None:
     place = attribute(tree, _CLOTH).outputs["Vector"]
-    creases = math(tree, "MULTIPLY", _noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
+    creases = math(tree, "MULTIPLY", noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
     _build_cloth(tree, attribute(tree, _COLOUR).outputs["Vector"], creases)
 
 
 def _build_patterned(tree: bpy.types.NodeTree) -> None:
     place = attribute(tree, _CLOTH).outputs["Vector"]
-    x, z, trim = _parts(tree, place)
-    across, down, mottled = _parts(tree, attribute(tree, _PATTERN).outputs["Vector"])
-    weave = _noise(tree, place, _WEAVE, 1.0)
+    x, z, trim = parts(tree, place)
+    across, down, mottled = parts(tree, attribute(tree, _PATTERN).outputs["Vector"])
+    weave = noise(tree, place, _WEAVE, 1.0)
     stripes = math(tree, "ADD", _stripe(tree, x, across), _stripe(tree, z, down))
     both = math(tree, "MULTIPLY", math(tree, "SIGN", across, 0.0), math(tree, "SIGN", down, 0.0))
     # Where there is but one kind of stripe it covers wholly, where there are two by half each.
@@ -113,7 +114,7 @@ def _build_patterned(tree: bpy.types.NodeTree) -> None:
     first, second = (s for s in mix.inputs if s.type == "VECTOR" and s.name in ("A", "B"))
     tree.links.new(attribute(tree, _COLOUR).outputs["Vector"], first)
     tree.links.new(attribute(tree, _SECOND).outputs["Vector"], second)
-    creases = math(tree, "MULTIPLY", _noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
+    creases = math(tree, "MULTIPLY", noise(tree, place, _CREASES, 0.0), _CREASE_DEPTH)
     height = math(tree, "ADD", creases, math(tree, "MULTIPLY", weave, _WEAVE_DEPTH))
     _build_cloth(tree, next(s for s in mix.outputs if s.type == "VECTOR"), height)
 
@@ -141,22 +142,3 @@ def _stripe(
     """1 on the last two fifths of each wave, 0 on the rest and where there are no waves."""
     turn = math(tree, "FRACT", math(tree, "MULTIPLY", along, often), 0.0)
     return math(tree, "GREATER_THAN", turn, 0.6)
-
-
-def _noise(
-    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, scale: float, detail: float
-) -> bpy.types.NodeSocket:
-    node = tree.nodes.new("ShaderNodeTexNoise")
-    node.inputs["Scale"].default_value = scale
-    node.inputs["Detail"].default_value = detail
-    tree.links.new(vector, node.inputs["Vector"])
-    return node.outputs[0]
-
-
-def _parts(tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket) -> list[bpy.types.NodeSocket]:
-    node = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(vector, node.inputs[0])
-    return list(node.outputs)
-
-
-assert set(_STRIPES) < set(PATTERNS)
