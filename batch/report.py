@@ -15,8 +15,12 @@ import numpy as np
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
 from facegen_addon.arrays import FloatArray, RealArray
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
+from facegen_addon.latent.attributes import AttributeProbes
+from facegen_addon.latent.census import AGES, census
+from facegen_addon.latent.people import SEXES, SKINS
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.report import plots
@@ -68,6 +72,7 @@ def build_report(record: RunRecord) -> dict[str, Any]:
             "capacity": _capacity(record.rendered),
         },
         "sets": figures,
+        "census": _census(record),
         "prior_plausibility": _plain(metrics.plausibility(z, record.table.guided_groups())),
         "reference": record.reference.note if record.reference else NO_REFERENCE,
         "seconds": dict(record.seconds),
@@ -76,6 +81,24 @@ def build_report(record: RunRecord) -> dict[str, Any]:
             for stage, seconds in record.seconds.items()
         },
         "provenance": dict(record.provenance),
+    }
+
+
+def _census(record: RunRecord) -> dict[str, Any] | None:
+    """Who is among the heads by what probes read off latents, sex by skin by age; None where the
+    encoder's latents are not those that the probes are of."""
+    if record.request["encoder"] != DEFAULT_ENCODER:
+        return None
+    probes = AttributeProbes.load()
+    sets = {"requested": record.run.requested, "achieved": record.run.achieved}
+    return {
+        "sex": list(SEXES),
+        "skin": list(SKINS),
+        "age": [f"{low:g} to {high:g}" for low, high in AGES],
+        **{
+            name: None if latents is None else census(latents, probes).tolist()
+            for name, latents in sets.items()
+        },
     }
 
 
@@ -125,6 +148,7 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         sheet=f"data:image/png;base64,{base64.b64encode(sheet).decode()}",
         reference=html.escape(report["reference"]),
         figures=_figure_table(report["sets"]),
+        census=_census_table(report["census"]),
         histogram=_distance_histogram(record, variety["demanded_distance"]),
         capacity=_capacity_plot(variety),
         map=latent_map,
@@ -134,6 +158,27 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         command=html.escape(report["command"]),
         provenance=html.escape(_sentence(report["provenance"])),
     )
+
+
+def _census_table(found: Mapping[str, Any] | None) -> str:
+    """Each group's heads, and in brackets how many were asked for, if they were."""
+    if found is None:
+        return "<p>Only FaceNet's latents can be read so.</p>"
+    asked = found["requested"]
+    rows = []
+    for i, sex in enumerate(found["sex"]):
+        for j, skin in enumerate(found["skin"]):
+            cells = [
+                f"{count}" if asked is None else f"{count} ({asked[i][j][k]})"
+                for k, count in enumerate(found["achieved"][i][j])
+            ]
+            rows.append((f"{sex}, {skin} skin", *cells))
+    head = "".join(f"<th>{name}</th>" for name in ("", *found["age"]))
+    body = "".join(
+        f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+        for name, *cells in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _capacity(rendered: RealArray) -> dict[str, list[float]]:

@@ -234,3 +234,18 @@ def test_names_are_escaped(tmp_path: Path, rng: np.random.Generator) -> None:
 def test_not_a_number_never_reaches_the_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         write_json(tmp_path / "report.json", {"figure": float("nan")})
+
+
+@pytest.mark.parametrize("from_latents", [True, False])
+def test_a_census_says_who_they_are(
+    tmp_path: Path, rng: np.random.Generator, from_latents: bool
+) -> None:
+    record = _record(rng, 6, from_latents)
+    found = build_report(record)["census"]
+    assert np.sum(found["achieved"]) == 6
+    assert found["requested"] is None if not from_latents else np.sum(found["requested"]) == 6
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "woman, dark skin" in page and "45 to 60" in page
+    other = replace(record, request={**record.request, "encoder": "sface"})
+    assert build_report(other)["census"] is None
