@@ -151,8 +151,8 @@ def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
 
 
 _TRAINED = ("backward", "corrections", "influence", "ranking", "surrogate")
-_UNGUIDED = ("person",)
-"""Head models of FaceGen's own that latents do not guide yet."""
+_UNFINISHED = ("person",)
+"""Head models of FaceGen's own some of whose artifacts are yet to be made."""
 
 
 def artifact(name: str) -> Artifact:
@@ -183,7 +183,7 @@ def _untrained_model(name: str) -> str:
     """The head model that an artifact would be trained for; empty if it is no such artifact."""
     of_user = "".join(name.partition(USER_MODEL_PREFIX)[1:])
     role, _, model = name.partition("_")
-    return of_user or (model if role in _TRAINED and model in _UNGUIDED else "")
+    return of_user or (model if role in _TRAINED and model in _UNFINISHED else "")
 
 
 def _is_built(entry: dict[str, Any]) -> bool:
