@@ -18,11 +18,12 @@ from ...artifacts import artifact, parse_npz
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...user_folder import user_folder
+from .. import appearance
 from .statistics import SKIN_ARTIFACT
 
 _logger = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
-_SOURCES = (*sorted(_FOLDER.glob("*.py")), _FOLDER.parent / "appearance.py")
+_SOURCES = (*sorted(_FOLDER.glob("*.py")), Path(appearance.__file__))
 
 
 @dataclass(frozen=True)
