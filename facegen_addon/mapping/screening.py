@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import Float32Array, FloatArray
-from ..latent.people import Faces
+from ..latent.people import Faces, PopulationFaces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
 from .backward import BackwardMapping, Grade, Progress, invert
@@ -60,7 +60,7 @@ def propose_variety(
 
     Latents are drawn where real faces lie and those whose heads are predicted to be farthest from
     one another are taken. The refined grade refines these, then pushes apart where the prediction
-    is nearer than the distance.
+    is nearer than the distance, unless certain people are asked for: these stay who they are.
     """
     drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
     rough = backward.standardised(drawn, "direct")
@@ -75,13 +75,14 @@ def propose_variety(
     wanted, z = wanted[order.indices], z[order.indices]
     # Those which the rest crowds out anyway would only push the others about.
     front = int(np.sum(order.distances >= 0.8 * distance))
-    wanted[:front], z[:front] = spread(
-        backward,
-        wanted[:front],
-        z[:front],
-        distance,
-        lambda done, total: tell(total + done, 2 * total),
-    )
+    if not isinstance(natural, PopulationFaces):  # pushed, they would be others than asked for
+        wanted[:front], z[:front] = spread(
+            backward,
+            wanted[:front],
+            z[:front],
+            distance,
+            lambda done, total: tell(total + done, 2 * total),
+        )
     last = farthest_point_order(backward.predicted(z)).indices
     return VarietyProposal.of(backward, wanted[last], z[last])
 
