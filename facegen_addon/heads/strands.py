@@ -115,11 +115,6 @@ class Strands:
         """Which of the points is each strand's root, (S,)."""
         return np.asarray(np.cumsum(self.sizes) - self.sizes)
 
-    def after(self, count: int) -> Strands:
-        """All strands but the first ``count``."""
-        first = int(self.sizes[:count].sum())
-        return Strands(self.points[first:], self.radius[first:], self.sizes[count:])
-
     def followed_by(self, others: Strands) -> Strands:
         """These strands and then others."""
         pairs = ((getattr(self, f.name), getattr(others, f.name)) for f in fields(self))

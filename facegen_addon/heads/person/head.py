@@ -43,21 +43,6 @@ ARTIFACT = "person_head"
 """In models/index.json."""
 
 
-_MEASURED = 200
-_ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
-_HAIR_SHADES = HAIR_NAMES & {
-    *("hair_density", "hair_recession", "hair_thinning"),
-    *("hair_melanin", "hair_redness", "hair_grey"),
-}
-
-
-@dataclass(frozen=True)
-class PersonHair(HairStyle):
-    """Brows and beard of one head, and its hair: name of a parameter -> value."""
-
-    groom: Mapping[str, float]
-
-
 def person_head() -> PersonHead:
     """The head of models/person_head.npz."""
     return PersonHead(load_npz(ARTIFACT))
