@@ -228,7 +228,7 @@ class _Transfer:
         for part in (_EYE_LEFT, _EYE_RIGHT):
             rows = self._part == part
             if rows.any():
-                offset = self._template[rows] - _sphere_centre(self._template[rows])
+                offset = self._template[rows] - sphere_centre(self._template[rows])
                 gaze[rows] = offset / np.linalg.norm(offset, axis=1, keepdims=True)
         return gaze
 
@@ -300,7 +300,7 @@ def _triangles_of(faces: IndexArray, part: IndexArray, wanted: tuple[int, ...]) 
     return np.isin(part[faces[:, 0]], wanted)
 
 
-def _sphere_centre(points: FloatArray) -> FloatArray:
+def sphere_centre(points: FloatArray) -> FloatArray:
     """Centre (3,) of the sphere through points (N, 3), by least squares."""
     middle = points.mean(0)
     offset = points - middle

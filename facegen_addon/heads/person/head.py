@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
@@ -14,6 +15,7 @@ from ...arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import AnnyHead
 from ..appearance import Appearance, Shade, painted
+from ..appearance_parameters import draw_appearance
 from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, with_density
 from ..face_hair.named import BEARDS, BROWS
 from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
@@ -25,6 +27,7 @@ from ..hair.parameters import HAIR_NAMES, hair_values
 from ..hair.proxy import Outline
 from ..hair.roots import HairRoots, skull_centre, zone_fields
 from ..hair.styles import STYLES
+from ..head_model import HeadModel
 from ..rig import Rig
 from ..skin.colour import lab_of_rgb
 from ..skin.parameters import SKIN_NAMES, draw_skin, skin_values
@@ -70,31 +73,24 @@ _GROWN, _YOUNG, _YEARS = 0.6, 18.0, 155.0
 """Age's slider at 18 years, and years per unit from there: as `people` draws them."""
 
 
-class PersonHead(AnnyHead):
-    """Quads with a layout of their own; teeth, gums, corneas and lashes as parts; a skin.
+class PersonLook(HeadModel):
+    """Skin, hair, brows and beard, eyes and mouth of `person`, on any surface with its parts.
 
-    Parameters are Anny's, bar those of skin and lips, which are the skin's.
+    Such a model's table has the rows of `with_skin`, `with_hair` and `with_face_hair`, and its
+    surface lies on the template of `person`.
     """
 
-    name = PERSON
     studio_light = "portrait"
 
-    def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
-        """Take the arrays of models/person_head.npz."""
-        self._person = from_arrays(arrays)
-        self.anny: Person = Person(self._person)
-        self.table = self._person.anny.table
-
     @property
-    def sources(self) -> dict[str, str]:
-        """The baked files of the head and of its skin."""
-        return {name: artifact(name).sha256 for name in (ARTIFACT, SKIN_ARTIFACT)}
+    @abstractmethod
+    def makehuman(self) -> Annotated[Float32Array, "T 3 2"]:
+        """The triangles' corners (T, 3, 2) in the textures that they were made for: of skin
+        MakeHuman's."""
 
-    @property
-    def texture_uv(self) -> Annotated[Float32Array, "Q 4 2"]:
-        """Corners of the quads (Q, 4, 2) in the textures that they were made for: of skin and
-        tongue MakeHuman's."""
-        return self._person.texture_uv
+    @abstractmethod
+    def neutral(self, parameters: Annotated[FloatArray, "P"]) -> Neutral:
+        """The head of these parameters (P,) without expression and pose, as brows are laid on."""
 
     @property
     def named_styles(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
@@ -140,8 +136,7 @@ class PersonHead(AnnyHead):
         """MakeHuman's skins on this mesh."""
         surface = self.surface
         of_skin = surface.part[surface.faces[:, 0]] == surface.part_names.index("skin")
-        makehuman = halves(self.texture_uv)
-        corners = (surface.uv[of_skin].astype(float), makehuman[of_skin].astype(float))
+        corners = (surface.uv[of_skin].astype(float), self.makehuman[of_skin].astype(float))
         skin = MeshSkin(surface.faces[of_skin], *corners, len(surface.part))
         skin.vertices.wet = self._wet_rims.amount.astype(np.float32)
         return skin
@@ -181,20 +176,6 @@ class PersonHead(AnnyHead):
         shaded by the face's hair."""
         usual = self.neutral(self.table.default())
         return ShadedPoints(place, masks, fields, self.face_hair.patch, usual)
-
-    @cached_property
-    def _neutral_shapes(self) -> Float32Array:
-        """The blend shapes of what `neutral` is made of, (K, 3 W)."""
-        shapes = self.anny.arrays.shapes.reshape(len(self.anny.arrays.shapes), -1, 3)
-        return shapes[:, self.face_hair.vertices].reshape(len(shapes), -1)
-
-    def neutral(self, parameters: Annotated[FloatArray, "P"]) -> Neutral:
-        """The head of these parameters (P,) without expression and pose, as brows are laid on."""
-        row = parameters.copy()
-        row[self.table.columns("expression")] = 0.0
-        moved = self.anny.coefficients(row[None])[0].astype(np.float32) @ self._neutral_shapes
-        rest = self.anny.arrays.template[self.face_hair.vertices]
-        return self.face_hair.neutral(rest + moved.reshape(-1, 3))
 
     def face_values(self, parameters: Annotated[FloatArray, "P"]) -> dict[str, float]:
         """Name -> value of what the face's hair follows, facial hair as dense as it shows."""
@@ -262,6 +243,65 @@ class PersonHead(AnnyHead):
     def _wet_rims(self) -> Shade:
         return eyes.wet_rims(self.surface)
 
+    def draw_looks(
+        self,
+        rng: np.random.Generator,
+        column: Mapping[str, Annotated[FloatArray, "N"]],
+        people: Mapping[str, Annotated[FloatArray, "N"]],
+    ) -> None:
+        """Anny's, and skins, eyes, hair, brows and beards such as people have."""
+        unused = {name: np.zeros(len(people["age"])) for name in _ANNYS_HAIR}
+        draw_appearance(rng, {**unused, **column}, people)
+        draw_skin(rng, column, people)
+        eyes.draw_eyes(rng, column, people)
+        draw_hair(rng, column, people)
+        draw_face_hair(rng, column, people)
+
+
+class PersonHead(PersonLook, AnnyHead):
+    """Quads with a layout of their own; teeth, gums, corneas and lashes as parts; a skin.
+
+    Parameters are Anny's, bar those of skin and lips, which are the skin's.
+    """
+
+    name = PERSON
+
+    def __init__(self, arrays: Mapping[str, AnyArray]) -> None:
+        """Take the arrays of models/person_head.npz."""
+        self._person = from_arrays(arrays)
+        self.anny: Person = Person(self._person)
+        self.table = self._person.anny.table
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The baked files of the head and of its skin."""
+        return {name: artifact(name).sha256 for name in (ARTIFACT, SKIN_ARTIFACT)}
+
+    @property
+    def texture_uv(self) -> Annotated[Float32Array, "Q 4 2"]:
+        """Corners of the quads (Q, 4, 2) in the textures that they were made for: of skin and
+        tongue MakeHuman's."""
+        return self._person.texture_uv
+
+    @property
+    def makehuman(self) -> Annotated[Float32Array, "T 3 2"]:
+        """Corners of the quads' halves (T, 3, 2), as `texture_uv`."""
+        return halves(self.texture_uv)
+
+    @cached_property
+    def _neutral_shapes(self) -> Float32Array:
+        """The blend shapes of what `neutral` is made of, (K, 3 W)."""
+        shapes = self.anny.arrays.shapes.reshape(len(self.anny.arrays.shapes), -1, 3)
+        return shapes[:, self.face_hair.vertices].reshape(len(shapes), -1)
+
+    def neutral(self, parameters: Annotated[FloatArray, "P"]) -> Neutral:
+        """The head of these parameters (P,) without expression and pose, as brows are laid on."""
+        row = parameters.copy()
+        row[self.table.columns("expression")] = 0.0
+        moved = self.anny.coefficients(row[None])[0].astype(np.float32) @ self._neutral_shapes
+        rest = self.anny.arrays.template[self.face_hair.vertices]
+        return self.face_hair.neutral(rest + moved.reshape(-1, 3))
+
     def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
         """Draw n people (n, P): see `people`."""
         table = self.table
@@ -278,20 +318,6 @@ class PersonHead(AnnyHead):
         colours = [global_colour(skin_values(self.table, row)) for row in parameters]
         lightness = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
         return np.stack([female, _YOUNG + _YEARS * (age - _GROWN), lightness], axis=1)
-
-    def draw_looks(
-        self,
-        rng: np.random.Generator,
-        column: Mapping[str, Annotated[FloatArray, "N"]],
-        people: Mapping[str, Annotated[FloatArray, "N"]],
-    ) -> None:
-        """Anny's, and skins, eyes, hair, brows and beards such as people have."""
-        unused = {name: np.zeros(len(people["age"])) for name in _ANNYS_HAIR}
-        super().draw_looks(rng, {**unused, **column}, people)
-        draw_skin(rng, column, people)
-        eyes.draw_eyes(rng, column, people)
-        draw_hair(rng, column, people)
-        draw_face_hair(rng, column, people)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""

