@@ -18,6 +18,7 @@ from .flame.open_head import (
     flame_head_from_file,
     open_flame_head,
 )
+from .flame_person.head import OPEN_PERSON, open_person_head
 from .head_model import HeadModel
 from .person.head import PERSON, person_head
 
@@ -27,6 +28,7 @@ HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,
     ANNY: anny_head,
     PERSON: person_head,
+    OPEN_PERSON: open_person_head,
 }
 """Name -> what loads it; a new head model is added here."""
 _FLAME_FILES = (".pkl", ".npz")

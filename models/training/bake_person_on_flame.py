@@ -17,8 +17,8 @@ from typing import Annotated
 
 import numpy as np
 
-from facegen_addon.arrays import AnyArray, BoolArray, FloatArray, IntArray
-from facegen_addon.artifacts import artifact
+from facegen_addon.arrays import AnyArray, BoolArray, FloatArray, IntArray, RealArray
+from facegen_addon.artifacts import artifact, load_npz
 from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.flame_person.people import READ, people_features
@@ -48,9 +48,7 @@ FACE_WEIGHT = 2.0
 """As in bake_open_flame."""
 
 
-def drawn(
-    head: PersonHead, count: int, *, expressions: bool
-) -> Annotated[FloatArray, "N W 3"]:
+def drawn(head: PersonHead, count: int, *, expressions: bool) -> Annotated[FloatArray, "N W 3"]:
     """What Anny moves of drawn heads without pose (N, W, 3), metres: vertices of `person` but the
     fitted ones, and the points of the frames."""
     rng = random_stream(SEED)
@@ -96,8 +94,8 @@ def carriers(head: PersonHead) -> dict[str, AnyArray]:
     surface, direct = head.surface, head.anny.arrays.template
     of_anny = open_flame()[1].surface
     skin = surface.vertices_of("skin")
-    shared = skin & _among(surface.rest_position, of_anny.rest_position)
-    outside = shared & (surface.masks["mouth"] < _OUTSIDE_MOUTH)
+    same = in_place(of_anny.rest_position)
+    outside = skin & (same >= 0) & (surface.masks["mouth"] < _OUTSIDE_MOUTH)
     follows = np.flatnonzero(
         (skin & ~outside) | surface.vertices_of("lashes") | surface.vertices_of("tongue")
     )
@@ -116,7 +114,8 @@ def carriers(head: PersonHead) -> dict[str, AnyArray]:
     for name in ("skin", "tongue", "lashes"):
         mean = 1000 * np.mean(np.array(errors)[surface.vertices_of(name)[follows]])
         print(f"carried, of {name}: {mean:.2f} mm mean error")
-    found = {
+    found: dict[str, AnyArray] = {
+        "anny_vertex": same.astype(np.int16),
         "carried": follows.astype(np.uint16),
         "carriers": np.array(chosen, np.uint16),
         "carrier_weights": np.array(weights, np.float32),
@@ -125,10 +124,12 @@ def carriers(head: PersonHead) -> dict[str, AnyArray]:
     return found | _teeth_carriers(head, still, outside)
 
 
-def _among(points: AnyArray, others: AnyArray) -> Annotated[BoolArray, "N"]:
-    """Which of the points (N, 3) are others (M, 3), too."""
-    known = {row.tobytes() for row in others.astype(np.float32)}
-    return np.array([row.tobytes() in known for row in points.astype(np.float32)])
+def in_place(anny: Annotated[RealArray, "A 3"]) -> Annotated[IntArray, "V"]:
+    """Anny's vertex, of those at rest (A, 3), in the place of each of person's as it was baked; -1
+    where there is none: both are cut from one base mesh."""
+    places = {point.tobytes(): row for row, point in enumerate(anny.astype(np.float32))}
+    baked = load_npz(ARTIFACT)["rest_position"].astype(np.float32)
+    return np.array([places.get(point.tobytes(), -1) for point in baked])
 
 
 def _teeth_carriers(head: PersonHead, heads: FloatArray, outside: BoolArray) -> dict[str, AnyArray]:
@@ -139,7 +140,9 @@ def _teeth_carriers(head: PersonHead, heads: FloatArray, outside: BoolArray) -> 
     for number, joint in _TEETH.values():
         points = first + 4 * number + np.arange(4)
         column = ("root", "neck", "head", "jaw").index(joint)
-        rigid = outside[: len(arrays.template) - 16] & (arrays.weights[:first, column] > _RIGID[joint])
+        rigid = outside[: len(arrays.template) - 16] & (
+            arrays.weights[:first, column] > _RIGID[joint]
+        )
         apart = np.linalg.norm(arrays.template[:first] - arrays.template[points[0]], axis=1)
         near = np.flatnonzero(rigid & (apart < _REACH))
         cage = near[spread(arrays.template[near], OF_TEETH)]
@@ -163,11 +166,11 @@ def components(head: PersonHead, rows: FloatArray) -> Annotated[FloatArray, "N K
     flame, dressing = open_flame()
     rows = without_resting(head, rows)
     rows[:, head.table.index("mouthClose")] -= 0.045  # the open head's lips do not touch
-    known = {p.tobytes(): i for i, p in enumerate(head.surface.rest_position)}
-    mine = np.array([known.get(p.tobytes(), -1) for p in dressing.surface.rest_position])
-    kept = np.flatnonzero(mine >= 0)
+    same = in_place(dressing.surface.rest_position)
+    mine = np.flatnonzero(same >= 0)
+    kept = same[mine]
     skin = dressing.surface.part[kept] == 0
-    vertices = to_flame(head.forward(rows)[:, mine[kept]].astype(np.float64))
+    vertices = to_flame(head.forward(rows)[:, mine].astype(np.float64))
     offsets = vertices - vertices[:, skin].mean(1, keepdims=True) - flame.template[kept]
     face = dressing.surface.rest_position[kept, 1] < -0.09
     weight = np.where(face, FACE_WEIGHT, 1.0)[:, None]

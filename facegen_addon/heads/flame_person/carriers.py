@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import AnyArray, FloatArray, IndexArray, IntArray, RealArray
-from ..correspondence import SurfacePoints, Target, features
+from ..correspondence import Target, features
 from ..flame.dressing import Dressing, sphere_centre, to_flame, to_house
 from ..flame.file import JOINT_NAMES, FlameArrays
 from ..person.file import PersonArrays
@@ -25,40 +25,55 @@ from ..surface import Surface
 _JAW_LENGTH = 0.02
 """Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
 _EYES = ("eye_left", "eye_right")
+_JAW = JOINT_NAMES.index("jaw")
 
 
 @dataclass(frozen=True)
 class OnFlame:
-    """Person's mesh on a file's.
+    """Person's skin as sums of a file's vertices.
 
-    points: where each vertex of person's skin (S,) lies on the file's triangles; gap (S,): how far
-    it is from there, metres, both on the template; skin (S,): person's vertices.
+    skin (S,): person's vertices; rows and shares (S, 3): the file's, and how much each counts.
     """
 
-    points: SurfacePoints
-    gap: Annotated[FloatArray, "S"]
     skin: Annotated[IntArray, "S"]
-    faces: Annotated[IndexArray, "T 3"]
+    rows: Annotated[IntArray, "S 3"]
+    shares: Annotated[FloatArray, "S 3"]
 
     @classmethod
-    def of(cls, flame: FlameArrays, dressing: Dressing, person: PersonArrays) -> OnFlame:
-        """Lay the skin of `person` on the file's."""
-        mine, theirs = dressing.surface, person.anny.surface
-        rest = theirs.rest_position.astype(np.float64)
+    def of(
+        cls,
+        flame: FlameArrays,
+        dressing: Dressing,
+        person: PersonArrays,
+        same: Annotated[IntArray, "P"],
+    ) -> OnFlame:
+        """Lay the skin of `person` on the file's; same (P,): the file's vertex that each of
+        person's is, -1 for none."""
+        theirs = person.anny.surface
+        known = np.flatnonzero(theirs.vertices_of("skin") & (same >= 0))
+        if len(known):
+            return cls(known, np.repeat(same[known, None], 3, 1), np.eye(3)[np.zeros_like(known)])
         skin = np.flatnonzero(theirs.vertices_of("skin"))
-        target = _target(mine, flame.weights[:, JOINT_NAMES.index("jaw")])
-        jaw = merged_weights(person.anny.weights)[:, JOINT_NAMES.index("jaw")]
-        label = np.zeros((len(rest), 1))
-        label[: person.direct, 0] = _JAW_LENGTH * jaw[: person.direct]
-        points = target.closest(rest[skin], features(rest, theirs.faces, label)[skin])
-        found = points.read(mine.rest_position.astype(np.float64), mine.faces)
-        return cls(points, np.linalg.norm(found - rest[skin], axis=1), skin, mine.faces)
+        rest = theirs.rest_position.astype(np.float64)
+        target = _target(dressing.surface, flame.weights[:, _JAW])
+        mine = features(rest, theirs.faces, _JAW_LENGTH * jaw_weight(person)[:, None])
+        points = target.closest(rest[skin], mine[skin])
+        return cls(skin, dressing.surface.faces[points.triangle].astype(np.intp), points.bary)
 
-    def carried(self, values: Annotated[RealArray, "V ..."]) -> Annotated[FloatArray, "P ..."]:
+    def carried(self, values: Annotated[RealArray, "V D"]) -> Annotated[FloatArray, "P D"]:
         """Values of the file's vertices -> of person's, of the skin alone: others are zero."""
-        found = np.zeros((int(self.skin.max()) + 1, *values.shape[1:]))
-        found[self.skin] = self.points.read(values, self.faces)
+        found = np.zeros((int(self.skin.max()) + 1, values.shape[1]))
+        for row, share in zip(self.rows.T, self.shares.T, strict=True):
+            found[self.skin] += share[:, None] * values[row]
         return found
+
+
+def jaw_weight(person: PersonArrays) -> Annotated[FloatArray, "P"]:
+    """How much each of person's vertices follows the jaw; fitted ones are left at 0."""
+    weights = np.zeros(len(person.anny.surface.part))
+    own = person.anny.weights[: person.direct]
+    weights[: person.direct] = merged_weights(own)[:, _JAW]
+    return weights
 
 
 def _target(surface: Surface, jaw: Annotated[FloatArray, "V"]) -> Target:
@@ -78,11 +93,7 @@ def beneath(
     person: PersonArrays,
 ) -> Annotated[IntArray, "T"]:
     """Which triangle of person's skin lies under the middle of each of a file's triangles."""
-    theirs = person.anny.surface
-    weights = merged_weights(person.anny.weights)[:, JOINT_NAMES.index("jaw")]
-    label = np.zeros(len(theirs.rest_position))
-    label[: person.direct] = weights[: person.direct]
-    target = _target(theirs, label)
+    target = _target(person.anny.surface, jaw_weight(person))
     rest = surface.rest_position.astype(np.float64)
     mine = features(rest, surface.faces, _JAW_LENGTH * jaw[:, None])
     return target.closest(rest[faces].mean(1), mine[faces].mean(1)).triangle
@@ -148,9 +159,9 @@ class Carriers:
             if offset:
                 teeth += self._teeth_offsets
             frames[2:] = teeth.reshape(2, 4, width)
-            number = (person.frame_points[:, 0] - person.direct) // 4
+            frame = (person.frame_points[:, 0] - person.direct) // 4
             vertices[person.direct :] = np.einsum(
-                "fk,fkd->fd", person.frame_weights, frames[number]
+                "fk,fkd->fd", person.frame_weights, frames[frame]
             )
         return vertices[self.added]
 
@@ -178,13 +189,3 @@ class _EyeFrame:
 
 RADIUS = 0.014955
 """Metres: MakeHuman's eyeballs, to which person's are fitted."""
-
-
-def coincident(
-    surface: Surface, person: Surface
-) -> Annotated[IntArray, "P"]:
-    """The file's vertex in the very place of each of person's on the template, -1 where there is
-    none: the open head has those of Anny's skin and tongue."""
-    places = {point.tobytes(): row for row, point in enumerate(surface.rest_position)}
-    rows = [places.get(point.tobytes(), -1) for point in person.rest_position]
-    return np.array(rows, np.intp)

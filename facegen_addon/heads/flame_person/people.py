@@ -62,7 +62,9 @@ class ComponentsOfPeople:
         own = rng.standard_normal((len(features), len(self.spread)))
         return features @ self.mean + own @ self.spread.T
 
-    def read(self, components: Annotated[FloatArray, "N K"]) -> dict[str, Annotated[FloatArray, "N"]]:
+    def read(
+        self, components: Annotated[FloatArray, "N K"]
+    ) -> dict[str, Annotated[FloatArray, "N"]]:
         """Name -> (N,) of READ, from components (N, K)."""
         values = components @ self.reading[:, :-1].T + self.reading[:, -1]
         return dict(zip(READ, values.T, strict=True))

@@ -13,116 +13,175 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, BoolArray, Float32Array, IndexArray, IntArray, RealArray
+from ...arrays import AnyArray, Float32Array, FloatArray, IndexArray, IntArray
 from ..correspondence import SurfacePoints, plane_barycentric
 from ..flame.dressing import Dressing
 from ..flame.file import JOINT_NAMES, FlameArrays
-from ..person.file import PERSON_PARTS, PersonArrays
-from ..surface import Surface, halves, welded_uv
-from .carriers import Carriers, OnFlame, beneath, coincident, merged_weights
+from ..flame.open_head import open_flame
+from ..person.file import PERSON_PARTS
+from ..person.head import PersonHead
+from ..surface import Surface, welded_uv
+from .carriers import Carriers, OnFlame, beneath, merged_weights
 
 _INSIDE = 0.5
 """Mask of vertices inside the mouth."""
-_EXACT = 0.9
-"""The share of person's skin that a file has at least, vertex by vertex, if its mesh is Anny's."""
 _WELDED = 2e-4
 """Texture coordinates nearer than that are one."""
 
 
 @dataclass(frozen=True)
 class WiderFlame:
-    """A file's model with V + F vertices, and what lies where on it.
+    """A file's model with V + F vertices, and its dressing.
 
-    surface: of all vertices; makehuman (T, 3, 2): MakeHuman's texture coordinates of its
-    triangles' corners, as `PersonHead.texture_uv` has them of quads; landmarks, five_points and
-    scalp: points and triangle of its surface; count: V.
+    makehuman (T, 3, 2): MakeHuman's texture coordinates of the triangles' corners; rings: whether
+    its neck ends as person's does, in rings of quads.
     """
 
     flame: FlameArrays
-    surface: Surface
+    dressing: Dressing
     makehuman: Annotated[Float32Array, "T 3 2"]
-    landmarks: SurfacePoints
-    mouth_and_nose: SurfacePoints
-    scalp: SurfacePoints
-    count: int
-    exact: bool
+    rings: bool
 
 
-def widened(
-    flame: FlameArrays,
-    dressing: Dressing,
-    person: PersonArrays,
-    texture_uv: Annotated[RealArray, "Q 4 2"],
-    arrays: Mapping[str, AnyArray],
-) -> WiderFlame:
-    """Join person's parts to a file; texture_uv: `PersonHead.texture_uv`; arrays: of
-    models/person_on_flame.npz."""
-    theirs = person.anny.surface
-    same = coincident(dressing.surface, theirs)
-    skin = theirs.vertices_of("skin")
-    exact = bool((same[skin] >= 0).mean() > _EXACT)
-    own = _own_triangles(dressing.surface)
-    quads = np.flatnonzero(_joined_quads(theirs, same, exact=exact))
-    added = np.setdiff1d(theirs.polygons[quads], np.flatnonzero(same >= 0))
-    place = same.copy()
-    place[added] = len(flame.template) + np.arange(len(added))
-    uv, makehuman = _textured(flame, dressing.surface, own, person, texture_uv)
-    rows = (2 * quads[:, None] + np.arange(2)).ravel()
-    faces, turn = dressing.surface.faces[own], np.zeros(len(own), np.intp)
-    if exact:
-        turn = _quads_first(faces)
-        faces, uv, makehuman = (_turned(corners, turn) for corners in (faces, uv, makehuman))
-    surface = Surface(
-        faces=np.concatenate([faces, place[theirs.faces[rows]]]).astype(np.int32),
-        uv=np.concatenate([uv, theirs.uv[rows]]).astype(np.float32),
-        part=np.concatenate([dressing.surface.part, theirs.part[added]]).astype(np.int8),
-        part_names=PERSON_PARTS,
-        masks=_both(dressing.surface.masks, theirs.masks, added),
-        fields=_both(dressing.surface.fields, theirs.fields, added),
-        rest_position=np.concatenate(
-            [dressing.surface.rest_position, theirs.rest_position[added]]
-        ),
-        gaze=np.concatenate([dressing.surface.gaze, theirs.gaze[added]]),
-        corners=4 if exact else 3,
-        lashes=theirs.lashes,
-    )
-    number = np.full(len(dressing.surface.faces), -1)
-    number[own] = np.arange(len(own))
+class Widening:
+    """Joins person's parts to a file."""
 
-    def moved(triangle: IntArray, bary: RealArray) -> SurfacePoints:
-        rows = number[triangle]
-        return SurfacePoints(rows, _turned(np.asarray(bary, np.float64), turn[rows]))
+    def __init__(
+        self,
+        flame: FlameArrays,
+        dressing: Dressing,
+        person: PersonHead,
+        arrays: Mapping[str, AnyArray],
+    ) -> None:
+        """Take the arrays of models/person_on_flame.npz; ``dressing`` is of the file."""
+        self._flame, self._dressing = flame, dressing
+        self._person, self._head = person.arrays, person
+        own, theirs = dressing.surface, person.surface
+        # A file with the open head's triangles has Anny's mesh, of which person's is made, too.
+        self.same_mesh = np.array_equal(own.faces, open_flame()[1].surface.faces)
+        self._same = np.full(len(theirs.part), -1)
+        if self.same_mesh:
+            self._same = arrays["anny_vertex"].astype(np.intp)
+        self._quads = self._missing_quads()
+        self._added = np.setdiff1d(theirs.polygons[self._quads], np.flatnonzero(self._same >= 0))
+        self._place = self._same.copy()
+        self._place[self._added] = len(flame.template) + np.arange(len(self._added))
+        on_flame = OnFlame.of(flame, dressing, self._person, self._same)
+        self._carriers = Carriers(arrays, self._person, on_flame, flame, self._added)
 
-    on_flame = OnFlame.of(flame, dressing, person)
-    strands, points = dressing.strands, dressing.five_points
-    return WiderFlame(
-        flame=_wider_arrays(flame, person, Carriers(arrays, person, on_flame, flame, added)),
-        surface=surface,
-        makehuman=np.concatenate([makehuman, halves(texture_uv)[rows]]).astype(np.float32),
-        landmarks=moved(dressing.landmarks.triangle, dressing.landmarks.bary),
-        mouth_and_nose=moved(points.triangle[2:], points.bary[2:]),
-        scalp=moved(strands.triangle, strands.bary),
-        count=len(flame.template),
-        exact=exact,
-    )
+    def _missing_quads(self) -> Annotated[IntArray, "Q"]:
+        """Person's quads that the file has not: of Anny's mesh all others; else parts that are no
+        skin, and the mouth's inside."""
+        theirs = self._person.anny.surface
+        quads = theirs.polygons
+        if self.same_mesh:
+            return np.flatnonzero((self._same < 0)[quads].any(1))
+        skin = theirs.vertices_of("skin")[quads].any(1)
+        inside = (theirs.masks["mouth"] > _INSIDE)[quads].all(1)
+        return np.flatnonzero(~skin | inside)
 
+    def widened(self) -> WiderFlame:
+        """The whole."""
+        if self.same_mesh:
+            faces, uv, makehuman, dressing = self._person_s_polygons()
+        else:
+            faces, uv, makehuman, dressing = self._own_and_added()
+        own, theirs, added = dressing.surface, self._person.anny.surface, self._added
+        rest = np.concatenate([own.rest_position, theirs.rest_position[added]])
+        known = np.flatnonzero(self._same >= 0)
+        rest[self._same[known]] = theirs.rest_position[known]
+        surface = Surface(
+            faces=faces.astype(np.int32),
+            uv=uv.astype(np.float32),
+            part=np.concatenate([own.part, theirs.part[added]]).astype(np.int8),
+            part_names=PERSON_PARTS,
+            masks=_both(own.masks, theirs.masks, added),
+            fields=_both(own.fields, theirs.fields, added),
+            rest_position=rest,
+            gaze=np.concatenate([own.gaze, theirs.gaze[added]]),
+            corners=4 if self.same_mesh else 3,
+            lashes=theirs.lashes,
+        )
+        points = _with_pupils(dressing.five_points, surface)
+        return WiderFlame(
+            self._wider_arrays(),
+            replace(dressing, surface=surface, five_points=points),
+            makehuman.astype(np.float32),
+            rings=self.same_mesh,
+        )
 
-def _own_triangles(surface: Surface) -> Annotated[IntArray, "T"]:
-    """The file's triangles, bar those of eyeballs."""
-    eyes = surface.vertices_of("eye_left") | surface.vertices_of("eye_right")
-    return np.flatnonzero(~eyes[surface.faces].any(1))
+    def _person_s_polygons(self) -> tuple[AnyArray, AnyArray, AnyArray, Dressing]:
+        """Faces, both texture coordinates and points of Anny's mesh: person's, renumbered."""
+        anny, theirs = self._person.anny, self._person.anny.surface
+        at_vertices = self._dressing.five_points
+        corners = self._dressing.surface.faces[at_vertices.triangle]
+        dressing = replace(
+            self._dressing,
+            strands=anny.strands,
+            landmarks=anny.landmarks,
+            five_points=_found_again(self._place[theirs.faces], corners, at_vertices.bary),
+        )
+        return self._place[theirs.faces], theirs.uv, self._head.makehuman, dressing
 
+    def _own_and_added(self) -> tuple[AnyArray, AnyArray, AnyArray, Dressing]:
+        """The same of a file's own triangles without eyeballs, then person's added ones."""
+        dressing, theirs = self._dressing, self._person.anny.surface
+        surface = dressing.surface
+        eyes = surface.vertices_of("eye_left") | surface.vertices_of("eye_right")
+        own = np.flatnonzero(~eyes[surface.faces].any(1))
+        number = np.full(len(surface.faces), -1)
+        number[own] = np.arange(len(own))
+        uv, makehuman = self._textured(surface.faces[own])
+        rows = (2 * self._quads[:, None] + np.arange(2)).ravel()
+        dressing = replace(
+            dressing,
+            strands=replace(dressing.strands, triangle=number[dressing.strands.triangle]),
+            landmarks=replace(dressing.landmarks, triangle=number[dressing.landmarks.triangle]),
+            five_points=replace(
+                dressing.five_points, triangle=number[dressing.five_points.triangle]
+            ),
+        )
+        return (
+            np.concatenate([surface.faces[own], self._place[theirs.faces[rows]]]),
+            np.concatenate([uv, theirs.uv[rows]]),
+            np.concatenate([makehuman, self._head.makehuman[rows]]),
+            dressing,
+        )
 
-def _joined_quads(person: Surface, same: IntArray, *, exact: bool) -> Annotated[BoolArray, "Q"]:
-    """Person's quads that a file has not: of a mesh like Anny's all others; else its parts, and
-    the mouth's inside."""
-    quads = person.polygons
-    if exact:
-        missing: BoolArray = (same < 0)[quads].any(1)
-        return missing
-    skin = person.vertices_of("skin")[quads].any(1)
-    inside: BoolArray = (person.masks["mouth"] > _INSIDE)[quads].all(1)
-    return ~skin | inside
+    def _textured(self, faces: Annotated[IndexArray, "T 3"]) -> tuple[AnyArray, AnyArray]:
+        """Corners' coordinates (T, 3, 2) in person's layout and in MakeHuman's.
+
+        Each triangle reads the one of person's skin beneath its middle, so that none straddles a
+        seam.
+        """
+        theirs, surface = self._person.anny.surface, self._dressing.surface
+        jaw = self._flame.weights[:, JOINT_NAMES.index("jaw")]
+        under = beneath(surface, faces, jaw, self._person)
+        spots = surface.rest_position.astype(np.float64)[faces]
+        known = theirs.rest_position.astype(np.float64)[theirs.faces[under]]
+        bary = plane_barycentric(spots, known[:, None])
+        both = (theirs.uv[under], self._head.makehuman[under])
+        uv, makehuman = (
+            np.clip(np.einsum("tck,tkd->tcd", bary, corners), 0.0, 1.0) for corners in both
+        )
+        return welded_uv(faces, uv.astype(np.float32), _WELDED), makehuman
+
+    def _wider_arrays(self) -> FlameArrays:
+        """The file's model with the added vertices: who somebody is moves all of them, expressions
+        neither eyes nor teeth."""
+        flame, carriers = self._flame, self._carriers
+        own, first = self._person.anny.weights, self._person.direct
+        weights = np.concatenate([own[:first], own[self._person.frame_points[:, 0]]])
+        added = merged_weights(weights[self._added])
+        return replace(
+            flame,
+            template=np.concatenate([flame.template, carriers.template(flame.template)]),
+            shape_basis=_basis(flame.shape_basis, carriers, rigid=True),
+            expression_basis=_basis(flame.expression_basis, carriers, rigid=False),
+            pose_basis=_basis(flame.pose_basis, carriers, rigid=False),
+            joint_regressor=np.pad(flame.joint_regressor, ((0, 0), (0, len(added)))),
+            weights=np.concatenate([flame.weights, added]),
+        )
 
 
 def _both(
@@ -131,72 +190,32 @@ def _both(
     return {name: np.concatenate([own[name], person[name][added]]) for name in own}
 
 
-def _textured(
-    flame: FlameArrays,
-    surface: Surface,
-    own: IntArray,
-    person: PersonArrays,
-    texture_uv: RealArray,
-) -> tuple[AnyArray, AnyArray]:
-    """Corners' coordinates (T, 3, 2) in person's layout and in MakeHuman's.
-
-    Each triangle reads the one of person's skin beneath its middle, so that none straddles a
-    seam.
-    """
-    theirs, faces = person.anny.surface, surface.faces[own]
-    jaw = flame.weights[:, JOINT_NAMES.index("jaw")]
-    under = beneath(surface, faces, jaw, person)
-    spots = surface.rest_position.astype(np.float64)[faces]
-    known = theirs.rest_position.astype(np.float64)[theirs.faces[under]]
-    bary = plane_barycentric(spots, known[:, None])
-    both = (theirs.uv[under], halves(texture_uv)[under])
-    uv, makehuman = (np.einsum("tck,tkd->tcd", bary, corners) for corners in both)
-    uv = welded_uv(faces, np.clip(uv, 0.0, 1.0).astype(np.float32), _WELDED)
-    return uv, np.clip(makehuman, 0.0, 1.0)
-
-
-def _quads_first(faces: Annotated[IndexArray, "T 3"]) -> Annotated[IntArray, "T"]:
-    """By how many corners to turn triangles, each two of which are the halves of a quad, so that
-    they are (a, b, c) and (a, c, d)."""
-    first, second = faces.reshape(-1, 2, 3).transpose(1, 0, 2)
-    alone = ~(first[:, :, None] == second[:, None, :]).any(2)
-    other = ~(second[:, :, None] == first[:, None, :]).any(2)
-    # b is the corner of the first that the second has not, d that of the second.
-    turns = np.stack([(alone.argmax(1) - 1) % 3, (other.argmax(1) - 2) % 3], axis=1)
-    return turns.ravel()
-
-
-def _turned(
-    corners: Annotated[AnyArray, "T 3 ..."], turn: Annotated[IntArray, "T"]
-) -> Annotated[AnyArray, "T 3 ..."]:
-    """What triangles have at their corners, beginning ``turn`` corners later."""
-    order = (np.arange(3) + turn[:, None]) % 3
-    return corners[np.arange(len(corners))[:, None], order]
-
-
-def _wider_arrays(flame: FlameArrays, person: PersonArrays, carriers: Carriers) -> FlameArrays:
-    """The file's model with the added vertices: who somebody is moves all of them, expressions
-    neither eyes nor teeth."""
-    added = merged_weights(_weights(person))[carriers.added]
-    return replace(
-        flame,
-        template=np.concatenate([flame.template, carriers.template(flame.template)]),
-        shape_basis=_basis(flame.shape_basis, carriers, rigid=True),
-        expression_basis=_basis(flame.expression_basis, carriers, rigid=False),
-        pose_basis=_basis(flame.pose_basis, carriers, rigid=False),
-        joint_regressor=np.pad(flame.joint_regressor, ((0, 0), (0, len(added)))),
-        weights=np.concatenate([flame.weights, added]),
-    )
-
-
-def _weights(person: PersonArrays) -> Annotated[RealArray, "P 6"]:
-    own = person.anny.weights
-    return np.concatenate([own[: person.direct], own[person.frame_points[:, 0]]])
-
-
 def _basis(basis: Float32Array, carriers: Carriers, *, rigid: bool) -> Float32Array:
     """A basis (V + F, 3, K), as FlameArrays has them in memory."""
     rows, width = basis.reshape(len(basis), -1), basis.shape[2]
     more = carriers.moved(rows, rigid=rigid).reshape(-1, 3, width).astype(np.float32)
     planes = [np.ascontiguousarray(part.transpose(2, 1, 0)) for part in (basis, more)]
     return np.concatenate(planes, axis=2).transpose(2, 1, 0)
+
+
+def _found_again(
+    faces: Annotated[IndexArray, "T 3"],
+    corners: Annotated[IndexArray, "N 3"],
+    bary: Annotated[FloatArray, "N 3"],
+) -> SurfacePoints:
+    """Points of triangles with these corners (N, 3), on a mesh (T, 3) that has those triangles in
+    another order, beginning at other corners; where it has not, on its first."""
+    key = {tuple(sorted(face)): row for row, face in enumerate(faces.tolist())}
+    rows = np.array([key.get(tuple(sorted(face)), 0) for face in corners.tolist()])
+    there = faces[rows][:, :, None] == corners[:, None, :]
+    return SurfacePoints(rows, np.einsum("nij,nj->ni", there, bary))
+
+
+def _with_pupils(points: SurfacePoints, surface: Surface) -> SurfacePoints:
+    """Five points whose first two, the viewer's left and right pupil, lie on the corneas."""
+    triangle, bary = points.triangle.copy(), points.bary.copy()
+    for point, side in enumerate(("right", "left")):
+        cornea = np.flatnonzero(surface.vertices_of(f"cornea_{side}")[surface.faces].all(1))
+        triangle[point] = cornea[surface.gaze[surface.faces[cornea], 1].mean(1).argmin()]
+        bary[point] = 1 / 3
+    return SurfacePoints(triangle, bary)

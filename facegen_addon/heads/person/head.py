@@ -37,7 +37,7 @@ from ..skin.textures import MeshSkin
 from ..strands import POINTS, SCALP, HairStyle, Strands, StrandSet
 from ..surface import halves
 from . import eyes, mouth
-from .file import from_arrays
+from .file import PersonArrays, from_arrays
 from .model import LASH_LENGTH, Person
 from .people import draw_people, draw_shapes
 
@@ -71,6 +71,20 @@ class PersonStyle(HairStyle):
 
 _GROWN, _YOUNG, _YEARS = 0.6, 18.0, 155.0
 """Age's slider at 18 years, and years per unit from there: as `people` draws them."""
+
+
+def years(age: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N"]:
+    """Years (N,) of Anny's age (N,)."""
+    return _YOUNG + _YEARS * (age - _GROWN)
+
+
+def lightness(
+    model: HeadModel, parameters: Annotated[FloatArray, "N P"]
+) -> Annotated[FloatArray, "N"]:
+    """L* of CIE L*a*b* of the skins (N,) of heads (N, P)."""
+    colours = [global_colour(skin_values(model.table, row)) for row in parameters]
+    found: FloatArray = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
+    return found
 
 
 class PersonLook(HeadModel):
@@ -143,7 +157,7 @@ class PersonLook(HeadModel):
 
     @cached_property
     def _scalp(self) -> StrandSet:
-        strands = super().strands
+        strands = super().strands  # type: ignore[safe-super]  # of the mesh's own model
         return strands.subset(strands.region == SCALP)
 
     @cached_property
@@ -273,6 +287,11 @@ class PersonHead(PersonLook, AnnyHead):
         self.table = self._person.anny.table
 
     @property
+    def arrays(self) -> PersonArrays:
+        """What was baked."""
+        return self._person
+
+    @property
     def sources(self) -> dict[str, str]:
         """The baked files of the head and of its skin."""
         return {name: artifact(name).sha256 for name in (ARTIFACT, SKIN_ARTIFACT)}
@@ -315,9 +334,7 @@ class PersonHead(PersonLook, AnnyHead):
     def attributes(self, parameters: Annotated[FloatArray, "N P"]) -> Annotated[FloatArray, "N 3"]:
         """Sex, age and lightness of heads (N, P); see HeadModel."""
         female, age = (parameters[:, self.table.index(name)] for name in ("gender", "age"))
-        colours = [global_colour(skin_values(self.table, row)) for row in parameters]
-        lightness = lab_of_rgb(np.exp(colours).reshape(-1, 3))[:, 0]
-        return np.stack([female, _YOUNG + _YEARS * (age - _GROWN), lightness], axis=1)
+        return np.stack([female, years(age), lightness(self, parameters)], axis=1)
 
     def rig(self, parameters: Annotated[FloatArray, "P"]) -> Rig:
         """Joints, skinning weights and pose of one head (P,)."""

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import Float32Array, FloatArray, RealArray
+from ...arrays import Float32Array, FloatArray, IntArray, RealArray
 from ..anny.model import Anny
+from ..surface import Surface
 from .file import PersonArrays
 from .resting import RestingFace
 
@@ -17,6 +18,20 @@ LIPS_CLOSED = 0.045
 LASH_LENGTH = "lash_length"
 _SHORTEST, _GROWTH = 0.55, 1.0
 """Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
+
+
+def lids_of_lashes(surface: Surface) -> tuple[Annotated[IntArray, "L"], Annotated[IntArray, "L"]]:
+    """A surface's lash vertices (L,), and the vertex of the lids that each grows from (L,)."""
+    rest = surface.rest_position
+    skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
+    lashes = np.flatnonzero(surface.vertices_of("lashes"))
+    apart = np.linalg.norm(rest[lashes, None] - rest[skin], axis=2)
+    return lashes, skin[apart.argmin(1)]
+
+
+def lash_growth(length: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N"]:
+    """How much of their modelled length lashes gain (N,) by these values of the slider (N,)."""
+    return _SHORTEST + _GROWTH * length - 1.0
 
 
 class Person(Anny):
@@ -29,12 +44,7 @@ class Person(Anny):
         self._resting = RestingFace(table)
         actions = table.columns("expression")
         self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
-        surface = person.anny.surface
-        rest = surface.rest_position
-        skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
-        self._lashes = np.flatnonzero(surface.vertices_of("lashes"))
-        apart = np.linalg.norm(rest[self._lashes, None] - rest[skin], axis=2)
-        self._lids = skin[apart.argmin(1)]
+        self._lashes, self._lids = lids_of_lashes(person.anny.surface)
         self._lash_length = table.index(LASH_LENGTH)
 
     def coefficients(
@@ -61,9 +71,9 @@ class Person(Anny):
         """Offsets (N, D, 3) that make lashes as long as parameters (N, P) say."""
         template, changed = self.arrays.template, offsets.copy()
         lashes, lids = self._lashes, self._lids
-        length = _SHORTEST + _GROWTH * rows[:, self._lash_length]
+        more = lash_growth(rows[:, self._lash_length])
         reach = (template[lashes] + offsets[:, lashes]) - (template[lids] + offsets[:, lids])
-        changed[:, lashes] += (length - 1.0)[:, None, None] * reach
+        changed[:, lashes] += more[:, None, None] * reach
         return changed
 
     @property
