@@ -160,9 +160,7 @@ class Carriers:
                 teeth += self._teeth_offsets
             frames[2:] = teeth.reshape(2, 4, width)
             frame = (person.frame_points[:, 0] - person.direct) // 4
-            vertices[person.direct :] = np.einsum(
-                "fk,fkd->fd", person.frame_weights, frames[frame]
-            )
+            vertices[person.direct :] = np.einsum("fk,fkd->fd", person.frame_weights, frames[frame])
         return vertices[self.added]
 
 
@@ -184,7 +182,8 @@ class _EyeFrame:
         ball = to_house(flame.template[cage] - centre) * (RADIUS / radius)
         known = np.column_stack([ball + points[0], np.ones(len(cage))])
         wanted = np.column_stack([points, np.ones(4)])
-        return cls(cage, wanted @ np.linalg.pinv(known))
+        weights: FloatArray = wanted @ np.asarray(np.linalg.pinv(known), np.float64)
+        return cls(cage, weights)
 
 
 RADIUS = 0.014955

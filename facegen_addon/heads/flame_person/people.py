@@ -39,10 +39,10 @@ class ComponentsOfPeople:
 
     mean: Annotated[FloatArray, "8 K"]
     spread: Annotated[FloatArray, "K K"]
-    reading: Annotated[FloatArray, "5 K+1"]
+    reading: Annotated[FloatArray, "5 _"]
 
     @classmethod
-    def read_by(cls, reading: Annotated[FloatArray, "5 K+1"]) -> ComponentsOfPeople:
+    def read_by(cls, reading: Annotated[FloatArray, "5 _"]) -> ComponentsOfPeople:
         """The model of a file of which only a reading (5, K + 1) is known: its components are
         N(0, 1), given what they say."""
         by, constant = reading[:, :-1], reading[:, -1]

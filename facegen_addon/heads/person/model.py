@@ -65,7 +65,7 @@ class Person(Anny):
         """Vertices (N, V, 3) of parameters (N, P), their coefficients and Anny's offsets."""
         grown = self._with_lashes(rows, np.reshape(offsets, (len(rows), -1, 3)))
         flat = grown.reshape(len(rows), -1)
-        return self._with_fitted(super().posed(rows, coefficients, flat))
+        return self.with_fitted(super().posed(rows, coefficients, flat))
 
     def _with_lashes(self, rows: FloatArray, offsets: RealArray) -> RealArray:
         """Offsets (N, D, 3) that make lashes as long as parameters (N, P) say."""
@@ -83,7 +83,7 @@ class Person(Anny):
         own = self.arrays.weights
         return np.concatenate([own[: self._person.direct], own[points]])
 
-    def _with_fitted(self, carriers: Float32Array) -> Float32Array:
+    def with_fitted(self, carriers: Float32Array) -> Float32Array:
         """Vertices (N, V, 3) of what Anny moves: all but the frames' points (N, 4 F, 3) at its end.
 
         A weighted mean is carried along by whatever moves its points alike.

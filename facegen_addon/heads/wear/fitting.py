@@ -127,7 +127,8 @@ def head_turn(
     if not parameters[model.table.columns("pose")].any():
         return np.eye(3)
     rig = model.rig(parameters)
-    joint, turn = rig.names.index("head"), np.eye(3)
+    # FLAME's necks and heads turn as one.
+    joint, turn = rig.names.index("head" if "head" in rig.names else "neck"), np.eye(3)
     while joint >= 0:
         turn = rotation_matrices(rig.turns[joint]) @ turn
         joint = rig.parents[joint]

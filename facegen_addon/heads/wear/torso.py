@@ -35,6 +35,8 @@ _BODY = np.array(
         (-0.1140, -0.360, 0.2050, -0.005, -0.3600, 0.0770, -0.360, 0.78),
     ]
 )
+_EDGE = np.array([0.0, -0.0190995, -0.0120219])
+"""The middle of the mean head's neck edge there, metres: `person`'s."""
 _RIDGE = 1.6
 """How a shoulder falls off to front and back: 1 as a roof, 2 as a round."""
 _ARM = np.array([0.0, 0.0, 0.0, 0.004, 0.013, 0.018, 0.020, 0.020])
@@ -122,7 +124,7 @@ def _body(model: HeadModel, edge: FloatArray) -> Annotated[FloatArray, "R K 3"]:
     """Rings below an edge (K, 3)."""
     mean = _mean_edge(model)
     wide = _girth(edge) / _girth(mean)
-    middle = edge.mean(0) - mean.mean(0)
+    middle = edge.mean(0) - _EDGE
     angle = _angles(model)[None]
     front_y, front_z, side_x, side_y, side_z, back_y, back_z, box = _BODY.T[:, :, None]
     ahead, aside = np.cos(angle), np.sin(angle)
