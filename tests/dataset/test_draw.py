@@ -359,7 +359,12 @@ def test_both_eyes_of_everybody_look_where_the_recipe_says(
             assert sideways == pytest.approx(yaw, abs=1.0)
 
 
-NECKS = {"open_flame": "neck_pose_y", "anny": "neck_z", "person": "neck_z"}
+NECKS = {
+    "open_flame": "neck_pose_y",
+    "anny": "neck_z",
+    "person": "neck_z",
+    "open_person": "neck_pose_y",
+}
 
 
 @MODELS

@@ -20,6 +20,7 @@ from ..correspondence import Target, features
 from ..flame.dressing import Dressing, sphere_centre, to_flame, to_house
 from ..flame.file import JOINT_NAMES, FlameArrays
 from ..person.file import PersonArrays
+from ..products import product
 from ..surface import Surface
 
 _JAW_LENGTH = 0.02
@@ -182,8 +183,7 @@ class _EyeFrame:
         ball = to_house(flame.template[cage] - centre) * (RADIUS / radius)
         known = np.column_stack([ball + points[0], np.ones(len(cage))])
         wanted = np.column_stack([points, np.ones(4)])
-        weights: FloatArray = wanted @ np.asarray(np.linalg.pinv(known), np.float64)
-        return cls(cage, weights)
+        return cls(cage, product(wanted, np.linalg.pinv(known)))
 
 
 RADIUS = 0.014955

@@ -20,6 +20,7 @@ from ..flame.file import JOINT_NAMES, FlameArrays
 from ..flame.open_head import open_flame
 from ..person.file import PERSON_PARTS
 from ..person.head import PersonHead
+from ..person.model import lids_of_lashes
 from ..surface import Surface, welded_uv
 from .carriers import Carriers, OnFlame, beneath, merged_weights
 
@@ -172,6 +173,9 @@ class Widening:
         flame, carriers = self._flame, self._carriers
         own, first = self._person.anny.weights, self._person.direct
         weights = np.concatenate([own[:first], own[self._person.frame_points[:, 0]]])
+        # A lash turns as its lid does, so that it can be made longer on a head in any pose.
+        lashes, lids = lids_of_lashes(self._person.anny.surface)
+        weights[lashes] = weights[lids]
         added = merged_weights(weights[self._added])
         return replace(
             flame,
@@ -204,8 +208,9 @@ def _both(
 
 def _basis(basis: Float32Array, carriers: Carriers, *, rigid: bool) -> Float32Array:
     """A basis (V + F, 3, K): the file's (V, 3, K), and what carriers make of it."""
-    rows, width = basis.reshape(len(basis), -1), basis.shape[2]
-    return _joined(basis, carriers.moved(rows, rigid=rigid).reshape(-1, 3, width))
+    count, axes, width = basis.shape
+    moved = carriers.moved(basis.reshape(count, axes * width), rigid=rigid)
+    return _joined(basis, moved.reshape(len(moved), axes, width))
 
 
 def _joined(own: Float32Array, added: RealArray) -> Float32Array:

@@ -216,7 +216,7 @@ def test_official_landmarks_beside_the_file_are_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("bob", "'bob'; choose from open_flame, anny, person, or give a FLAME file"),
+        ("bob", "'bob'; choose from open_flame, anny, person, open_person, or give a FLAME file"),
         ("nowhere.pkl", "nowhere.pkl"),
         ("flame_0123456789ab", "choose the FLAME file again"),
         ("flame_x", "choose the FLAME file again"),
