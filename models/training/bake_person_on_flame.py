@@ -35,8 +35,9 @@ CARRIED_HEADS = 400
 NEAR, AROUND, OF_TEETH = 16, 200, 48
 """Skin vertices that carry a point: the nearest ones, of skin so many spread over a wider part, and
 of teeth all over the jaw around them."""
-_RIDGE = 1e-7
-"""Metres squared: what keeps weights small where skin vertices move alike."""
+_RIDGE, _RIDGE_OF_TEETH = 1e-7, 1e-6
+"""Metres squared: what keeps weights small where skin vertices move alike; so that teeth stand
+straight on meshes whose skin is found to a millimetre, too."""
 _OUTSIDE_MOUTH = 0.5
 _TEETH = {"upper": (2, "head"), "lower": (3, "jaw")}
 """Frames of `person`: the number of each row of teeth, and the joint that it goes with."""
@@ -70,12 +71,14 @@ def without_resting(head: PersonHead, rows: FloatArray) -> Annotated[FloatArray,
 
 
 def weights_of(
-    point: Annotated[FloatArray, "N 3"], skin: Annotated[FloatArray, "N K 3"]
+    point: Annotated[FloatArray, "N 3"],
+    skin: Annotated[FloatArray, "N K 3"],
+    ridge: float = _RIDGE,
 ) -> Annotated[FloatArray, "K"]:
     """Weights (K,) that sum to one and give a point of N heads from their skin vertices."""
     rest = (skin[:, 1:] - skin[:, :1]).transpose(0, 2, 1).reshape(-1, skin.shape[1] - 1)
     wanted = (point - skin[:, 0]).ravel()
-    left = rest.T @ rest / len(skin) + _RIDGE * np.eye(rest.shape[1])
+    left = rest.T @ rest / len(skin) + ridge * np.eye(rest.shape[1])
     found = np.linalg.solve(left, rest.T @ wanted / len(skin))
     return np.concatenate([[1.0 - found.sum()], found])
 
@@ -149,7 +152,7 @@ def _teeth_carriers(head: PersonHead, heads: FloatArray, outside: BoolArray) -> 
         assert len(cage) == OF_TEETH and person.vertices_of("skin")[cage].all()
         for point in points:
             chosen.append(cage)
-            weights.append(weights_of(heads[:, point], heads[:, cage]))
+            weights.append(weights_of(heads[:, point], heads[:, cage], _RIDGE_OF_TEETH))
             rest = heads[:, point] - np.einsum("k,nkc->nc", weights[-1], heads[:, cage])
             offsets.append(rest.mean(0))
             error = np.linalg.norm(rest - offsets[-1], axis=1).mean()

@@ -16,11 +16,12 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import AnyArray, FloatArray, IndexArray, IntArray, RealArray
-from ..correspondence import Target, features
+from ..correspondence import Target, features, stack_features
 from ..flame.dressing import Dressing, sphere_centre, to_flame, to_house
 from ..flame.file import JOINT_NAMES, FlameArrays
 from ..person.file import PersonArrays
 from ..products import product
+from ..strands import vertex_normals
 from ..surface import Surface
 
 _JAW_LENGTH = 0.02
@@ -89,14 +90,20 @@ def _target(surface: Surface, jaw: Annotated[FloatArray, "V"]) -> Target:
 
 def beneath(
     surface: Surface,
+    vertices: Annotated[FloatArray, "V 3"],
     faces: Annotated[IndexArray, "T 3"],
     jaw: Annotated[FloatArray, "V"],
     person: PersonArrays,
 ) -> Annotated[IntArray, "T"]:
-    """Which triangle of person's skin lies under the middle of each of a file's triangles."""
+    """Which triangle of person's skin lies under the middle of each of a file's triangles.
+
+    vertices (V, 3): the file's template, which faces the same way; below Anny's neck ``surface``
+    has nothing but its edge.
+    """
     target = _target(person.anny.surface, jaw_weight(person))
     rest = surface.rest_position.astype(np.float64)
-    mine = features(rest, surface.faces, _JAW_LENGTH * jaw[:, None])
+    normals = vertex_normals(vertices, surface.faces)
+    mine = stack_features(rest, normals, _JAW_LENGTH * jaw[:, None])
     return target.closest(rest[faces].mean(1), mine[faces].mean(1)).triangle
 
 
@@ -132,6 +139,20 @@ class Carriers:
         self._teeth = arrays["teeth_weights"].astype(np.float64)
         self._teeth_offsets = to_flame(arrays["teeth_offsets"].astype(np.float64))
         self._eyes = [_EyeFrame.of(flame, person, part) for part in _EYES]
+
+    def set_teeth(
+        self,
+        template: Annotated[FloatArray, "V 3"],
+        mouth: Annotated[FloatArray, "N 3"],
+        person_mouth: Annotated[FloatArray, "N 3"],
+    ) -> None:
+        """Have teeth stand to the mouth of a file's template (V, 3) as they do to person's: N
+        points of each, of the file in its own coordinates."""
+        skin = self._on_flame.carried(template)
+        teeth = np.einsum("rk,rkd->rd", self._teeth, skin[self._teeth_by]) + self._teeth_offsets
+        first = self._person.direct + 8
+        wanted = to_flame(self._person.anny.template[first : first + 8] - person_mouth.mean(0))
+        self._teeth_offsets += (wanted - teeth).mean(0) + mouth.mean(0)
 
     def template(self, values: Annotated[RealArray, "V 3"]) -> Annotated[FloatArray, "F 3"]:
         """Where the added vertices are on a head without expression with these vertices (V, 3)."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...arrays import AnyArray, Float32Array, FloatArray, IndexArray, IntArray, RealArray
 from ..correspondence import SurfacePoints, plane_barycentric
-from ..flame.dressing import Dressing, to_flame
+from ..flame.dressing import Dressing, to_flame, to_house
 from ..flame.file import JOINT_NAMES, FlameArrays
 from ..flame.open_head import open_flame
 from ..person.file import PERSON_PARTS
@@ -24,6 +24,8 @@ from ..person.model import lids_of_lashes
 from ..surface import Surface, welded_uv
 from .carriers import Carriers, OnFlame, beneath, merged_weights
 
+_MOUTH = [48, 54, 62, 66]
+"""Landmarks of the mouth's corners and of the lips' inner edges."""
 _INSIDE = 0.5
 """Mask of vertices inside the mouth."""
 _WELDED = 2e-4
@@ -69,6 +71,10 @@ class Widening:
         self._place[self._added] = len(flame.template) + np.arange(len(self._added))
         on_flame = OnFlame.of(flame, dressing, self._person, self._same)
         self._carriers = Carriers(arrays, self._person, on_flame, flame, self._added)
+        if not self.same_mesh:
+            known = self._person.anny.landmarks.read(theirs.rest_position, theirs.faces)[_MOUTH]
+            mouth = dressing.landmarks.read(flame.template, flame.faces)[_MOUTH]
+            self._carriers.set_teeth(flame.template, mouth, known)
 
     def _missing_quads(self) -> Annotated[IntArray, "Q"]:
         """Person's quads that the file has not: of Anny's mesh all others; else parts that are no
@@ -157,7 +163,8 @@ class Widening:
         """
         theirs, surface = self._person.anny.surface, self._dressing.surface
         jaw = self._flame.weights[:, JOINT_NAMES.index("jaw")]
-        under = beneath(surface, faces, jaw, self._person)
+        template = to_house(self._flame.template)
+        under = beneath(surface, template, faces, jaw, self._person)
         spots = surface.rest_position.astype(np.float64)[faces]
         known = theirs.rest_position.astype(np.float64)[theirs.faces[under]]
         bary = plane_barycentric(spots, known[:, None])
