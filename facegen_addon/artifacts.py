@@ -151,7 +151,7 @@ def read_index_file(path: Path) -> dict[str, dict[str, Any]]:
 
 
 _TRAINED = ("backward", "corrections", "influence", "ranking", "surrogate")
-_UNFINISHED = ("person",)
+_UNFINISHED = ("person", "open_person")
 """Head models of FaceGen's own some of whose artifacts are yet to be made."""
 
 

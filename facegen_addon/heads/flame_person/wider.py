@@ -70,11 +70,12 @@ class Widening:
         self._place = self._same.copy()
         self._place[self._added] = len(flame.template) + np.arange(len(self._added))
         on_flame = OnFlame.of(flame, dressing, self._person, self._same)
-        self._carriers = Carriers(arrays, self._person, on_flame, flame, self._added)
+        rest = own.rest_position if self.same_mesh else None
+        self.carriers = Carriers(arrays, self._person, on_flame, flame, self._added, rest)
         if not self.same_mesh:
             known = self._person.anny.landmarks.read(theirs.rest_position, theirs.faces)[_MOUTH]
             mouth = dressing.landmarks.read(flame.template, flame.faces)[_MOUTH]
-            self._carriers.set_teeth(flame.template, mouth, known)
+            self.carriers.set_teeth(flame.template, mouth, known)
 
     def _missing_quads(self) -> Annotated[IntArray, "Q"]:
         """Person's quads that the file has not: of Anny's mesh all others; else parts that are no
@@ -90,7 +91,7 @@ class Widening:
     def widened(self) -> WiderFlame:
         """The whole."""
         if self.same_mesh:
-            faces, uv, makehuman, dressing = self._person_s_polygons()
+            faces, uv, makehuman, dressing = self._renumbered_polygons()
         else:
             faces, uv, makehuman, dressing = self._own_and_added()
         own, theirs, added = dressing.surface, self._person.anny.surface, self._added
@@ -117,7 +118,7 @@ class Widening:
             rings=self.same_mesh,
         )
 
-    def _person_s_polygons(self) -> tuple[AnyArray, AnyArray, AnyArray, Dressing]:
+    def _renumbered_polygons(self) -> tuple[AnyArray, AnyArray, AnyArray, Dressing]:
         """Faces, both texture coordinates and points of Anny's mesh: person's, renumbered."""
         anny, theirs = self._person.anny, self._person.anny.surface
         at_vertices = self._dressing.five_points
@@ -177,7 +178,7 @@ class Widening:
     def _wider_arrays(self) -> FlameArrays:
         """The file's model with the added vertices: who somebody is moves all of them, expressions
         neither eyes nor teeth."""
-        flame, carriers = self._flame, self._carriers
+        flame, carriers = self._flame, self.carriers
         own, first = self._person.anny.weights, self._person.direct
         weights = np.concatenate([own[:first], own[self._person.frame_points[:, 0]]])
         # A lash turns as its lid does, so that it can be made longer on a head in any pose.
@@ -201,7 +202,7 @@ class Widening:
         names = self._flame.extras.get("facegen_expression_names", np.array([]))
         actions = [row.name for row in arrays.table.parameters if row.group == "expression"]
         if not self.same_mesh or names.tolist() != actions:
-            return _basis(own, self._carriers, rigid=False)
+            return _basis(own, self.carriers, rigid=False)
         moved = arrays.shapes[-len(actions) :].reshape(len(actions), -1, 3)
         everything = self._head.anny.with_fitted(moved)[:, self._added]
         return _joined(own, to_flame(everything).transpose(1, 2, 0))
