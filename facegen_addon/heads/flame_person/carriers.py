@@ -26,6 +26,9 @@ from ..surface import Surface
 
 _JAW_LENGTH = 0.02
 """Metres that the jaw's skinning weight counts for in correspondences: it tells lip from lip."""
+_TEETH = np.array([0.0, 0.0017, 0.0135])
+"""Metres from the middle of the mouth's corners and the lips' inner edges to the middle, front and
+top of the teeth, on the mean head of `person`."""
 _EYES = ("eye_left", "eye_right")
 _JAW = JOINT_NAMES.index("jaw")
 
@@ -146,18 +149,15 @@ class Carriers:
         self._eyes = [_EyeFrame.of(flame, person, part, rest) for part in _EYES]
 
     def set_teeth(
-        self,
-        template: Annotated[FloatArray, "V 3"],
-        mouth: Annotated[FloatArray, "N 3"],
-        person_mouth: Annotated[FloatArray, "N 3"],
+        self, template: Annotated[FloatArray, "V 3"], mouth: Annotated[FloatArray, "N 3"]
     ) -> None:
-        """Have teeth stand to the mouth of a file's template (V, 3) as they do to person's: N
-        points of each, of the file in its own coordinates."""
-        skin = self._on_flame.carried(template)
-        teeth = np.einsum("rk,rkd->rd", self._teeth, skin[self._teeth_by]) + self._teeth_offsets
-        first = self._person.direct + 8
-        wanted = to_flame(self._person.anny.template[first : first + 8] - person_mouth.mean(0))
-        self._teeth_offsets += (wanted - teeth).mean(0) + mouth.mean(0)
+        """Have teeth stand to the mouth of a file's template (V, 3), N points of it in the file's
+        coordinates, as they do on the mean head of `person`."""
+        surface = self._person.anny.surface
+        teeth = to_house(self.template(template))[surface.vertices_of("teeth")[self.added]]
+        low, high = teeth.min(0), teeth.max(0)
+        now = np.array([0.5 * (low[0] + high[0]), low[1], high[2]])
+        self._teeth_offsets += mouth.mean(0) + to_flame(_TEETH - now)
 
     def template(self, values: Annotated[RealArray, "V 3"]) -> Annotated[FloatArray, "F 3"]:
         """Where the added vertices are on a head without expression with these vertices (V, 3)."""

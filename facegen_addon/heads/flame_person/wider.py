@@ -73,9 +73,8 @@ class Widening:
         rest = own.rest_position if self.same_mesh else None
         self.carriers = Carriers(arrays, self._person, on_flame, flame, self._added, rest)
         if not self.same_mesh:
-            known = self._person.anny.landmarks.read(theirs.rest_position, theirs.faces)[_MOUTH]
             mouth = dressing.landmarks.read(flame.template, flame.faces)[_MOUTH]
-            self.carriers.set_teeth(flame.template, mouth, known)
+            self.carriers.set_teeth(flame.template, mouth)
 
     def _missing_quads(self) -> Annotated[IntArray, "Q"]:
         """Person's quads that the file has not: of Anny's mesh all others; else parts that are no
