@@ -9,7 +9,7 @@ from facegen_addon.heads.levels_of_detail import SHARES, Level, level_of_detail
 from facegen_addon.heads.surface import open_loops
 
 
-@pytest.fixture(scope="module", params=["person", "anny"])
+@pytest.fixture(scope="module", params=["person", "open_person", "anny"])
 def levels(request: pytest.FixtureRequest) -> tuple[str, list[Level]]:
     model = load_head_model(request.param)
     return request.param, [level_of_detail(model, number) for number in (1, 2, 3)]

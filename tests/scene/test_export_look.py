@@ -102,7 +102,7 @@ def _colours(image: np.ndarray, places: dict[str, np.ndarray], centre: np.ndarra
     return np.array(found)
 
 
-@pytest.mark.parametrize("model_name", ["person", "anny"])
+@pytest.mark.parametrize("model_name", ["person", "open_person", "anny"])
 def test_every_format_looks_like_the_render(tmp_path: Path, model_name: str) -> None:
     source = _source(model_name)
     vertices = source.model.forward(source.parameters)[0]

@@ -209,7 +209,7 @@ def test_a_render_that_a_full_disk_cut_off_is_no_rejected_sample(tmp_path: Path)
     np.testing.assert_array_equal(Studio.read(studio, path), noise)
 
 
-@pytest.mark.parametrize("model_name", ["open_flame", "person"])
+@pytest.mark.parametrize("model_name", ["open_flame", "person", "open_person"])
 def test_the_solid_viewport_shows_skin_and_dark_hair(model_name: str) -> None:
     """By material the same for all heads, by object and by attribute each head's own."""
     model = load_head_model(model_name)
