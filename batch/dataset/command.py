@@ -5,6 +5,7 @@ import shlex
 
 from batch.dataset.run_folder import RunFolder
 from facegen_addon.artifacts import USER_MODEL_PREFIX
+from facegen_addon.heads.flame_person.head import LIKE_PERSON
 
 
 def make_command(run: RunFolder, recipe: str, output: str, *more: str) -> str:
@@ -14,9 +15,11 @@ def make_command(run: RunFolder, recipe: str, output: str, *more: str) -> str:
     Where the user's own FLAME file lies is not known: its place is taken by FLAME_FILE.
     """
     request = run.request
-    own = str(request["model"]).startswith(USER_MODEL_PREFIX)
+    model = str(request["model"])
+    own = model.startswith(USER_MODEL_PREFIX)
+    own_file = "FLAME_FILE" + (LIKE_PERSON if model.endswith(LIKE_PERSON) else "")
     words = ["dataset", "make", "--recipe", recipe]
-    words += ["--model", "FLAME_FILE" if own else request["model"]]
+    words += ["--model", own_file if own else model]
     for option in ("count", "seed", "shard_size"):
         words += [f"--{option.replace('_', '-')}", str(request[option])]
     return shlex.join([*words, "--output", output, *more])

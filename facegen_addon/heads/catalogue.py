@@ -11,6 +11,7 @@ from pathlib import Path
 from ..artifacts import USER_MODEL_PREFIX
 from ..errors import UserError
 from .anny.head import ANNY, anny_head
+from .flame.head import FlameHead
 from .flame.open_head import (
     EMBEDDING_FILE,
     OPEN_FLAME,
@@ -18,7 +19,7 @@ from .flame.open_head import (
     flame_head_from_file,
     open_flame_head,
 )
-from .flame_person.head import OPEN_PERSON, open_person_head
+from .flame_person.head import LIKE_PERSON, OPEN_PERSON, like_person, open_person_head
 from .head_model import HeadModel
 from .person.head import PERSON, person_head
 
@@ -47,6 +48,13 @@ def load_head_model(name: str) -> HeadModel:
         return _loaded[name]
     if name in HEAD_MODELS:
         return _keep(HEAD_MODELS[name]())
+    if name.endswith(LIKE_PERSON):
+        bare = load_head_model(name.removesuffix(LIKE_PERSON))
+        if bare.name in HEAD_MODELS or not isinstance(bare, FlameHead):
+            raise UserError(
+                f"{LIKE_PERSON} is for FLAME files, and {bare.name} is none; choose {OPEN_PERSON}"
+            )
+        return _like_person(bare)
     if name.startswith(USER_MODEL_PREFIX) and not is_flame_file(name):
         return _keep(flame_head_from_cache(name))
     if is_flame_file(name):
@@ -65,6 +73,7 @@ def is_flame_file(name: str) -> bool:
 
 def check_model_name(name: str) -> None:
     """UserError unless ``name`` can be a head model: quick, nothing is read."""
+    name = name.removesuffix(LIKE_PERSON)
     if is_flame_file(name):
         if not os.path.isfile(name):
             raise UserError(f"head model {name} is not there; name a FLAME file")
@@ -89,6 +98,7 @@ def forget_models() -> None:
     """Have all models read anew from their files."""
     _loaded.clear()
     _of_file.cache_clear()
+    _like_person.cache_clear()
 
 
 def _keep(model: HeadModel) -> HeadModel:
@@ -102,3 +112,9 @@ def _of_file(path: Path, state: _State, landmarks: _State) -> HeadModel:
     head = flame_head_from_file(path)
     _keep(head.with_fitted_landmarks())
     return head
+
+
+@cache
+def _like_person(bare: FlameHead) -> HeadModel:
+    """The head of a file with person's look, kept as long as the head without it."""
+    return _keep(like_person(bare))

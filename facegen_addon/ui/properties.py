@@ -28,6 +28,7 @@ from bpy.props import (
 from ..arrays import BoolArray, Float32Array
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
+from ..heads.flame_person.head import LIKE_PERSON
 from ..heads.head_model import HeadModel
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping import influence, ranking
@@ -334,7 +335,8 @@ def adopt_heads() -> None:
 def suggest_models(owner: Any, context: bpy.types.Context, text: str) -> list[str]:
     """Head models, and FLAME files of the preferences, that contain ``text``; all of them while
     it is a whole name."""
-    choices = [*HEAD_MODELS, *map(str, preferences.flame_files())]
+    files = [str(path) for path in preferences.flame_files()]
+    choices = [*HEAD_MODELS, *files, *(file + LIKE_PERSON for file in files)]
     found = [name for name in choices if text.lower() in name.lower()]
     return [text, *(name for name in choices if name != text)] if text in found else found
 

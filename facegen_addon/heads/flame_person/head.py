@@ -31,8 +31,10 @@ from .people import ComponentsOfPeople
 from .wider import Widening
 
 OPEN_PERSON = "open_person"
-ARTIFACT = "person_on_flame"
+ARTIFACT = OPEN_PERSON
 """In models/index.json."""
+LIKE_PERSON = "+person"
+"""What is written after a FLAME file, or the name that its head got, for person's look on it."""
 
 _MOUTH_CLOSED = "mouthClose"
 
@@ -40,6 +42,12 @@ _MOUTH_CLOSED = "mouthClose"
 def open_person_head() -> OpenPerson:
     """The open head with person's look."""
     return OpenPerson(open_flame_head(), person_head(), load_npz(ARTIFACT))
+
+
+def like_person(bare: FlameHead) -> FlamePerson:
+    """The head of a FLAME file, which a model without hair and colours of its own is, with person's
+    look."""
+    return FlamePerson(bare.name + LIKE_PERSON, bare, person_head(), load_npz(ARTIFACT))
 
 
 class FlamePerson(PersonLook, FlameHead):
@@ -52,8 +60,9 @@ class FlamePerson(PersonLook, FlameHead):
     def __init__(
         self, name: str, bare: FlameHead, person: PersonHead, arrays: Mapping[str, AnyArray]
     ) -> None:
-        """Dress the head ``bare`` of a file; arrays: of models/person_on_flame.npz."""
-        own, dressing = bare.flame.arrays, bare.dressing
+        """Dress the head ``bare`` of a file; arrays: of models/open_person.npz."""
+        own = bare.flame.arrays
+        dressing = replace(bare.dressing, landmarks=bare.landmark_embedding)
         wide = Widening(own, dressing, person, arrays).widened()
         super().__init__(name, wide.flame, wide.dressing)
         for change in (with_skin, with_hair, with_face_hair):

@@ -56,7 +56,7 @@ class Widening:
         person: PersonHead,
         arrays: Mapping[str, AnyArray],
     ) -> None:
-        """Take the arrays of models/person_on_flame.npz; ``dressing`` is of the file."""
+        """Take the arrays of models/open_person.npz; ``dressing`` is of the file."""
         self._flame, self._dressing = flame, dressing
         self._person, self._head = person.arrays, person
         own, theirs = dressing.surface, person.surface

