@@ -73,6 +73,7 @@ else
 	$(RECIPES) -m models.training.bake_anny_head
 	$(RECIPES) -m models.training.bake_person_head
 	$(RECIPES) -m models.training.bake_skin
+	$(RECIPES) -m models.training.bake_open_person
 	$(RECIPES) -m models.training.bake_open_flame
 	$(RECIPES) -m models.training.bake_facenet_skeleton
 	$(RECIPES) -m models.training.fit_face_crop

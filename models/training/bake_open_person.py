@@ -23,6 +23,7 @@ from facegen_addon.heads.flame.dressing import to_flame
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.flame_person.people import READ, people_features
 from facegen_addon.heads.person.head import ARTIFACT, PersonHead, person_head
+from facegen_addon.heads.person.model import LIPS_CLOSED
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from models.training import pairs
@@ -92,7 +93,7 @@ def spread(points: Annotated[FloatArray, "N 3"], count: int) -> Annotated[IntArr
     return np.array(chosen)
 
 
-def carriers(head: PersonHead) -> dict[str, AnyArray]:
+def anchors(head: PersonHead) -> dict[str, AnyArray]:
     """Which points of `person` are carried, by which of its skin vertices, and how."""
     surface, direct = head.surface, head.anny.arrays.template
     of_anny = open_flame()[1].surface
@@ -120,11 +121,11 @@ def carriers(head: PersonHead) -> dict[str, AnyArray]:
     found: dict[str, AnyArray] = {
         "anny_vertex": same.astype(np.int16),
         "carried": follows.astype(np.uint16),
-        "carriers": np.array(chosen, np.uint16),
-        "carrier_weights": np.array(weights, np.float32),
-        "carrier_offsets": np.array(offsets, np.float32),
+        "anchors": np.array(chosen, np.uint16),
+        "anchor_weights": np.array(weights, np.float32),
+        "anchor_offsets": np.array(offsets, np.float32),
     }
-    return found | _teeth_carriers(head, still, outside)
+    return found | _teeth_anchors(head, still, outside)
 
 
 def in_place(anny: Annotated[RealArray, "A 3"]) -> Annotated[IntArray, "V"]:
@@ -135,7 +136,7 @@ def in_place(anny: Annotated[RealArray, "A 3"]) -> Annotated[IntArray, "V"]:
     return np.array([places.get(point.tobytes(), -1) for point in baked])
 
 
-def _teeth_carriers(head: PersonHead, heads: FloatArray, outside: BoolArray) -> dict[str, AnyArray]:
+def _teeth_anchors(head: PersonHead, heads: FloatArray, outside: BoolArray) -> dict[str, AnyArray]:
     """The same for the frames of both rows of teeth, which no expression moves."""
     arrays, person = head.anny.arrays, head.surface
     first = len(arrays.template) - 16
@@ -158,7 +159,7 @@ def _teeth_carriers(head: PersonHead, heads: FloatArray, outside: BoolArray) -> 
             error = np.linalg.norm(rest - offsets[-1], axis=1).mean()
             print(f"teeth, frame {number}: {1000 * error:.2f} mm mean error")
     return {
-        "teeth_carriers": np.array(chosen, np.uint16),
+        "teeth_anchors": np.array(chosen, np.uint16),
         "teeth_weights": np.array(weights, np.float32),
         "teeth_offsets": np.array(offsets, np.float32),
     }
@@ -168,7 +169,7 @@ def components(head: PersonHead, rows: FloatArray) -> Annotated[FloatArray, "N K
     """The open head's components (N, K) that come nearest to people (N, P)."""
     flame, dressing = open_flame()
     rows = without_resting(head, rows)
-    rows[:, head.table.index("mouthClose")] -= 0.045  # the open head's lips do not touch
+    rows[:, head.table.index("mouthClose")] -= LIPS_CLOSED  # the open head's lips do not touch
     same = in_place(dressing.surface.rest_position)
     mine = np.flatnonzero(same >= 0)
     kept = same[mine]
@@ -221,7 +222,7 @@ def main() -> int:
     head = person_head()
     arrays = {
         "format": np.array("facegen-open-person 1"),
-        **carriers(head),
+        **anchors(head),
         **people(head, options.heads),
     }
     save_and_register(

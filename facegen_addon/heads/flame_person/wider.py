@@ -22,7 +22,7 @@ from ..person.file import PERSON_PARTS
 from ..person.head import PersonHead
 from ..person.model import lids_of_lashes
 from ..surface import Surface, welded_uv
-from .carriers import Carriers, OnFlame, beneath, merged_weights
+from .anchors import Anchors, OnFlame, beneath, merged_weights
 
 _MOUTH = [48, 54, 62, 66]
 """Landmarks of the mouth's corners and of the lips' inner edges."""
@@ -71,10 +71,10 @@ class Widening:
         self._place[self._added] = len(flame.template) + np.arange(len(self._added))
         on_flame = OnFlame.of(flame, dressing, self._person, self._same)
         rest = own.rest_position if self.same_mesh else None
-        self.carriers = Carriers(arrays, self._person, on_flame, flame, self._added, rest)
+        self.anchors = Anchors(arrays, self._person, on_flame, flame, self._added, rest)
         if not self.same_mesh:
             mouth = dressing.landmarks.read(flame.template, flame.faces)[_MOUTH]
-            self.carriers.set_teeth(flame.template, mouth)
+            self.anchors.set_teeth(flame.template, mouth)
 
     def _missing_quads(self) -> Annotated[IntArray, "Q"]:
         """Person's quads that the file has not: of Anny's mesh all others; else parts that are no
@@ -177,7 +177,7 @@ class Widening:
     def _wider_arrays(self) -> FlameArrays:
         """The file's model with the added vertices: who somebody is moves all of them, expressions
         neither eyes nor teeth."""
-        flame, carriers = self._flame, self.carriers
+        flame, anchors = self._flame, self.anchors
         own, first = self._person.anny.weights, self._person.direct
         weights = np.concatenate([own[:first], own[self._person.frame_points[:, 0]]])
         # A lash turns as its lid does, so that it can be made longer on a head in any pose.
@@ -186,10 +186,10 @@ class Widening:
         added = merged_weights(weights[self._added])
         return replace(
             flame,
-            template=np.concatenate([flame.template, carriers.template(flame.template)]),
-            shape_basis=_basis(flame.shape_basis, carriers, rigid=True),
+            template=np.concatenate([flame.template, anchors.template(flame.template)]),
+            shape_basis=_basis(flame.shape_basis, anchors, rigid=True),
             expression_basis=self._expressions(),
-            pose_basis=_basis(flame.pose_basis, carriers, rigid=False),
+            pose_basis=_basis(flame.pose_basis, anchors, rigid=False),
             joint_regressor=np.pad(flame.joint_regressor, ((0, 0), (0, len(added)))),
             weights=np.concatenate([flame.weights, added]),
         )
@@ -201,7 +201,7 @@ class Widening:
         names = self._flame.extras.get("facegen_expression_names", np.array([]))
         actions = [row.name for row in arrays.table.parameters if row.group == "expression"]
         if not self.same_mesh or names.tolist() != actions:
-            return _basis(own, self.carriers, rigid=False)
+            return _basis(own, self.anchors, rigid=False)
         moved = arrays.shapes[-len(actions) :].reshape(len(actions), -1, 3)
         everything = self._head.anny.with_fitted(moved)[:, self._added]
         return _joined(own, to_flame(everything).transpose(1, 2, 0))
@@ -213,10 +213,10 @@ def _both(
     return {name: np.concatenate([own[name], person[name][added]]) for name in own}
 
 
-def _basis(basis: Float32Array, carriers: Carriers, *, rigid: bool) -> Float32Array:
-    """A basis (V + F, 3, K): the file's (V, 3, K), and what carriers make of it."""
+def _basis(basis: Float32Array, anchors: Anchors, *, rigid: bool) -> Float32Array:
+    """A basis (V + F, 3, K): the file's (V, 3, K), and what anchors make of it."""
     count, axes, width = basis.shape
-    moved = carriers.moved(basis.reshape(count, axes * width), rigid=rigid)
+    moved = anchors.moved(basis.reshape(count, axes * width), rigid=rigid)
     return _joined(basis, moved.reshape(len(moved), axes, width))
 
 

@@ -2,12 +2,15 @@
 """Person's look on FLAME-type heads: what moves as ever, and what person's parts do on them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facegen_addon.artifacts import load_npz
+from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import anny_head
+from facegen_addon.heads.catalogue import check_model_name, load_head_model
 from facegen_addon.heads.correspondence import SurfacePoints
 from facegen_addon.heads.flame.dressing import Dressing, to_flame, to_house
 from facegen_addon.heads.flame.head import FlameHead
@@ -123,9 +126,9 @@ def test_persons_parts_follow_from_annys_skin(model: OpenPerson, person: PersonH
     wide = Widening(*open_flame(), person, load_npz(ARTIFACT))
     errors = []
     for skin, whole in zip(anny.forward(same), person.forward(rows), strict=True):
-        found = to_house(wide.carriers.template(to_flame(skin.astype(float))))
-        errors.append(np.linalg.norm(found - whole[wide.carriers.added], axis=1))
-    part = person.surface.part[wide.carriers.added]
+        found = to_house(wide.anchors.template(to_flame(skin.astype(float))))
+        errors.append(np.linalg.norm(found - whole[wide.anchors.added], axis=1))
+    part = person.surface.part[wide.anchors.added]
     millimetres = {
         name: 1000 * np.mean(np.array(errors)[:, part == number])
         for number, name in enumerate(person.surface.part_names)
@@ -208,3 +211,41 @@ def test_teeth_stay_behind_closed_lips(file_of_others: FlamePerson, model: OpenP
         vertices = head.forward(head.table.default())[0]
         lips = head.landmarks(vertices[None])[0][[61, 62, 63, 65, 66, 67]]
         assert vertices[head.surface.vertices_of("teeth"), 1].min() > lips[:, 1].min()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("anny+person", r"\+person is for FLAME files, and anny is none; choose open_person"),
+        ("open_flame+person", r"and open_flame is none; choose open_person"),
+        ("bob+person", "unknown head model 'bob'"),
+        ("nowhere.pkl+person", r"nowhere\.pkl is missing"),
+    ],
+)
+def test_only_files_are_asked_for_persons_look(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_head_model(name)
+
+
+@pytest.mark.slow
+def test_the_real_flame_looks_like_a_person(shared_data: Path) -> None:
+    """The FLAME 2023 Open subset: found again by name; eyes, teeth and skin where they belong."""
+    path = shared_data / "flame" / "flame2023open_60id_f32.npz"
+    if not path.exists():
+        pytest.skip("the FLAME 2023 Open subset is not in the research data")
+    check_model_name(f"{path}+person")
+    model = load_head_model(f"{path}+person")
+    assert isinstance(model, FlamePerson) and model.name.endswith("+person")
+    assert load_head_model(model.name) is model
+    bare = load_head_model(str(path))
+    vertices = model.forward(model.table.default())[0]
+    assert np.abs(vertices[:5023] - bare.forward(bare.table.default())[0]).max() < 1e-6
+    marks = model.landmarks(vertices[None])[0]
+    for side, eye in (("right", slice(36, 42)), ("left", slice(42, 48))):
+        cornea = vertices[model.surface.vertices_of(f"cornea_{side}")]
+        assert np.linalg.norm(cornea[cornea[:, 1].argmin()] - marks[eye].mean(0)) < 0.008
+    teeth = vertices[model.surface.vertices_of("teeth")]
+    assert 0.003 < teeth[:, 1].min() - marks[[62, 66], 1].mean() < 0.010
+    low = (vertices[:, 2] < 0.01) & (model.surface.part == 0)
+    regions = model.skin.vertices.regions
+    assert max(regions[name][low].max() for name in ("lips", "mouth", "nose")) < 0.05

@@ -117,7 +117,7 @@ def merged_weights(weights: Annotated[RealArray, "V 6"]) -> Annotated[FloatArray
     return np.stack([root + neck, head, jaw, left, right], axis=1)
 
 
-class Carriers:
+class Anchors:
     """How vertices of `person` that a file lacks follow from its vertices.
 
     added (F,): person's numbers of them.
@@ -140,10 +140,10 @@ class Carriers:
         self.added = added
         self._on_flame, self._person = on_flame, person
         self._carried = arrays["carried"].astype(np.intp)
-        self._by = arrays["carriers"].astype(np.intp)
-        self._weights = arrays["carrier_weights"].astype(np.float64)
-        self._offsets = to_flame(arrays["carrier_offsets"].astype(np.float64))
-        self._teeth_by = arrays["teeth_carriers"].astype(np.intp)
+        self._by = arrays["anchors"].astype(np.intp)
+        self._weights = arrays["anchor_weights"].astype(np.float64)
+        self._offsets = to_flame(arrays["anchor_offsets"].astype(np.float64))
+        self._teeth_by = arrays["teeth_anchors"].astype(np.intp)
         self._teeth = arrays["teeth_weights"].astype(np.float64)
         self._teeth_offsets = to_flame(arrays["teeth_offsets"].astype(np.float64))
         self._eyes = [_EyeFrame.of(flame, person, part, rest) for part in _EYES]
