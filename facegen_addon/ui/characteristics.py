@@ -14,7 +14,8 @@ import bpy
 import numpy as np
 from bpy.props import FloatProperty
 
-from ..heads.characteristics import PEOPLE, Characteristic, Characteristics
+from ..heads.areas import AREAS
+from ..heads.characteristics import PEOPLE, WHOLE, Characteristic, Characteristics
 from ..heads.head_model import HeadModel
 from ..scene.head.animation import sliders_name
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
@@ -99,7 +100,7 @@ def draw(
 ) -> None:
     """The characteristics of a head, who it is first, each section in a panel of its own."""
     people = [row for row in known.rows if row.group == PEOPLE]
-    measures = [row for row in known.rows if row.group != PEOPLE]
+    measures = [row for group in (WHOLE, *AREAS) for row in known.rows if row.group == group]
     # The measures are closed at first: the panels below would be out of sight.
     for title, rows, closed in (("Characteristics", people, False), ("Measures", measures, True)):
         header, body = layout.panel(f"FACEGEN_{title.lower()}", default_closed=closed)

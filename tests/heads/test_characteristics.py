@@ -9,7 +9,7 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.characteristics import PEOPLE, WHOLE, Characteristics
-from facegen_addon.heads.flame.open_head import UserHead, open_flame
+from facegen_addon.heads.flame.open_head import OpenHead, UserHead, open_flame
 
 HEAD = load_head_model("open_flame")
 assert HEAD.characteristics is not None
@@ -171,6 +171,15 @@ def test_other_components_of_the_same_heads_mean_the_same() -> None:
     read, true = found.read(same), KNOWN.read(people)
     for row, name in enumerate(KNOWN.names):
         assert np.corrcoef(read[:, row], true[:, row])[0, 1] > 0.97, name
+
+
+def test_those_of_another_open_head_are_refused() -> None:
+    arrays, dressing = open_flame()
+    fewer = OpenHead(
+        "open_flame", replace(arrays, shape_basis=arrays.shape_basis[..., :9]), dressing
+    )
+    with pytest.raises(UserError, match="of 66 components, the open head has 9"):
+        _ = fewer.characteristics
 
 
 def test_models_with_parameters_of_that_kind_have_none() -> None:

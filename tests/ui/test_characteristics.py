@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sliders of age, sex, nose and so on, in a real bpy: parameters are the truth."""
 
+from itertools import groupby
+from types import SimpleNamespace
+
 import bpy
 import numpy as np
 import pytest
 
 from facegen_addon.errors import UserError
+from facegen_addon.heads.areas import AREAS
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.characteristics import WHOLE
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import PARAMETERS_KEY, HeadObject
 from facegen_addon.scene.head.locks import pinned, set_locked
@@ -171,6 +176,36 @@ def test_a_head_whose_characteristics_are_damaged_has_its_other_sliders(
     head = add_head("open_flame")
     assert properties.sliders_of(head) is not None
     assert characteristics.values_of(head) is None
+
+
+def test_the_panel_shows_all_of_them_who_it_is_first(head: bpy.types.Object) -> None:
+    drawn: list[str] = []
+
+    class Layout:
+        def panel(self, name: str, **_: object) -> tuple["Layout", "Layout"]:
+            drawn.append(name)
+            return self, self
+
+        def prop(self, data: object, name: str, **_: object) -> None:
+            drawn.append(name)
+
+        def row(self, **_: object) -> "Layout":
+            return self
+
+        column = row
+
+        def label(self, **_: object) -> None: ...
+
+        def operator(self, *_: object, **__: object) -> SimpleNamespace:
+            return SimpleNamespace()
+
+    characteristics.draw(Layout(), head, KNOWN, bpy.context.window_manager.facegen)
+    rows = [name for name in drawn if name in KNOWN.names]
+    assert sorted(rows) == sorted(KNOWN.names)
+    assert rows[:2] == ["sex", "age"]
+    second = drawn.index("FACEGEN_measures")
+    groups = [KNOWN.rows[KNOWN.index(name)].group for name in drawn[second + 2 :]]
+    assert [group for group, _ in groupby(groups)] == [WHOLE, *AREAS]
 
 
 def test_tooltips_say_unit_range_and_how_surely() -> None:

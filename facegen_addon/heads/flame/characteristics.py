@@ -16,6 +16,7 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ...artifacts import load_npz
+from ...errors import Need, Remedy, UserError
 from ..areas import area_weights
 from ..characteristics import PEOPLE, WHOLE, Characteristic, Characteristics
 from ..correspondence import SurfacePoints, Target, features
@@ -110,14 +111,22 @@ class _People:
     covariance: Annotated[FloatArray, "K K"]
 
     @classmethod
-    def load(cls) -> _People:
+    def load(cls, components: int) -> _People:
+        """What is shipped; UserError if it is of an open head of other components."""
         arrays = load_npz(ARTIFACT)
-        return cls(**{name: arrays[name].astype(np.float64) for name in cls.__annotations__})
+        people = cls(**{name: arrays[name].astype(np.float64) for name in cls.__annotations__})
+        if people.weights.shape != (len(LEARNED), components):
+            raise UserError(
+                f"the characteristics are of {people.weights.shape[1]} components, the open head"
+                f" has {components}",
+                Need(Remedy.RESTORE),
+            )
+        return people
 
 
 def of_open_head(head: FlameHead) -> Characteristics:
     """Those of the open head, of whose components they were learned."""
-    people = _People.load()
+    people = _People.load(head.flame.arrays.shape_basis.shape[2])
     return _characteristics(head, people.weights, people.mean, people.explained, people.covariance)
 
 
@@ -127,7 +136,7 @@ def of_flame_file(head: FlameHead, donor: FlameArrays, donor_surface: Surface) -
     Its components are read as the donor's people would have them: the displacements of these,
     found again on the file's triangles and said in its components, and a little of their own.
     """
-    people = _People.load()
+    people = _People.load(donor.shape_basis.shape[2])
     shown = _in_other_components(head, donor, donor_surface)
     covariance = shown @ people.covariance @ shown.T + _OF_ITS_OWN * np.eye(len(shown))
     together = shown @ people.covariance @ people.weights.T
