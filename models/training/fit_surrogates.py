@@ -17,6 +17,7 @@ from facegen_addon.arrays import BoolArray, RealArray
 from facegen_addon.mapping.backward import InversionSettings, TrustRegion, inversion_cost
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from models.training.pairs import Pairs
+from models.training.relevance import relevance
 
 Report = Callable[[int, int], None]
 
@@ -37,20 +38,29 @@ class SurrogateOptions:
 
 
 class StackedNetworks(nn.Module):
-    """M networks trained at once, in the layout of `SurrogateEnsemble`."""
+    """M networks trained at once, in the layout of `SurrogateEnsemble`.
 
-    def __init__(self, weights: list[Tensor], biases: list[Tensor]) -> None:
+    They see z times `scales` (G,), and their ensemble z itself.
+    """
+
+    scales: Tensor
+
+    def __init__(self, weights: list[Tensor], biases: list[Tensor], scales: Tensor) -> None:
         super().__init__()
         self.weights = nn.ParameterList(weights)
         self.biases = nn.ParameterList(biases)
+        self.register_buffer("scales", scales)
 
     @classmethod
     def untrained(
-        cls, inputs: int, mean_latent: Annotated[RealArray, "D"], options: SurrogateOptions
+        cls,
+        scales: Annotated[RealArray, "G"],
+        mean_latent: Annotated[RealArray, "D"],
+        options: SurrogateOptions,
     ) -> StackedNetworks:
         """Random weights; the last bias starts at the mean latent, which all heads share."""
         generator = torch.Generator().manual_seed(options.seed)
-        sizes = [inputs, options.width, options.width, len(mean_latent)]
+        sizes = [len(scales), options.width, options.width, len(mean_latent)]
         members = options.members
         weights = [
             torch.randn(members, a, b, generator=generator) / math.sqrt(a)
@@ -58,28 +68,29 @@ class StackedNetworks(nn.Module):
         ]
         biases = [torch.zeros(members, 1, size) for size in sizes[1:]]
         biases[-1] += 2 * math.sqrt(len(mean_latent)) * torch.from_numpy(mean_latent)
-        return cls(weights, biases)
+        return cls(weights, biases, torch.from_numpy(np.asarray(scales, np.float32)))
 
     @classmethod
-    def of(cls, ensemble: SurrogateEnsemble) -> StackedNetworks:
+    def of(cls, ensemble: SurrogateEnsemble, scales: Annotated[RealArray, "G"]) -> StackedNetworks:
         """Go on from a trained ensemble."""
-        copies = [
-            [torch.from_numpy(a.copy()) for a in part]
-            for part in (ensemble.weights, ensemble.biases)
-        ]
-        return cls(*copies)
+        first = ensemble.weights[0] / np.asarray(scales, np.float32)[:, None]
+        weights = [torch.from_numpy(a.copy()) for a in (first, *ensemble.weights[1:])]
+        biases = [torch.from_numpy(a.copy()) for a in ensemble.biases]
+        return cls(weights, biases, torch.from_numpy(np.asarray(scales, np.float32)))
 
     def forward(self, z: Tensor) -> Tensor:
         """z (M, B, G) -> unit latents (M, B, 512)."""
         weights, biases = list(self.weights), list(self.biases)
-        hidden = nn.functional.silu(torch.baddbmm(biases[0], z, weights[0]))
+        hidden = nn.functional.silu(torch.baddbmm(biases[0], z * self.scales, weights[0]))
         for weight, bias in zip(weights[1:-1], biases[1:-1], strict=True):
             hidden = hidden + nn.functional.silu(torch.baddbmm(bias, hidden, weight))
         return nn.functional.normalize(torch.baddbmm(biases[-1], hidden, weights[-1]), dim=-1)
 
     def ensemble(self) -> SurrogateEnsemble:
         """The present weights, rounded as they are stored."""
-        named = {f"weight_{i}": w.detach().numpy() for i, w in enumerate(self.weights)}
+        first = self.weights[0] * self.scales[:, None]
+        weights = [first, *list(self.weights)[1:]]
+        named = {f"weight_{i}": w.detach().numpy() for i, w in enumerate(weights)}
         named |= {f"bias_{i}": b.detach().numpy() for i, b in enumerate(self.biases)}
         return SurrogateEnsemble.from_arrays(
             {name: array.astype(np.float16) for name, array in named.items()}
@@ -108,10 +119,11 @@ def fit_surrogates(
     """
     held = held_out_rows(pairs, options)
     train, test = (Pairs(pairs.z[rows], pairs.latents[rows]) for rows in (~held, held))
+    scales = relevance(train)
     networks = (
-        StackedNetworks.untrained(pairs.z.shape[1], train.latents.mean(axis=0), options)
+        StackedNetworks.untrained(scales, train.latents.mean(axis=0), options)
         if start is None
-        else StackedNetworks.of(start)
+        else StackedNetworks.of(start, scales)
     )
     best: tuple[float, SurrogateEnsemble] | None = None
     for epoch in _epochs(networks, train, options):

@@ -15,7 +15,14 @@ from facegen_addon.artifacts import read_index
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping, InversionSettings
 from facegen_addon.mapping.roundtrip import make_roundtrip
-from models.training import fit_surrogates, pairs, real_latents, render_pairs, train_backward
+from models.training import (
+    fit_surrogates,
+    pairs,
+    real_latents,
+    relevance,
+    render_pairs,
+    train_backward,
+)
 from tests.training.conftest import SyntheticNature
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
@@ -81,7 +88,7 @@ def test_both_grades_find_their_heads(
 def test_stored_ensemble_agrees_with_torch() -> None:
     options = fit_surrogates.SurrogateOptions(width=32)
     mean = np.eye(512, dtype=np.float32)[0]
-    networks = fit_surrogates.StackedNetworks.untrained(11, mean, options)
+    networks = fit_surrogates.StackedNetworks.untrained(np.linspace(0.5, 2, 11), mean, options)
     z = np.random.default_rng(0).normal(size=(6, 11)).astype(np.float32)
     leaf = torch.from_numpy(z).requires_grad_()
     slope = torch.randn(3, 6, 512, generator=torch.Generator().manual_seed(1))
@@ -103,3 +110,24 @@ def test_training_is_repeatable(head: SyntheticHead, forward: SyntheticForward) 
     first, second = (fit_surrogates.fit_surrogates(data, options)[0] for _ in range(2))
     for a, b in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_trained_ensemble_goes_on_where_it_was() -> None:
+    options, scales = fit_surrogates.SurrogateOptions(width=32), np.linspace(0.5, 2, 11)
+    mean = np.eye(512, dtype=np.float32)[0]
+    trained = fit_surrogates.StackedNetworks.untrained(scales, mean, options).ensemble()
+    again = fit_surrogates.StackedNetworks.of(trained, scales[::-1]).ensemble()
+    z = np.random.default_rng(0).normal(size=(6, 11))
+    np.testing.assert_allclose(again.predict(z)[1], trained.predict(z)[1], atol=2e-3)
+
+
+def test_relevance_finds_what_latents_depend_on() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(300, 12)).astype(np.float32)
+    slopes = rng.normal(size=(3, 512)) * [[2.0], [1.0], [0.5]]
+    latents = np.eye(512)[0] + 0.1 * np.tanh(z[:, :3]) @ slopes
+    latents /= np.linalg.norm(latents, axis=1, keepdims=True)
+    found = relevance.relevance(pairs.Pairs(z, latents.astype(np.float32)))
+    assert np.argsort(found)[::-1][:3].tolist() == [0, 1, 2]
+    assert found[3:].max() < 0.3 * found[0]
+    np.testing.assert_allclose(np.mean(found**2), relevance.ROOT_MEAN_SQUARE**2, rtol=1e-5)

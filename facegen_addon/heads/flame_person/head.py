@@ -14,6 +14,7 @@ from ...arrays import AnyArray, Float32Array, FloatArray
 from ...artifacts import artifact, load_npz
 from ..anny.head import ARTIFACT as ANNY_ARTIFACT
 from ..appearance_parameters import masculinity
+from ..characteristics import Characteristics
 from ..face_hair.face_hair import Neutral
 from ..face_hair.parameters import with_face_hair
 from ..flame.dressing import to_house
@@ -68,15 +69,22 @@ class FlamePerson(PersonLook, FlameHead):
         for change in (with_skin, with_hair, with_face_hair):
             self.table = change(self.table)
         self.file_vertices = len(own.template)
-        self._makehuman, self._rings = wide.makehuman, wide.rings
-        self._sources = {**bare.sources, **person.sources}
+        self._bare, self._makehuman, self._rings = bare, wide.makehuman, wide.rings
+        self._person_sources = person.sources
         self._lashes, self._lids = lids_of_lashes(self.surface)
         self.people = ComponentsOfPeople.read_by(bare.dressing.phenotypes)
 
     @property
     def sources(self) -> dict[str, str]:
         """The file's, person's, and what joins them."""
-        return {**self._sources, ARTIFACT: artifact(ARTIFACT).sha256}
+        own = {**self._bare.sources, **self._person_sources}
+        return {**own, ARTIFACT: artifact(ARTIFACT).sha256}
+
+    @cached_property
+    def characteristics(self) -> Characteristics | None:
+        """Those of the head without person's look, whose components it has."""
+        known = self._bare.characteristics
+        return known and replace(known, table=self.table)
 
     @property
     def makehuman(self) -> Annotated[Float32Array, "T 3 2"]:

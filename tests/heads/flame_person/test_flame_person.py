@@ -172,6 +172,15 @@ def test_men_have_beards_and_people_are_who_they_were_drawn_as(model: OpenPerson
     assert np.percentile(lightness, 5) < 40 and np.percentile(lightness, 95) > 65
 
 
+def test_its_characteristics_are_the_open_heads(model: OpenPerson) -> None:
+    known = model.characteristics
+    assert known is not None
+    older = known.changed(model.table.default(), {"age": 70.0})
+    model.table.validate(older)
+    assert known.value(older, "age") == pytest.approx(70.0, abs=0.5)
+    assert 60.0 < model.attributes(older[None])[0, 1] < 80.0
+
+
 def test_components_of_people_say_who_they_are() -> None:
     """A file of which only a reading is known: people drawn by it are read so, loosely."""
     rng = np.random.default_rng(2)
