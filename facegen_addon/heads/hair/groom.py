@@ -68,7 +68,7 @@ class Groom:
         short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
         behind = heights_behind_the_edge(self.roots, values)
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
-        thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.6 * _DOWN, behind))
+        thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 

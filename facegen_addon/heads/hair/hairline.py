@@ -21,8 +21,8 @@ _SEED = 21
 _AZIMUTH = [0, 15, 30, 42, 52, 60, 67, 72, 76, 83, 88, 95, 125, 150, 180]
 """Degrees from the middle of the forehead to that of the nape."""
 _HEIGHT = [
-    *(0.787, 0.788, 0.788, 0.783, 0.771, 0.756, 0.740, 0.724),  # forehead and temple
-    *(0.712, 0.710, 0.736, 0.741, 0.705, 0.682, 0.668),  # sideburn, ear and nape
+    *(0.787, 0.788, 0.788, 0.783, 0.771, 0.756, 0.739, 0.716),  # forehead and temple
+    *(0.702, 0.700, 0.730, 0.741, 0.705, 0.682, 0.668),  # sideburn, ear and nape
 ]
 _AXIS = -0.06
 """Where the axis stands that azimuths are measured about."""
