@@ -17,8 +17,8 @@ _ROWS = (
     ("skin_melanin", "skin", 0.0, 1.0, 0.40, 0.26, "Tone, from the fairest to the darkest skin"),
     ("skin_redness", "skin", 0.0, 1.0, 0.55, 0.13, "Haemoglobin: pale to flushed"),
     ("skin_carotene", "skin", 0.0, 1.0, 0.30, 0.14, "Yellow, as of carotenoids"),
-    ("skin_blotchiness", "skin", 0.0, 1.0, 0.35, 0.18, "Uneven melanin and redness"),
-    ("cheek_blush", "skin", 0.0, 1.0, 0.30, 0.18, "Blood in cheeks, nose and ears"),
+    ("skin_blotchiness", "skin", 0.0, 1.0, 0.26, 0.14, "Uneven melanin and redness"),
+    ("cheek_blush", "skin", 0.0, 1.0, 0.27, 0.14, "Blood in cheeks, nose and ears"),
     ("eye_shadow", "skin", 0.0, 1.0, 0.30, 0.18, "Dark skin around the eyes"),
     ("skin_age", "skin", 0.0, 1.0, 0.35, 0.30, "What skins show from youth to old age"),
     ("skin_femininity", "skin", 0.0, 1.0, 0.50, 0.35, "What skins of women show: 0 is a man's"),
@@ -94,7 +94,7 @@ def draw_skin(
     lined = (0.75 + 0.15 * male) * np.maximum(old_skin, 0.0) ** 1.2
     column["skin_lines"][:] = lined + 0.04 * np.abs(noise["skin_lines"])
     column["skin_spots"][:] = aged**2 * np.abs(0.6 * noise["skin_spots"])
-    column["skin_blotchiness"][:] = 0.25 + 0.2 * aged + 0.10 * noise["skin_blotchiness"]
+    column["skin_blotchiness"][:] = 0.18 + 0.2 * aged + 0.10 * noise["skin_blotchiness"]
     column["eye_shadow"][:] = 0.28 - 0.06 * male + 0.15 * aged + 0.12 * noise["eye_shadow"]
     fair = np.clip(caucasian - 0.3, 0.0, 1.0)
     column["skin_freckles"][:] = 0.3 * fair * noise["skin_freckles"] ** 2

@@ -27,11 +27,12 @@ have it, whose skins have lips of pink, whatever their tone. Chosen by eye, as a
 _LIP_BLOOD, _LIP_MELANIN, _DARK_LIPS, _UNSEEN_BLOOD = 0.42, 0.5, 0.3, 0.3
 """Haemoglobin and melanin that the sliders of lips add, melanin of the lips of dark skin, and the
 share of their blood that it hides."""
-_ORBIT = 0.35
-"""The share of what the statistics have of dark and red around the eyes that is left out: their
-skins are lit from above."""
-_USUAL_BLUSH = 0.05
-"""Amount of blush at which cheeks and nose are no redder than the statistics have them."""
+_ORBIT, _BEARD = 0.35, 0.5
+"""Shares of what the statistics have around the eyes and where men shave that are left out: their
+skins are lit from above, and many have a beard's shadow, which leaves chins yellow."""
+_BLUSH, _USUAL_BLUSH = 0.65, 0.05
+"""Haemoglobin of the deepest blush, and the blush at which cheeks are as the statistics have
+them."""
 _DARKEST = 1e-3  # linear light
 _METRES = 0.55  # of a neck in each unit of u and v
 _LAST_KNOWN, _UNKNOWN = 0.004, 0.016  # in u and v from the last texel of which anything is known
@@ -151,10 +152,14 @@ class SkinPoints:
 
     @cached_property
     def textured(self) -> Annotated[Float32Array, "M"]:
-        """The share (M,) of the statistics' pigments that a skin has: less on lips and around the
-        eyes, whose pigments are their own."""
-        orbit, lips = self.regions["orbit"], self.regions["lips"]
-        return np.asarray((1.0 - _ORBIT * orbit) * (1.0 - _OF_LIPS * lips), np.float32)
+        """The share (M,) of the statistics' pigments that a skin has: less on lips, around the
+        eyes and where men shave, whose pigments are their own."""
+        left_out = (
+            (_OF_LIPS, self.regions["lips"]),
+            (_ORBIT, self.regions["orbit"]),
+            (_BEARD, self.beard),
+        )
+        return np.prod([1.0 - share * where for share, where in left_out], axis=0, dtype=np.float32)
 
     def light(self, parts: Annotated[RealArray, "K N 3"]) -> Annotated[Float32Array, "M K"]:
         """Log of light that pigments (K, N, 3) over the statistics' texels give the skin, (M, K):
@@ -208,7 +213,7 @@ class SkinPoints:
         local *= self.textured[:, None]
         local[:, 0] += blotchy * melanin + 0.6 * shadow * orbit
         local[:, 1] += blotchy * blood + 0.4 * shadow * orbit
-        local[:, 1] += 0.9 * (values["cheek_blush"] - _USUAL_BLUSH) * self._flush
+        local[:, 1] += _BLUSH * (values["cheek_blush"] - _USUAL_BLUSH) * self._flush
         local += (_OF_LIPS * lips)[:, None] * _lip_pigments(values).astype(np.float32)
         shaved = values["beard_shadow"] * (1.0 - 0.5 * values["skin_melanin"])
         local += (shaved * self.beard)[:, None] * _STUBBLE.astype(np.float32)

@@ -94,8 +94,8 @@ def _cord(torso: Torso, side: int) -> Piece:
 def _collared(torso: Torso) -> Piece:
     ahead = np.clip(1.0 - np.abs(torso.turned) / 0.9, 0.0, 1.0)
     base = _by_side(torso, behind=0.004, aside=0.010, front=0.016)
-    body = _cloth(torso, base + 0.058 * ahead)
-    return joined([body, _collar(torso, base), *_placket(torso, 0.074)])
+    body = _cloth(torso, base + 0.076 * ahead**1.3)
+    return joined([body, _collar(torso, base), *_placket(torso, 0.090)])
 
 
 def _collar(torso: Torso, base: FloatArray) -> Piece:
@@ -104,7 +104,7 @@ def _collar(torso: Torso, base: FloatArray) -> Piece:
     along = np.linspace(-1.0, 1.0, count)[
         :, None
     ]  # from the one front edge, by behind, to the other
-    leaf = np.array([0, 0, 0, 0, 0, 0.1, 0.3, 0.6, 0.85, 1.0, 1.0, 0.85])
+    leaf = np.array([0.6, 0.6, 0.6, 0.55, 0.5, 0.5, 0.6, 0.75, 0.9, 1.0, 1.0, 0.85])
     near_front = smoothstep(0.45, 1.0, np.abs(along))
     point = smoothstep(0.72, 1.0, np.abs(along))
     half = 0.5 * COLUMNS - gap - spread * leaf * near_front
