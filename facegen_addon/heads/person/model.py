@@ -7,16 +7,26 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import Float32Array, FloatArray, RealArray
+from ...arrays import BoolArray, Float32Array, FloatArray, RealArray
 from ..anny.model import Anny
 from .file import PersonArrays
+from .lids import Lids
 from .resting import RestingFace
 
-LIPS_CLOSED = 0.045
+LIPS_CLOSED = 0.055
 """How much of mouthClose every head has: MakeHuman's lips leave a slit that shows the teeth."""
 LASH_LENGTH = "lash_length"
 _SHORTEST, _GROWTH = 0.55, 1.0
 """Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
+
+_LOWER_LASHES = 0.7
+"""Length of the lower lid's lashes, as a share of what they are modelled with."""
+
+
+def _lower(lashes: Annotated[RealArray, "L 3"]) -> Annotated[BoolArray, "L"]:
+    """Which vertices of lashes (L, 3) are of lower lids: those below the middle."""
+    found: BoolArray = lashes[:, 2] < lashes[:, 2].mean()
+    return found
 
 
 class Person(Anny):
@@ -28,25 +38,30 @@ class Person(Anny):
         table = person.anny.table
         self._resting = RestingFace(table)
         actions = table.columns("expression")
-        self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
+        last = len(person.anny.shapes) - actions[-1] - 1
+        expressions = {table.names[column]: last + column for column in actions}
+        self._closing = expressions["mouthClose"]
+        self._awake = Lids(person.anny, expressions, person.frame_points, person.frame_weights)
         surface = person.anny.surface
         rest = surface.rest_position
         skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
         self._lashes = np.flatnonzero(surface.vertices_of("lashes"))
+        self._share = np.where(_lower(rest[self._lashes]), _LOWER_LASHES, 1.0)
         apart = np.linalg.norm(rest[self._lashes, None] - rest[skin], axis=2)
-        self._lids = skin[apart.argmin(1)]
+        self._lash_lids = skin[apart.argmin(1)]
         self._lash_length = table.index(LASH_LENGTH)
 
     def coefficients(
         self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
     ) -> Annotated[FloatArray, "N K"]:
-        """Anny's; the lips touch, and the resting face adds to expressions, of which none exceeds
-        its whole."""
+        """Anny's; the lips touch, the resting face adds to expressions, of which none exceeds
+        its whole, and lids are open as of people who are awake."""
         found = super().coefficients(rows, before)
         found[:, self._closing] += LIPS_CLOSED
         resting = self._resting.expressions(rows)
         moved = found[:, -resting.shape[1] :]
         np.minimum(moved + resting, np.maximum(moved, 1.0), out=moved)
+        self._awake.open(found)
         return found
 
     def posed(
@@ -60,10 +75,10 @@ class Person(Anny):
     def _with_lashes(self, rows: FloatArray, offsets: RealArray) -> RealArray:
         """Offsets (N, D, 3) that make lashes as long as parameters (N, P) say."""
         template, changed = self.arrays.template, offsets.copy()
-        lashes, lids = self._lashes, self._lids
+        lashes, lids = self._lashes, self._lash_lids
         length = _SHORTEST + _GROWTH * rows[:, self._lash_length]
         reach = (template[lashes] + offsets[:, lashes]) - (template[lids] + offsets[:, lids])
-        changed[:, lashes] += (length - 1.0)[:, None, None] * reach
+        changed[:, lashes] += (length[:, None] * self._share - 1.0)[..., None] * reach
         return changed
 
     @property
