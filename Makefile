@@ -74,6 +74,7 @@ else
 	$(RECIPES) -m models.training.bake_person_head
 	$(RECIPES) -m models.training.bake_skin
 	$(RECIPES) -m models.training.bake_open_flame
+	$(RECIPES) -m models.training.learn_characteristics
 	$(RECIPES) -m models.training.bake_facenet_skeleton
 	$(RECIPES) -m models.training.fit_face_crop
 	$(RECIPES) -m models.training.fit_natural_faces

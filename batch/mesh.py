@@ -4,9 +4,9 @@
 import argparse
 import sys
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from batch.command_line import OneLineParser, check_output_file
 from batch.obj import ObjWriter
-from facegen_addon.arrays import Float32Array, Int32Array
+from facegen_addon.arrays import Float32Array, FloatArray, Int32Array
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
@@ -43,6 +43,7 @@ examples:
   {program} mesh --model open_flame --parameters heads.npz --output meshes.npz
   {program} mesh --model generic_model.pkl --parameters deca.npz --output head.obj
   {program} mesh --model anny --parameters out/demo/heads.npz --output demo.obj
+  {program} mesh --model flame2023.pkl --set age=60 --set nose_width=28 --output older.obj
 """
 
 
@@ -72,7 +73,10 @@ def main(arguments: Sequence[str]) -> int:
         raise UserError(
             f"unknown --coordinates {options.coordinates!r}; choose from {', '.join(_INTO)}"
         )
-    meshes = load_meshes(options.model, options.parameters, options.exact_pose)
+    if options.parameters is None and not options.set:
+        raise UserError("give heads: --parameters FILE, or --set NAME=VALUE for the mean one")
+    wanted = dict(map(_setting, options.set))
+    meshes = load_meshes(options.model, options.parameters, options.exact_pose, wanted)
     write = _write_npz if options.output.suffix == ".npz" else _write_obj
     bar = ProgressBar(quiet=_SECONDS_UNTIL_PROGRESS)
     try:
@@ -92,7 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help=f"head model or file; default: {DEFAULT_MODEL}")
-    add("--parameters", type=Path, required=True, help="file of parameters, rows are heads")
+    add("--parameters", type=Path, help="file of parameters, rows are heads")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="age, sex, nose_width or another characteristic of a FLAME model's heads; repeatable",
+    )
     add("--output", type=Path, required=True, help="file to write: .npz or .obj")
     add(
         "--coordinates",
@@ -107,17 +118,49 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def load_meshes(model: str, parameters: Path, exact_pose: bool) -> Meshes:
-    """The heads of a parameter file, angles beyond the joints' limits clamped with a warning.
+def _setting(text: str) -> tuple[str, float]:
+    """The characteristic and the value of one --set; UserError if it is none."""
+    name, separator, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        what = f"{value!r} is not a number" if separator else "it is not NAME=VALUE"
+        raise UserError(f"--set {text}: {what}; give, for instance, age=60") from None
 
-    UserError if the model or the file cannot be read.
+
+def load_meshes(
+    model: str, parameters: Path | None, exact_pose: bool, wanted: Mapping[str, float]
+) -> Meshes:
+    """The heads of a parameter file, or the mean head, with these characteristics.
+
+    Angles beyond the joints' limits are clamped with a warning. UserError if the model or the file
+    cannot be read, or the model has no such characteristics.
     """
-    if is_flame_file(model):  # the geometry alone: a file needs no hair or UVs for it
+    if is_flame_file(model) and not wanted:  # the geometry alone: it needs no hair or UVs
         return _flame_meshes(Flame(read_flame_file(Path(model))), parameters, exact_pose)
     head = load_head_model(model)
+    if wanted and head.characteristics is None:
+        raise UserError(f"--set is for FLAME models: {head.name} has parameters of such names")
     if head.flame_sliders is not None:
-        return _flame_meshes(head.flame_sliders.flame, parameters, exact_pose)
+        return _flame_meshes(
+            head.flame_sliders.flame, parameters, exact_pose, _setter(head, wanted)
+        )
+    assert parameters is not None, "there are no settings"
     return _slider_meshes(head, parameters)
+
+
+def _setter(head: HeadModel, wanted: Mapping[str, float]) -> Callable[[FloatArray], FloatArray]:
+    """What gives heads of these components (N, S) the wanted characteristics: (N, K)."""
+    known = head.characteristics
+
+    def with_wanted(betas: FloatArray) -> FloatArray:
+        if known is None or not wanted:
+            return betas
+        rows = np.tile(head.table.default(), (len(betas), 1))
+        rows[:, known.columns[: betas.shape[1]]] = betas
+        return np.stack([known.changed(row, wanted) for row in rows])[:, known.columns]
+
+    return with_wanted
 
 
 def _slider_meshes(head: HeadModel, file: Path) -> Meshes:
@@ -131,7 +174,33 @@ def _slider_meshes(head: HeadModel, file: Path) -> Meshes:
     )
 
 
-def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
+def _flame_meshes(
+    flame: Flame,
+    file: Path | None,
+    exact_pose: bool,
+    described: Callable[[FloatArray], FloatArray] = lambda betas: betas,
+) -> Meshes:
+    parameters = FlameParameters.from_mapping({"betas": np.zeros((1, 1))})
+    if file is not None:
+        parameters = _read_flame_parameters(flame, file, exact_pose)
+    parameters = replace(parameters, betas=described(parameters.betas))
+    values = parameters.as_mapping()
+
+    def compute(part: slice) -> _Arrays:
+        mesh = flame.forward(FlameParameters(**{name: v[part] for name, v in values.items()}))
+        return mesh.vertices, mesh.joints
+
+    return Meshes(
+        count=len(parameters.betas),
+        faces=flame.arrays.faces,
+        uv=flame.arrays.uv,
+        compute=compute,
+        system="flame",
+    )
+
+
+def _read_flame_parameters(flame: Flame, file: Path, exact_pose: bool) -> FlameParameters:
+    """FLAME's parameters of a file; what is to be said of them is said on standard error."""
     imported = read_parameters(file)
     try:
         parameters, cut = for_model(imported, flame.arrays)
@@ -148,19 +217,7 @@ def _flame_meshes(flame: Flame, file: Path, exact_pose: bool) -> Meshes:
         parameters, warnings = clamp_pose(parameters)
         for line in warnings:
             print(f"facegen: warning: {line}", file=sys.stderr)
-    values = parameters.as_mapping()
-
-    def compute(part: slice) -> _Arrays:
-        mesh = flame.forward(FlameParameters(**{name: v[part] for name, v in values.items()}))
-        return mesh.vertices, mesh.joints
-
-    return Meshes(
-        count=len(parameters.betas),
-        faces=flame.arrays.faces,
-        uv=flame.arrays.uv,
-        compute=compute,
-        system="flame",
-    )
+    return parameters
 
 
 _INTO: dict[str, Callable[[Float32Array], Float32Array]] = {

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import Float32Array, FloatArray, IntArray
 from .appearance import COLOUR_PARAMETERS, Appearance, appearance, strand_colours
 from .appearance_parameters import APPEARANCE_NAMES
+from .characteristics import Characteristics
 from .correspondence import SurfacePoints
 from .flame.sliders import FlameSliders
 from .parameters import ParameterTable
@@ -122,6 +123,12 @@ class HeadModel(Protocol):
     def named_styles(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
         """Kind of style -> name -> values of parameters; empty where no part has any."""
         return {}
+
+    @property
+    def characteristics(self) -> Characteristics | None:
+        """Age, sex, nose and so on as directions of its parameters; None for models whose
+        parameters say such things themselves."""
+        return None
 
     @property
     def joint_sliders(self) -> Mapping[str, JointSliders]:

@@ -13,11 +13,12 @@ import bpy
 import numpy as np
 
 from ..arrays import BoolArray
+from ..heads.characteristics import Characteristic
 from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.head.locks import locked
-from . import jobs, thumbnails
+from . import characteristics, jobs, thumbnails
 from .head_operator import active_head
 from .properties import (
     VIEW_SHARES,
@@ -36,9 +37,9 @@ FIRST = 20
 _THUMBNAIL_SCALE = 4.5
 
 
-def matches(parameter: Parameter, search: str) -> bool:
-    """Whether a slider's label, name or group contains every word of ``search``."""
-    text = f"{parameter.label} {parameter.name} {parameter.group}".lower()
+def matches(row: Parameter | Characteristic, search: str) -> bool:
+    """Whether the label, name or group of a slider contains every word of ``search``."""
+    text = f"{row.label} {row.name} {row.group}".lower()
     return all(word in text for word in search.lower().split())
 
 
@@ -210,14 +211,21 @@ def _draw_sliders(layout: bpy.types.UILayout, shown: _Shown) -> None:
     row.prop(shown.settings, "search", text="", icon="VIEWZOOM")
     _draw_lock(row, shown, "", emboss=True)
     _draw_reset(row, shown, "", emboss=True)
-    if not shown.settings.search.strip():
+    search = shown.settings.search
+    # Not of the model itself where their file is damaged, as was said when it was loaded.
+    known = shown.sliders.model.characteristics if shown.sliders.characteristics else None
+    if not search.strip():
+        if known is not None:
+            characteristics.draw(layout, shown.head, known, shown.settings)
         _draw_groups(layout, shown)
         return
-    rows, others = found(shown.table, shown.settings.search, shown.viewed)
+    described = [row for row in known.rows if matches(row, search)] if known else []
+    characteristics.draw_rows(layout, shown.head, described)
+    rows, others = found(shown.table, search, shown.viewed)
     _draw_rows(layout, shown, rows)
     if others:
         layout.label(text=f"{others} outside the short list", icon="INFO")
-    elif not rows:
+    elif not rows and not described:
         layout.label(text="No slider of that name", icon="INFO")
 
 

@@ -25,7 +25,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..arrays import BoolArray, Float32Array
+from ..arrays import BoolArray, Float32Array, FloatArray
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.head_model import HeadModel
@@ -33,7 +33,7 @@ from ..heads.parameters import Parameter, ParameterTable
 from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
 from ..mapping.ranking import Ranking
-from ..scene.head import completion
+from ..scene.head import completion, locks
 from ..scene.head.animation import sliders_name
 from ..scene.head.head_object import (
     MODEL_KEY,
@@ -43,7 +43,7 @@ from ..scene.head.head_object import (
     edited_part,
     remove_listener,
 )
-from . import preferences, thumbnails
+from . import characteristics, preferences, thumbnails
 from .remedies import explain
 
 _logger = logging.getLogger(__name__)
@@ -53,11 +53,13 @@ _logger = logging.getLogger(__name__)
 class Sliders:
     """The sliders of one model: its PropertyGroup and what is known of their influence.
 
-    ranking: by the visual variety they make; None where they are not ranked.
+    characteristics: the PropertyGroup of these; None where the model has none. ranking: by the
+    visual variety they make; None where they are not ranked.
     """
 
     model: HeadModel
     group: type
+    characteristics: type | None
     influence: Influence | None
     ranking: Ranking | None = None
 
@@ -108,13 +110,23 @@ def ensure_sliders(model: HeadModel) -> None:
     figures = _unless_damaged(lambda: influence.load(model.name, model.table))
     ranked = _unless_damaged(lambda: ranking.stored_ranking(model))
     group = _property_group(model, figures)
-    bpy.utils.register_class(group)
-    setattr(bpy.types.Object, sliders_name(model.name), PointerProperty(type=group))
-    _sliders[model.name] = Sliders(model, group, figures, ranked)
+    _hang(sliders_name(model.name), group)
+    described = _unless_damaged(
+        lambda: characteristics.property_group(model, _characteristic_moved)
+    )
+    if described is not None:
+        _hang(characteristics.group_name(model.name), described)
+    _sliders[model.name] = Sliders(model, group, described, figures, ranked)
     first = first_figure(model.table, figures) if figures else None
     if first is not None:
         thumbnails.prepare(model.name, first)
     _missing.pop(model.name, None)
+
+
+def _hang(name: str, group: type) -> None:
+    """Register a PropertyGroup, and have every object point to one by this name."""
+    bpy.utils.register_class(group)
+    setattr(bpy.types.Object, name, PointerProperty(type=group))
 
 
 def _unless_damaged(load: Callable[[], _Found | None]) -> _Found | None:
@@ -212,23 +224,52 @@ def obstacle(mesh_object: bpy.types.Object, model: HeadModel) -> str:
 
 def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name: str) -> None:
     """Have the head follow one slider."""
-    mesh_object = values.id_data
-    if mesh_object.get(MODEL_KEY) != model_name:
-        return
-    try:
-        head = HeadObject.of(mesh_object)
-        if obstacle(mesh_object, head.model):  # the panel says so
-            return
+
+    def with_slider(head: HeadObject) -> FloatArray:
         parameters = head.parameters
         column = head.model.table.index(name)
         parameters[column] = _within(head.model, column, getattr(values, name))
-        with _showing():
-            head.move_to(parameters, complete=not completion.waits())
+        return parameters
+
+    with _showing():
+        moved = _move(values.id_data, model_name, with_slider)
+    if moved:
+        choose_slider(context.window_manager, model_name, name)
+
+
+def _characteristic_moved(
+    mesh_object: bpy.types.Object, model_name: str, name: str, value: float
+) -> None:
+    """Have the head take a characteristic's value: what is locked or pinned stays."""
+
+    def with_value(head: HeadObject) -> FloatArray:
+        known = head.model.characteristics
+        assert known is not None, "its sliders would not be there"
+        held = locks.pinned(mesh_object) & set(known.names)
+        if bpy.context.window_manager.facegen.others_stay:
+            held |= known.others({name})
+        locked = locks.locked(mesh_object, known.table)
+        return known.changed(head.parameters, {name: value}, held, locked)
+
+    _move(mesh_object, model_name, with_value)
+
+
+def _move(
+    mesh_object: bpy.types.Object, model_name: str, wanted: Callable[[HeadObject], FloatArray]
+) -> bool:
+    """Give a head of this model the parameters (P,) that are wanted; whether it has them."""
+    if mesh_object.get(MODEL_KEY) != model_name:
+        return False
+    try:
+        head = HeadObject.of(mesh_object)
+        if obstacle(mesh_object, head.model):  # the panel says so
+            return False
+        head.move_to(wanted(head), complete=not completion.waits())
         completion.complete_soon()
     except UserError as error:
         _logger.error("%s", explain(error))
-        return
-    choose_slider(context.window_manager, model_name, name)
+        return False
+    return True
 
 
 def _within(model: HeadModel, column: int, value: float) -> float:
@@ -363,6 +404,13 @@ class FACEGEN_PG_panel(bpy.types.PropertyGroup):
     show_all: BoolProperty(  # type: ignore[valid-type]
         name="Show All", description="Show all sliders of long groups, too"
     )
+    others_stay: BoolProperty(  # type: ignore[valid-type]
+        name="Others Stay",
+        description="Moving a characteristic leaves the others of its kind alone, as age leaves sex"
+        " and the width of a nose its length; else they change as they do among people. What is"
+        " pinned stays in any case",
+        default=True,
+    )
     slider: StringProperty(name="Slider")  # type: ignore[valid-type]
 
 
@@ -406,6 +454,9 @@ def unregister() -> None:
     for model_name, sliders in _sliders.items():
         delattr(bpy.types.Object, sliders_name(model_name))
         bpy.utils.unregister_class(sliders.group)
+        if sliders.characteristics is not None:
+            delattr(bpy.types.Object, characteristics.group_name(model_name))
+            bpy.utils.unregister_class(sliders.characteristics)
     _sliders.clear()
     _missing.clear()
     del bpy.types.WindowManager.facegen

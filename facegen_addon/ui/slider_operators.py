@@ -110,6 +110,27 @@ class FACEGEN_OT_toggle_lock(HeadOperator, bpy.types.Operator):
         locks.set_locked(head.mesh_object, names, not all_locked)
 
 
+class FACEGEN_OT_toggle_pin(HeadOperator, bpy.types.Operator):
+    """Pin: moving other characteristics leaves this one as it is. Again to take the pin out"""
+
+    bl_idname = "facegen.toggle_pin"
+    bl_label = "Pin Characteristic"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: StringProperty(name="Characteristic")  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Pin it, or take its pin out; UserError where the model has no such characteristic."""
+        head = self.head(context)
+        known = head.model.characteristics
+        if known is None:
+            raise UserError(f"head model {head.model.name!r} has sliders of such things itself")
+        known.index(self.name)
+        locks.set_pinned(
+            head.mesh_object, self.name, self.name not in locks.pinned(head.mesh_object)
+        )
+
+
 class FACEGEN_OT_show_slider(HeadOperator, bpy.types.Operator):
     """Show what this slider does: the head at its lowest and at its highest believable value"""
 
@@ -200,6 +221,7 @@ class FACEGEN_OT_choose_flame_file(bpy.types.Operator):
 CLASSES = (
     FACEGEN_OT_reset_sliders,
     FACEGEN_OT_toggle_lock,
+    FACEGEN_OT_toggle_pin,
     FACEGEN_OT_show_slider,
     FACEGEN_OT_rank_sliders,
     FACEGEN_OT_load_sliders,

@@ -201,6 +201,27 @@ def test_anny_by_its_sliders(tmp_path: Path, rng: np.random.Generator) -> None:
         np.testing.assert_allclose(found["vertices"], np.stack([x, z, -y], -1), atol=1e-6)
 
 
+def test_heads_of_an_age(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Of the mean head where no file is given; else of every head, whose pose stays."""
+    model = load_head_model("open_flame")
+    known = model.characteristics
+    assert known is not None and model.flame_sliders is not None
+    wanted = {"age": 62.0, "nose_width": 28.0}
+    more = ["--set", "age=62", "--set", "nose_width=28"]
+    assert mesh.main(["--output", str(tmp_path / "one.npz"), *more]) == 0
+    flame = model.flame_sliders.flame
+    with np.load(tmp_path / "one.npz") as found:
+        parameters = model.flame_sliders.to_flame(known.changed(model.table.default(), wanted))
+        np.testing.assert_allclose(found["vertices"], flame.forward(parameters).vertices, atol=1e-6)
+    values = {"betas": rng.standard_normal((2, 5)), "jaw_pose": [[0.2, 0, 0], [0, 0, 0]]}
+    rows = np.tile(model.table.default(), (2, 1))
+    rows[:, known.columns[:5]] = values["betas"]
+    betas = np.stack([known.changed(row, wanted) for row in rows])[:, known.columns]
+    expected = flame.forward(FlameParameters.from_mapping(values | {"betas": betas}))
+    with np.load(_mesh(tmp_path, "open_flame", values, *more)) as found:
+        np.testing.assert_allclose(found["vertices"], expected.vertices, atol=1e-6)
+
+
 BAD_VALUES: dict[str, tuple[dict, str]] = {
     "too many components": (
         {"betas": np.ones((1, 8))},
@@ -233,6 +254,9 @@ def test_bad_parameters_write_nothing(tmp_path: Path, flame_file: Path, case: st
         (["--output", "/dev/null/a.npz"], "/dev/null is not a folder you can write to"),
         (["--output", "/proc/a/b.npz", "--model", "anny"], r"/proc/a/b\.npz cannot be written"),
         (["--output", "a.npz", "--colour", "red"], "--colour red; see mesh --help"),
+        (["--output", "a.npz", "--set", "age"], "--set age: it is not NAME=VALUE; give"),
+        (["--output", "a.npz", "--set", "age=old"], "--set age=old: 'old' is not a number"),
+        (["--output", "a.npz", "--model", "anny", "--set", "age=60"], "--set is for FLAME models"),
         ([], "--output; see mesh --help"),
     ],
 )
@@ -244,6 +268,20 @@ def test_a_wrong_value_is_one_line(
     with pytest.raises(UserError, match=named):
         mesh.main(["--parameters", "parameters.npz", *arguments])
     assert [path.name for path in tmp_path.iterdir()] == ["parameters.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "give heads: --parameters FILE, or --set"),
+        (["--set", "charm=1"], "unknown characteristic 'charm'; choose from sex, age"),
+        (["--set", "age=nan"], "age is nan: give a finite number"),
+    ],
+)
+def test_no_mean_head_of_that_kind(tmp_path: Path, arguments: list[str], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        mesh.main(["--output", str(tmp_path / "a.npz"), *arguments])
+    assert not list(tmp_path.iterdir())
 
 
 def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

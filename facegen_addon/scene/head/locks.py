@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sliders that an artist has locked: sampling and resetting leave them as they are.
+"""Sliders that an artist has locked, which sampling and resetting leave as they are, and
+characteristics that are pinned, which others leave as they are when they are moved.
 
 The names are kept on the head's object, so that undo, copies and saved files carry them along.
 """
@@ -16,24 +17,39 @@ from ...arrays import BoolArray
 from ...heads.parameters import ParameterTable
 
 LOCKED_KEY = "facegen_locked"
+PINNED_KEY = "facegen_pinned"
 
 
 def locked(mesh_object: bpy.types.Object, table: ParameterTable) -> Annotated[BoolArray, "P"]:
     """Mask (P,) of the table's parameters that are locked; names that it lacks are skipped."""
-    names = _names(mesh_object)
+    names = _names(mesh_object, LOCKED_KEY)
     return np.array([name in names for name in table.names], np.bool_)
 
 
 def set_locked(mesh_object: bpy.types.Object, names: Iterable[str], on: bool) -> None:
     """Lock the sliders of these names, or unlock them; those of other names stay as they are."""
-    before = _names(mesh_object)
-    after = before | set(names) if on else before - set(names)
+    _change(mesh_object, LOCKED_KEY, set(names), on)
+
+
+def pinned(mesh_object: bpy.types.Object) -> frozenset[str]:
+    """Names of the characteristics that are pinned, whether or not the head's model has them."""
+    return frozenset(_names(mesh_object, PINNED_KEY))
+
+
+def set_pinned(mesh_object: bpy.types.Object, name: str, on: bool) -> None:
+    """Pin the characteristic of this name, or take its pin out."""
+    _change(mesh_object, PINNED_KEY, {name}, on)
+
+
+def _change(mesh_object: bpy.types.Object, key: str, names: set[str], on: bool) -> None:
+    before = _names(mesh_object, key)
+    after = before | names if on else before - names
     if after:
-        mesh_object[LOCKED_KEY] = "\n".join(sorted(after))
-    elif LOCKED_KEY in mesh_object:
-        del mesh_object[LOCKED_KEY]
+        mesh_object[key] = "\n".join(sorted(after))
+    elif key in mesh_object:
+        del mesh_object[key]
 
 
-def _names(mesh_object: bpy.types.Object) -> set[str]:
-    stored = mesh_object.get(LOCKED_KEY, "")
+def _names(mesh_object: bpy.types.Object, key: str) -> set[str]:
+    stored = mesh_object.get(key, "")
     return set(stored.split("\n")) - {""} if isinstance(stored, str) else set()

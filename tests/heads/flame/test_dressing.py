@@ -13,7 +13,7 @@ from facegen_addon.heads.flame.dressing import Dressing, dress, to_house
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.model import FlameParameters
-from facegen_addon.heads.flame.open_head import open_flame
+from facegen_addon.heads.flame.open_head import UserHead, open_flame
 from facegen_addon.heads.surface import neck_edge, open_loops
 
 ANOTHER_TOPOLOGY = pytest.mark.slow
@@ -112,6 +112,20 @@ def test_masks_and_parts_are_found_again(
     for name in ("lips", "ears", "scalp", "brow", "nose"):
         found, true = surface.masks[name][: len(order)], known.masks[name][order]
         assert np.corrcoef(found, true)[0, 1] > (0.75 if name == "lips" else 0.85), name
+
+
+@ANOTHER_TOPOLOGY
+def test_characteristics_are_read_as_on_the_donor(
+    donor: tuple[FlameArrays, Dressing], other: tuple[FlameArrays, Dressing]
+) -> None:
+    """The same components on other triangles mean the same people."""
+    head, known = UserHead("other", *other), load_head_model("open_flame").characteristics
+    people = head.sample_prior(np.random.default_rng(1), 200)
+    assert known is not None
+    read, true = head.characteristics.read(people), known.read(people)
+    assert head.characteristics.names == known.names
+    for row, name in enumerate(known.names):
+        assert np.corrcoef(read[:, row], true[:, row])[0, 1] > 0.9, name
 
 
 @ANOTHER_TOPOLOGY
