@@ -93,7 +93,7 @@ class SkinTextures:
     @cached_property
     def relief(self) -> dict[str, Float32Array]:
         """Heights (M,) of DEPTHS' layers, metres: 0 or below."""
-        lines = details.lines(self.points.position)
+        lines = details.lines(self.points.position) * self.points.known
         layers = {"lines": lines, "pores": self._grain.pores, "furrows": self._grain.furrows}
         return {name: np.clip(layer, -DEPTHS[name], 0.0) for name, layer in layers.items()}
 

@@ -35,7 +35,7 @@ FINE, RELIEF, MARKS, PATTERN = (
 marks; pattern, fade and stubble."""
 
 
-_ASLANT, _DULL = (0.10, 0.65, 0.42, 0.0), (0.62, 0.78, 1.0, 0.3)
+_ASLANT, _DULL = (0.10, 0.65, 0.42, 0.0), (0.62, 0.78, 1.0, 0.6)
 """Where skin ceases to mirror, chosen by eye: one minus the cosine between skin and view where its
 specular level begins and ends to fade, and the levels there; the same of roughness, as a factor."""
 
