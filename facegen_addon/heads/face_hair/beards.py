@@ -121,7 +121,7 @@ class Zones:
         """How much of the beard's colour the skin under it has, (M,) in [0, 1]."""
         full = smoothstep(0.1, 0.5, np.array(values["beard_length"]))
         lip = smoothstep(0.1, 0.5, np.array(values["moustache_length"]))
-        amount = 0.40 + 0.34 * (full + (lip - full) * self.lip)
+        amount = 0.40 + 0.42 * (full + (lip - full) * self.lip)
         return amount * self.cover(values)
 
 

@@ -21,7 +21,7 @@ from ..appearance import smoothstep
 Values = Mapping[str, float]
 """Name of a parameter -> its value."""
 
-HAIRS = 540
+HAIRS = 490
 """Of each brow; how many of them show is its density's."""
 POINTS = 6
 

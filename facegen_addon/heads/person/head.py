@@ -85,7 +85,6 @@ class PersonHead(AnnyHead):
         self._person = from_arrays(arrays)
         self.anny: Person = Person(self._person)
         self.table = self._person.anny.table
-        self._last_face: tuple[bytes, Mapping[str, float]] | None = None
 
     @property
     def sources(self) -> dict[str, str]:
@@ -198,17 +197,11 @@ class PersonHead(AnnyHead):
         rest = self.anny.arrays.template[self.face_hair.vertices]
         return self.face_hair.neutral(rest + moved.reshape(-1, 3))
 
-    def face_values(self, parameters: Annotated[FloatArray, "P"]) -> Mapping[str, float]:
-        """Name -> value of what the face's hair follows, facial hair as dense as it shows.
-
-        An update of a head asks up to four times: those of the last head are kept.
-        """
-        key = parameters.tobytes()
-        if self._last_face is None or self._last_face[0] != key:
-            names = (*FACE_HAIR_NAMES, "hair_melanin", "hair_redness", "hair_grey")
-            values = {name: self.value(parameters, name) for name in names}
-            self._last_face = key, with_density(values, self.facial_hair(parameters))
-        return self._last_face[1]
+    def face_values(self, parameters: Annotated[FloatArray, "P"]) -> dict[str, float]:
+        """Name -> value of what the face's hair follows, facial hair as dense as it shows."""
+        names = (*FACE_HAIR_NAMES, "hair_melanin", "hair_redness", "hair_grey")
+        values = {name: self.value(parameters, name) for name in names}
+        return with_density(values, self.facial_hair(parameters))
 
     def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonStyle:
         """The hair of one head (P,), and of its face."""
