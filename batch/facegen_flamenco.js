@@ -45,9 +45,9 @@ const JOB_TYPE = {
         {
             key: "model",
             type: "string",
-            default: "open_flame",
+            default: "person",
             visible: "submission",
-            description: "Head model: open_flame, anny, or the absolute path of a FLAME file",
+            description: "Head model: person, open_flame, anny, or the absolute path of a FLAME file",
         },
         {
             key: "count",

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from batch import importing
-from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.heads.catalogue import DEFAULT_FLAME
 from facegen_addon.heads.exchange.arkit.sliders import import_take
 
 _EXAMPLES = """\
@@ -26,6 +26,6 @@ def main(arguments: Sequence[str]) -> int:
         "import-arkit",
         "Read ARKit's 52 blend shapes as slider values, or as keyframes of a head.",
         _EXAMPLES,
-        f"open_flame or anny; default: {DEFAULT_MODEL}",
+        f"open_flame or anny; default: {DEFAULT_FLAME}",
     )
     return importing.run(parser.parse_args(arguments), import_take)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from batch import importing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.heads.catalogue import DEFAULT_FLAME
 from facegen_addon.heads.exchange.arkit.files import check_no_take
 from facegen_addon.heads.exchange.flame_sliders import ImportedSliders, import_sliders
 from facegen_addon.heads.head_model import HeadModel
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         "import-flame",
         "Read FLAME parameters of another program as slider values.",
         _EXAMPLES,
-        f"FLAME head or file; default: {DEFAULT_MODEL}",
+        f"FLAME head or file; default: {DEFAULT_FLAME}",
     )
     return importing.run(parser.parse_args(arguments), _read)
 

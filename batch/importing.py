@@ -9,7 +9,7 @@ from pathlib import Path
 from batch.command_line import OneLineParser, check_output_file
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.heads.exchange.flame_sliders import ImportedSliders
 from facegen_addon.heads.exchange.slider_file import SUFFIXES, write_slider_file
 from facegen_addon.heads.head_model import HeadModel
@@ -29,7 +29,7 @@ def parser(name: str, description: str, examples: str, models: str) -> argparse.
     )
     add = made.add_argument
     add("file", type=Path, metavar="FILE", help="parameter file or folder")
-    add("--model", default=DEFAULT_MODEL, help=models)
+    add("--model", default=DEFAULT_FLAME, help=models)
     add("--output", type=Path, help="slider values to write: .json or .npz")
     add(
         "--blend",

@@ -17,7 +17,7 @@ from batch.obj import ObjWriter
 from facegen_addon.arrays import Float32Array, FloatArray, Int32Array
 from facegen_addon.atomic_file import replacing
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, is_flame_file, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, is_flame_file, load_head_model
 from facegen_addon.heads.exchange.flame_codes import for_model, read_parameters
 from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.flame.dressing import to_flame, to_house
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--model", default=DEFAULT_MODEL, help=f"head model or file; default: {DEFAULT_MODEL}")
+    add("--model", default=DEFAULT_FLAME, help=f"head model or file; default: {DEFAULT_FLAME}")
     add("--parameters", type=Path, help="file of parameters, rows are heads")
     add(
         "--set",

@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from facegen_addon.encoders.encoder import Encoder
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.head_renderer import HeadRenderer
 from tools.timing import print_ratio, timed
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=20)
     count = max(3, parser.parse_args().heads)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    model = load_head_model(DEFAULT_MODEL)
+    model = load_head_model(DEFAULT_FLAME)
     heads = model.sample_prior(np.random.default_rng(0), count)
     encoder = Encoder.load()
     with HeadRenderer(model, RenderSettings(samples=8)) as renderer:

@@ -31,7 +31,7 @@ from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.status import EventLog, Status
 from facegen_addon.encoders.encoder import Encoder
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
@@ -47,13 +47,13 @@ class Bench:
     def __init__(
         self, folder: Path, recipe: Recipe, shards: int, workers: int, threads: int
     ) -> None:
-        self.plan = Plan(recipe, load_head_model(DEFAULT_MODEL), 0)
+        self.plan = Plan(recipe, load_head_model(DEFAULT_FLAME), 0)
         self.settings = render_settings(recipe, "CPU", threads)
         request = {"count": shards * _BLOCK, "shard_size": _BLOCK, "seed": 0}
         run = RunFolder.begin(folder, request, [], recipe.to_toml(), replace=False)
         status = Status(shards * _BLOCK, EventLog(None), io.StringIO())
         self._farm = Farm(run, self.plan, BatchEncoder(Encoder.load(threads=1)), {}, status)
-        set_up = SetUp(DEFAULT_MODEL, self.settings, recipe.labels.dense)
+        set_up = SetUp(DEFAULT_FLAME, self.settings, recipe.labels.dense)
         self.pool = render_pool(workers, set_up, folder / "logs", 600.0)
 
     def __enter__(self) -> "Bench":

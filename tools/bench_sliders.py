@@ -66,7 +66,7 @@ def main() -> None:
 def random_flame() -> FlameHead:
     """The open head's surface, filled up to FLAME's size, with random components."""
     rng = np.random.default_rng(0)
-    dressing = _filled_up(load_head_model(catalogue.DEFAULT_MODEL))
+    dressing = _filled_up(load_head_model(catalogue.DEFAULT_FLAME))
     arrays = {
         "v_template": dressing.surface.rest_position,
         "f": dressing.surface.faces,

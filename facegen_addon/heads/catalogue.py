@@ -23,7 +23,10 @@ from .flame_person.head import LIKE_PERSON, OPEN_PERSON, like_person, open_perso
 from .head_model import HeadModel
 from .person.head import PERSON, person_head
 
-DEFAULT_MODEL = OPEN_FLAME
+DEFAULT_MODEL = PERSON
+
+DEFAULT_FLAME = OPEN_FLAME
+"""Where FLAME's own parameters are meant and no model is named."""
 
 HEAD_MODELS: dict[str, Callable[[], HeadModel]] = {
     OPEN_FLAME: open_flame_head,

@@ -10,7 +10,7 @@ from bpy.props import EnumProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..errors import UserError
-from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.catalogue import DEFAULT_FLAME, load_head_model
 from ..heads.exchange.arkit.files import check_no_take
 from ..heads.exchange.flame_codes import WRITABLE
 from ..scene.exchange.flame_export import export_heads
@@ -35,7 +35,7 @@ class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Opera
     )
     model: StringProperty(  # type: ignore[valid-type]
         name="Model",
-        default=DEFAULT_MODEL,
+        default=DEFAULT_FLAME,
         description="Name of a FLAME head, or path of the FLAME file that the codes belong to",
     )
 

@@ -14,7 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 from bpy_extras.io_utils import ImportHelper
 
 from ..errors import UserError
-from ..heads.catalogue import DEFAULT_MODEL, load_head_model
+from ..heads.catalogue import DEFAULT_FLAME, load_head_model
 from ..heads.face_hair.named import BEARDS, BROWS
 from ..heads.hair.styles import STYLES
 from ..heads.head_model import HeadModel
@@ -59,7 +59,7 @@ def _load(operator: Any, context: bpy.types.Context, path: Path) -> None:
     mesh_object = active_head(context)
     if mesh_object is None or operator.as_new:
         preset = presets.read_preset(path)
-        model = load_head_model(preset.sliders.model or DEFAULT_MODEL)
+        model = load_head_model(preset.sliders.model or DEFAULT_FLAME)
         head = _added(context, model, preset, path.stem)
     else:
         head = movable_head(mesh_object)

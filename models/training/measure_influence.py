@@ -18,7 +18,7 @@ from pathlib import Path
 from facegen_addon.artifacts import models_directory
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, find_encoder
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.mapping.influence import influence_folder, read
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     """The command's options that this script itself reads."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--model", default=DEFAULT_FLAME)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     return parser
 

@@ -19,7 +19,7 @@ import numpy as np
 from facegen_addon.arrays import AnyArray, BoolArray, Float32Array, RealArray
 from facegen_addon.artifacts import models_folder, read_npz
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, HEAD_MODELS, load_head_model
 from facegen_addon.heads.parameters import ParameterTable
 
 CHUNK = 100
@@ -176,7 +176,7 @@ def positive(text: str) -> int:
 def add_model_option(parser: argparse.ArgumentParser) -> None:
     """--model, of every script for a head model; see `model_name`."""
     parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="head model of the catalogue, or a FLAME file"
+        "--model", default=DEFAULT_FLAME, help="head model of the catalogue, or a FLAME file"
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 from batch.dataset.messages import Job
 from batch.dataset.render_worker import finished
 from facegen_addon.heads import catalogue
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, HEAD_MODELS, load_head_model
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.labels.shot import Shot, View
@@ -81,7 +81,7 @@ def test_blender_takes_for_one_what_is_welded_and_no_more(apart: float, values: 
 
 @pytest.mark.parametrize(
     ("name", "image_format"),
-    [*((name, "PNG") for name in (*HEAD_MODELS, ROUGH)), (DEFAULT_MODEL, "JPEG")],
+    [*((name, "PNG") for name in (*HEAD_MODELS, ROUGH)), (DEFAULT_FLAME, "JPEG")],
 )
 def test_threads_change_no_byte_of_a_sample(name: str, image_format: str) -> None:
     model = load_head_model(name)

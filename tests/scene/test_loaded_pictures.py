@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.labels.shot import Background, Light, Shot, View
 from facegen_addon.scene.render import picture_file
 from facegen_addon.scene.render.picture_file import picture_traits
@@ -27,7 +27,7 @@ from tests.picture_kinds import (
     turned,
 )
 
-MODEL = load_head_model(DEFAULT_MODEL)
+MODEL = load_head_model(DEFAULT_FLAME)
 SETTINGS = SampleSettings(samples=1, width=96, height=64, device="CPU", labels=False)
 FAR = View(focal_length=36.0, distance=1.6)
 BLUE = (0.0, 0.0, 1.0)

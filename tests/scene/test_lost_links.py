@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.scene.head import lost_links
 from facegen_addon.scene.head.head_object import HAIR_KEY, MODEL_KEY, HeadObject, hair_of
 
@@ -25,7 +25,7 @@ def watched() -> Iterator[None]:
 
 
 def add() -> HeadObject:
-    return HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection)
+    return HeadObject.create(load_head_model(DEFAULT_FLAME), bpy.context.scene.collection)
 
 
 def skin_and_hair() -> tuple[bpy.types.Object, bpy.types.Object]:

@@ -11,7 +11,7 @@ import pytest
 
 from facegen_addon.encoders.encoder import Encoder, same_face_threshold
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping.approach import Answer
 from facegen_addon.mapping.correction import compensated
@@ -293,7 +293,7 @@ def test_the_real_f_sees_the_same_head_as_the_same_and_cleans_up() -> None:
 
 @pytest.mark.parametrize("text", ["", "garbage", "[1, 2]", '{"achieved": [1.0]}', 7])
 def test_latents_that_somebody_edited_are_not_known(text: object) -> None:
-    head = HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection, 0)
+    head = HeadObject.create(load_head_model(DEFAULT_FLAME), bpy.context.scene.collection, 0)
     head.mesh_object[latents.LATENTS_KEY] = text
     assert latents.read(head.mesh_object) == latents.Latents()
     assert not latents.moved_since(head.mesh_object)
@@ -305,7 +305,7 @@ def test_latents_that_somebody_edited_are_not_known(text: object) -> None:
      {"other": [1.0] * 512}],
 )  # fmt: skip
 def test_latents_that_are_none_are_not_known(edited: dict[str, object]) -> None:
-    head = HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection, 0)
+    head = HeadObject.create(load_head_model(DEFAULT_FLAME), bpy.context.scene.collection, 0)
     latents.store(head.mesh_object, Latents())
     content = json.loads(head.mesh_object[latents.LATENTS_KEY])
     head.mesh_object[latents.LATENTS_KEY] = json.dumps({**content, **edited})

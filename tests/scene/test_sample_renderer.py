@@ -12,7 +12,7 @@ from mathutils import Vector
 from mathutils.bvhtree import BVHTree
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, HEAD_MODELS, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.label_check import HIDDEN, OUTSIDE, VISIBLE, check_labels
 from facegen_addon.labels.maps import CLASSES
@@ -24,7 +24,7 @@ from facegen_addon.scene.render.head_renderer import HeadRenderer
 from facegen_addon.scene.render.portrait import decode_jpeg
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 
-MODEL = load_head_model(DEFAULT_MODEL)
+MODEL = load_head_model(DEFAULT_FLAME)
 SMALL = {"samples": 2, "width": 80, "height": 64, "device": "CPU"}
 SQUARE = {"samples": 4, "width": 128, "height": 128, "device": "CPU"}
 TURNED = View(yaw=0.5, pitch=-0.2, roll=0.3, shift_x=0.05)

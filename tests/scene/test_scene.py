@@ -14,7 +14,7 @@ from facegen_addon.artifacts import read_index
 from facegen_addon.choices import ENGINES
 from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.errors import NotReached, RejectedSample, UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, HEAD_MODELS, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, HEAD_MODELS, load_head_model
 from facegen_addon.png import encode_png
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.head import materials
@@ -27,7 +27,7 @@ from facegen_addon.scene.workflows import made_variety
 from facegen_addon.scene.workflows.variety import run_variety
 from facegen_addon.variety.request import VarietyRequest
 
-MODEL = load_head_model(DEFAULT_MODEL)
+MODEL = load_head_model(DEFAULT_FLAME)
 GUIDED = [name for name in HEAD_MODELS if f"backward_{name}" in read_index()]
 SMALL = {"samples": 2, "size": 96}
 

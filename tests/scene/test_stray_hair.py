@@ -3,13 +3,13 @@
 
 import bpy
 
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.scene.head.stray_hair import remove_stray_hair, stray_hair
 
 
 def add() -> HeadObject:
-    return HeadObject.create(load_head_model(DEFAULT_MODEL), bpy.context.scene.collection, 0)
+    return HeadObject.create(load_head_model(DEFAULT_FLAME), bpy.context.scene.collection, 0)
 
 
 def test_the_hair_of_a_deleted_head_goes_and_no_other() -> None:

@@ -11,6 +11,7 @@ from facegen_addon.heads.wear.outfit import Outfit
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.labels.maps import CLASSES
 from facegen_addon.labels.shot import Shot, View
+from facegen_addon.scene.render import fabric
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 
 MODEL = load_head_model("person")
@@ -57,3 +58,9 @@ def test_clothes_come_off_again(renderer: SampleRenderer) -> None:
     renderer.render(DRESSED)
     after = renderer.render(PLAIN)
     np.testing.assert_array_equal(before.image, after.image)
+
+
+def test_clear_lenses_add_no_noise() -> None:
+    """A mirror that few paths take is a dot where one does."""
+    nodes = fabric.lens_material(dark=False).node_tree.nodes
+    assert not {"BSDF_GLOSSY", "MIX_SHADER"} & {node.type for node in nodes}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.heads.catalogue import DEFAULT_FLAME
 from models.training import make_backward, pairs
 
 
@@ -36,7 +36,7 @@ def test_rounds_alternate_training_and_rendering(models: Path, steps: list[list[
 
 
 def test_committed_table_spares_all_rendering(models: Path, steps: list[list[str]]) -> None:
-    pairs.table_path(DEFAULT_MODEL).touch()
+    pairs.table_path(DEFAULT_FLAME).touch()
     assert make_backward.main(arguments(models)) == 0
     assert names(steps) == ["surrogates", "distil"]
     steps.clear()
@@ -45,7 +45,7 @@ def test_committed_table_spares_all_rendering(models: Path, steps: list[list[str
 
 
 def test_a_proposal_that_is_there_is_not_made_again(models: Path, steps: list[list[str]]) -> None:
-    path = pairs.proposal_path(DEFAULT_MODEL, 1)
+    path = pairs.proposal_path(DEFAULT_FLAME, 1)
     path.parent.mkdir(parents=True)
     path.touch()
     assert make_backward.main(arguments(models)) == 0

@@ -33,7 +33,7 @@ _CHEEK_RANGE, _NECK_RANGE = 0.034, 0.040
 _FULL_WIDTH, _CHIN_WIDTH = 0.088, 0.027
 """Metres from the middle to where a beard ends that is full, and on the chin alone."""
 _CLUMPS = 170
-_THIN, _THICK = 0.75e-4, 2.3e-4
+_THIN, _THICK = 0.55e-4, 1.9e-4
 _THINNING = np.array([1.0, 1.0, 0.95, 0.88, 0.72, 0.35])
 _BEGINS = 0.12
 _SUNK = 0.0002
@@ -95,9 +95,9 @@ class Zones:
         """How dense hair is, (M,) in [0, 1]: fading at all edges."""
         x, z = np.abs(self.place[:, 0]), self.place[:, 2]
         edge = _cheek_edge(values)
-        cheek = smoothstep(edge - 0.004, edge + 0.009, self.below)
+        cheek = smoothstep(edge - 0.006, edge + 0.014, self.below)
         reach = -0.004 + _NECK_RANGE * values["beard_neck"]
-        neck = smoothstep(reach + 0.007, reach - 0.006, self.under)
+        neck = smoothstep(reach + 0.010, reach - 0.010, self.under)
         width = _FULL_WIDTH + (_CHIN_WIDTH - _FULL_WIDTH) * values["beard_goatee"]
         # A goatee goes up to the corners of the mouth and is widest there.
         chin = smoothstep(width + 0.006, width - 0.006, x + 0.10 * np.maximum(0.65 - z, 0.0))
@@ -121,7 +121,7 @@ class Zones:
         """How much of the beard's colour the skin under it has, (M,) in [0, 1]."""
         full = smoothstep(0.1, 0.5, np.array(values["beard_length"]))
         lip = smoothstep(0.1, 0.5, np.array(values["moustache_length"]))
-        amount = 0.30 + 0.42 * (full + (lip - full) * self.lip)
+        amount = 0.40 + 0.42 * (full + (lip - full) * self.lip)
         return amount * self.cover(values)
 
 

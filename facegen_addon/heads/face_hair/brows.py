@@ -21,7 +21,7 @@ from ..appearance import smoothstep
 Values = Mapping[str, float]
 """Name of a parameter -> its value."""
 
-HAIRS = 440
+HAIRS = 490
 """Of each brow; how many of them show is its density's."""
 POINTS = 6
 
@@ -30,21 +30,24 @@ _HEIGHT, _HEIGHT_RANGE = 0.0188, 0.0045
 _OWN = 0.35
 """How much the bone's own height counts against the usual one."""
 _ARCH, _ARCH_RANGE = 0.0006, 0.0062
-_TAIL, _TAIL_OF_ARCH = 0.0002, -0.12
+_TAIL, _TAIL_OF_ARCH = 0.0012, -0.12
 """Height of the outer end over the inner one, and what of the arch's height is added."""
 _SLANT, _WAVE = 0.0055, 0.0016
+_HEAD = 0.0017
+"""Metres by which roots lie lower at the inner end, whose hairs stand upright: seen as a whole, a
+brow is level."""
 _INNER, _INNER_RANGE = -0.05, 1.27
 """Inner end as a share of the inner corner of the eye's distance from the middle."""
 _OUTER, _OUTER_RANGE = 0.0005, 0.017
-_HALF_HEIGHT, _HALF_HEIGHT_RANGE = 0.0011, 0.0042
+_HALF_HEIGHT, _HALF_HEIGHT_RANGE = 0.0014, 0.0040
 _LENGTH, _LENGTH_RANGE = 0.0054, 0.0034
-_RADIUS = 0.85e-4
+_RADIUS = 0.66e-4
 _THINNING = np.array([0.95, 1.0, 0.95, 0.8, 0.6, 0.25])
 _LIFT = np.array([-0.15, 0.25, 0.5, 0.62, 0.62, 0.5]) * 1e-3
 """Metres over the skin along a hair: it begins below."""
 _BEGINS = 0.12  # margin of density over which a hair comes into being
 _ASYMMETRY = 0.0022
-_SHADE = 0.5
+_SHADE = 0.68
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def line(values: Values, along: FloatArray) -> FloatArray:
     beyond = np.clip((along - peak) / (1.0 - peak), 0.0, None)
     fall = arch - (arch - tail) * beyond**1.7
     height = np.where(along < peak, rise, fall)
+    height = height - _HEAD * smoothstep(0.3, 0.0, along)
     height = height + _SLANT * values["brow_slant"] * (along - 0.35)
     dip = np.sin(2.0 * np.pi * np.clip(along, 0.0, 1.0)) * (1.0 - along)
     return height - _WAVE * values["brow_wave"] * dip
@@ -152,7 +156,7 @@ def _shown(values: Values) -> FloatArray:
     edge = 1.0 - 0.75 * smoothstep(0.45, 1.0, across)
     head = 0.35 + 0.65 * smoothstep(0.0, 0.16, along)
     tail = 1.0 - 0.55 * smoothstep(0.75, 1.0, along)
-    wanted = 1.25 * values["brow_density"] * edge * head * tail
+    wanted = 1.4 * values["brow_density"] * edge * head * tail
     shown: FloatArray = smoothstep(0.0, _BEGINS, wanted - _OF_ONE.rank)
     return shown
 
@@ -168,7 +172,7 @@ def _one(values: Values, inner: float, outer: float) -> FloatArray:
     ahead = line(values, along + 0.02) - line(values, along - 0.02)
     slope = np.arctan2(ahead, 0.04 * (outer - inner))
     # Upwards at the inner end, outwards along the body, and the upper edge down to meet the lower.
-    upright = 0.85 * smoothstep(0.26, 0.0, along) + 0.52 * smoothstep(0.85, 0.2, along)
+    upright = 0.62 * smoothstep(0.24, 0.0, along) + 0.50 * smoothstep(0.85, 0.2, along)
     meeting = (0.30 * across + 0.04) * smoothstep(0.08, 0.3, along)
     angle = slope + np.minimum(upright, 1.45) - meeting
     angle = angle + (0.10 + 0.16 * unruly) * hairs.own[:, 2]
@@ -188,7 +192,7 @@ def _one(values: Values, inner: float, outer: float) -> FloatArray:
 
 def _slender(values: Values) -> float:
     """Share of their length that hairs of a thin, plucked brow have."""
-    return float(0.68 + 0.32 * smoothstep(0.0, 0.45, np.array(values["brow_thickness"])))
+    return float(0.76 + 0.24 * smoothstep(0.0, 0.45, np.array(values["brow_thickness"])))
 
 
 def radius(shown: Annotated[FloatArray, "S"]) -> Annotated[FloatArray, "S 6"]:

@@ -19,15 +19,15 @@ _ROWS = (
     ("brow_arch", "brow", 0.0, 1.0, 0.42, 0.18, "Straight to highly arched"),
     ("brow_peak", "brow", 0.0, 1.0, 0.50, 0.18, "Where it is highest: in the middle to far out"),
     ("brow_wave", "brow", 0.0, 1.0, 0.12, 0.12, "Shape of an S: it dips before it rises"),
-    ("brow_slant", "brow", -1.0, 1.0, 0.0, 0.22, "Outer end low, as if sad, to high, as if angry"),
+    ("brow_slant", "brow", -1.0, 1.0, 0.15, 0.13, "Outer end low, as if sad, to high, as if angry"),
     ("brow_length", "brow", 0.0, 1.0, 0.50, 0.15, "How far out it reaches"),
     ("brow_gap", "brow", 0.0, 1.0, 0.58, 0.11, "Between the brows: grown together to far apart"),
-    ("brow_thickness", "brow", 0.0, 1.0, 0.42, 0.16, "Height of the brow"),
+    ("brow_thickness", "brow", 0.0, 1.0, 0.54, 0.14, "Height of the brow"),
     ("brow_taper", "brow", 0.0, 1.0, 0.55, 0.18, "Blunt to pointed outer end"),
-    ("brow_density", "brow", 0.0, 1.0, 0.60, 0.18, "How many hairs"),
+    ("brow_density", "brow", 0.0, 1.0, 0.71, 0.14, "How many hairs"),
     ("brow_bushiness", "brow", 0.0, 1.0, 0.35, 0.18, "Short and neat to long and unruly hairs"),
     ("brow_asymmetry", "brow", -1.0, 1.0, 0.0, 0.16, "The left one higher, or the right one"),
-    ("brow_melanin", "brow", 0.0, 1.0, 0.68, 0.20, "Light to dark"),
+    ("brow_melanin", "brow", 0.0, 1.0, 0.64, 0.15, "Light to dark"),
     ("brow_grey", "brow", 0.0, 1.0, 0.08, 0.15, "Share of grey hairs in the brows"),
     ("lash_density", "brow", 0.0, 1.0, 0.45, 0.20, "Faint to full lashes"),
     ("lash_length", "brow", 0.0, 1.0, 0.45, 0.18, "Short to long lashes"),
@@ -52,16 +52,16 @@ FACE_HAIR_HELP = {name: text for name, *_, text in _ROWS}
 """Name of a parameter -> what it does, in one line."""
 
 _SHARES = {
-    "clean": 0.36,
-    "shadow": 0.29,
-    "stubble": 0.11,
-    "moustache": 0.05,
+    "clean": 0.30,
+    "shadow": 0.22,
+    "stubble": 0.22,
+    "moustache": 0.04,
     "goatee": 0.06,
-    "short full": 0.09,
+    "short full": 0.13,
     "long full": 0.02,
-    "sideburns": 0.02,
+    "sideburns": 0.01,
 }
-"""How many men wear what: about a third has a visible beard. Chosen by eye."""
+"""How many men wear what: about half has a visible beard, most of it short. Chosen by eye."""
 
 
 def face_hair_parameters() -> list[Parameter]:
@@ -116,17 +116,17 @@ def _draw_brows(
         "brow_arch": 0.29 + 0.23 * female - 0.10 * asian,
         "brow_peak": 0.50 + 0.05 * female,
         "brow_wave": np.zeros_like(male),
-        "brow_slant": 0.04 * female - 0.10 * aged,
+        "brow_slant": 0.14 + 0.04 * female - 0.02 * aged,
         "brow_length": 0.46 - 0.10 * asian - 0.06 * aged,
         "brow_gap": 0.55 + 0.08 * female,
-        "brow_thickness": 0.24 + 0.28 * male + 0.05 * african,
-        "brow_taper": 0.46 + 0.16 * female,
-        "brow_density": 0.64 + 0.02 * male - 0.18 * aged * female - 0.05 * asian,
-        "brow_bushiness": 0.20 + 0.22 * male + 0.30 * aged * male,
+        "brow_thickness": 0.47 + 0.12 * male + 0.05 * african,
+        "brow_taper": 0.40 + 0.24 * female,
+        "brow_density": 0.74 + 0.02 * male - 0.08 * aged * female - 0.04 * asian,
+        "brow_bushiness": 0.16 + 0.26 * male + 0.30 * aged * male,
     }
     spreads = {
         **dict.fromkeys(middles, 0.13),
-        **{"brow_height": 0.26, "brow_slant": 0.16, "brow_gap": 0.09, "brow_thickness": 0.12},
+        **{"brow_height": 0.26, "brow_slant": 0.12, "brow_gap": 0.09, "brow_thickness": 0.12},
         "brow_wave": 0.16,
     }
     for name, middle in middles.items():
@@ -134,11 +134,13 @@ def _draw_brows(
     np.abs(column["brow_wave"], out=column["brow_wave"])
     column["brow_asymmetry"][:] = 0.14 * noise["brow_asymmetry"]
     hair = np.clip(column["hair_melanin"], 0.0, 1.0)
-    column["brow_melanin"][:] = 0.40 + 0.56 * hair + 0.05 * noise["brow_melanin"]
-    late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.8) / 0.2, 0.0, 1.0)
-    column["brow_grey"][:] = 0.8 * late + 0.03 * np.abs(noise["brow_grey"])
-    column["lash_density"][:] = 0.30 + 0.45 * female - 0.10 * aged + 0.14 * noise["lash_density"]
-    column["lash_length"][:] = 0.38 + 0.18 * female - 0.08 * asian + 0.13 * noise["lash_length"]
+    column["brow_melanin"][:] = 0.33 + 0.44 * hair + 0.05 * noise["brow_melanin"]
+    late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.84) / 0.16, 0.0, 1.0)
+    column["brow_grey"][:] = (0.7 * people["male"] + 0.4 * female) * late + 0.03 * np.abs(
+        noise["brow_grey"]
+    )
+    column["lash_density"][:] = 0.34 + 0.42 * female - 0.10 * aged + 0.12 * noise["lash_density"]
+    column["lash_length"][:] = 0.36 + 0.24 * female - 0.08 * asian + 0.13 * noise["lash_length"]
 
 
 def _draw_beards(

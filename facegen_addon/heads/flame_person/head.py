@@ -24,7 +24,7 @@ from ..hair.parameters import with_hair
 from ..parameters import ParameterTable
 from ..person.head import ARTIFACT as PERSON_ARTIFACT
 from ..person.head import PersonHead, PersonLook, lightness, person_head, years
-from ..person.model import LASH_LENGTH, LIPS_CLOSED, lash_growth, lids_of_lashes
+from ..person.model import LASH_LENGTH, LIPS_CLOSED, Lashes
 from ..person.people import draw_people
 from ..skin.parameters import with_skin
 from ..skin.statistics import SKIN_ARTIFACT
@@ -71,7 +71,7 @@ class FlamePerson(PersonLook, FlameHead):
         self.file_vertices = len(own.template)
         self._bare, self._makehuman, self._rings = bare, wide.makehuman, wide.rings
         self._person_sources = person.sources
-        self._lashes, self._lids = lids_of_lashes(self.surface)
+        self._lashes = Lashes.of(self.surface)
         self.people = ComponentsOfPeople.read_by(bare.dressing.phenotypes)
 
     @property
@@ -113,9 +113,9 @@ class FlamePerson(PersonLook, FlameHead):
 
     def _with_lashes(self, rows: FloatArray, vertices: Float32Array) -> Float32Array:
         """Vertices (N, V, 3), changed in place, with lashes as long as parameters (N, P) say."""
-        more = lash_growth(rows[:, self.table.index(LASH_LENGTH)]).astype(np.float32)
-        reach = vertices[:, self._lashes] - vertices[:, self._lids]
-        vertices[:, self._lashes] += more[:, None, None] * reach
+        lashes, lids = self._lashes.rows, self._lashes.lids
+        more = self._lashes.growth(rows[:, self.table.index(LASH_LENGTH)]).astype(np.float32)
+        vertices[:, lashes] += more[..., None] * (vertices[:, lashes] - vertices[:, lids])
         return vertices
 
     def neutral(self, parameters: Annotated[FloatArray, "P"]) -> Neutral:

@@ -20,7 +20,7 @@ from ..flame.file import JOINT_NAMES, FlameArrays
 from ..flame.open_head import open_flame
 from ..person.file import PERSON_PARTS
 from ..person.head import PersonHead
-from ..person.model import lids_of_lashes
+from ..person.model import Lashes
 from ..surface import Surface, welded_uv
 from .anchors import Anchors, OnFlame, beneath, merged_weights
 
@@ -181,8 +181,8 @@ class Widening:
         own, first = self._person.anny.weights, self._person.direct
         weights = np.concatenate([own[:first], own[self._person.frame_points[:, 0]]])
         # A lash turns as its lid does, so that it can be made longer on a head in any pose.
-        lashes, lids = lids_of_lashes(self._person.anny.surface)
-        weights[lashes] = weights[lids]
+        lashes = Lashes.of(self._person.anny.surface)
+        weights[lashes.rows] = weights[lashes.lids]
         added = merged_weights(weights[self._added])
         return replace(
             flame,

@@ -22,18 +22,20 @@ _PIGMENTED = np.array(
         (0.22, 0.120, 0.045),  # dark blond
         (0.105, 0.052, 0.021),  # light brown
         (0.042, 0.021, 0.0105),  # brown
-        (0.0135, 0.0078, 0.0052),  # dark brown
-        (0.0042, 0.0036, 0.0036),  # black
+        (0.0155, 0.0093, 0.0063),  # dark brown
+        (0.0072, 0.0056, 0.0050),  # black
     ]
 )
 """Linear RGB of hair by its melanin, chosen by eye."""
 _RED = np.array([1.25, 0.62, 0.22])
 """What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
-_SEEN_THROUGH = 0.5
+_SEEN_THROUGH = 0.75
 """How much a strand among others has of their mean colour."""
-_ROOT_SHADE = 0.7
+_ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
-UNPIGMENTED = np.array([0.52, 0.52, 0.53])
+_SHADED = (-0.007, 0.012)
+"""Metres above the hairline between which skin darkens: hair begins as down."""
+UNPIGMENTED = np.array([0.42, 0.415, 0.41])
 
 
 def pigmented_colour(melanin: float, redness: float) -> Annotated[RealArray, "3"]:
@@ -54,7 +56,7 @@ def colours_of_strands(
 ) -> Annotated[RealArray, "S 3"]:
     """The colour (S, 3) of each strand: some lighter, with more or less grey among it."""
     noise = roots.noise
-    lighter = np.exp(0.22 * np.clip(noise[:, 7:8], -2, 2) + 0.16 * roots.character[roots.lock, 5:6])
+    lighter = np.exp(0.13 * np.clip(noise[:, 7:8], -2, 2) + 0.18 * roots.character[roots.lock, 5:6])
     own = pigmented * lighter
     # Hair greys at the temples first.
     zones = roots.all_zones
@@ -70,14 +72,11 @@ def colours_of_strands(
 
 def scalp_shade(
     values: Values,
-    masks: Mapping[str, AnyArray],
     fields: Mapping[str, AnyArray],
     colour: Annotated[RealArray, "3"],
 ) -> Shade:
-    """Roots too fine to draw; masks and fields: name -> (M,), those of `zone_fields` too."""
-    temple, crown, upper, ahead = (fields[n] for n in ("temple", "crown", "upper", "ahead"))
-    edge = recession_edge(values, temple, ahead)
-    above = smoothstep(-0.006, 0.007, fields["hairline"] - edge)
-    bald = bald_share(values, crown, upper)
+    """Roots too fine to draw; fields: name -> (M,), those of `zone_fields`, and "scalp"."""
+    above = smoothstep(*_SHADED, fields["field"] - recession_edge(values, fields))
+    bald = bald_share(values, fields["crown"], fields["upper"])
     density = smoothstep(0.0, 0.75, values["hair_density"] * (1 - bald))
-    return Shade(masks["scalp"] * above * density * 0.97, _ROOT_SHADE * colour)
+    return Shade(fields["scalp"] * above * density * 0.97, _ROOT_SHADE * colour)

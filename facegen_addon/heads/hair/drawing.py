@@ -22,8 +22,14 @@ _AFRICAN_WOMEN = {
     "Afro": 26, "Curly": 34, "Bob": 16, "Bun": 6, "Braid": 5, "Ponytail": 5, "Short Sides": 2,
     "Buzz Cut": 2,
 }  # fmt: skip
+_OLD_WOMEN = {"Layered": 55, "Bob": 25, "Curly": 14, "Side Parting": 3, "Bun": 3}
 _AFRICAN_MEN = {"Buzz Cut": 45, "Short Sides": 28, "Afro": 14, "Curly": 9, "Bald": 4}
 """How often each style is worn, by eye; of African ancestry where it prevails."""
+_LONG = ("Long Straight", "Long Wavy", "Ponytail", "Bun", "Braid")
+_MENS_LONGEST = {"top": 0.62, "side": 0.40, "back": 0.42}
+"""What men have cut who do not wear it long: 67, 22 and 24 mm."""
+_WITH_FRINGE = 0.16
+"""Share of women who have a fringe, whatever the style."""
 
 _SPREAD = 0.06
 """Standard deviation of each parameter around its style's."""
@@ -49,10 +55,17 @@ def draw_hair(
     male, age = people["male"] > 0.5, people["age"]
     coiled = african > 0.5
     aged = np.clip((age - 0.62) / 0.3, 0.0, 1.0)
+    long = np.zeros(n, bool)
     for number in range(n):
-        style = STYLES[_drawn_style(rng, bool(male[number]), bool(coiled[number]), aged[number])]
-        for name, value in style.items():
+        worn = _drawn_style(rng, bool(male[number]), bool(coiled[number]), aged[number])
+        long[number] = worn in _LONG
+        for name, value in STYLES[worn].items():
             column[name][number] = value
+    for region, longest in _MENS_LONGEST.items():
+        length = column[f"hair_{region}_length"]
+        length[:] = np.where(male & ~long, np.minimum(length, longest), length)
+    fringed = ~male & ~coiled & (rng.random(n) < _WITH_FRINGE) & (column["hair_tied"] < 0.5)
+    column["hair_fringe"][fringed] = rng.uniform(0.6, 1.0, int(fringed.sum()))
     for name in next(iter(STYLES.values())):
         moved = name not in ("hair_tied", "hair_density", "hair_bun", "hair_braid")
         spread = _SPREAD * (2.0 if name == "hair_parting" else 0.5 if "length" in name else 1.0)
@@ -74,7 +87,7 @@ def draw_hair(
     own_wave = 0.3 * rng.random(n) * (1.0 - straight)
     column["hair_wave"][:] = column["hair_wave"] * (1.0 - 0.7 * straight) + own_wave
     recedes = aged * rng.random(n) ** 0.7
-    column["hair_recession"] += np.where(male, 0.65, 0.10) * recedes + 0.06 * rng.random(n)
+    column["hair_recession"] += np.where(male, 0.45, 0.05) * recedes + 0.06 * rng.random(n)
     column["hair_thinning"] += np.where(male, 0.4, 0.0) * recedes * (rng.random(n) < 0.5)
     column["hair_density"] -= 0.15 * aged * rng.random(n)
     _draw_colour(rng, column, caucasian, age, male)
@@ -83,12 +96,18 @@ def draw_hair(
 def _drawn_style(rng: np.random.Generator, male: bool, coiled: bool, aged: float) -> str:
     if male and rng.random() < 0.42 * aged:
         return "Bald" if rng.random() < 0.5 else "Receding"
+    if not male and not coiled and rng.random() < 0.75 * aged:
+        return str(rng.choice(list(_OLD_WOMEN), p=_shares(_OLD_WOMEN)))
     worn = (_AFRICAN_MEN if male else _AFRICAN_WOMEN) if coiled else (_MEN if male else _WOMEN)
-    shares = np.array(list(worn.values()), float)
-    if not male:  # the old wear it shorter
-        long = np.array(["Long" in name for name in worn])
-        shares *= np.where(long, 1.0 - 0.6 * aged, 1.0)
+    shares = _shares(worn)
+    long = np.array([name in _LONG for name in worn])
+    shares *= np.where(long, 1.0 - 0.7 * aged, 1.0)  # the old wear it shorter
     return str(rng.choice(list(worn), p=shares / shares.sum()))
+
+
+def _shares(worn: Mapping[str, int]) -> FloatArray:
+    counts = np.array(list(worn.values()), float)
+    return np.asarray(counts / counts.sum())
 
 
 def _draw_colour(

@@ -6,6 +6,7 @@ Vectors of locks lie component first, (K, 3, L); lengths are metres; constants a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -17,9 +18,12 @@ from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
 from .tied import tied, tied_share
 
-_RADIUS, _MORE_RADIUS = 3.0e-4, 1.6e-4
+_RADIUS, _MORE_RADIUS = 2.0e-4, 1.2e-4
 """Metres at the root, and what short hair has more: a strand stands for a tuft."""
-_TAPER = np.interp(ALONG, [0.0, 0.6, 1.0], [1.0, 0.95, 0.35]).astype(np.float32)
+_TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.2]).astype(np.float32)
+_DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
+"""Metres behind the hairline where some hair is short and all is finer; the normal above which a
+strand is of that down; how fine hair is on the line."""
 
 
 class Groom:
@@ -62,7 +66,9 @@ class Groom:
         points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
         _shorten(points, shown)
         short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
+        behind = heights_behind_the_edge(self.roots, values)
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
+        thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 
@@ -127,8 +133,9 @@ def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
 def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
     """How much of its length each strand has, (S,): 0 where there is no hair."""
     zones, rank = roots.all_zones, roots.strands.rank
-    edge = recession_edge(values, zones.temple, zones.ahead) + 0.0025 * roots.noise[:, 0]
-    above = np.clip((zones.field - edge) / 0.006, 0.0, 1.0) * zones.above_nape
+    behind = heights_behind_the_edge(roots, values)
+    within = np.where(roots.noise[:, 1] > _DOWNY, _DOWN, 0.3 * _DOWN)
+    above = np.clip(behind / within, 0.0, 1.0) * zones.above_nape
     density = values["hair_density"] * 1.08 - 0.02
     bald = bald_share(values, zones.crown, zones.upper)
     dense = np.clip((density * (1 - bald) - rank) / 0.03, 0.0, 1.0)
@@ -136,10 +143,24 @@ def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
     return shown
 
 
-def recession_edge(values: Values, temple: RealArray, ahead: RealArray) -> RealArray:
-    """Metres by which the hairline has risen at points of these zones (N,)."""
-    recession = values["hair_recession"]
-    edge: RealArray = ahead * recession * (0.014 + 0.062 * temple) + 0.004 * temple
+def heights_behind_the_edge(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
+    """Metres from the hairline to each root, (S,); strands and locks begin here and there."""
+    zones = roots.all_zones
+    edge = recession_edge(values, vars(zones))
+    own = 0.0022 * roots.noise[:, 0] + 0.0016 * roots.character[roots.lock, 2]
+    height: RealArray = zones.field - edge - own
+    return height
+
+
+def recession_edge(values: Values, fields: Mapping[str, RealArray]) -> RealArray:
+    """Metres by which the hairline has risen at points with fields (N,) as Zones has them.
+
+    Where hair is long at the sides, there are no sideburns.
+    """
+    recession, temple = values["hair_recession"], fields["temple"]
+    without_burns = 0.04 * ramp(0.42, 0.66, values["hair_side_length"])
+    risen = fields["ahead"] * recession * (0.018 + 0.062 * temple)
+    edge: RealArray = risen + 0.002 * temple + without_burns * fields["burns"]
     return edge
 
 

@@ -16,13 +16,13 @@ from ..appearance import smoothstep
 from .proxy import HeadProxy
 from .roots import HairRoots
 
-POINTS = 16
+POINTS = 12
 """Points along each strand, the root included."""
 SHORTEST, LONGEST = 0.003, 0.45
 """Metres at length 0 and 1; between them they grow by equal factors."""
 ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
 """Share of the length at each point: closer together where hair leaves the head."""
-_FACE_FRONT, _FACE_TOP = -0.060, 0.080
+_FACE_FRONT, _FACE_TOP = -0.060, 0.062
 """Metres from the skull's middle: hair does not hang farther in front, below that height, from
 which the face widens downwards."""
 _FACE_HALF_WIDTH = 0.064
@@ -85,6 +85,8 @@ def march(
     lift = 0.22 + 0.16 * short + 0.45 * volume * (1 - 0.4 * short) + 1.1 * kink
     lift = lift * (1 - 0.8 * max(values["hair_back"], 0.0) * (1 - volume))
     lift = lift * (1 - 0.5 * comb.fringe)
+    # Cut short at the sides, it lies.
+    lift = lift * (1 - 0.7 * short * (1 - roots.zones.top) * (1 - kink))
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
     holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
@@ -130,7 +132,7 @@ class _Comb:
         self._values = values
         zones = roots.zones
         self.fringe = np.float32(values["hair_fringe"]) * zones.front
-        self._off_the_forehead = 1.0 * zones.front * (1 - self.fringe)
+        self._off_the_forehead = 0.7 * zones.front * (1 - self.fringe)
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
         self._side = np.tanh((offset[0] - self._parting) / 0.006)
@@ -184,7 +186,7 @@ class _Comb:
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
         inside = inside * (1 - self.fringe)
         side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
-        width = _FACE_HALF_WIDTH * np.clip((_FACE_TOP - z) / 0.04, 0.0, 1.0)
+        width = _FACE_HALF_WIDTH * np.clip((_FACE_TOP - z) / 0.055, 0.0, 1.0)
         missing = np.maximum(width - side * x, 0.0)
         moved = points.copy()
         moved[0] += inside * side * missing

@@ -20,12 +20,15 @@ _HALF = np.array([0.078, 0.096, 0.095])
 """Half axes of the rest head's skull, metres."""
 _BELOW_TOP = 0.094
 """Metres from the top of the scalp to the skull's middle."""
+_BEHIND = 0.0045
+"""Metres from halfway between the first and the last root to there."""
 
 
 def skull_centre(roots: Annotated[RealArray, "S 3"]) -> Annotated[RealArray, "3"]:
     """The middle (3,) of a skull with these roots of hair (S, 3)."""
     low, high = roots.min(0), roots.max(0)
-    return np.array([0.5 * (low[0] + high[0]), 0.5 * (low[1] + high[1]), high[2] - _BELOW_TOP])
+    x, y = 0.5 * (low[:2] + high[:2])
+    return np.array([x, y + _BEHIND, high[2] - _BELOW_TOP])
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Zones:
     path: RealArray
     field: RealArray
     ahead: RealArray
+    burns: RealArray
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class HairRoots:
         zones = Zones(**zone_fields(rest_roots, strands.field, skull_centre(rest_roots)))
         noise = rng.standard_normal((len(strands), 12))
         stray = rng.random(len(strands)) < 0.06
-        noise[:, 3:6] *= np.where(stray, 3.0, 0.7)[:, None]
+        noise[:, 3:6] *= np.where(stray, 2.0, 0.7)[:, None]
         angle, radius = rng.uniform(0, 2 * np.pi, LOCKS), np.sqrt(rng.random(LOCKS))
         return cls(
             strands=strands,
@@ -139,5 +143,6 @@ def zone_fields(
         "path": path,
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),
+        "burns": smoothstep(-0.12, -0.22, z) * smoothstep(0.0, -0.12, y),
     }
     return {name: values.astype(np.float32) for name, values in found.items()}

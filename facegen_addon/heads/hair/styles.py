@@ -38,6 +38,19 @@ STYLES: Mapping[str, Mapping[str, float]] = {
     "Bob": _style(
         0.75, 0.75, 0.75, layers=0.0, part=0.9, parting=0.25, volume=0.4, untidiness=0.08, wave=0.05
     ),
+    "Layered": _style(
+        0.70,
+        0.64,
+        0.60,
+        layers=1.0,
+        fringe=0.25,
+        part=0.7,
+        parting=0.45,
+        volume=0.6,
+        wave=0.4,
+        untidiness=0.12,
+        clumping=0.45,
+    ),
     "Long Straight": _style(
         0.98, 0.96, 0.98, layers=0.3, part=0.95, parting=0.0, volume=0.2, untidiness=0.08, wave=0.02
     ),

@@ -15,7 +15,7 @@ from .march import POINTS, Values, metres, normalised, ramp
 from .proxy import HeadProxy
 from .roots import LOCKS, HairRoots
 
-_TO_KNOT = 8
+_TO_KNOT = 6
 """Points of a strand up to the knot."""
 _TWIST, _SHOWS = 0.075, 0.4
 """Metres of a braid's period, and the share of a braid that each lock is seen in."""
@@ -54,7 +54,7 @@ def _over_the_head(
     """The way (M, 3, L) along the head to the knot: on a great circle."""
     first, direction = proxy.outward(start, 0.0)
     angle = np.arccos(np.clip((direction * out).sum(0), -0.999, 0.999))
-    share = np.arange(_TO_KNOT, dtype=np.float32)[:, None] / (_TO_KNOT - 0.5)
+    share = np.arange(_TO_KNOT, dtype=np.float32)[:, None] / (_TO_KNOT - 0.65)
     a, b = np.sin((1 - share) * angle) / np.sin(angle), np.sin(share * angle) / np.sin(angle)
     way = a[:, None] * direction + b[:, None] * out
     flat = normalised(way.transpose(1, 0, 2).reshape(3, -1))

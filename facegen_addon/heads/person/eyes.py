@@ -17,11 +17,11 @@ from ..surface import Surface
 
 PUPIL, IRIS, WHITE = 0.125, 0.37, 0.425
 """Edges of the pupil and the iris, and where the white begins: an iris of 12 mm."""
-SCLERA = (0.595, 0.54, 0.49)
+SCLERA = (0.58, 0.535, 0.49)
 SCLERA_CORNER = (0.47, 0.29, 0.25)
 """The white of the eye, and its flesh towards the corners of the lids."""
 
-_PALE = np.array([[0.105, 0.205, 0.36], [0.20, 0.235, 0.25], [0.150, 0.215, 0.095]])
+_PALE = np.array([[0.125, 0.205, 0.31], [0.19, 0.215, 0.22], [0.150, 0.190, 0.095]])
 """Irises of little melanin: blue, grey and green."""
 _MELANIN = (0.12, 0.5, 0.75, 1.0)
 _BROWNS = np.array([[0.155, 0.100, 0.042], [0.070, 0.034, 0.016], [0.014, 0.0085, 0.006]])
@@ -104,4 +104,5 @@ def draw_eyes(
     fair = np.clip((people["caucasian"] - 0.4) / 0.5, 0.0, 1.0)
     dark = 0.86 + 0.09 * people["african"] - 0.1 * np.abs(rng.standard_normal(n))
     column["iris_melanin"][:] = dark - fair * 0.95 * rng.random(n)
-    column["iris_green"][:] = rng.random(n)
+    # More eyes are blue than grey, and more grey than green.
+    column["iris_green"][:] = rng.random(n) ** 1.6

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, Float32Array, IntArray
+from ...arrays import AnyArray, ByteArray, Float32Array, IntArray
 from ..anny.file import AnnyArrays
 from ..anny.file import from_arrays as anny_arrays
 from ..face_hair.parameters import with_face_hair
@@ -24,11 +24,13 @@ from ..parameters import ParameterTable
 from ..skin.parameters import with_skin
 from ..surface import MORE_PARTS, PART_NAMES, Cards, Surface, halves
 from .eyeballs import fitted_eyes
-from .mouth import moved_teeth
+from .mouth import moved_teeth, touching_lips
 from .people import with_people
 from .resting import with_resting
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
+_FINER = 1.7
+"""Power of lashes' coverage, by eye."""
 FRAME = 4
 """Points that carry a fitted part."""
 
@@ -57,6 +59,7 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     weights, rest = moved_teeth(frame, weights, rest)
     direct = len(arrays["rest_position"]) - len(frame)
     anny = anny_arrays(arrays, _surface(arrays, rest))
+    anny = _with_touching_lips(anny, direct)
     return PersonArrays(
         anny=replace(anny, table=_own_table(anny.table)),
         direct=direct,
@@ -66,11 +69,25 @@ def from_arrays(arrays: Mapping[str, AnyArray]) -> PersonArrays:
     )
 
 
+def _with_touching_lips(anny: AnnyArrays, direct: int) -> AnnyArrays:
+    """Anny's arrays, of ``direct`` vertices that are its own, with lips that touch."""
+    surface, template = anny.surface, anny.template.copy()
+    added = touching_lips(surface.rest_position, surface.masks["lips"])
+    template[:direct] += added[:direct]
+    rest = surface.rest_position + added
+    return replace(anny, template=template, surface=replace(surface, rest_position=rest))
+
+
 def _own_table(table: ParameterTable) -> ParameterTable:
     """Anny's table with the rows that are the person's own."""
     for change in (with_skin, with_hair, with_face_hair, with_people, with_resting):
         table = change(table)
     return table
+
+
+def _finer(coverage: Annotated[ByteArray, "H W"]) -> Annotated[ByteArray, "H W"]:
+    """MakeHuman's picture of lashes with finer hairs: it was drawn for coarser renders."""
+    return np.round(255.0 * (coverage / 255.0) ** _FINER).astype(np.uint8)
 
 
 def _surface(arrays: Mapping[str, AnyArray], rest: Annotated[Float32Array, "V 3"]) -> Surface:
@@ -85,5 +102,5 @@ def _surface(arrays: Mapping[str, AnyArray], rest: Annotated[Float32Array, "V 3"
         rest_position=rest,
         gaze=arrays["gaze"],
         corners=4,
-        lashes=Cards(arrays["lash_coverage"], arrays["lash_box"]),
+        lashes=Cards(_finer(arrays["lash_coverage"]), arrays["lash_box"]),
     )

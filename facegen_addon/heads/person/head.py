@@ -22,6 +22,7 @@ from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
 from ..hair.drawing import draw_hair
 from ..hair.groom import Groom
+from ..hair.hairline import hairline_field, scalp_mask, scalp_strands
 from ..hair.march import POINTS as HAIR_POINTS
 from ..hair.parameters import HAIR_NAMES, hair_values
 from ..hair.proxy import Outline
@@ -53,7 +54,7 @@ def person_head() -> PersonHead:
 
 _ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
 _HAIR_SHADES = HAIR_NAMES & {
-    *("hair_density", "hair_recession", "hair_thinning"),
+    *("hair_density", "hair_recession", "hair_thinning", "hair_side_length"),
     *("hair_melanin", "hair_redness", "hair_grey"),
 }
 """Parameters of hair that shade the scalp."""
@@ -136,9 +137,10 @@ class PersonLook(HeadModel):
     @cached_property
     def _scalp_fields(self) -> dict[str, Float32Array]:
         """Zones of hair and the hairline: name -> (V,)."""
-        hairline, rest = self.surface.fields["hairline"], self.surface.rest_position
-        zones = zone_fields(rest, hairline, skull_centre(rest[hairline > 0]))
-        return {**zones, "hairline": hairline}
+        rest, scalp = self.surface.rest_position, scalp_mask(self.surface)
+        hairline = hairline_field(rest)
+        zones = zone_fields(rest, hairline, skull_centre(rest[(hairline > 0) & (scalp > 0)]))
+        return {**zones, "scalp": scalp}
 
     @property
     def dressed(self) -> bool:
@@ -157,8 +159,7 @@ class PersonLook(HeadModel):
 
     @cached_property
     def _scalp(self) -> StrandSet:
-        strands = super().strands  # type: ignore[safe-super]  # of the mesh's own model
-        return strands.subset(strands.region == SCALP)
+        return scalp_strands(self.surface)
 
     @cached_property
     def face_hair(self) -> FaceHair:
@@ -232,7 +233,7 @@ class PersonLook(HeadModel):
         mixed = mixed_colour(hair)
         values = self.face_values(parameters)
         colours = FaceColours.of(values)
-        under_hair = scalp_shade(hair, surface.masks, self._scalp_fields, mixed)
+        under_hair = scalp_shade(hair, self._scalp_fields, mixed)
         shades = (
             under_hair,
             *self._shaded_vertices.shades(values, colours),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -11,27 +12,44 @@ from ...arrays import Float32Array, FloatArray, IntArray, RealArray
 from ..anny.model import Anny
 from ..surface import Surface
 from .file import PersonArrays
+from .lids import Lids
 from .resting import RestingFace
 
-LIPS_CLOSED = 0.045
+LIPS_CLOSED = 0.055
 """How much of mouthClose every head has: MakeHuman's lips leave a slit that shows the teeth."""
 LASH_LENGTH = "lash_length"
 _SHORTEST, _GROWTH = 0.55, 1.0
 """Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
 
-
-def lids_of_lashes(surface: Surface) -> tuple[Annotated[IntArray, "L"], Annotated[IntArray, "L"]]:
-    """A surface's lash vertices (L,), and the vertex of the lids that each grows from (L,)."""
-    rest = surface.rest_position
-    skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
-    lashes = np.flatnonzero(surface.vertices_of("lashes"))
-    apart = np.linalg.norm(rest[lashes, None] - rest[skin], axis=2)
-    return lashes, skin[apart.argmin(1)]
+_LOWER_LASHES = 0.7
+"""Length of the lower lid's lashes, as a share of what they are modelled with."""
 
 
-def lash_growth(length: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N"]:
-    """How much of their modelled length lashes gain (N,) by these values of the slider (N,)."""
-    return _SHORTEST + _GROWTH * length - 1.0
+@dataclass(frozen=True)
+class Lashes:
+    """The lashes of a surface.
+
+    rows (L,): their vertices; lids (L,): the vertex of the lids that each grows from; share (L,):
+    its length, of what it is modelled with.
+    """
+
+    rows: Annotated[IntArray, "L"]
+    lids: Annotated[IntArray, "L"]
+    share: Annotated[FloatArray, "L"]
+
+    @classmethod
+    def of(cls, surface: Surface) -> Lashes:
+        """Those of a surface that has some."""
+        rest = surface.rest_position
+        skin = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
+        rows = np.flatnonzero(surface.vertices_of("lashes"))
+        apart = np.linalg.norm(rest[rows, None] - rest[skin], axis=2)
+        is_lower = rest[rows, 2] < rest[rows, 2].mean()
+        return cls(rows, skin[apart.argmin(1)], np.where(is_lower, _LOWER_LASHES, 1.0))
+
+    def growth(self, length: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N L"]:
+        """How much of their modelled length they gain (N, L) by values of their slider (N,)."""
+        return (_SHORTEST + _GROWTH * length)[:, None] * self.share - 1.0
 
 
 class Person(Anny):
@@ -43,20 +61,24 @@ class Person(Anny):
         table = person.anny.table
         self._resting = RestingFace(table)
         actions = table.columns("expression")
-        self._closing = len(person.anny.shapes) + table.index("mouthClose") - actions[-1] - 1
-        self._lashes, self._lids = lids_of_lashes(person.anny.surface)
+        last = len(person.anny.shapes) - actions[-1] - 1
+        expressions = {table.names[column]: last + column for column in actions}
+        self._closing = expressions["mouthClose"]
+        self._awake = Lids(person.anny, expressions, person.frame_points, person.frame_weights)
+        self._lashes = Lashes.of(person.anny.surface)
         self._lash_length = table.index(LASH_LENGTH)
 
     def coefficients(
         self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
     ) -> Annotated[FloatArray, "N K"]:
-        """Anny's; the lips touch, and the resting face adds to expressions, of which none exceeds
-        its whole."""
+        """Anny's; the lips touch, the resting face adds to expressions, of which none exceeds
+        its whole, and lids are open as of people who are awake."""
         found = super().coefficients(rows, before)
         found[:, self._closing] += LIPS_CLOSED
         resting = self._resting.expressions(rows)
         moved = found[:, -resting.shape[1] :]
         np.minimum(moved + resting, np.maximum(moved, 1.0), out=moved)
+        self._awake.open(found)
         return found
 
     def posed(
@@ -70,10 +92,10 @@ class Person(Anny):
     def _with_lashes(self, rows: FloatArray, offsets: RealArray) -> RealArray:
         """Offsets (N, D, 3) that make lashes as long as parameters (N, P) say."""
         template, changed = self.arrays.template, offsets.copy()
-        lashes, lids = self._lashes, self._lids
-        more = lash_growth(rows[:, self._lash_length])
+        lashes, lids = self._lashes.rows, self._lashes.lids
         reach = (template[lashes] + offsets[:, lashes]) - (template[lids] + offsets[:, lids])
-        changed[:, lashes] += more[:, None, None] * reach
+        more = self._lashes.growth(rows[:, self._lash_length])
+        changed[:, lashes] += more[..., None] * reach
         return changed
 
     @property

@@ -24,6 +24,14 @@ _MOVED = {_UPPER: (0.0, -0.0044, -0.0040), _LOWER: (0.0, -0.0028, -0.0032)}
 _WIDER = 1.08
 """How much wider the rows are made."""
 
+_LINE, _THIN = 0.66095, 0.0003
+"""Height of the line between the lips at rest, and metres from there over which a side begins."""
+_GAP = 0.0018
+"""Metres by which the lips are apart towards the corners, and a little more."""
+_GAPING, _CORNER, _FADING = (0.008, 0.022), (0.0262, 0.0244), (0.0060, 0.0008)
+"""Metres from the middle over which the gap opens, and ends at the corner; and from the line over
+which the lips' outer edges stay as they are."""
+
 _ENAMEL = np.array([0.80, 0.74, 0.63])
 _GUMS = np.array([0.42, 0.135, 0.125])
 _TONGUE = np.array([0.44, 0.15, 0.135])
@@ -52,6 +60,19 @@ def moved_teeth(
         weights[rows, 0] -= share.sum(1)
         fitted[rows] += FRAME_ARM * share
     return weights, rest
+
+
+def touching_lips(
+    rest: Annotated[Float32Array, "V 3"], lips: Annotated[RealArray, "V"]
+) -> Annotated[Float32Array, "V 3"]:
+    """What has to be added to positions at rest (V, 3) so that lips, a mask (V,), touch up to their
+    corners, where MakeHuman's leave a gap that is black."""
+    x, above = np.abs(rest[:, 0]), rest[:, 2] - _LINE
+    gap = _GAP * smoothstep(*_GAPING, x) * smoothstep(*_CORNER, x)
+    side = np.clip(above / _THIN, -1.0, 1.0) * smoothstep(*_FADING, np.abs(above))
+    added = np.zeros_like(rest)
+    added[:, 2] = np.where(lips > 0.0, -0.5 * gap * side, 0.0)
+    return added
 
 
 def paint(colours: RealArray, surface: Surface) -> None:

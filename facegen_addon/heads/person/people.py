@@ -38,7 +38,9 @@ _PHENOTYPES = {
     **dict.fromkeys(ANCESTRIES, (1 / 3, 0.37)),
 }
 """Mean and standard deviation of what `draw_people` draws."""
-_MAN, _AGED, _AGED_SPREAD = 0.80, 0.44, 0.36
+_LATE = 1.4
+"""Of forty years the seventh part of what age does to a face is to be seen, of fifty a third."""
+_MAN, _AGED, _AGED_SPREAD = 0.80, 0.37, 0.35
 """Standard deviation of being a man, from -1 to 1; mean and standard deviation of ``aged``."""
 
 # name: mean, what a man adds and a woman takes away, what old age adds, standard deviation; the
@@ -47,7 +49,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # jaw and chin
     "chin_bones_incr": (-0.09, 0.33, 0.0, 0.18),
     "chin_height_incr": (-0.05, 0.15, 0.0, 0.16),
-    "chin_jaw_drop_incr": (-0.01, 0.06, 0.7, 0.18),
+    "chin_jaw_drop_incr": (-0.01, 0.06, 0.5, 0.16),
     "chin_prominent_incr": (-0.03, 0.15, 0.1, 0.26),
     "chin_width_incr": (-0.12, 0.4, 0.05, 0.18),
     "chin_prognathism_incr": (0.0, 0.0, 0.0, 0.18),
@@ -55,21 +57,21 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # cheeks
     "cheek_bones_incr": (0.08, -0.12, 0.1, 0.2),
     "cheek_inner_incr": (0.01, -0.06, -0.2, 0.2),
-    "cheek_trans_up": (0.03, -0.12, -0.55, 0.2),
-    "cheek_volume_incr": (0.06, -0.1, -0.3, 0.28),
+    "cheek_trans_up": (0.05, -0.10, -0.45, 0.18),
+    "cheek_volume_incr": (0.06, -0.1, -0.25, 0.26),
     "head_fat_incr": (-0.06, 0.07, 0.1, 0.26),
     # brow and eyes
     "eyebrows_angle_up": (0.29, -0.05, 0.08, 0.13),
     "eyebrows_trans_forward": (-0.04, 0.18, 0.0, 0.1),
     "eyebrows_trans_up": (0.19, -0.35, -0.12, 0.2),
-    "eye_scale_incr": (0.14, -0.4, -0.15, 0.2),
+    "eye_scale_incr": (0.2, -0.25, -0.1, 0.2),
     "eye_height1_incr": (0.02, -0.1, -0.3, 0.26),
     "eye_height2_incr": (0.03, -0.12, -0.15, 0.26),
     "eye_height3_incr": (-0.04, -0.06, -0.15, 0.2),
-    "eye_corner1_up": (0.06, -0.06, -0.4, 0.33),
-    "eye_eyefold_up": (0.01, -0.06, -0.5, 0.25),
-    "eye_eyefold_angle_up": (0.0, 0.0, -0.4, 0.25),
-    "eye_bag_incr": (-0.06, 0.06, 0.8, 0.18),
+    "eye_corner1_up": (0.10, -0.06, -0.15, 0.26),
+    "eye_eyefold_up": (0.06, -0.04, -0.3, 0.22),
+    "eye_eyefold_angle_up": (0.04, 0.0, -0.12, 0.2),
+    "eye_bag_incr": (-0.08, 0.04, 0.55, 0.18),
     "eye_bag_height_incr": (0.0, 0.0, 0.25, 0.2),
     "eye_trans_up": (0.0, 0.0, 0.0, 0.21),
     "eye_trans_out": (0.0, 0.0, 0.0, 0.23),
@@ -85,7 +87,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "nose_width1_incr": (-0.02, 0.1, 0.0, 0.24),
     "nose_curve_convex": (-0.01, 0.07, 0.05, 0.18),
     # mouth
-    "mouth_angles_up": (0.16, 0.0, -0.06, 0.11),
+    "mouth_angles_up": (0.2, 0.0, -0.03, 0.1),
     "mouth_laugh_lines_out": (-0.01, 0.06, 0.75, 0.2),
     "mouth_scale_horiz_incr": (-0.03, 0.12, 0.1, 0.26),
     "mouth_scale_vert_incr": (0.01, -0.07, -0.2, 0.18),
@@ -98,10 +100,10 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "mouth_trans_forward": (0.0, 0.0, -0.15, 0.16),
     # skull, ears and neck
     "forehead_nubian_incr": (0.0, 0.0, 0.0, 0.06),
-    "forehead_scale_vert_incr": (-0.11, -0.03, 0.0, 0.1),
+    "forehead_scale_vert_incr": (-0.16, -0.03, 0.0, 0.1),
     "forehead_trans_forward": (0.02, -0.1, 0.0, 0.16),
     "forehead_temple_incr": (0.0, 0.0, -0.35, 0.22),
-    "head_age_incr": (0.0, 0.0, 0.9, 0.12),
+    "head_age_incr": (-0.02, 0.0, 0.8, 0.08),
     "head_angle_out": (0.0, 0.0, 0.0, 0.08),
     "head_scale_vert_incr": (0.0, 0.0, 0.0, 0.14),
     "head_scale_horiz_incr": (-0.04, 0.07, 0.0, 0.2),
@@ -111,13 +113,13 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "ear_flap_incr": (-0.1, 0.0, 0.0, 0.14),
     "ear_trans_up": (0.0, 0.0, 0.0, 0.1),
     "ear_trans_forward": (0.0, 0.0, 0.0, 0.14),
-    "ear_scale_incr": (-0.12, 0.12, 0.2, 0.16),
-    "ear_scale_vert_incr": (-0.01, 0.06, 0.2, 0.18),
-    "ear_lobe_incr": (-0.01, 0.06, 0.45, 0.22),
+    "ear_scale_incr": (-0.18, 0.10, 0.15, 0.14),
+    "ear_scale_vert_incr": (-0.06, 0.05, 0.15, 0.15),
+    "ear_lobe_incr": (-0.05, 0.05, 0.35, 0.2),
     "ear_shape_triangle": (0.0, 0.0, 0.0, 0.12),
-    "measure_neck_circ_incr": (-0.07, 0.38, 0.0, 0.14),
-    "neck_scale_horiz_incr": (-0.04, 0.22, 0.0, 0.08),
-    "neck_double_incr": (-0.01, 0.06, 0.5, 0.2),
+    "measure_neck_circ_incr": (-0.14, 0.27, 0.0, 0.12),
+    "neck_scale_horiz_incr": (-0.08, 0.12, 0.0, 0.07),
+    "neck_double_incr": (-0.03, 0.04, 0.35, 0.16),
 }
 
 
@@ -173,5 +175,5 @@ def draw_shapes(
 
 
 def aged(age: Annotated[FloatArray, "..."]) -> Annotated[FloatArray, "..."]:
-    """How far people of Anny's age are on the way from 30 years, 0, to 76, 1."""
-    return np.clip((age - 0.68) / 0.29, 0.0, 1.0)
+    """How far people of Anny's age are on the way from 30 years, 0, to 76, 1: slowly at first."""
+    return np.clip((age - 0.68) / 0.29, 0.0, 1.0) ** _LATE

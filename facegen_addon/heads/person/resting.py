@@ -21,15 +21,15 @@ GROUP = "resting"
 _BOTH = ("Left", "Right")
 _ROWS = (
     # name, lowest, highest, prior mean, prior std, what it does; strengths are chosen by eye
-    ("resting_smile", -0.3, 0.7, 0.0, 0.18, "Corners of the mouth: down or up"),
+    ("resting_smile", -0.3, 0.7, 0.12, 0.15, "Corners of the mouth: down or up"),
     ("resting_lips", 0.0, 0.6, 0.0, 0.12, "Lips: closed or parted, so that teeth show"),
     ("resting_brows", -0.4, 0.4, 0.0, 0.12, "Brows: knitted or raised"),
-    ("resting_lids", -0.4, 0.4, 0.0, 0.1, "Lids: narrowed or wide"),
+    ("resting_lids", -0.4, 0.4, 0.0, 0.08, "Lids: narrowed or wide"),
 )
 _RAISED = {
     "resting_smile": {"mouthSmile": 1.0, "cheekSquint": 0.4},
     "resting_lips": {"mouthUpperUp": 0.7, "mouthLowerDown": 0.5},
-    "resting_brows": {"browOuterUp": 1.0, "browInnerUp": 0.7},
+    "resting_brows": {"browOuterUp": 1.0, "browInnerUp": 0.5},
     "resting_lids": {"eyeWide": 1.0},
 }
 _LOWERED = {

@@ -26,7 +26,7 @@ CAROTENE = np.array([0.0, -0.12, -1.0])
 """The same for carotenoids, which absorb blue light (Alaluf and others, "Dietary carotenoids
 contribute to normal human skin color and UV photosensitivity", Journal of Nutrition 2002)."""
 
-FAIREST, DARKEST = 61.0, -62.0
+FAIREST, DARKEST = 63.0, -62.0
 """Individual typology angles of the tones 0 and 1, degrees."""
 
 # CIELAB (D65) from the fairest to the darkest skin: chosen by eye within what is measured on
@@ -34,16 +34,16 @@ FAIREST, DARKEST = 61.0, -62.0
 # 2013) and Xiao and others (Skin Res Technol 2017).
 _TONES = np.array(
     [
-        [72.0, 9.5, 12.0],
+        [73.0, 9.5, 11.5],
         [68.5, 11.2, 15.0],
         [64.5, 12.2, 17.0],
         [59.5, 13.0, 18.5],
-        [54.0, 13.4, 19.5],
-        [48.5, 13.5, 19.5],
-        [43.0, 13.3, 18.5],
-        [37.0, 13.2, 18.0],
-        [31.5, 12.5, 16.0],
-        [25.5, 10.6, 12.2],
+        [54.0, 13.0, 18.8],
+        [48.5, 12.8, 18.2],
+        [43.0, 12.4, 16.8],
+        [37.0, 11.9, 15.8],
+        [31.5, 11.2, 13.9],
+        [25.5, 9.4, 10.6],
     ]
 )
 _XYZ_OF_RGB = np.array(

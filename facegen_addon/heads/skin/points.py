@@ -20,11 +20,22 @@ Values = Mapping[str, float]
 
 MUCOSA = np.array([0.30, 0.09, 0.08])
 """The mouth's inside, linear RGB."""
-_STUBBLE = np.array([0.15, -0.16, 0.30])  # pigments of a shaved beard: bluish, dark
-_PALEST_LIPS, _BLOOD_OF_LIPS = 0.2, 0.4
-"""Haemoglobin that lips have at least, and what their slider adds to it: components that follow
-age and variation would else take more out of lips than out of cheeks. Chosen by eye."""
+_STUBBLE = np.array([-0.07, -0.02, 0.38])  # pigments of a shaved beard: bluish, dark
+_LIPS, _OF_LIPS = np.array([0.0, 0.50, 0.15]), 0.7
+"""Pigments of lips around the skin's tone, and their share in lips: the rest is as the statistics
+have it, whose skins have lips of pink, whatever their tone. Chosen by eye, as are the next."""
+_LIP_BLOOD, _LIP_MELANIN, _DARK_LIPS, _UNSEEN_BLOOD = 0.42, 0.5, 0.3, 0.3
+"""Haemoglobin and melanin that the sliders of lips add, melanin of the lips of dark skin, and the
+share of their blood that it hides."""
+_ORBIT, _BEARD = 0.35, 0.5
+"""Shares of what the statistics have around the eyes and where men shave that are left out: their
+skins are lit from above, and many have a beard's shadow, which leaves chins yellow."""
+_BLUSH, _USUAL_BLUSH = 0.65, 0.05
+"""Haemoglobin of the deepest blush, and the blush at which cheeks are as the statistics have
+them."""
 _DARKEST = 1e-3  # linear light
+_METRES = 0.55  # of a neck in each unit of u and v
+_LAST_KNOWN, _UNKNOWN = 0.004, 0.016  # in u and v from the last texel of which anything is known
 _BESIDE = 0.05  # in u and v: triangles at a vertex are nearer, islands farther apart
 _RING = 4  # triangles around a vertex that its colour is taken from
 
@@ -49,11 +60,25 @@ def component_weights(values: Values) -> Annotated[FloatArray, "8"]:
 def global_colour(values: Values) -> Annotated[FloatArray, "3"]:
     """Log of linear RGB (3,) of the tone with what blood and carotene make of it."""
     colour = tone(values["skin_melanin"])
-    colour = colour + 0.28 * (values["skin_redness"] - 0.45) * PIGMENTS[1]
-    return colour + 0.2 * (values["skin_carotene"] - 0.45) * CAROTENE
+    colour = colour + _REDDENED * (values["skin_redness"] - 0.5) * PIGMENTS[1]
+    return colour + _YELLOWED * (values["skin_carotene"] - 0.35) * CAROTENE
 
 
-_WET_ROUGHNESS = np.float32(0.14)
+_REDDENED, _YELLOWED = 0.20, 0.12
+"""Haemoglobin and carotene from one end of their sliders to the other: undertones of people of one
+tone differ by no more than a few units of CIELAB's a and b (Xiao and others 2017)."""
+_WET_ROUGHNESS, _DULL_ROUGHNESS = np.float32(0.14), np.float32(0.8)
+_CHIN_DEPTH, _CHIN_HEIGHT, _JAW_RISE = -0.125, 0.632, 0.6
+"""The lower edge of the jaw on Anny's template: y and z of the chin, metres, and how it rises
+towards the ears, metres a metre."""
+
+
+def _lip_pigments(values: Values) -> Annotated[FloatArray, "3"]:
+    """Melanin, haemoglobin and the rest (3,) of lips around the skin's tone."""
+    dark, melanin, blood = values["skin_melanin"], *_LIPS[:2]
+    melanin += _LIP_MELANIN * (values["lip_darkness"] - 0.35) + _DARK_LIPS * dark**2
+    blood += _LIP_BLOOD * (values["lip_colour"] - 0.5)
+    return np.array([max(melanin, 0.0), blood * (1.0 - _UNSEEN_BLOOD * dark), _LIPS[2]])
 
 
 class SkinPoints:
@@ -71,6 +96,7 @@ class SkinPoints:
         """
         self.statistics = statistics or skin_statistics()
         self.wet: Annotated[Float32Array, "M"] | float = 0.0
+        self._uv = samples
         self._samples = [Resampling.between(self.statistics.texels, uv) for uv in samples]
 
     def sampled(self, maps: Annotated[RealArray, "N C"]) -> Annotated[Float32Array, "M C"]:
@@ -81,8 +107,22 @@ class SkinPoints:
 
     @cached_property
     def position(self) -> Annotated[FloatArray, "M 3"]:
-        """Places (M, 3) on Anny's template, metres."""
-        return self.sampled(self.statistics.position).astype(np.float64)
+        """Places (M, 3) on Anny's template, metres; on a longer neck they go on in front view."""
+        found = self.sampled(self.statistics.position).astype(np.float64)
+        found[:, [0, 2]] += _METRES * self._beyond
+        return found
+
+    @cached_property
+    def _beyond(self) -> Annotated[FloatArray, "M 2"]:
+        """The way (M, 2) in u and v from the nearest texel that is known: 0 where one lies."""
+        at = np.mean(self._uv, axis=0, dtype=np.float64)
+        return at - self.sampled(self.statistics.places)
+
+    @cached_property
+    def known(self) -> Annotated[FloatArray, "M"]:
+        """1 where the statistics say anything of skin, 0 far below, on a longer neck, (M,)."""
+        away = np.linalg.norm(self._beyond, axis=1)
+        return np.asarray(smoothstep(_UNKNOWN, _LAST_KNOWN, away))
 
     @cached_property
     def regions(self) -> dict[str, Float32Array]:
@@ -111,6 +151,24 @@ class SkinPoints:
         return np.ascontiguousarray(stacked.reshape(len(stacked), -1, 3).transpose(1, 0, 2))
 
     @cached_property
+    def textured(self) -> Annotated[Float32Array, "M"]:
+        """The share (M,) of the statistics' pigments that a skin has: less on lips, around the
+        eyes and where men shave, whose pigments are their own."""
+        left_out = (
+            (_OF_LIPS, self.regions["lips"]),
+            (_ORBIT, self.regions["orbit"]),
+            (_BEARD, self.beard),
+        )
+        return np.prod([1.0 - share * where for share, where in left_out], axis=0, dtype=np.float32)
+
+    def light(self, parts: Annotated[RealArray, "K N 3"]) -> Annotated[Float32Array, "M K"]:
+        """Log of light that pigments (K, N, 3) over the statistics' texels give the skin, (M, K):
+        of the mean skin, which is the first, with its lips."""
+        found = self.textured[:, None] * self.sampled((parts @ PIGMENTS.mean(1)).T)
+        found[:, 0] += _OF_LIPS * self.regions["lips"] * float((_LIPS @ PIGMENTS).mean())
+        return found
+
+    @cached_property
     def _uneven(self) -> tuple[Float32Array, Float32Array]:
         """Unevenness of melanin and of haemoglobin, (M,) each."""
         place = self.position
@@ -121,7 +179,7 @@ class SkinPoints:
     @cached_property
     def _flush(self) -> Float32Array:
         r = self.regions
-        return 0.8 * r["cheeks"] + 0.6 * r["nose"] + 0.3 * r["ears"]
+        return 0.8 * r["cheeks"] + 0.7 * r["nose"] + 0.2 * r["ears"]
 
     @cached_property
     def beard(self) -> Annotated[Float32Array, "M"]:
@@ -136,7 +194,14 @@ class SkinPoints:
         front = smoothstep(-0.09, -0.12, y)
         middle = np.exp(-((x / 0.03) ** 2)) * front * smoothstep(0.67, 0.69, z)
         uneven = 0.25 * smooth_noise(self.position, 0.010, 6)
-        return (middle + 1.5 * self.regions["lips"] + uneven).astype(np.float32)
+        return (middle + 1.1 * self.regions["lips"] + uneven).astype(np.float32)
+
+    @cached_property
+    def _dull(self) -> Float32Array:
+        """Where skin has next to no gloss, (M,): under the jaw and on the neck."""
+        _, y, z = self.position.T
+        jaw = _CHIN_HEIGHT + _JAW_RISE * (y - _CHIN_DEPTH)
+        return np.asarray(smoothstep(0.004, -0.010, z - jaw), np.float32)
 
     def pigments(self, values: Values) -> Annotated[Float32Array, "M 3"]:
         """Melanin, haemoglobin and the rest (M, 3) around the skin's tone."""
@@ -145,13 +210,11 @@ class SkinPoints:
         orbit, lips = self.regions["orbit"], self.regions["lips"]
         melanin, blood = self._uneven
         blotchy, shadow = values["skin_blotchiness"], values["eye_shadow"] - 0.3
-        darker, redder = values["lip_darkness"] - 0.35, values["lip_colour"] - 0.45
-        blush = 0.9 * (values["cheek_blush"] - 0.2)
-        local[:, 0] += blotchy * melanin + 0.6 * shadow * orbit + 0.8 * darker * lips
-        local[:, 1] += blotchy * blood + 0.4 * shadow * orbit + 1.1 * redder * lips
-        local[:, 1] += blush * self._flush
-        palest = _PALEST_LIPS + _BLOOD_OF_LIPS * values["lip_colour"]
-        local[:, 1] += lips * np.maximum(palest - local[:, 1], 0.0)
+        local *= self.textured[:, None]
+        local[:, 0] += blotchy * melanin + 0.6 * shadow * orbit
+        local[:, 1] += blotchy * blood + 0.4 * shadow * orbit
+        local[:, 1] += _BLUSH * (values["cheek_blush"] - _USUAL_BLUSH) * self._flush
+        local += (_OF_LIPS * lips)[:, None] * _lip_pigments(values).astype(np.float32)
         shaved = values["beard_shadow"] * (1.0 - 0.5 * values["skin_melanin"])
         local += (shaved * self.beard)[:, None] * _STUBBLE.astype(np.float32)
         return local
@@ -178,7 +241,7 @@ class SkinPoints:
     def roughness(self, values: Values) -> Annotated[Float32Array, "M"]:
         """Roughness (M,): in [0.2, 0.8], below it where the skin is wet."""
         uneven = np.float32(0.62 - 0.27 * values["skin_gloss"]) - np.float32(0.09) * self._oily
-        dry = np.clip(uneven, 0.2, 0.8)
+        dry = np.clip(uneven + self._dull * (_DULL_ROUGHNESS - uneven), 0.2, 0.8)
         return np.asarray(dry + self.wet * (_WET_ROUGHNESS - dry), np.float32)
 
 

@@ -65,6 +65,13 @@ class SkinStatistics:
         return numbered(self.kept)
 
     @cached_property
+    def places(self) -> Annotated[Float32Array, "N 2"]:
+        """Texture coordinates of the texels' centres in MakeHuman's layout, (N, 2)."""
+        row, column = np.nonzero(self.kept)
+        centres = [(column + 0.5) / _SIZE, 1.0 - (row + 0.5) / _SIZE]
+        return np.stack(centres, axis=1).astype(np.float32)
+
+    @cached_property
     def names(self) -> list[str]:
         """The skins that it was made from, as amounts (20, 8) and tones (20, 3) have them."""
         return list(json.loads(self._names))

@@ -93,7 +93,7 @@ class SkinTextures:
     @cached_property
     def relief(self) -> dict[str, Float32Array]:
         """Heights (M,) of DEPTHS' layers, metres: 0 or below."""
-        lines = details.lines(self.points.position)
+        lines = details.lines(self.points.position) * self.points.known
         layers = {"lines": lines, "pores": self._grain.pores, "furrows": self._grain.furrows}
         return {name: np.clip(layer, -DEPTHS[name], 0.0) for name, layer in layers.items()}
 
@@ -195,12 +195,12 @@ class MeshSkin:
 
     def _fine_colour(self, textures: SkinTextures) -> FloatArray:
         """Log of light (M, 4) that vertices do not hold: of the mean, and of FINE's components."""
-        known = self.vertices.statistics
+        known, points = self.vertices.statistics, textures.points
         parts = np.stack([known.mean, *known.components[_FINE_ROWS]])
-        light = (parts @ PIGMENTS.mean(1)).T
-        coarse = self.vertices.sampled(light)[self.faces]
+        coarse = self.vertices.light(parts)[self.faces]
         held = with_gutter(rasterised(self.corners, coarse, len(textures.inside)))
         held = held[textures.inside]
-        fine = textures.points.sampled(light) - np.where(np.isfinite(held), held, 0.0)
+        fine = points.light(parts) - np.where(np.isfinite(held), held, 0.0)
+        fine *= points.known[:, None]
         fine[:, 0] += textures.mottling
         return fine

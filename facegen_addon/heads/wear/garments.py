@@ -20,7 +20,9 @@ from .torso import COLUMNS, Torso
 _FRONT = COLUMNS // 2
 _END = 0.335
 """Where cloth ends, below the picture."""
-_BODY_WAYS = np.array([0.0, 0.004, 0.012, 0.025, 0.045, 0.07, 0.1, 0.135, 0.18, 0.25])
+_BODY_WAYS = np.array(
+    [0.0, 0.004, 0.012, 0.025, 0.045, 0.07, 0.095, 0.115, 0.135, 0.155, 0.18, 0.21, 0.25]
+)
 """Rows of cloth below the neckline; the last goes to the end."""
 _THICK, _LOOSE = 0.0042, 0.0075
 """How far the cloth's outside lies over the skin at the neckline, and below the shoulders."""
@@ -92,8 +94,8 @@ def _cord(torso: Torso, side: int) -> Piece:
 def _collared(torso: Torso) -> Piece:
     ahead = np.clip(1.0 - np.abs(torso.turned) / 0.9, 0.0, 1.0)
     base = _by_side(torso, behind=0.004, aside=0.010, front=0.016)
-    body = _cloth(torso, base + 0.058 * ahead)
-    return joined([body, _collar(torso, base), *_placket(torso, 0.074)])
+    body = _cloth(torso, base + 0.076 * ahead**1.3)
+    return joined([body, _collar(torso, base), *_placket(torso, 0.090)])
 
 
 def _collar(torso: Torso, base: FloatArray) -> Piece:
@@ -102,7 +104,7 @@ def _collar(torso: Torso, base: FloatArray) -> Piece:
     along = np.linspace(-1.0, 1.0, count)[
         :, None
     ]  # from the one front edge, by behind, to the other
-    leaf = np.array([0, 0, 0, 0, 0, 0.1, 0.3, 0.6, 0.85, 1.0, 1.0, 0.85])
+    leaf = np.array([0.6, 0.6, 0.6, 0.55, 0.5, 0.5, 0.6, 0.75, 0.9, 1.0, 1.0, 0.85])
     near_front = smoothstep(0.45, 1.0, np.abs(along))
     point = smoothstep(0.72, 1.0, np.abs(along))
     half = 0.5 * COLUMNS - gap - spread * leaf * near_front
@@ -168,7 +170,10 @@ def _folds(torso: Torso, way: FloatArray) -> FloatArray:
     turned = torso.turned[:, None]
     slant = 5.0 * turned + 26.0 * way * np.sign(turned) + 1.3 * np.sin(2.0 * turned)
     second = 9.0 * turned - 40.0 * way + 0.7
-    return 0.0040 * (0.5 + 0.5 * np.sin(slant)) ** 2 + 0.0015 * np.sin(second)
+    # Below the arms cloth hangs in folds that run down.
+    hanging = smoothstep(0.10, 0.20, way) * np.sin(17.0 * turned + 6.0 * way + 2.0 * np.sin(turned))
+    soft = 0.0040 * (0.5 + 0.5 * np.sin(slant)) ** 2 + 0.0015 * np.sin(second)
+    return soft + 0.0022 * hanging
 
 
 def _laid(torso: Torso, top: FloatArray, profile: FloatArray, trim: float) -> Piece:

@@ -14,6 +14,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import Float32Array, FloatArray, IntArray
+from ..appearance import smoothstep
 from ..head_model import HeadModel
 from .neck import neck_rings
 
@@ -25,26 +26,26 @@ _STEPS = 4
 # sides x, y and z, of the back y and z; then by how much the ring is boxed.
 _BODY = np.array(
     [
-        (-0.0685, -0.056, 0.0925, 0.004, -0.0045, 0.0475, -0.020, 1.00),
-        (-0.0780, -0.090, 0.1230, 0.008, -0.0140, 0.0600, -0.050, 0.95),
-        (-0.0910, -0.126, 0.1510, 0.010, -0.0260, 0.0700, -0.086, 0.90),
-        (-0.1030, -0.162, 0.1740, 0.009, -0.0430, 0.0770, -0.126, 0.85),
-        (-0.1120, -0.202, 0.1900, 0.006, -0.0730, 0.0810, -0.170, 0.80),
-        (-0.1160, -0.246, 0.1990, 0.002, -0.1220, 0.0820, -0.220, 0.78),
-        (-0.1160, -0.300, 0.2030, -0.002, -0.2100, 0.0800, -0.284, 0.78),
-        (-0.1140, -0.360, 0.2050, -0.005, -0.3600, 0.0770, -0.360, 0.78),
+        (-0.0685, -0.056, 0.0890, 0.005, -0.0130, 0.0475, -0.020, 1.00),
+        (-0.0790, -0.090, 0.1180, 0.009, -0.0280, 0.0600, -0.050, 0.95),
+        (-0.0930, -0.126, 0.1480, 0.011, -0.0410, 0.0700, -0.086, 0.90),
+        (-0.1050, -0.162, 0.1770, 0.011, -0.0550, 0.0780, -0.126, 0.85),
+        (-0.1130, -0.202, 0.2030, 0.008, -0.0770, 0.0830, -0.170, 0.80),
+        (-0.1170, -0.246, 0.2190, 0.004, -0.1200, 0.0850, -0.220, 0.76),
+        (-0.1170, -0.300, 0.2270, 0.000, -0.2050, 0.0830, -0.284, 0.74),
+        (-0.1120, -0.360, 0.2310, -0.004, -0.3600, 0.0790, -0.360, 0.74),
     ]
 )
 _EDGE = np.array([0.0, -0.0190995, -0.0120219])
 """The middle of the mean head's neck edge there, metres: `person`'s."""
 _RIDGE = 1.6
 """How a shoulder falls off to front and back: 1 as a roof, 2 as a round."""
-_ARM = np.array([0.0, 0.0, 0.0, 0.004, 0.013, 0.018, 0.020, 0.020])
+_ARM = np.array([0.0, 0.0, 0.0, 0.002, 0.012, 0.026, 0.036, 0.040])
 """How deep the crease between chest and arm is in each ring, metres."""
-_ARM_AT, _ARM_WIDE = 1.02, 0.17
+_ARM_AT, _ARM_WIDE = 0.78, 0.14
 """Where it lies, radians from the front and from behind, and how wide it is."""
-_WIDER = 0.9
-"""Shoulders' width grows by this power of the neck's girth."""
+_WIDER, _WIDTHS = 1.5, (0.84, 1.14)
+"""Shoulders' width grows by this power of the neck's girth, within these bounds."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,10 @@ def _body(model: HeadModel, edge: FloatArray) -> Annotated[FloatArray, "R K 3"]:
     ahead, aside = np.cos(angle), np.sin(angle)
     to_front = ahead > 0.0
     end_y, end_z = np.where(to_front, front_y, back_y), np.where(to_front, front_z, back_z)
-    x = side_x * np.sign(aside) * np.abs(aside) ** box * wide**_WIDER
+    # What is near the neck is as wide as it.
+    far = smoothstep(side_x[0], side_x[4], side_x)
+    width = wide + far * (np.clip(wide**_WIDER, *_WIDTHS) - wide)
+    x = side_x * np.sign(aside) * np.abs(aside) ** box * width
     y = side_y + (end_y * wide - side_y) * np.abs(ahead) ** box
     crease = np.exp(-(((np.arccos(np.abs(ahead)) - _ARM_AT) / _ARM_WIDE) ** 2))
     y = y + np.where(to_front, 1.0, -0.5) * _ARM[:, None] * crease

@@ -16,6 +16,8 @@ from .nodes import attribute, dot, math, multiply_add, noise, parts, principled,
 
 _IOR = 1.376
 """Of the cornea."""
+_GLOSS = 1.5
+"""Index of refraction of the coat, more than the tears' 1.34: small catchlights can be seen."""
 _CHAMBER = 0.22
 """Depth of the iris behind the middle of the cornea; none at the limbus."""
 _HOLLOW = 1.6
@@ -26,7 +28,7 @@ _LIMBAL_RING = 0.30
 _WARM = (1.25, 1.0, 0.72, 1.0)
 """What the ring about the pupil has of the iris's colour: more pigment, more yellow."""
 _PUPIL_BLUR = 0.016
-_LID, _LID_SHADE = (-0.05, 0.38), -0.55
+_LID, _LID_SHADE = (0.0, 0.36), -0.6
 """Height above the gaze over which the upper lid's shade grows, and by what."""
 
 
@@ -53,7 +55,7 @@ def _build(tree: bpy.types.NodeTree) -> None:
     bsdf.inputs["Roughness"].default_value = 0.6
     bsdf.inputs["Specular IOR Level"].default_value = 0.0
     bsdf.inputs["Coat Weight"].default_value = 1.0
-    bsdf.inputs["Coat IOR"].default_value = _IOR
+    bsdf.inputs["Coat IOR"].default_value = _GLOSS
     bsdf.inputs["Coat Roughness"].default_value = 0.07
     geometry = tree.nodes.new("ShaderNodeNewGeometry")
     tree.links.new(geometry.outputs["Normal"], bsdf.inputs["Coat Normal"])

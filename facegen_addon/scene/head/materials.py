@@ -36,6 +36,10 @@ _PUPIL_BLUR = 0.02
 
 _SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.05, 0.75, 1.2
 """Share of a strand's light that it mirrors, and how much of its colour root and tip have."""
+SKULL = (0.0, -0.035, 0.165)
+"""The middle of a head's skull, metres in its object's frame."""
+_OWN_NORMAL = 0.6
+"""How much of the strand's own normal there is beside that of the mass of hair."""
 _IN_SOLID = {
     "FaceGen Skin": (0.48, 0.31, 0.23),
     "FaceGen Hair": (0.05, 0.035, 0.025),
@@ -187,7 +191,8 @@ def sheen_hair_material() -> bpy.types.Material:
     """Strands that are darker at the root, and shine along their length."""
 
     def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = principled(tree)
+        tree.nodes.remove(principled(tree))  # it costs more than it shows on a strand
+        bsdf = tree.nodes.new("ShaderNodeBsdfDiffuse")
         colour = attribute(tree, COLOUR).outputs["Color"]
         along = tree.nodes.new("ShaderNodeHairInfo").outputs["Intercept"]
         light = math(tree, "MULTIPLY_ADD", along, _TIP_LIGHT - _ROOT_LIGHT)
@@ -196,9 +201,8 @@ def sheen_hair_material() -> bpy.types.Material:
         shaded.operation = "SCALE"
         tree.links.new(colour, shaded.inputs[0])
         tree.links.new(light, shaded.inputs["Scale"])
-        tree.links.new(shaded.outputs[0], bsdf.inputs["Base Color"])
-        bsdf.inputs["Roughness"].default_value = 0.7
-        bsdf.inputs["Specular IOR Level"].default_value = 0.0
+        tree.links.new(shaded.outputs[0], bsdf.inputs["Color"])
+        tree.links.new(_off_the_skull(tree), bsdf.inputs["Normal"])
         sheen = tree.nodes.new("ShaderNodeBsdfHair")
         sheen.inputs["RoughnessU"].default_value = 0.28
         sheen.inputs["RoughnessV"].default_value = 0.8
@@ -211,6 +215,34 @@ def sheen_hair_material() -> bpy.types.Material:
         tree.links.new(mix.outputs[0], out.inputs["Surface"])
 
     return material("FaceGen Groomed Hair", build)
+
+
+def _off_the_skull(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """A normal between the strand's own and that of the mass of hair, away from the skull."""
+    place = tree.nodes.new("ShaderNodeTexCoord").outputs["Object"]
+    away = _vectors(tree, "SUBTRACT", place, SKULL)
+    world = tree.nodes.new("ShaderNodeVectorTransform")
+    world.vector_type, world.convert_from, world.convert_to = "VECTOR", "OBJECT", "WORLD"
+    tree.links.new(_vectors(tree, "NORMALIZE", away), world.inputs[0])
+    own = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
+    own = _vectors(tree, "SCALE", own)
+    own.node.inputs["Scale"].default_value = _OWN_NORMAL
+    return _vectors(tree, "NORMALIZE", _vectors(tree, "ADD", world.outputs[0], own))
+
+
+def _vectors(
+    tree: bpy.types.NodeTree,
+    operation: str,
+    *operands: bpy.types.NodeSocket | tuple[float, float, float],
+) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeVectorMath")
+    node.operation = operation
+    for socket, operand in zip(node.inputs, operands, strict=False):
+        if isinstance(operand, tuple):
+            socket.default_value = operand
+        else:
+            tree.links.new(operand, socket)
+    return node.outputs[0]
 
 
 def cloth_material() -> bpy.types.Material:

@@ -35,6 +35,10 @@ FINE, RELIEF, MARKS, PATTERN = (
 marks; pattern, fade and stubble."""
 
 
+_ASLANT, _DULL = (0.10, 0.65, 0.42, 0.0), (0.62, 0.78, 1.0, 0.6)
+"""Where skin ceases to mirror, chosen by eye: one minus the cosine between skin and view where its
+specular level begins and ends to fade, and the levels there; the same of roughness, as a factor."""
+
 FINE_ATTRIBUTES = (FINE, RELIEF, MARKS, PATTERN)
 
 
@@ -102,14 +106,36 @@ def _build(tree: bpy.types.NodeTree, images: dict[str, bpy.types.Image]) -> None
     )
     skin = _marked(tree, skin, marks, parts(tree, weights[MARKS]), rest)
     tree.links.new(skin, bsdf.inputs["Base Color"])
-    tree.links.new(attribute(tree, ROUGHNESS).outputs["Fac"], bsdf.inputs["Roughness"])
+    rough = attribute(tree, ROUGHNESS).outputs["Fac"]
+    tree.links.new(rough, bsdf.inputs["Roughness"])
     bump = tree.nodes.new("ShaderNodeBump")
     bump.inputs["Distance"].default_value = 1.0  # heights are metres
     tree.links.new(dot(tree, relief.outputs["Color"], weights[RELIEF]), bump.inputs["Height"])
     tree.links.new(bump.outputs[0], bsdf.inputs["Normal"])
     # No scattering below the surface: Cycles asks the lamp for one path in eight then, and that
     # gave most of the noise of a face. The colours of vertices are as soft as scattered light.
-    bsdf.inputs["Specular IOR Level"].default_value = 0.42
+    tree.links.new(_mirroring(tree, rough), bsdf.inputs["Specular IOR Level"])
+
+
+def _mirroring(tree: bpy.types.NodeTree, rough: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """Specular level: less where skin is dull, and where it is seen aslant through its down.
+
+    At few samples what is bright in such a mirror, a rim light say, was the speckle of necks.
+    """
+    facing = tree.nodes.new("ShaderNodeLayerWeight").outputs["Facing"]  # 0 ahead, 1 at the edge
+    return math(tree, "MULTIPLY", _fading(tree, facing, _ASLANT), _fading(tree, rough, _DULL))
+
+
+def _fading(
+    tree: bpy.types.NodeTree, value: bpy.types.NodeSocket, bounds: tuple[float, ...]
+) -> bpy.types.NodeSocket:
+    """A smooth step: the third of ``bounds`` up to the first, the fourth from the second on."""
+    step = tree.nodes.new("ShaderNodeMapRange")
+    step.interpolation_type = "SMOOTHSTEP"
+    for name, bound in zip(("From Min", "From Max", "To Min", "To Max"), bounds, strict=True):
+        step.inputs[name].default_value = bound
+    tree.links.new(value, step.inputs["Value"])
+    return step.outputs["Result"]
 
 
 def _fine_light(

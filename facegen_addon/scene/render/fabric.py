@@ -62,32 +62,49 @@ def frame_material() -> bpy.types.Material:
     def build(tree: bpy.types.NodeTree) -> None:
         bsdf = principled(tree)
         tree.links.new(attribute(tree, _COLOUR).outputs["Vector"], bsdf.inputs["Base Color"])
-        bsdf.inputs["Roughness"].default_value = 0.28
+        bsdf.inputs["Roughness"].default_value = 0.4
 
     return material("FaceGen Frame", build)
 
 
 def lens_material(*, dark: bool) -> bpy.types.Material:
-    """Thin glass: what is behind it, and a faint mirror; it bends nothing, which would be noise."""
+    """Thin glass that bends nothing: dark with a faint mirror, or clear and a little darker aslant.
 
-    def build(tree: bpy.types.NodeTree) -> None:
-        output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
-        clear = tree.nodes.new("ShaderNodeBsdfTransparent")
-        shade = (0.045, 0.045, 0.05, 1.0) if dark else (0.97, 0.98, 0.98, 1.0)
-        clear.inputs["Color"].default_value = shade
-        mirror = tree.nodes.new("ShaderNodeBsdfGlossy")
-        mirror.inputs["Roughness"].default_value = 0.04
-        facing = tree.nodes.new("ShaderNodeLayerWeight").outputs["Facing"]
-        slanted = math(tree, "MULTIPLY", math(tree, "POWER", facing, 3.0), 0.6)
-        seen = tree.nodes.new("ShaderNodeLightPath").outputs["Is Camera Ray"]
-        share = math(tree, "MULTIPLY", math(tree, "ADD", slanted, 0.035), seen)
-        mix = tree.nodes.new("ShaderNodeMixShader")
-        tree.links.new(share, mix.inputs[0])
-        tree.links.new(clear.outputs[0], mix.inputs[1])
-        tree.links.new(mirror.outputs[0], mix.inputs[2])
-        tree.links.new(mix.outputs[0], output.inputs["Surface"])
-
+    Clear glass mirrors nothing: a path in thirty would, and light up as a dot.
+    """
+    build = _build_dark_lens if dark else _build_clear_lens
     return material("FaceGen Dark Lens" if dark else "FaceGen Lens", build)
+
+
+def _build_clear_lens(tree: bpy.types.NodeTree) -> None:
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    clear = tree.nodes.new("ShaderNodeBsdfTransparent")
+    facing = tree.nodes.new("ShaderNodeLayerWeight").outputs["Facing"]
+    passed = math(tree, "SUBTRACT", 0.97, math(tree, "MULTIPLY", _slanted(tree, facing), 0.35))
+    tree.links.new(passed, clear.inputs["Color"])
+    tree.links.new(clear.outputs[0], output.inputs["Surface"])
+
+
+def _build_dark_lens(tree: bpy.types.NodeTree) -> None:
+    output = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    clear = tree.nodes.new("ShaderNodeBsdfTransparent")
+    clear.inputs["Color"].default_value = (0.045, 0.045, 0.05, 1.0)
+    mirror = tree.nodes.new("ShaderNodeBsdfGlossy")
+    mirror.inputs["Roughness"].default_value = 0.04
+    facing = tree.nodes.new("ShaderNodeLayerWeight").outputs["Facing"]
+    slanted = math(tree, "MULTIPLY", _slanted(tree, facing), 0.6)
+    seen = tree.nodes.new("ShaderNodeLightPath").outputs["Is Camera Ray"]
+    share = math(tree, "MULTIPLY", math(tree, "ADD", slanted, 0.035), seen)
+    mix = tree.nodes.new("ShaderNodeMixShader")
+    tree.links.new(share, mix.inputs[0])
+    tree.links.new(clear.outputs[0], mix.inputs[1])
+    tree.links.new(mirror.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], output.inputs["Surface"])
+
+
+def _slanted(tree: bpy.types.NodeTree, facing: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """0 where glass faces the eye, 1 at its edge, as mirrors of glass grow."""
+    return math(tree, "POWER", facing, 3.0)
 
 
 def _build_plain(tree: bpy.types.NodeTree) -> None:

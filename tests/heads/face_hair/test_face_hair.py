@@ -176,7 +176,7 @@ def test_drawn_faces_are_such_as_people_have(person: PersonHead) -> None:
     men = column["gender"] < 0.5
     visible = (column["beard_density"] > 0.3) | (column["moustache_density"] > 0.3)
     assert not visible[~men].any()
-    assert 0.25 < visible[men].mean() < 0.45
+    assert 0.35 < visible[men].mean() < 0.55
     assert column["brow_thickness"][men].mean() > column["brow_thickness"][~men].mean() + 0.1
     assert column["brow_height"][men].mean() < column["brow_height"][~men].mean()
     assert np.corrcoef(column["brow_melanin"], column["hair_melanin"])[0, 1] > 0.7

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from facegen_addon.artifacts import load_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import AnnyHead
-from facegen_addon.heads.catalogue import DEFAULT_MODEL, check_model_name, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_FLAME, check_model_name, load_head_model
 from facegen_addon.heads.flame.dressing import to_house
 from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.model import FlameParameters
@@ -22,7 +22,7 @@ from facegen_addon.heads.landmarks import read_landmark_embedding
 
 @pytest.fixture(scope="module")
 def head() -> FlameHead:
-    model = load_head_model(DEFAULT_MODEL)
+    model = load_head_model(DEFAULT_FLAME)
     assert isinstance(model, FlameHead)
     return model
 
@@ -131,7 +131,7 @@ def test_joints_lie_inside_the_head(head: FlameHead) -> None:
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_sliders_to_flame_and_back(seed: int) -> None:
-    model = load_head_model(DEFAULT_MODEL)
+    model = load_head_model(DEFAULT_FLAME)
     assert isinstance(model, FlameHead)
     rows = model.table.sample_uniform(np.random.default_rng(seed), 3)
     again = model.from_flame(model.to_flame(rows), rows[0])
@@ -183,7 +183,7 @@ def test_a_file_is_known_by_its_hash(tmp_path: Path, user_folder: Path) -> None:
     np.savez(path, **load_npz("open_flame"))  # type: ignore[arg-type]
     model = load_head_model(str(path))
     assert model.name.startswith("flame_") and len(model.name) == len("flame_") + 12
-    ours = load_head_model(DEFAULT_MODEL)
+    ours = load_head_model(DEFAULT_FLAME)
     row = model.table.default()
     assert np.array_equal(model.forward(row[None]), ours.forward(row[None]))
     path.unlink()
@@ -236,7 +236,7 @@ def test_a_path_that_no_disk_takes_is_one_line() -> None:
 
 
 def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
-    check_model_name(DEFAULT_MODEL)
+    check_model_name(DEFAULT_FLAME)
     with pytest.raises(UserError, match=r"there\.pkl is not there; name a FLAME file"):
         check_model_name(str(tmp_path / "there.pkl"))
     with pytest.raises(UserError, match="choose from open_flame"):

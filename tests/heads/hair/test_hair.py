@@ -7,6 +7,8 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import anny_head
 from facegen_addon.heads.hair.colour import colours_of_strands, mixed_colour, pigmented_colour
+from facegen_addon.heads.hair.groom import heights_behind_the_edge, shares_shown
+from facegen_addon.heads.hair.hairline import hairline_field
 from facegen_addon.heads.hair.march import POINTS, metres
 from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES
 from facegen_addon.heads.hair.styles import STYLES
@@ -99,15 +101,16 @@ def test_the_bald_have_none_on_top_and_others_do(person: PersonHead) -> None:
 
 def test_tied_hair_meets_at_a_knot(person: PersonHead) -> None:
     points = grown(person, worn(person, "Ponytail", hair_layers=1.0))
-    halfway = points[:, POINTS // 2 - 1]
+    grown_up = person.groom.roots.all_zones.field > 0.015  # the rest is down of the hairline
+    halfway = points[grown_up, POINTS // 2 - 1]
     assert halfway.std(0).max() < 0.02
-    high = grown(person, worn(person, "Ponytail", hair_tie_height=0.9))[:, POINTS // 2 - 1]
+    high = grown(person, worn(person, "Ponytail", hair_tie_height=0.9))[grown_up, POINTS // 2 - 1]
     assert high[:, 2].mean() > halfway[:, 2].mean() + 0.01
 
 
 def test_black_is_black_blond_is_blond_and_grey_comes_strand_by_strand(person: PersonHead) -> None:
     black, blond, red = (pigmented_colour(*pair) for pair in ((1, 0), (0.15, 0), (0.45, 1)))
-    assert black.max() < 0.006 and blond[0] > 0.35 and blond[0] > 2 * blond[2]
+    assert black.max() < 0.008 and blond[0] > 0.35 and blond[0] > 2 * blond[2]
     assert red[0] / red[2] > 2 * blond[0] / blond[2]
     roots = person.groom.roots
     shares = [
@@ -115,7 +118,7 @@ def test_black_is_black_blond_is_blond_and_grey_comes_strand_by_strand(person: P
     ]
     assert shares[0] == 0 and shares[-1] > 0.95 and shares == sorted(shares)
     values = dict.fromkeys(HAIR_NAMES, 0.0) | {"hair_melanin": 1.0, "hair_grey": 1.0}
-    assert mixed_colour(values).min() > 0.4
+    assert mixed_colour(values).min() > 0.35
 
 
 def test_people_wear_what_one_sees_in_the_street(person: PersonHead) -> None:
@@ -127,9 +130,53 @@ def test_people_wear_what_one_sees_in_the_street(person: PersonHead) -> None:
     young = column["age"] < 0.62
     assert column["hair_grey"][young].max() == 0.0 < column["hair_grey"][~young].mean()
     assert column["hair_thinning"][~men].max() < 0.5
+    over_shoulders = (column["hair_back_length"] > 0.85) & (column["hair_top_length"] > 0.75)
+    assert over_shoulders[men].mean() < 0.05 < 0.1 < over_shoulders[~men].mean()
+    old = column["age"] > 0.88
+    lengths = column["hair_side_length"][~men & old]
+    assert np.quantile(lengths, 0.1) > 0.5 and np.quantile(lengths, 0.8) < 0.8
+    assert column["hair_volume"][~men & old].mean() > 0.45
     coiled = column["african"] > 0.7
     assert column["hair_curl"][coiled].mean() > 0.4 > column["hair_curl"][~coiled].mean()
     assert column["hair_curl"][column["asian"] > 0.9].max() < 0.2
+
+
+def test_hair_is_rooted_above_the_line_and_closest_along_the_forehead(person: PersonHead) -> None:
+    surface, strands = person.surface, person.groom.roots.strands
+    corners = surface.faces[strands.triangle]
+    roots = (surface.rest_position[corners] * strands.bary[..., None]).sum(1)
+    assert np.allclose(hairline_field(roots), strands.field, atol=1e-5) and strands.field.min() > 0
+    assert (surface.masks["ears"][corners] * strands.bary).sum(1).max() < 0.4
+    assert abs((roots[:, 0] > 0).mean() - 0.5) < 0.02
+    ahead = roots[:, 1] < -0.11
+    nearest, farther = (
+        ((strands.field > low) & (strands.field < low + 0.008))[ahead].sum() for low in (0, 0.03)
+    )
+    assert nearest > farther
+    pupils = person.five_points(surface.rest_position[None])[0][:2]
+    middle = ahead & (np.abs(roots[:, 0]) < 0.02)
+    assert 0.05 < roots[middle, 2].min() - pupils[0, 2] < 0.065
+
+
+def test_hair_begins_finer_and_with_down(person: PersonHead) -> None:
+    parameters = worn(person, "Long Straight")
+    style = person.hair_style(parameters)
+    points, radius = person.groom.grow(style.groom, person.forward(parameters)[0])
+    edge = heights_behind_the_edge(person.groom.roots, style.groom)
+    first, later = (edge > 0.001) & (edge < 0.004), (edge > 0.015) & (edge < 0.03)
+    length = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1)
+    assert radius[first, 0].mean() < 0.8 * radius[later, 0].mean()
+    assert (length[first] < 0.15).mean() > 0.2 > (length[later] < 0.15).mean()
+
+
+def test_only_who_wears_short_sides_has_sideburns(person: PersonHead) -> None:
+    roots = person.groom.roots
+    burns = roots.all_zones.burns > 0.8
+    shown = {
+        name: (shares_shown(roots, person.hair_style(worn(person, name)).groom)[burns] > 0).mean()
+        for name in ("Short Sides", "Long Straight")
+    }
+    assert burns.sum() > 50 and shown["Short Sides"] > 0.5 > 0.1 > shown["Long Straight"]
 
 
 def test_scalp_darkens_where_hair_grows(person: PersonHead) -> None:

@@ -101,6 +101,45 @@ def test_lids_meet_when_they_close(person: PersonHead, people: np.ndarray) -> No
     assert np.quantile(apart[1], 0.95) < 0.0005
 
 
+def test_people_are_awake_whatever_the_shapes_of_their_eyes(
+    person: PersonHead, people: np.ndarray
+) -> None:
+    """Over the pupil the upper lid leaves at least 2 mm, and all of the opening is 6 mm or more."""
+    calm = people.copy()
+    table = person.table
+    calm[:, [*table.columns("expression"), *table.columns("resting")]] = 0.0
+    narrowest = calm[:4].copy()
+    for name in ("eye_height1_incr", "eye_height2_incr", "eye_height3_incr", "eye_scale_incr"):
+        narrowest[:, table.index(name)] = -1.0
+    surface, about = person.surface, middle(person, "left")
+    cornea = surface.vertices_of("cornea_left")
+    rest = surface.rest_position[cornea].astype(float)
+    of_middle = np.append(about, 1.0) @ np.linalg.pinv(np.column_stack([rest, np.ones(len(rest))]))
+    skin = lids(person, "left")
+    place = surface.rest_position[skin] - about
+    under_pupil = np.abs(place[:, 0]) < 0.003
+    upper, lower = (skin[under_pupil & side] for side in (place[:, 2] > 0, place[:, 2] < 0))
+    for rows in (calm, narrowest):
+        vertices = person.forward(rows).astype(float)
+        eye = (of_middle @ vertices[:, cornea])[:, 2]
+        above = vertices[:, upper, 2].min(1) - eye
+        below = eye - vertices[:, lower, 2].max(1)
+        assert np.quantile(above, 0.02) > 0.002
+        assert np.quantile(above + below, 0.02) > 0.006
+        assert (above + below).max() < 0.013
+
+
+def test_lids_follow_smoothly(person: PersonHead) -> None:
+    """A thousandth of a slider never moves a lid by more than a thousandth of the eye's height."""
+    table = person.table
+    for name in ("eye_height2_incr", "eye_scale_incr", "age", "gender"):
+        column = table.index(name)
+        row = np.tile(table.default(), (1001, 1))
+        row[:, column] = np.linspace(table.minimum[column], table.maximum[column], 1001)
+        heights = person.forward(row)[:, lids(person, "left"), 2]
+        assert np.abs(np.diff(heights, axis=0)).max() < 1e-4
+
+
 def test_irises_of_six_names_differ() -> None:
     named = {
         "blue": eyes.iris_colour(0.05, 0.0),

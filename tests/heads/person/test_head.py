@@ -13,7 +13,6 @@ from facegen_addon.heads.person.head import PersonHead, person_head
 from facegen_addon.heads.person.model import LIPS_CLOSED
 from facegen_addon.heads.person.resting import RESTING_HELP
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
-from facegen_addon.heads.strands import SCALP
 from facegen_addon.heads.surface import open_loops, sorted_edges
 
 _SAME = 1e-6  # metres
@@ -44,11 +43,24 @@ def of_person(person: PersonHead, anny: AnnyHead, rows: np.ndarray) -> np.ndarra
     """Anny's parameters (N, P) as the person's, whose rows of skin are its own and whose lips close
     by themselves."""
     result = np.tile(person.table.default(), (len(rows), 1))
+    result[:, person.table.columns("resting")] = 0.0
     for column, name in enumerate(anny.table.names):
         if name in person.table.names:
             result[:, person.table.index(name)] = rows[:, column]
     result[:, person.table.index("mouthClose")] -= LIPS_CLOSED
     return result
+
+
+def own_at_rest(person: PersonHead) -> np.ndarray:
+    """Vertices (V,) that the person moves itself: of the lids that follow, and of the lips."""
+    still = person.table.default()
+    moved = [still.copy() for _ in range(4)]
+    for row, name in zip(
+        moved, ("eyeWideLeft", "eyeWideRight", "eyeSquintLeft", "eyeSquintRight"), strict=True
+    ):
+        row[person.table.index(name)] = 1.0
+    apart = np.abs(person.forward(np.stack(moved)) - person.forward(still)).max((0, 2))
+    return (apart > 0.5 * _SAME) | (person.surface.masks["lips"] > 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -130,28 +142,23 @@ def test_what_both_have_moves_alike(
 ) -> None:
     theirs, mine = shared
     assert len(mine) >= 4102
+    others = ~own_at_rest(person)[mine]
+    theirs, mine = theirs[others], mine[others]
+    assert len(mine) >= 3000
     apart = np.abs(
         person.forward(of_person(person, anny, rows))[:, mine] - anny.forward(rows)[:, theirs]
     )
     assert apart.max() < _SAME
 
 
-def test_landmarks_and_roots_lie_where_annys_do(
-    person: PersonHead, anny: AnnyHead, rows: np.ndarray
-) -> None:
+def test_landmarks_lie_where_annys_do(person: PersonHead, anny: AnnyHead, rows: np.ndarray) -> None:
     mine, theirs = person.forward(of_person(person, anny, rows)), anny.forward(rows)
-    assert np.abs(person.landmarks(mine) - anny.landmarks(theirs)).max() < _SAME
+    apart = np.abs(person.landmarks(mine) - anny.landmarks(theirs)).max((0, 2))
+    assert apart[:36].max() < _SAME
+    assert apart[36:].max() < 0.004  # of lids that follow, and of lips that touch
     assert np.abs(person.five_points(mine) - anny.five_points(theirs)).max() < 0.003
     for head, vertices in ((person, mine), (anny, theirs)):
         assert np.isfinite(vertices).all(), head.name
-    heads = ((person, mine, of_person(person, anny, rows)), (anny, theirs, rows))
-    roots = []
-    for head, vertices, values in heads:
-        grown = head.grow(values[0], vertices[0])
-        first = grown.points[np.cumsum(grown.sizes) - grown.sizes]
-        scalp = np.flatnonzero(head.strands.region == SCALP)
-        roots.append(first[scalp][np.argsort(head.strands.rank[scalp], kind="stable")])
-    assert np.median(np.linalg.norm(roots[0] - roots[1], axis=1)) < _SAME
 
 
 def test_the_neck_ends_in_one_edge_loop(person: PersonHead) -> None:

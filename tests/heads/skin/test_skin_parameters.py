@@ -42,6 +42,18 @@ def test_skins_are_drawn_as_people_have_them(rng: np.random.Generator) -> None:
     assert skin["skin_femininity"][women].min() > skin["skin_femininity"][men].mean()
 
 
+def test_skin_is_smooth_up_to_forty_and_lined_at_seventy(rng: np.random.Generator) -> None:
+    skin, people = _drawn(rng)
+    years = 18.0 + 155.0 * (people["age"] - 0.6)
+    lines, old = skin["skin_lines"], skin["skin_age"]
+    assert lines[years < 40].max() < 0.35
+    assert np.median(lines[years < 40]) < 0.06
+    assert np.median(old[years < 40]) < 0.1
+    fifty, seventy = np.abs(years - 50.0) < 3.0, np.abs(years - 70.0) < 3.0
+    assert 0.1 < np.median(lines[fifty]) < 0.35
+    assert np.median(lines[seventy]) > 0.5
+
+
 def test_the_table_has_the_mean_and_spread_that_are_drawn(rng: np.random.Generator) -> None:
     skin, _ = _drawn(rng)
     for parameter in TABLE.parameters:

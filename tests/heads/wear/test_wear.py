@@ -125,6 +125,24 @@ def test_the_shoulders_go_on_from_the_neck() -> None:
         np.testing.assert_allclose(edge, vertices[neck_rings(MODEL).vertices[0]], atol=1e-6)
 
 
+def test_shoulders_slope_and_are_as_wide_as_people_have_them() -> None:
+    men = HEADS[:, MODEL.table.index("gender")] < 0.5
+    widths = []
+    for vertices in VERTICES:
+        torso = Torso.of(MODEL, vertices)
+        head = float(np.ptp(vertices[SKIN & ~EARS & (vertices[:, 2] > 0.1), 0]))
+        widths.append(2.0 * torso.points[..., 0].max() / head)
+        column = int(np.abs(torso.turned - 0.5 * np.pi).argmin())
+        ridge = torso.points[column][torso.way[column] > 0.0]
+        ridge = ridge[ridge[:, 0] < 0.75 * ridge[:, 0].max()]  # as far as the shoulder's round
+        falls = np.diff(ridge[:, 2]) / np.diff(ridge[:, 0])
+        assert (falls < -0.2).all()
+        assert (falls > -1.3).all()
+    width = np.array(widths)
+    assert 2.3 < width.min() < width.max() < 3.7
+    assert np.median(width[men]) > np.median(width[~men])
+
+
 def test_a_closed_neck_has_no_open_edge() -> None:
     more, quads = closed_neck(MODEL, VERTICES[0])
     faces = np.concatenate([MODEL.surface.faces, halves(quads)])

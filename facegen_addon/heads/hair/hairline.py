@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a full head of hair ends on the person's skin, and where its strands are rooted.
+
+Metres on the head at rest; constants are chosen by eye.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+
+from ...arrays import Float32Array, FloatArray, RealArray
+from ...random_streams import random_stream
+from ..appearance import smoothstep
+from ..strands import SCALP, StrandSet
+from ..surface import Surface
+
+STRANDS = 8000
+_SEED = 21
+_AZIMUTH = [0, 15, 30, 42, 52, 60, 67, 72, 76, 83, 88, 95, 125, 150, 180]
+"""Degrees from the middle of the forehead to that of the nape."""
+_HEIGHT = [
+    *(0.787, 0.788, 0.788, 0.783, 0.771, 0.756, 0.739, 0.716),  # forehead and temple
+    *(0.702, 0.700, 0.730, 0.741, 0.705, 0.682, 0.668),  # sideburn, ear and nape
+]
+_AXIS = -0.06
+"""Where the axis stands that azimuths are measured about."""
+_FRONT, _MORE_IN_FRONT = 0.025, 1.2
+"""Metres above the hairline where roots are closer, and how much closer, at the forehead."""
+
+
+def hairline_field(rest: Annotated[RealArray, "N 3"]) -> Annotated[FloatArray, "N"]:
+    """Metres above the hairline at points of the head at rest (N, 3)."""
+    azimuth = np.degrees(np.arctan2(np.abs(rest[:, 0]), _AXIS - rest[:, 1]))
+    field: FloatArray = rest[:, 2] - np.interp(azimuth, _AZIMUTH, _HEIGHT)
+    return field
+
+
+def scalp_mask(surface: Surface) -> Annotated[Float32Array, "V"]:
+    """How much of each vertex is where hair may grow, (V,) in [0, 1]."""
+    skin = surface.vertices_of("skin") & (surface.masks["mouth"] < 0.5)
+    grown = smoothstep(-0.010, 0.004, hairline_field(surface.rest_position))
+    return (grown * skin * (1.0 - surface.masks["ears"])).astype(np.float32)
+
+
+def scalp_strands(surface: Surface) -> StrandSet:
+    """The roots of a head's hair, evenly spread and closest along the forehead."""
+    rest, faces = surface.rest_position.astype(np.float64), surface.faces
+    corners = rest[faces]
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    weight = np.linalg.norm(cross, axis=1) * (scalp_mask(surface)[faces].max(1) > 0.05)
+    middle = corners.mean(1)
+    ahead = smoothstep(_AXIS + 0.02, _AXIS - 0.04, middle[:, 1])
+    near = smoothstep(_FRONT, 0.0, hairline_field(middle))
+    weight *= 1.0 + _MORE_IN_FRONT * ahead * near
+    rng = random_stream(_SEED)
+    wanted = 2 * STRANDS  # half of them lie below the hairline or on an ear
+    place = (np.arange(wanted) + rng.random(wanted)) * (weight.sum() / wanted)
+    triangle = np.searchsorted(np.cumsum(weight), place).clip(0, len(faces) - 1)
+    bary = rng.dirichlet((1.0, 1.0, 1.0), wanted)
+    points = np.einsum("nk,nkd->nd", bary, rest[faces[triangle]])
+    field = hairline_field(points)
+    ears = np.einsum("nk,nk->n", bary, surface.masks["ears"][faces[triangle]])
+    grows = np.flatnonzero((field > 0) & (ears < 0.4))
+    chosen = np.sort(rng.permutation(grows)[:STRANDS])
+    return StrandSet(
+        triangle=triangle[chosen],
+        bary=bary[chosen].astype(np.float32),
+        region=np.full(len(chosen), SCALP, np.uint8),
+        field=field[chosen].astype(np.float32),
+        rank=rng.random(len(chosen)).astype(np.float32),
+        jitter=rng.standard_normal((len(chosen), 3)).astype(np.float32),
+    )
