@@ -28,6 +28,7 @@ from ..person.model import LASH_LENGTH, LIPS_CLOSED, Lashes
 from ..person.people import draw_people
 from ..skin.parameters import with_skin
 from ..skin.statistics import SKIN_ARTIFACT
+from .lids import AwakeLids
 from .people import ComponentsOfPeople
 from .wider import Widening
 
@@ -167,7 +168,9 @@ class OpenPerson(FlamePerson):
     def __init__(self, bare: FlameHead, person: PersonHead, arrays: Mapping[str, AnyArray]) -> None:
         """Dress the open head ``bare``."""
         super().__init__(OPEN_PERSON, bare, person, arrays)
-        self.table = _with_closed_lips(self.table)
+        names = [self.table.names[column] for column in self.table.columns("expression")]
+        self._awake = AwakeLids(self.flame.arrays, self.surface, names)
+        self.table = self._at_ease(self.table)
         self.people = ComponentsOfPeople(
             *(arrays[f"people_{name}"].astype(float) for name in ("mean", "spread", "reading"))
         )
@@ -178,10 +181,19 @@ class OpenPerson(FlamePerson):
         names = (OPEN_FLAME, ANNY_ARTIFACT, PERSON_ARTIFACT, SKIN_ARTIFACT, ARTIFACT)
         return {name: artifact(name).sha256 for name in names}
 
+    def _at_ease(self, table: ParameterTable) -> ParameterTable:
+        """A table by which lips touch and lids are open where no expression is asked for:
+        MakeHuman's lips leave a slit, and its lids one, too."""
+        awake = self._awake.expressions(np.zeros((1, len(self._shape))))
+        means = {name: float(strength[0]) for name, strength in awake.items()}
+        means[_MOUTH_CLOSED] = LIPS_CLOSED
+        return ParameterTable(
+            replace(row, mean=means.get(row.name, row.mean)) for row in table.parameters
+        )
 
-def _with_closed_lips(table: ParameterTable) -> ParameterTable:
-    """A table by which lips touch where no expression is asked for: MakeHuman's leave a slit."""
-    return ParameterTable(
-        replace(row, mean=LIPS_CLOSED) if row.name == _MOUTH_CLOSED else row
-        for row in table.parameters
-    )
+    def sample_prior(self, rng: np.random.Generator, n: int) -> Annotated[FloatArray, "N P"]:
+        """Draw n people (n, P), who are awake."""
+        values = super().sample_prior(rng, n)
+        for name, strength in self._awake.expressions(values[:, self._shape]).items():
+            values[:, self.table.index(name)] = strength
+        return values

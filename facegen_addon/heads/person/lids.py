@@ -42,7 +42,7 @@ class _Bend:
 # An upper lid hides the top of the iris, whose radius is 5.6 mm; a lower one touches its lower rim.
 # The normal ones of adults: 3.5 to 5 mm above the pupil's middle, 5 to 6 mm below it.
 _UPPER, _LOWER = _Bend(0.0041, 0.0010, 0.0017), _Bend(-0.0058, 0.0006, 0.0012)
-_MOVERS = {"upper": ("eyeWide", _UPPER), "lower": ("eyeSquint", _LOWER)}
+MOVERS = {"upper": ("eyeWide", _UPPER), "lower": ("eyeSquint", _LOWER)}
 """Edge -> the expression that moves it, and the range of its height."""
 
 
@@ -74,13 +74,13 @@ class Lids:
         self._edges: list[tuple[int, _Edge]] = []
         for side in SIDES:
             blink = expressions[f"eyeBlink{side.capitalize()}"]
-            cornea, share, about = _eye(anny.surface, side)
+            cornea, share, about = middle_of_eye(anny.surface, side)
             points = frame_points[cornea - first]
             weights = share[:, None] * frame_weights[cornea - first]
             eye = (shapes[:, points] * weights).sum((1, 2))
             eye_at_rest = float((template[points] * weights).sum())
-            for name, rows in _edges(anny.surface, side, about).items():
-                expression, bend = _MOVERS[name]
+            for name, rows in edges_of_lids(anny.surface, side, about).items():
+                expression, bend = MOVERS[name]
                 column = expressions[f"{expression}{side.capitalize()}"]
                 by_shape = shapes[:, rows].mean(1) - eye
                 reach = float(by_shape[column])
@@ -103,7 +103,7 @@ class Lids:
             coefficients[:, edge.column] += awake * (edge.bend(height) - height) / edge.reach
 
 
-def _eye(
+def middle_of_eye(
     surface: Surface, side: str
 ) -> tuple[IntArray, Annotated[FloatArray, "C"], Annotated[FloatArray, "3"]]:
     """An eye's vertices (C,), their weights in its middle (C,), and its middle (3,) at rest."""
@@ -114,7 +114,7 @@ def _eye(
     return rows, np.append(about, 1.0) @ np.linalg.pinv(np.hstack([rest, ones])), about
 
 
-def _edges(surface: Surface, side: str, about: FloatArray) -> dict[str, IntArray]:
+def edges_of_lids(surface: Surface, side: str, about: FloatArray) -> dict[str, IntArray]:
     """Vertices of the upper and of the lower lid's edge over and under the pupil."""
     rest = surface.rest_position.astype(np.float64)
     near = surface.vertices_of("skin") & (rest[:, 1] < about[1] - 0.012)

