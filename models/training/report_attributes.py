@@ -65,7 +65,7 @@ def _ranks(values: RealArray) -> FloatArray:
 def attribute_rows(
     photos: Annotated[RealArray, "N 4"], heads: Annotated[RealArray, "N 4"]
 ) -> list[tuple[str, str]]:
-    """Rows (what, figure with its 95 % interval) of readings, as read_faces.COLUMNS has them.
+    """Rows (what, figure with its 95 % interval) of readings, COLUMNS of encoders.second_opinion.
 
     Of people off whose photo and head something was read, two at least.
     """

@@ -72,7 +72,7 @@ def test_within_a_group_the_density_is_the_natural_one(
     women = Group(female=SEXES["woman"])
     everybody = natural.sample(np.random.default_rng(3), 20_000)
     found = everybody[women.holds(probes.read(everybody))]
-    asked = drawn(Who(sex="woman"), 4000, seed=4)
+    asked = drawn(Who(sex="woman", population="as-found"), 4000, seed=4)
     assert np.abs(found.mean(0) - asked.mean(0)).max() < 4.5 * found.std(0).max() / np.sqrt(4000)
     axes = natural.basis[:, :20]
     spread, expected = (np.cov((x @ axes).T) for x in (asked, found))
@@ -89,9 +89,10 @@ def test_a_balanced_population_has_its_shares(probes: AttributeProbes) -> None:
 
 
 def test_nobody_asked_for_is_the_natural_density_itself(natural: NaturalFaces) -> None:
-    assert isinstance(Who().faces(), NaturalFaces)
+    anybody = Who(population="as-found")
+    assert isinstance(anybody.faces(), NaturalFaces)
     expected = natural.sample(np.random.default_rng(1), 5)
-    assert np.array_equal(drawn(Who(), 5), expected)
+    assert np.array_equal(drawn(anybody, 5), expected)
 
 
 def test_the_same_seed_draws_the_same_people() -> None:
@@ -122,7 +123,7 @@ def test_a_group_says_who_it_is() -> None:
     assert str(Group()) == "anybody"
     skin = {name: str(Group(lightness=bounds)) for name, bounds in SKINS.items()}
     assert skin == {name: f"{name} skin" for name in SKINS}
-    (group,) = Who("woman", "60:75", "45:50").drawn_from().groups
+    (group,) = Who("woman", "60:75", "45:50", "as-found").drawn_from().groups
     assert str(group) == "women, 60 to 75 years, skin of 45 to 50"
 
 
