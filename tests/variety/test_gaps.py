@@ -12,6 +12,7 @@ from facegen_addon.latent.sphere import cosine_distance_matrix, normalise
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.variety import gaps
 from facegen_addon.variety.gaps import propose_gap_fillers
+from tests.anybody import Anybody
 from tests.mapping.test_backward import (
     REGION,
     SETTINGS,
@@ -30,16 +31,11 @@ def few_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaps, "_ANCHORS", 120)
 
 
-class Nature:
+class Nature(Anybody):
     """Real faces in three groups, of which heads may have reached one or two."""
 
     def __init__(self, backward: BackwardMapping) -> None:
         self._centres = reachable_latents(backward, 3, seed=7)
-        self.kept = np.zeros((512, 0))
-        self.pushed = True
-
-    def groups_of(self, latents: np.ndarray) -> np.ndarray:
-        return np.zeros(len(latents), int)
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         centres = self._centres[rng.integers(3, size=n)]
