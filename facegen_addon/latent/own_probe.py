@@ -52,7 +52,10 @@ class OwnProbe:
     @classmethod
     def load(cls, path: Path | str, where: str = "probe") -> OwnProbe:
         """A probe's file; UserError, one line, that names file, array and remedy."""
-        file = _File(f"{where} {path}", read_npz(path))
+        try:
+            file = _File(f"{where} {path}", read_npz(path))
+        except UserError as error:
+            raise error.within(where) from None
         if (encoder := file.text("encoder")) != ENCODER:
             file.fail(f"reads latents of encoder {encoder!r}, those of real faces are {ENCODER!r}")
         direction = file.floats("direction", (LATENT_SIZE,))
