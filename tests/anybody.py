@@ -10,6 +10,14 @@ class Anybody:
     pushed = True
     kept = np.zeros((512, 0))
 
+    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Of those who inherit."""
+        raise NotImplementedError
+
+    def people(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        """Anybody is to be covered."""
+        return self.sample(rng, n)
+
     def groups_of(self, latents: np.ndarray) -> np.ndarray:
         """All of group 0."""
         return np.zeros(len(latents), int)

@@ -114,6 +114,10 @@ class NaturalFaces:
         """Latents of `n` people who do not exist, (n, D) float32 of unit norm."""
         return self.latents(self.draw(rng, n))
 
+    def people(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
+        """Those who are to be covered are anybody: as `sample`."""
+        return self.sample(rng, n)
+
     def latents(self, points: Annotated[FloatArray, "N T"]) -> Annotated[Float32Array, "N D"]:
         """The latents in the directions of points (N, T) on the axes of `basis`."""
         return normalise(points @ self.basis.T).astype(np.float32)

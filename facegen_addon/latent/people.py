@@ -75,6 +75,11 @@ class Faces(Protocol):
         """Draw n latents of unit norm."""
         ...
 
+    def people(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
+        """Draw about n latents of those who are to be covered: as many of each group, within which
+        they lie as real faces do."""
+        ...
+
 
 @dataclass(frozen=True)
 class Group:
@@ -161,6 +166,14 @@ class Population:
         if total <= 0:
             raise UserError(f"nobody of the population is {group}: widen the ranges")
         return Population(tuple(g for g, _ in both), tuple(share / total for _, share in both))
+
+    @property
+    def hull(self) -> Group:
+        """The smallest group that holds all of them."""
+        ranges = zip(*(group._ranges() for group in self.groups), strict=True)
+        return Group(
+            *((min(r[0] for r in each), max(r[1] for r in each)) for each in map(list, ranges))
+        )
 
     @property
     def is_everybody(self) -> bool:
@@ -254,6 +267,15 @@ class PopulationFaces:
                     waiting[asked] = places[len(drawn) :]
             size = min(2 * size, _MOST)
         return self.faces.latents(points)
+
+    def people(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
+        """As many, about n in all, of each of EIGHT_GROUPS that anybody asked for belongs to."""
+        hull = self.population.hull
+        groups = [both for group in EIGHT_GROUPS.values() if (both := group.common(hull))]
+        shares = (1 / len(groups),) * len(groups)
+        evenly = PopulationFaces(self.faces, self.probes, Population(tuple(groups), shares))
+        drawn = evenly.sample(rng, n)
+        return drawn[self.groups_of(drawn) >= 0]  # a population may leave some out within its hull
 
     def _found(
         self, rng: np.random.Generator, wanted: Mapping[Group, int], size: int

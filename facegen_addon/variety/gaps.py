@@ -49,7 +49,7 @@ def propose_gap_fillers(
     Returns:
         the heads in the order in which to render them; a few hundred at most make sense.
     """
-    anchors = natural.sample(rng, _ANCHORS)
+    anchors = natural.people(rng, _ANCHORS)
     people = _People.of(anchors, natural.groups_of(anchors), achieved)
     middles = [neighbourhood_middles(anchors, size) for size in _NEIGHBOURHOODS]
     asked = np.concatenate([anchors, *middles]).astype(np.float32)
