@@ -161,6 +161,10 @@ class NaturalFaces:
         """All are of one group, 0."""
         return np.zeros(len(latents), int)
 
+    def strata_of(self, latents: Annotated[RealArray, "N D"]) -> Annotated[IntArray, "N 0"]:
+        """No shares are asked for."""
+        return np.zeros((len(latents), 0), int)
+
     @property
     def group_shares(self) -> Annotated[FloatArray, "K"]:
         """group_weights that sum to exactly 1."""

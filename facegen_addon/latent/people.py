@@ -71,6 +71,11 @@ class Faces(Protocol):
         that nobody asks for."""
         ...
 
+    def strata_of(self, latents: Annotated[RealArray, "N D"]) -> Annotated[IntArray, "N K"]:
+        """Numbers of the groups that each latent belongs to, by the ways of grouping whose shares
+        were asked for, (N, K)."""
+        ...
+
     def sample(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
         """Draw n latents of unit norm."""
         ...
@@ -93,14 +98,14 @@ class Group:
     def holds(self, attributes: Annotated[FloatArray, "N J"]) -> Annotated[BoolArray, "N"]:
         """Whether people with these ATTRIBUTES, and readings of a user's own probe, (N, J) belong
         to it, (N,)."""
-        low, high = np.array(self._ranges()[: attributes.shape[1]]).T
+        low, high = np.array(self.ranges[: attributes.shape[1]]).T
         return np.asarray(((low <= attributes) & (attributes < high)).all(axis=1))
 
     def linear_bounds(
         self, biases: Annotated[FloatArray, "J"]
     ) -> tuple[Annotated[FloatArray, "J"], Annotated[FloatArray, "J"]]:
         """Bounds (J,) of what probes say of its people before their biases are added."""
-        low, high = np.array(self._ranges()[: len(biases)]).T
+        low, high = np.array(self.ranges[: len(biases)]).T
         for bounds in (low, high):
             bounds[0] = _log_odds(bounds[0])
         return low - biases, high - biases
@@ -109,7 +114,7 @@ class Group:
         """Those of both; None if there can be none."""
         ranges = [
             (max(a[0], b[0]), min(a[1], b[1]))
-            for a, b in zip(self._ranges(), other._ranges(), strict=True)
+            for a, b in zip(self.ranges, other.ranges, strict=True)
         ]
         return Group(*ranges) if all(low < high for low, high in ranges) else None
 
@@ -123,7 +128,9 @@ class Group:
         words += [f"a reading of {_words(self.own)}"] if np.isfinite(self.own).any() else []
         return ", ".join(words) or "anybody"
 
-    def _ranges(self) -> tuple[Range, ...]:
+    @property
+    def ranges(self) -> tuple[Range, ...]:
+        """Of all attributes, in the order of the probes."""
         return self.female, self.age, self.lightness, self.own
 
 
@@ -170,7 +177,7 @@ class Population:
     @property
     def hull(self) -> Group:
         """The smallest group that holds all of them."""
-        ranges = zip(*(group._ranges() for group in self.groups), strict=True)
+        ranges = zip(*(group.ranges for group in self.groups), strict=True)
         return Group(
             *((min(r[0] for r in each), max(r[1] for r in each)) for each in map(list, ranges))
         )
@@ -231,6 +238,17 @@ class PopulationFaces:
         attributes = self.probes.read(latents)
         held = [group.holds(attributes) for group in self.population.groups]
         return np.where(np.any(held, axis=0), eight_groups_of(attributes), -1)
+
+    def strata_of(self, latents: Annotated[RealArray, "N D"]) -> Annotated[IntArray, "N K"]:
+        """By the population's groups, and by the ranges that these have of each attribute."""
+        attributes, groups = self.probes.read(latents), self.population.groups
+        held = np.stack([group.holds(attributes) for group in groups])
+        group = np.argmax(held, axis=0)
+        columns = [group]
+        for ranges in zip(*(asked.ranges for asked in groups), strict=True):
+            _, numbers = np.unique(np.array(ranges), axis=0, return_inverse=True)
+            columns.append(numbers.ravel()[group])
+        return np.stack(columns, axis=1)
 
     def sample(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
         """Latents (n, D) of n people who do not exist, each of a group drawn by the shares.

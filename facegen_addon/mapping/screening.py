@@ -59,33 +59,34 @@ def propose_variety(
     """Propose n heads of which as many as possible are mutually `distance` apart.
 
     Latents are drawn where real faces lie and those whose heads are predicted to be farthest from
-    one another are taken. The refined grade refines these, then pushes apart where the prediction
-    is nearer than the distance, all but what faces keep and unless certain people are asked for:
-    pushed, these would look less like it.
+    one another are taken, of each group of people as many as its share. The refined grade refines
+    these, then pushes apart where the prediction is nearer than the distance, all but what faces
+    keep and unless certain people are asked for: pushed, these would look less like it.
     """
     drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
     rough = backward.standardised(drawn, "direct")
-    first = farthest_point_order(backward.predicted(rough), n)
+    first = farthest_point_order(backward.predicted(rough), n, strata=natural.strata_of(drawn))
     if grade == "direct":
         return VarietyProposal.of(backward, drawn[first.indices], rough[first.indices])
     wanted = drawn[first.indices]
     tell = progress or (lambda done, total: None)
     # Refining and pushing take about as long as one another.
     z = backward.standardised(wanted, "refined", lambda done, total: tell(done, 2 * total))
-    order = farthest_point_order(backward.predicted(z))
-    wanted, z = wanted[order.indices], z[order.indices]
+    strata = natural.strata_of(wanted)
+    order = farthest_point_order(backward.predicted(z), strata=strata)
+    wanted, z, strata = wanted[order.indices], z[order.indices], strata[order.indices]
     # Those which the rest crowds out anyway would only push the others about.
-    front = int(np.sum(order.distances >= 0.8 * distance))
+    front = order.distances >= 0.8 * distance
     if natural.pushed:
-        wanted[:front], z[:front] = spread(
+        wanted[front], z[front] = spread(
             backward,
-            wanted[:front],
-            z[:front],
+            wanted[front],
+            z[front],
             distance,
             natural.kept,
             lambda done, total: tell(total + done, 2 * total),
         )
-    last = farthest_point_order(backward.predicted(z)).indices
+    last = farthest_point_order(backward.predicted(z), strata=strata).indices
     return VarietyProposal.of(backward, wanted[last], z[last])
 
 

@@ -32,3 +32,15 @@ def test_whoever_is_pushed_stays_who_it_is() -> None:
     assert np.allclose(probes.read(pushed), probes.read(wanted), atol=2e-3)
     assert np.allclose(np.linalg.norm(pushed, axis=1), 1.0, atol=1e-5)
     assert np.median(np.sum(pushed * wanted, axis=1)) < 0.98, "they have moved"
+
+
+def test_a_balanced_population_stays_balanced_among_the_most_different() -> None:
+    """Those farthest from one another alone would be young, and the old, who are alike, be few."""
+    backward, faces = load_sampler("anny", load_head_model("anny").table), Who().faces()
+    proposal = propose_variety(backward, faces, np.random.default_rng(1), 96, 0.51, "direct")
+    for number in (24, 96):
+        strata = faces.strata_of(proposal.requested[:number])
+        assert strata.shape == (number, 5)
+        for column, most in zip(strata.T, (24, 2, 4, 3, 1), strict=True):
+            counts = np.bincount(column, minlength=most)
+            assert np.abs(counts - number / most).max() <= max(2, 0.1 * number / most + 1)
