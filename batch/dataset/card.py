@@ -133,13 +133,14 @@ def _counts(facts: Mapping[str, Any]) -> str:
 
 def _census(found: Census) -> str:
     """The joint table and the coverage of groups, in words."""
-    joint, groups = (_rows_table(rows(found)) for rows in (census_rows, coverage_rows))
+    joint, groups = (rows_table(rows(found)) for rows in (census_rows, coverage_rows))
     ratio = coverage_ratio(found)
     worst = "" if ratio is None else f" The worst covered group's is {ratio:.2f} times the best's."
     return _CENSUS.format(joint=joint, groups=groups, worst=worst)
 
 
-def _rows_table(rows: Rows) -> str:
+def rows_table(rows: Rows) -> str:
+    """A table in Markdown, the heading first."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 

@@ -7,6 +7,7 @@ Most environments do not have it: Blender's NumPy is too old for it.
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -41,6 +42,14 @@ def read_pictures(
     estimator = AgeAndGender()
     rows = [_reading(image, estimator.predict(Image.fromarray(image))) for image in images]
     return np.array(rows, np.float64).reshape(-1, len(COLUMNS))
+
+
+def read_files(images: Iterable[bytes]) -> Annotated[FloatArray, "N 4"]:
+    """The same of the contents of files, PNG or JPEG."""
+    from PIL import Image
+
+    opened = (Image.open(io.BytesIO(data)).convert("RGB") for data in images)
+    return read_pictures(np.asarray(image) for image in opened)
 
 
 def _reading(image: ByteArray, faces: list[Any]) -> list[float]:

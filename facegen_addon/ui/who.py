@@ -141,12 +141,12 @@ class FACEGEN_PT_who(bpy.types.Panel):
 
 
 def _is_of_facegen(scene: bpy.types.Scene) -> bool:
-    """Whether heads or settings of FaceGen are in a scene."""
+    """Whether heads or settings of FaceGen are in a scene of this file."""
+    if not scene.is_editable:
+        return False
     settings = scene.facegen_who
     return any(MODEL_KEY in item for item in scene.objects) or any(
-        settings.is_property_set(field.name)
-        for field in WHO
-        if field.name in settings.rna_type.properties
+        settings.is_property_set(name) for name in FACEGEN_PG_who.__annotations__
     )
 
 

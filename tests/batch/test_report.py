@@ -268,4 +268,5 @@ def test_a_second_opinion_stands_beside_the_census(
     assert (second["faces"], second["women"], second["at least 90 % sure of the sex"]) == (3, 2, 2)
     assert second["counts"][0][0][3] == 1
     write_results(tmp_path, _heads(record, rng), record, _quiet)
-    assert "reads 2 women among 3 faces" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "finds 3 faces in 4 images and reads 2 as women" in page

@@ -14,9 +14,12 @@ from batch.dataset.closing import own_attributes
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_tables import People
 from batch.dataset.run_folder import RunFolder
+from batch.run import main
+from facegen_addon.encoders import second_opinion
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.census import census_of
 from facegen_addon.latent.who import Who
+from tests.dataset.synthetic_run import SyntheticRun
 
 
 def run_of(model: str, names: list[str]) -> Any:
@@ -42,6 +45,31 @@ def test_a_card_says_who_is_in_it_and_how_near_others_are() -> None:
     assert "18 to 30 years" in joint
     assert "times the best's" in text and "darker older women" in groups
     assert "–" in _census(census_of(None, latents, None))
+
+
+def test_the_command_prints_it_and_a_second_opinion(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(SyntheticRun().write(tmp_path / "run").path)
+    assert main(["dataset", "census", folder]) == 2
+    assert "close the run by `dataset merge`" in capsys.readouterr().err
+    assert main(["dataset", "merge", folder]) == 0
+    monkeypatch.setattr(second_opinion, "is_there", lambda: False)
+    assert main(["dataset", "census", folder]) == 0
+    said = capsys.readouterr().out
+    assert "| woman, dark skin |" in said and "| fairer older men |" in said
+    assert "No second opinion" in said
+
+    def read(images: Any) -> np.ndarray:
+        rows = [[1.0, 0.95, 70.0, 40.0] for image in images if image]
+        return np.array([*rows[1:], [np.nan] * 4])
+
+    monkeypatch.setattr(second_opinion, "is_there", lambda: True)
+    monkeypatch.setattr(second_opinion, "read_files", read)
+    assert main(["dataset", "census", folder]) == 0
+    said = capsys.readouterr().out
+    assert "finds 3 faces in 4 images and reads 3 as women, at least 90 % sure of 3" in said
+    assert "| woman, dark skin | 0 | 0 | 0 | 3 |" in said
 
 
 @pytest.mark.parametrize(
