@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with, but for its rounds: 450, 320 and 320.
 PERSON_PAIRS := --initial 1400 --rounds 3 --per-round 360 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -104,6 +104,12 @@ attributes: ## do photos and the heads of their latents read as the same people,
 	@$(SET_UP) runtime readers
 	$(PYTHON) -m models.training.report_attributes --model "$(or $(MODEL),anny)" \
 		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
+
+groups: ## eight contact sheets of a balanced population, and its figures, for MODEL: out/groups
+	@$(SET_UP) runtime readers
+	$(PYTHON) -m models.training.report_groups --model "$(or $(MODEL),person)" \
+		$(if $(COUNT),--count $(COUNT) --asked $(COUNT)) | grep -a "^|"
+	$(PYTHON) -m models.training.group_correlations --model "$(or $(MODEL),person)"
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

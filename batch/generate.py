@@ -20,8 +20,9 @@ from batch.output import output_folder
 from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
-from facegen_addon.arrays import RealArray
+from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.durations import format_seconds
+from facegen_addon.encoders import second_opinion
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.drawing import draw_heads
@@ -89,6 +90,8 @@ def main(arguments: Sequence[str]) -> int:
                 provenance=provenance,
                 table=model.table,
                 reference=reference,
+                attributes=model.attributes(np.stack([h.parameters for h in result.heads])),
+                readings=_second_opinion(result),
             )
             write_results(folder, result.heads, record, watch.write)
     finally:
@@ -227,6 +230,13 @@ def _comparison(
             latents = forward.embed_heads(parameters, partial(watch.run, name))
             sets[name] = HeadSet(parameters, latents)
     return sets
+
+
+def _second_opinion(result: VarietyResult) -> FloatArray | None:
+    """What another program reads off the heads' images; None where it is not installed."""
+    if not second_opinion.is_there():
+        return None
+    return second_opinion.read_pictures(head.image for head in result.heads)
 
 
 def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:

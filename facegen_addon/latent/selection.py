@@ -331,31 +331,65 @@ def capacity_curve(
     return counts
 
 
+_ABOUT = 0.5  # of one, by which groups may lag behind their shares
+
+
 def farthest_point_order(
     latents: Annotated[RealArray, "N D"],
     count: int | None = None,
     *,
     already: Annotated[RealArray, "M D"] | None = None,
+    strata: Annotated[IntArray, "N K"] | None = None,
 ) -> FarthestPoints:
     """Order `latents` (N, D) so that each is as far as can be from all before it and `already`.
 
     Used to screen candidates by predicted latents before rendering. Without `already` (M, D), the
     first is the one farthest from the mean, at distance 2 by convention. The first `count`, or all.
+    strata: numbers of the groups that each belongs to, by several ways of grouping: of every group
+    there are then, among the first so many, about as many as its share of all.
     """
     latents = np.asarray(latents, np.float64)
     count = len(latents) if count is None else min(checked_count(count), len(latents))
     distances = np.full(len(latents), MAXIMUM_DISTANCE)
-    following = int(np.argmin(latents @ latents.mean(axis=0))) if count else 0
+    shares = _Shares(np.zeros((len(latents), 0), int) if strata is None else strata)
+    due = shares.due(np.zeros(len(latents), bool)) if count else np.zeros(0, bool)
+    towards = np.where(due, latents @ latents.mean(axis=0), np.inf)
+    following = int(np.argmin(towards)) if count else 0
     if already is not None and len(already) and count:
         distances = cosine_distance_matrix(latents, already).min(axis=1)
-        following = int(np.argmax(distances))
+        following = int(np.argmax(np.where(due, distances, -1.0)))
     indices, reached = np.zeros(count, int), np.zeros(count)
     taken = np.zeros(len(latents), bool)
     for place in range(count):
         indices[place], reached[place] = following, distances[following]
         taken[following] = True
+        shares.take(following)
         distances = np.minimum(
             distances, cosine_distance_matrix(latents, latents[following][None])[:, 0]
         )
-        following = int(np.argmax(np.where(taken, -1.0, distances)))
+        following = int(np.argmax(np.where(shares.due(taken), distances, -1.0)))
     return FarthestPoints(indices, reached)
+
+
+class _Shares:
+    """How many of each group are taken, and who is due."""
+
+    def __init__(self, strata: Annotated[IntArray, "N K"]) -> None:
+        self._strata, self._taken = strata, 0
+        counts = [np.bincount(column) for column in strata.T]
+        self._shares = [count / max(len(strata), 1) for count in counts]
+        self._counts = [np.zeros(len(count)) for count in counts]
+
+    def take(self, row: int) -> None:
+        """Take one."""
+        self._taken += 1
+        for count, group in zip(self._counts, self._strata[row], strict=True):
+            count[group] += 1
+
+    def due(self, taken: Annotated[BoolArray, "N"]) -> Annotated[BoolArray, "N"]:
+        """Who of the others lacks most, by all of its groups together, or about so."""
+        lacking = np.zeros(len(taken))
+        for share, count, column in zip(self._shares, self._counts, self._strata.T, strict=True):
+            lacking += (share * (self._taken + 1) - count)[column]
+        lacking[taken] = -np.inf
+        return np.asarray(~taken & (lacking >= lacking.max(initial=-np.inf) - _ABOUT))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
-from ..latent.people import OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
+from ..latent.people import BALANCED, OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
 from ..latent.selection import MAXIMUM_DISTANCE
 from ..latent.who import ANY
 from ..mapping.backward import GRADES
@@ -91,8 +91,16 @@ POPULATION = Text(
     name="population",
     help=f"whom to draw from: {', '.join(POPULATIONS)}, or a .toml file of shares by sex, age and"
     " skin",
-    default="as-found",
+    default=BALANCED,
     metavar="NAME|FILE",
 )
-WHO = (SEX, AGE, SKIN, POPULATION)
+PROBE = Text(
+    name="probe",
+    help="a probe of yours and what it has to read off their latents: FILE.npz:LOW:HIGH, or"
+    " FILE.npz:LEVEL",
+    default="",
+    unset="any",
+    metavar="FILE:LOW:HIGH",
+)
+WHO = (SEX, AGE, SKIN, POPULATION, PROBE)
 """Who is asked for, as latent.who.Who has it."""

@@ -27,6 +27,7 @@ from .fields import (
     GRADE,
     MODEL,
     POPULATION,
+    PROBE,
     SEX,
     SKIN,
     WHO,
@@ -40,7 +41,7 @@ class VarietyRequest:
     ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head and as many again for each of its
     ``corrections``: renders by which a head is brought nearer to the latent it was asked for, the
     nearest being kept. ``fill_gaps``: folders of earlier runs, whose heads the new ones complement.
-    ``sex``, ``age``, ``skin``, ``population``: see latent.who.Who.
+    ``sex``, ``age``, ``skin``, ``population``, ``probe``: see latent.who.Who.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
@@ -63,6 +64,7 @@ class VarietyRequest:
     age: str = AGE.declared
     skin: str = SKIN.declared
     population: str = POPULATION.declared
+    probe: str = PROBE.declared
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -81,7 +83,7 @@ class VarietyRequest:
     @property
     def who(self) -> Who:
         """Who is asked for."""
-        return Who(self.sex, self.age, self.skin, self.population)
+        return Who(self.sex, self.age, self.skin, self.population, self.probe)
 
     @property
     def renders(self) -> int:

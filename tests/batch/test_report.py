@@ -247,5 +247,26 @@ def test_a_census_says_who_they_are(
     write_results(tmp_path, _heads(record, rng), record, _quiet)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "woman, dark skin" in page and "45 to 60" in page
+    assert "fairer older women" in page
     other = replace(record, request={**record.request, "encoder": "sface"})
-    assert build_report(other)["census"] is None
+    assert build_report(other)["census"]["achieved"] is None
+
+
+def test_a_second_opinion_stands_beside_the_census(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    record = _record(rng, 4)
+    own = np.array([[1.0, 20.0, 50.0]] * 4)
+    read = np.array(
+        [[1, 0.95, 70, 40], [1, 0.5, 20, 70], [0, 0.99, 50, 60], [np.nan] * 4], np.float64
+    )
+    assert build_report(record)["census"]["second_opinion"] is None
+    record = replace(record, attributes=own, readings=read)
+    found = build_report(record)["census"]
+    assert found["parameters"][0][0][0] == 4
+    second = found["second_opinion"]
+    assert (second["faces"], second["women"], second["at least 90 % sure of the sex"]) == (3, 2, 2)
+    assert second["counts"][0][0][3] == 1
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "finds 3 faces in 4 images and reads 2 as women" in page

@@ -201,3 +201,27 @@ def test_a_distance_that_is_none_is_refused(minimum):
     ):
         with pytest.raises(UserError, match="between 0 and 2"):
             refuse()
+
+
+def test_an_order_keeps_to_shares(rng: np.random.Generator) -> None:
+    """However far apart some groups are: of each about its share, among the first of any number."""
+    strata = np.stack([rng.integers(0, 2, 400), rng.integers(0, 3, 400)], axis=1)
+    latents = normalise(rng.standard_normal((400, 8)) + 3 * (strata[:, :1] == 0))  # one crowds
+    plain, kept = (
+        selection.farthest_point_order(latents, 60, strata=s).indices for s in (None, strata)
+    )
+    assert np.mean(strata[plain, 0] == 0) < 0.3
+    for number in (6, 30, 60):
+        for column, share in zip(strata[kept[:number]].T, strata.T, strict=True):
+            found = np.bincount(column, minlength=share.max() + 1)
+            assert np.abs(found - number * np.bincount(share) / 400).max() < 1.6
+    assert len(set(kept)) == 60
+
+
+def test_one_group_is_ordered_as_ever(rng: np.random.Generator) -> None:
+    latents = normalise(rng.standard_normal((50, 8)))
+    expected = selection.farthest_point_order(latents)
+    for strata in (np.zeros((50, 0), int), np.zeros((50, 2), int)):
+        found = selection.farthest_point_order(latents, strata=strata)
+        assert np.array_equal(found.indices, expected.indices)
+        assert np.array_equal(found.distances, expected.distances)
