@@ -282,11 +282,28 @@ def largest_distance(
     checked_count(count)
     if count > len(latents):
         raise UserError(f"{count} of {len(latents)} latents cannot be chosen: ask for fewer")
+    first = np.sort(farthest_point_order(latents, count).indices)
+    return largest_distance_within(
+        cosine_distance_matrix(latents), count, start=first, effort=effort, seed=seed
+    )
+
+
+def largest_distance_within(
+    distances: Annotated[RealArray, "N N"],
+    count: int,
+    *,
+    start: Annotated[IntArray, "K"] | None = None,
+    effort: int = EFFORT // 10,
+    seed: int = 0,
+) -> DistanceReached:
+    """As `largest_distance`, of `distances` (N, N) as `largest_selection` takes them.
+
+    `start`: `count` indices to begin with, the first ones by default. N is at least `count`.
+    """
     if count == 1:
         return DistanceReached(MAXIMUM_DISTANCE, np.zeros(1, int))
-    distances = cosine_distance_matrix(latents)
-    best = np.sort(farthest_point_order(latents, count).indices)
-    steps = np.unique(distances[np.triu_indices(len(latents), 1)])
+    best = np.arange(count) if start is None else start
+    steps = np.unique(distances[np.triu_indices(len(distances), 1)])
     low, high = int(np.searchsorted(steps, _closest_pair(distances, best))), len(steps)
     while high - low > 1:
         middle = (low + high) // 2

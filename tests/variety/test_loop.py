@@ -21,8 +21,9 @@ from facegen_addon.variety.stopwatch import Stopwatch
 from tests.toy_head import ToyHead, toy_probe
 from tests.variety.stand_ins import HEAD, Seeing, guide, made, missing, result_of
 
-PRIOR = {"distribution": "prior", "count": 5, "distance": 0.3}
-GUIDED = {"grade": "direct", "count": 3, "distance": 0.1}
+ONE = {"apart_in": "one-render"}
+PRIOR = {"distribution": "prior", "count": 5, "distance": 0.3, **ONE}
+GUIDED = {"grade": "direct", "count": 3, "distance": 0.1, **ONE}
 
 
 def nearest_pair(latents: np.ndarray) -> float:
@@ -64,7 +65,7 @@ def test_images_and_numbers_are_those_of_the_heads() -> None:
 def test_a_toy_head_by_its_own_renderer_and_encoder() -> None:
     probe = toy_probe()
     forward = Seeing(lambda parameters: probe.embed(parameters, 0))
-    request = VarietyRequest(distribution="uniform", count=4, distance=0.01)
+    request = VarietyRequest(distribution="uniform", count=4, distance=0.01, **ONE)
     result = result_of(request, forward, ToyHead())
     assert nearest_pair(np.stack([head.achieved for head in result.heads])) >= 0.01
 

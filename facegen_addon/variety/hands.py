@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Other hands: light, noise and pose in which somebody else may see a head."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+ONE_RENDER, OTHER_CROPS, OTHER_HANDS = "one-render", "other-crops", "other-hands"
+APART_IN = (ONE_RENDER, OTHER_CROPS, OTHER_HANDS)
+"""Where a pair has to stay apart, each including the one before."""
+
+AIMED_BEYOND = {ONE_RENDER: 0.0, OTHER_CROPS: 0.04, OTHER_HANDS: 0.08}
+"""Beyond the demand, what surrogates have to predict: by as much bounds lie below distances."""
+
+
+@dataclass(frozen=True)
+class Hands:
+    """light: a preset; seed: added to that of the noise; yaw, pitch: radians that heads turn."""
+
+    light: str
+    seed: int
+    yaw: float
+    pitch: float
+
+
+_MILD = math.radians(10)
+_LIGHTS = ("window", "overcast", "softbox", "studio")
+
+
+def other_hands(light: str) -> tuple[Hands, ...]:
+    """Three ways to see heads that are rendered straight on in `light`, each in another light."""
+    others = [name for name in _LIGHTS if name != light]
+    turns = ((_MILD, 0.0), (-_MILD, 0.0), (0.0, _MILD / 2))
+    return tuple(
+        Hands(name, number, yaw, pitch)
+        for number, (name, (yaw, pitch)) in enumerate(zip(others[:3], turns, strict=True), start=1)
+    )
