@@ -36,7 +36,8 @@ class RunRecord:
     request: the options, plain data; run and comparison: the sets of rendered heads, by name;
     rendered (M, D): latents of all heads that the run rendered; prior (K, P): parameters drawn
     from the prior; seconds: by stage; provenance: versions, device and hashes, plain data;
-    reference: None where there are no real faces for the run's encoder.
+    reference: None where there are no real faces for the run's encoder; looks: renders in other
+    hands; holding: plain data of variety.holding.Holding, by each encoder.
     """
 
     request: Mapping[str, Any]
@@ -49,6 +50,8 @@ class RunRecord:
     provenance: Mapping[str, Any]
     table: ParameterTable
     reference: Reference | None
+    looks: int = 0
+    holding: Sequence[Mapping[str, Any]] = ()
 
 
 def build_report(record: RunRecord) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "variety": {
             "demanded_distance": record.request["distance"],
             "reached_distance": pairwise["minimum"] if pairwise else None,
-            "renders_spent": len(record.rendered),
+            "renders_spent": len(record.rendered) + record.looks,
+            "renders_in_other_hands": record.looks,
+            "in_other_hands": [dict(one) for one in record.holding],
             "capacity": _capacity(record.rendered),
         },
         "sets": figures,
@@ -149,6 +154,7 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         reference=html.escape(report["reference"]),
         figures=_figure_table(report["sets"]),
         census=_census_table(report["census"]),
+        holding=_holding_table(report),
         histogram=_distance_histogram(record, variety["demanded_distance"]),
         capacity=_capacity_plot(variety),
         map=latent_map,
@@ -179,6 +185,22 @@ def _census_table(found: Mapping[str, Any] | None) -> str:
         for name, *cells in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _holding_table(report: Mapping[str, Any]) -> str:
+    """How apart the heads are as somebody else may see them, by each encoder."""
+    held = report["variety"]["in_other_hands"]
+    if not held:
+        return '<p class="note">One render of each head is all that was looked at.</p>'
+    rows = "".join(
+        f"<tr><th>{html.escape(one['encoder'])}</th><td>{_number(one['demanded'])}</td>"
+        f"<td>{_number(one['kept'])}</td><td>{_number(one['nearest'])}</td>"
+        f"<td>{100 * one['below']:.2f} %</td></tr>"
+        for one in held
+    )
+    names = ("", "demanded", "kept by 99.9 % of pairs", "nearest look", "looks below the demand")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def _capacity(rendered: RealArray) -> dict[str, list[float]]:

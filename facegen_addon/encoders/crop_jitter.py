@@ -61,10 +61,9 @@ class CropJitter:
 AS_OURS = CropJitter()
 """The project's own crop."""
 
-# The corners of a tetrahedron and of its mirror image, so that eight crops move, scale and stretch
-# in all combinations of two; by 1.2 deviations, as much as normal ones over all do in root mean
-# square once the crop that moves nothing counts as one of nine.
-_STEP = 1.2
+# All combinations of two ways to move and two sizes; how they are stretched and turned follows
+# from these. Nine crops with the first in the middle vary as much as normal ones do.
+_STEP = (9 / 8) ** 0.5
 JITTERS: tuple[CropJitter, ...] = (
     AS_OURS,
     *(

@@ -21,13 +21,13 @@ def people_distance(encoder: EncoderSource, share: float) -> float:
     measured = encoder.facts.get("different_people") if encoder.registered else None
     if not measured:
         raise UserError(
-            f"people_quantile {share:g}: real people's distances by encoder {encoder.key} are not"
-            " known; demand a distance instead"
+            f"real people's distances by encoder {encoder.key} are not known; demand a distance"
+            " instead"
         )
     shares, distances = np.array(measured["quantiles"]).T
     if not shares[0] <= share <= shares[-1]:
         raise UserError(
-            f"people_quantile {share:g}: of {encoder.key} shares from {shares[0]:g} to"
-            f" {shares[-1]:g} are known; give one of these"
+            f"of encoder {encoder.key} shares from {shares[0]:g} to {shares[-1]:g} are known; give"
+            " one of these"
         )
     return float(np.interp(np.log(share), np.log(shares), distances))

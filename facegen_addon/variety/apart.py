@@ -3,8 +3,8 @@
 
 Each head has a *level*: in how many other hands it has been rendered. A pair is judged by what both
 have been seen in: the lower bound of its distance over those views. As long as it has not been seen
-in all, it is *open* if the bound suffices but would not if the hands that are left took as much
-from it as ALLOWANCE says; so renders are spent on close pairs alone.
+in all, it is too near if the hands that are left, taking what is EXPECTED, leave too little, and
+*open* if they do so taking all of ALLOWANCE; so renders are spent on close pairs alone.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from ..arrays import BoolArray, Float32Array, FloatArray, IntArray
 from ..latent.selection import greedy_selection, largest_distance_within, largest_selection
 from ..latent.views import lower_bounds
 
-ALLOWANCE = 0.2
-"""Of an encoder's same-face threshold: what other hands take from the bound of a pair at most that
-has been seen by crops of one render alone."""
+EXPECTED, ALLOWANCE = 0.17, 0.4
+"""Of an encoder's same-face threshold: what other hands take on average, and but for one pair in a
+hundred, from the bound that crops of one render give (docs/results/other_hands.md)."""
 
 Views = tuple[Annotated[Float32Array, "V _"], ...]
 """Views (V, D) of a head by each encoder, ours first."""
@@ -118,19 +118,14 @@ class ApartSelector:
         """The largest distance found at which `count` heads are surely apart."""
         return largest_distance_within(self._sure, count).distance
 
-    def nearest(self, chosen: IntArray) -> float:
-        """The lower bound of the nearest pair of these."""
-        within = self._bounds[np.ix_(chosen, chosen)]
-        return float(within[np.triu_indices(len(chosen), 1)].min())
-
     @property
     def _bounds(self) -> FloatArray:
-        """(M, M) lower bounds of all pairs, by what both have been seen in."""
+        """(M, M) what lower bounds are expected to come to in the hands that are left."""
         return self._room[0, : len(self), : len(self)]
 
     @property
     def _sure(self) -> FloatArray:
-        """(M, M) what these may come to in the hands that are left."""
+        """(M, M) what they may come to there."""
         return self._room[1, : len(self), : len(self)]
 
     def _largest(
@@ -149,19 +144,18 @@ class ApartSelector:
             self._room[:, index, compared] = self._room[:, compared, index] = bounds, sure
 
     def _compared(self, index: int, others: IntArray, level: int) -> tuple[FloatArray, FloatArray]:
-        """(bounds, what they may come to in the hands that are left), each (N,)."""
-        share = 1.0 - level / self._hands if self._hands else 0.0
+        """What bounds come to in the hands that are left, as expected and at least, each (N,)."""
+        left = 1.0 - level / self._hands if self._hands else 0.0
         bounds, sure = np.full(len(others), np.inf), np.full(len(others), np.inf)
         for number, demand in enumerate(self._demands):
             found = lower_bounds(
                 self._seen(index, level, number),
                 np.stack([self._seen(other, level, number) for other in others]),
             )
-            lessened = found - share * ALLOWANCE * demand.threshold if share else found
-            if number:
-                scale = self.distance / demand.distance
-                found, lessened = scale * found, scale * lessened
-            bounds, sure = np.minimum(bounds, found), np.minimum(sure, lessened)
+            scale = self.distance / demand.distance if number else 1.0
+            taken = scale * left * demand.threshold
+            bounds = np.minimum(bounds, scale * found - EXPECTED * taken)
+            sure = np.minimum(sure, scale * found - ALLOWANCE * taken)
         return bounds, sure
 
     def _seen(self, index: int, level: int, encoder: int) -> Float32Array:

@@ -99,7 +99,7 @@ APART = OneOf(
     name="apart_in",
     label="Apart In",
     help="where every pair has to keep its distance",
-    default=OTHER_HANDS,
+    default=OTHER_CROPS,
     names=APART_IN,
     said={
         ONE_RENDER: "the one that is measured",
@@ -132,3 +132,5 @@ PEOPLE_QUANTILE = Number(
 )
 WHO = (SEX, AGE, SKIN, POPULATION)
 """Who is asked for, as latent.who.Who has it."""
+HANDS = (APART, SECOND_ENCODER, SECOND_DISTANCE, PEOPLE_QUANTILE)
+"""In whose hands, and by whose judgement, pairs have to be apart."""

@@ -10,14 +10,14 @@ from typing import Any
 
 from ..choices import ENGINE, LIGHT, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
 from ..encoders.crop_jitter import JITTERS, CropJitter
-from ..encoders.encoder import EncoderSource, find_encoder
-from ..encoders.people import people_distance
+from ..encoders.encoder import find_encoder
 from ..errors import UserError
 from ..latent.who import Who
 from ..mapping.backward import Grade
 from ..render_settings import RenderSettings
 from ..request_fields import check_fields, fields_of, given
 from .apart import Demand
+from .demands import settled_distances
 from .fields import (
     AGE,
     APART,
@@ -39,8 +39,6 @@ from .fields import (
     WHO,
 )
 from .hands import AIMED_BEYOND, ONE_RENDER, OTHER_HANDS, Hands, other_hands
-
-_SINGLE = 1e-6  # what Blender's single precision may take from a distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +82,8 @@ class VarietyRequest:
 
     def __post_init__(self) -> None:
         check_fields(fields_of(type(self)), given(self))
-        self._settle_distances()
+        for name, distance in settled_distances(vars(self)).items():
+            object.__setattr__(self, name, distance)  # frozen from here on
         check_latents_are_asked_for(vars(self))
         self.who.drawn_from()  # refuses whom it cannot draw
         if self.budget and self.budget < self.count:
@@ -92,36 +91,6 @@ class VarietyRequest:
                 f"budget {self.budget} is below the {self.count} heads wanted; give at least that"
             )
         self.render_settings()  # refuses what it cannot render with
-
-    def _settle_distances(self) -> None:
-        """Have the distances be what they stand for; frozen from here on."""
-        first = find_encoder(self.encoder)
-        self._settle("distance", first)
-        if not self.second_encoder:
-            if self.second_distance:
-                raise UserError(
-                    f"second_distance {self.second_distance:g} is of no encoder: name it by"
-                    " second_encoder"
-                )
-            return
-        second = find_encoder(self.second_encoder)
-        if second.key == first.key:
-            raise UserError(
-                f"second_encoder {self.second_encoder} is the first one, too: name another"
-            )
-        self._settle("second_distance", second)
-
-    def _settle(self, name: str, encoder: EncoderSource) -> None:
-        demanded = getattr(self, name)
-        if self.people_quantile:
-            meant = people_distance(encoder, self.people_quantile)
-            if demanded and abs(demanded - meant) > _SINGLE:
-                raise UserError(
-                    f"{name} {demanded:g} and people_quantile {self.people_quantile:g} are two"
-                    " demands: give one of them"
-                )
-            demanded = demanded or meant
-        object.__setattr__(self, name, demanded or encoder.threshold)
 
     @property
     def demands(self) -> tuple[Demand, ...]:
