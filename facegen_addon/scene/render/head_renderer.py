@@ -83,7 +83,8 @@ class HeadRenderer(StudioRenderer):
         pitch: float,
         face_only: bool = True,
     ) -> RenderedHead:
-        """The image of the same head as somebody else may see it.
+        """The image of the same head as somebody else may see it; of the face alone, what lies
+        around it is left from earlier renders.
 
         light: a preset; seed: of the noise; yaw, pitch: radians by which the head is turned, as in
         View. What is rendered afterwards is as ever. Errors as of `render`.
