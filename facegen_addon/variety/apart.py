@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import BoolArray, Float32Array, FloatArray, IntArray
-from ..latent.selection import greedy_selection, largest_distance_within, largest_selection
+from ..latent.selection import greedy_selection, largest_distance, largest_selection
 from ..latent.views import lower_bounds
 
 EXPECTED, ALLOWANCE = 0.17, 0.4
@@ -116,7 +116,7 @@ class ApartSelector:
 
     def reached(self, count: int) -> float:
         """The largest distance found at which `count` heads are surely apart."""
-        return largest_distance_within(self._sure, count).distance
+        return largest_distance(self._sure, count).distance
 
     @property
     def _bounds(self) -> FloatArray:

@@ -31,7 +31,7 @@ def test_new_views_are_rarely_nearer(rng: np.random.Generator) -> None:
     bounds = np.array([lower_bounds(head[:9], heads[:, :9]) for head in heads])
     fresh = np.array([cosine_distance_matrix(heads[:, k], heads[:, k + 1]) for k in range(9, 19)])
     pairs = ~np.eye(60, dtype=bool)
-    assert 0.001 < (fresh < bounds)[:, pairs].mean() < 0.03
+    assert 0.005 < (fresh < bounds)[:, pairs].mean() < 0.05
 
 
 def test_what_draws_all_heads_together_counts() -> None:

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from facegen_addon.latent.selection import VarietySelector
-from facegen_addon.latent.sphere import cosine_distance, normalise
+from facegen_addon.latent.selection import greedy_selection, largest_selection
+from facegen_addon.latent.sphere import cosine_distance, cosine_distance_matrix, normalise
 from facegen_addon.variety.apart import ALLOWANCE, ApartSelector, Demand
 
 FACENET = Demand("facenet", 0.5, 0.51)
@@ -26,12 +26,13 @@ def selector(*heads: np.ndarray, hands: int = 0, demand: Demand = FACENET) -> Ap
 
 def test_one_view_a_head_is_chosen_as_ever(rng: np.random.Generator) -> None:
     latents = normalise(rng.standard_normal((150, 4)))
-    former, chosen = VarietySelector(0.5), ApartSelector([FACENET], 0)
-    for latent in latents:
-        former.offer(latent)
+    chosen, distances = ApartSelector([FACENET], 0), cosine_distance_matrix(latents)
+    for number, latent in enumerate(latents, start=1):
         chosen.offer((latent[None],))
-        np.testing.assert_array_equal(chosen.best(1000), former.selected)
-    np.testing.assert_array_equal(chosen.best(1000, 300), former.improved(1000, effort=300))
+        greedy = greedy_selection(distances[:number, :number], 0.5)
+        np.testing.assert_array_equal(chosen.best(1000), greedy)
+    largest = largest_selection(distances, 0.5, start=greedy, target=1000, effort=300)
+    np.testing.assert_array_equal(chosen.best(1000, 300), largest)
     np.testing.assert_array_equal(chosen.surely_apart(1000, 300), chosen.best(1000, 300))
     assert chosen.open_head(chosen.best(1000)) is None
 

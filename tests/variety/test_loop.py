@@ -93,7 +93,7 @@ def test_an_unmet_demand_says_what_was_reached_for_all_that_the_budget_allows() 
         made(request, forward)
     assert len(forward.heads) == 9
     latents = np.stack([Seeing()(head).latent for head in forward.heads])
-    reached = largest_distance(latents, 5).distance
+    reached = largest_distance(cosine_distance_matrix(latents), 5).distance
     assert str(unmet.value) == (
         f"1 of 5 heads at distance 1.9 after 9 renders; 5 heads reach {reached:.3f};"
         " ask for fewer, a smaller distance or a larger budget"
