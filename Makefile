@@ -78,6 +78,7 @@ else
 	$(RECIPES) -m models.training.fit_face_crop
 	$(RECIPES) -m models.training.fit_natural_faces
 	$(RECIPES) -m models.training.fit_attributes
+	$(RECIPES) -m models.training.measure_people
 	$(PYTHON) -m models.training.make_backward --model anny
 	$(PYTHON) -m models.training.make_backward --model open_flame
 	$(PYTHON) -m models.training.make_backward --model person $(PERSON_PAIRS)

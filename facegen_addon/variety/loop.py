@@ -216,12 +216,13 @@ class _Search:
         if request.second_encoder:
             second = request.demands[1]
             message += f" and {second.distance:g} by {second.encoder}"
+        remedy = "ask for fewer, a smaller distance or a larger budget"
         if request.apart_in != ONE_RENDER:
             message += f" in {request.apart_in.replace('-', ' ')}"
+            remedy += f", or for less than {request.apart_in}"
         message += f" after {len(self.budget.latents) + self.budget.looks} renders"
         if len(self._selector) >= request.count:
             message += f"; {request.count} heads reach {self._selector.reached(request.count):.3f}"
-        remedy = "ask for fewer, a smaller distance or a larger budget"
         return NotReached(f"{message}; {remedy}")
 
 

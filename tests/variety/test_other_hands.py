@@ -161,6 +161,7 @@ def test_an_unmet_demand_names_both_encoders_and_where() -> None:
     with pytest.raises(NotReached) as unmet:
         made(request, SeenByTwo())
     assert "at distance 0.3 and 1.9 by sface in other crops after 6 renders" in str(unmet.value)
+    assert str(unmet.value).endswith("a larger budget, or for less than other-crops")
 
 
 @pytest.mark.parametrize("light", ["studio", "flash", "interior"])
