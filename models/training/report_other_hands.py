@@ -6,7 +6,8 @@
 
 Reads the images of finished `generate` runs, finds each face by MTCNN (PyPI `faceie`), crops it as
 facenet-pytorch does, and compares all pairs by their run's encoder: FaceNet alone. Prints a table
-in Markdown, a row a run; with --demand another distance than the run's.
+in Markdown, a row a run, and how far MTCNN's boxes lie off the run's own; with --demand another
+distance than the run's.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
@@ -30,6 +32,7 @@ from facegen_addon.latent.selection import greedy_selection
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
+from models.training.fit_face_crop import spread
 
 COLUMNS = (
     "run", "apart in", "renders", "heads", "demanded", "nearest, ours", "nearest, theirs",
@@ -42,10 +45,12 @@ Detect = Callable[[Annotated[ByteArray, "H W 3"]], Annotated[FloatArray, "4"] | 
 
 @dataclass(frozen=True)
 class Run:
-    """images (S, S, 3) uint8 of a finished run; achieved (N, 512), the latents it chose them by."""
+    """images (S, S, 3) uint8 of a finished run; boxes (N, 4) pixels, of its own crops; achieved
+    (N, 512), the latents it chose them by."""
 
     folder: Path
     images: list[Annotated[ByteArray, "_ _ 3"]]
+    boxes: Annotated[FloatArray, "N 4"]
     achieved: Annotated[RealArray, "N 512"]
     demanded: float
     apart_in: str
@@ -61,7 +66,8 @@ class Run:
             files = sorted((folder / "images").glob("*.png"))
             images = [np.asarray(Image.open(file).convert("RGB")) for file in files]
             request, variety = report["request"], report["variety"]
-        except (OSError, ValueError, KeyError):
+            boxes = np.array([label["face_box"] for label in _labels(folder)])
+        except (OSError, ValueError, KeyError, tarfile.TarError):
             raise UserError(
                 f"{folder} holds no finished run: name the folder that `generate` made"
             ) from None
@@ -72,11 +78,21 @@ class Run:
         return cls(
             folder,
             images,
+            boxes,
             achieved,
             float(request["distance"]),
             request.get("apart_in", "one-render"),
             variety["renders_spent"],
         )
+
+
+def _labels(folder: Path) -> Iterator[dict[str, Any]]:
+    """What is written beside each image, in their order."""
+    for shard in sorted(folder.glob("heads-*.tar")):
+        with tarfile.open(shard) as archive:
+            for name in sorted(archive.getnames()):
+                if name.endswith(".json"):
+                    yield json.load(archive.extractfile(name))  # type: ignore[arg-type]
 
 
 def row(run: Run, theirs: Annotated[RealArray, "N 512"], demanded: float) -> tuple[str, ...]:
@@ -99,14 +115,25 @@ def row(run: Run, theirs: Annotated[RealArray, "N 512"], demanded: float) -> tup
     )
 
 
-def seen_by(run: Run, detect: Detect, encoder: Encoder) -> Annotated[RealArray, "N 512"]:
-    """Latents (N, 512) of a run's heads by the crops of another detector."""
-    crops = []
+def found_by(run: Run, detect: Detect) -> Annotated[FloatArray, "N 4"]:
+    """Boxes (N, 4) of the crops that another detector makes of a run's heads."""
+    boxes = []
     for number, image in enumerate(run.images):
         box = detect(image)
         if box is None:
             raise UserError(f"{run.folder}: no face is found in image {number}; render it larger")
-        crops.append(crop_face(image, enlarge_box(box), encoder.image_size))
+        boxes.append(enlarge_box(box))
+    return np.stack(boxes)
+
+
+def seen_in(
+    run: Run, boxes: Annotated[FloatArray, "N 4"], encoder: Encoder
+) -> Annotated[RealArray, "N 512"]:
+    """Latents (N, 512) of a run's heads by these crops."""
+    crops = [
+        crop_face(image, box, encoder.image_size)
+        for image, box in zip(run.images, boxes, strict=True)
+    ]
     return encoder.embed(np.stack(crops))
 
 
@@ -128,15 +155,18 @@ def main(arguments: Sequence[str] | None = None, detect: Detect = mtcnn) -> int:
     options = parser.parse_args(arguments)
     try:
         encoder = Encoder.load(threads=2)
-        rows = []
+        rows, offsets = [], []
         for folder in options.runs:
             run = Run.read(folder)
-            rows.append(row(run, seen_by(run, detect, encoder), options.demand or run.demanded))
+            boxes = found_by(run, detect)
+            rows.append(row(run, seen_in(run, boxes, encoder), options.demand or run.demanded))
+            offsets.append(f"{run.folder.name}: their boxes off ours, {spread(boxes, run.boxes)}")
     except UserError as error:
         print(f"report_other_hands: {explain(error)}", file=sys.stderr)
         return 2
     for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows):
         print(f"| {' | '.join(cells)} |")
+    print("", *offsets, sep="\n")
     return 0
 
 
