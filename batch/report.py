@@ -37,7 +37,8 @@ class RunRecord:
     from the prior; seconds: by stage; provenance: versions, device and hashes, plain data;
     reference: None where there are no real faces for the run's encoder; attributes (N, 3): who the
     run's heads are by their own parameters, readings (N, 4): by encoders.second_opinion, None where
-    nothing says so.
+    nothing says so; looks: renders in other hands; holding: plain data of variety.holding.Holding,
+    by each encoder.
     """
 
     request: Mapping[str, Any]
@@ -52,6 +53,8 @@ class RunRecord:
     reference: Reference | None
     attributes: Annotated[FloatArray, "N 3"] | None = None
     readings: Annotated[FloatArray, "N 4"] | None = None
+    looks: int = 0
+    holding: Sequence[Mapping[str, Any]] = ()
 
 
 def build_report(record: RunRecord) -> dict[str, Any]:
@@ -71,7 +74,9 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "variety": {
             "demanded_distance": record.request["distance"],
             "reached_distance": pairwise["minimum"] if pairwise else None,
-            "renders_spent": len(record.rendered),
+            "renders_spent": len(record.rendered) + record.looks,
+            "renders_in_other_hands": record.looks,
+            "in_other_hands": [dict(one) for one in record.holding],
             "capacity": _capacity(record.rendered),
         },
         "sets": figures,
@@ -142,6 +147,7 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         reference=html.escape(report["reference"]),
         figures=_figure_table(report["sets"]),
         census=_census_tables(report["census"]),
+        holding=_holding_table(report),
         histogram=_distance_histogram(record, variety["demanded_distance"]),
         capacity=_capacity_plot(variety),
         map=latent_map,
@@ -173,6 +179,23 @@ def _text_table(rows: Sequence[Sequence[str]]) -> str:
         for name, *cells in body
     )
     return f"<table><tr>{heading}</tr>{lines}</table>"
+
+
+def _holding_table(report: Mapping[str, Any]) -> str:
+    """How apart the heads are as somebody else may see them, by each encoder."""
+    held = report["variety"]["in_other_hands"]
+    if not held:
+        return '<p class="note">One render of each head is all that was looked at.</p>'
+    names = ("", "demanded", "kept by 99.9 % of pairs", "nearest look", "looks below the demand")
+    rows = [
+        (
+            one["encoder"],
+            *(_number(one[key]) for key in ("demanded", "kept", "nearest")),
+            f"{100 * one['below']:.2f} %",
+        )
+        for one in held
+    ]
+    return _text_table([names, *rows])
 
 
 def _capacity(rendered: RealArray) -> dict[str, list[float]]:

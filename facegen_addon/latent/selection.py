@@ -57,63 +57,6 @@ def checked_count(count: int) -> int:
     return int(count)
 
 
-class VarietySelector:
-    """Takes achieved latents one by one and keeps those apart from all that were kept before.
-
-    Greedy, so the first ones offered decide; `improved` searches all that were offered for a larger
-    set afterwards.
-    """
-
-    def __init__(self, minimum_distance: float) -> None:
-        self.minimum_distance = checked_distance(minimum_distance)
-        self._offered: list[np.ndarray] = []
-        self._selected: list[int] = []
-
-    def __len__(self) -> int:
-        """How many have been kept."""
-        return len(self._selected)
-
-    @property
-    def offered(self) -> Annotated[FloatArray, "M D"]:
-        """All latents offered so far, (M, D), in their order."""
-        return np.stack(self._offered) if self._offered else np.empty((0, 0))
-
-    @property
-    def selected(self) -> Annotated[IntArray, "K"]:
-        """Numbers among the offered of those kept, in their order, (K,) int."""
-        return np.array(self._selected, int)
-
-    def offer(self, latent: Annotated[RealArray, "D"]) -> bool:
-        """Keep `latent` (D,), unit norm, if it is far enough from all kept ones; say whether."""
-        latent = np.asarray(latent, np.float64)
-        kept = [self._offered[index] for index in self._selected]
-        apart = not kept or bool(
-            cosine_distance_matrix(latent[None], np.array(kept)).min() >= self.minimum_distance
-        )
-        if apart:
-            self._selected.append(len(self._offered))
-        self._offered.append(latent)
-        return apart
-
-    def improved(
-        self, target: int | None = None, *, effort: int = EFFORT, seed: int = 0
-    ) -> Annotated[IntArray, "K"]:
-        """Numbers among the offered of the largest set found, never smaller than `selected`.
-
-        The search ends early once it has `target` of them.
-        """
-        if not self._offered:
-            return self.selected
-        return largest_selection(
-            cosine_distance_matrix(self.offered),
-            self.minimum_distance,
-            start=self._selected,
-            target=target,
-            effort=effort,
-            seed=seed,
-        )
-
-
 def greedy_selection(
     distances: Annotated[RealArray, "N N"], minimum_distance: float
 ) -> Annotated[IntArray, "K"]:
@@ -272,21 +215,24 @@ class _IndependentSet:
 
 
 def largest_distance(
-    latents: Annotated[RealArray, "N D"], count: int, *, effort: int = EFFORT // 10, seed: int = 0
+    distances: Annotated[RealArray, "N N"],
+    count: int,
+    *,
+    effort: int = EFFORT // 10,
+    seed: int = 0,
 ) -> DistanceReached:
-    """The largest distance at which `count` of `latents` (N, D) are mutually apart, as found.
+    """The largest distance at which `count` are mutually apart, as found.
 
-    This is what a run that misses its demand reports. A single latent has no pair: distance 2.
-    UserError if there are fewer than `count` latents.
+    `distances` (N, N) as in `largest_selection`. This is what a run that misses its demand
+    reports. A single one has no pair: distance 2. UserError if there are fewer than `count`.
     """
     checked_count(count)
-    if count > len(latents):
-        raise UserError(f"{count} of {len(latents)} latents cannot be chosen: ask for fewer")
+    if count > len(distances):
+        raise UserError(f"{count} of {len(distances)} latents cannot be chosen: ask for fewer")
     if count == 1:
         return DistanceReached(MAXIMUM_DISTANCE, np.zeros(1, int))
-    distances = cosine_distance_matrix(latents)
-    best = np.sort(farthest_point_order(latents, count).indices)
-    steps = np.unique(distances[np.triu_indices(len(latents), 1)])
+    best = np.sort(_farthest_first(distances, count))
+    steps = np.unique(distances[np.triu_indices(len(distances), 1)])
     low, high = int(np.searchsorted(steps, _closest_pair(distances, best))), len(steps)
     while high - low > 1:
         middle = (low + high) // 2
@@ -301,6 +247,16 @@ def largest_distance(
         else:
             high = middle
     return DistanceReached(_closest_pair(distances, best), best)
+
+
+def _farthest_first(distances: RealArray, count: int) -> IntArray:
+    """`count` indices, each the farthest from all taken before; the first is far from most."""
+    taken = [int(np.argmax(np.sum(distances, axis=1)))]
+    while len(taken) < count:
+        reach = np.min(distances[taken], axis=0)
+        reach[taken] = -np.inf
+        taken.append(int(np.argmax(reach)))
+    return np.array(taken, int)
 
 
 def _closest_pair(distances: RealArray, indices: IntArray) -> float:

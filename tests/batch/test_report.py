@@ -112,6 +112,21 @@ def test_report_holds_all_figures_for_all_sets(rng: np.random.Generator) -> None
     assert heads == sorted(heads, reverse=True) and heads[0] == 18
 
 
+def test_what_holds_in_other_hands_stands_in_report_and_page(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    held = {"encoder": "<b>", "demanded": 0.51, "kept": 0.523, "below": 0.0012, "nearest": 0.487,
+            "looks": 36.0}  # fmt: skip
+    record = replace(_record(rng, 4), looks=9, holding=[held])
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    variety = json.loads((tmp_path / "report.json").read_text())["variety"]
+    assert variety["in_other_hands"] == [held] and variety["renders_in_other_hands"] == 9
+    assert variety["renders_spent"] == 14 + 9
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    row = "<th>&lt;b&gt;</th><td>0.510</td><td>0.523</td><td>0.487</td><td>0.12 %</td>"
+    assert row in page
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_results_of_small_runs(tmp_path: Path, rng: np.random.Generator, count: int) -> None:
     record = _record(rng, count)
