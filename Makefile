@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with, but for its rounds: 450, 320 and 320.
 PERSON_PAIRS := --initial 1400 --rounds 3 --per-round 360 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -80,6 +80,7 @@ else
 	$(RECIPES) -m models.training.fit_face_crop
 	$(RECIPES) -m models.training.fit_natural_faces
 	$(RECIPES) -m models.training.fit_attributes
+	$(RECIPES) -m models.training.measure_people
 	$(PYTHON) -m models.training.make_backward --model anny
 	$(PYTHON) -m models.training.make_backward --model open_flame
 	$(PYTHON) -m models.training.make_backward --model person $(PERSON_PAIRS)
@@ -105,6 +106,18 @@ attributes: ## do photos and the heads of their latents read as the same people,
 	@$(SET_UP) runtime readers
 	$(PYTHON) -m models.training.report_attributes --model "$(or $(MODEL),anny)" \
 		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
+
+groups: ## eight contact sheets of a balanced population, and its figures, for MODEL: out/groups
+	@$(SET_UP) runtime readers
+	$(PYTHON) -m models.training.report_groups --model "$(or $(MODEL),person)" \
+		$(if $(COUNT),--count $(COUNT) --asked $(COUNT)) | grep -a "^|"
+	$(PYTHON) -m models.training.group_correlations --model "$(or $(MODEL),person)"
+
+hands: ## 64 heads of MODEL, apart IN other hands, seen by another detector: out/hands
+	@$(SET_UP) runtime recipes
+	$(PYTHON) batch/run.py generate --model "$(or $(MODEL),person)" --count $(or $(COUNT),64) \
+		--apart-in $(or $(IN),other-crops) --samples 8 --size 224 --no-comparison --output out/hands --replace
+	$(RECIPES) -m models.training.report_other_hands out/hands
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

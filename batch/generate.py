@@ -20,8 +20,9 @@ from batch.output import output_folder
 from batch.reference import Reference, reference_by
 from batch.report import RunRecord
 from batch.results import PARTS, describe_versions, write_results
-from facegen_addon.arrays import RealArray
+from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.durations import format_seconds
+from facegen_addon.encoders import second_opinion
 from facegen_addon.encoders.encoder import Encoder, EncoderSource, check_encoder_fits, find_encoder
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.drawing import draw_heads
@@ -34,7 +35,8 @@ from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 from facegen_addon.variety.earlier_runs import read_achieved, run_file
-from facegen_addon.variety.fields import WHO
+from facegen_addon.variety.fields import APART, HANDS, SECOND_ENCODER, WHO
+from facegen_addon.variety.hands import ONE_RENDER
 from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import VarietyResult
 
@@ -62,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     options = replace(options, model=model.name)
     model = load_head_model(model.name)
     encoder, source = Encoder.load(options.encoder), find_encoder(options.encoder)
+    if options.second_encoder:
+        Encoder.load(options.second_encoder)  # missing or damaged, it is told of at once
     if options.distribution == "latent":
         check_encoder_fits(encoder, LATENT_SIZE)
     earlier = [read_achieved(Path(run), model.name, source.key) for run in options.fill_gaps]
@@ -89,6 +93,10 @@ def main(arguments: Sequence[str]) -> int:
                 provenance=provenance,
                 table=model.table,
                 reference=reference,
+                attributes=model.attributes(np.stack([h.parameters for h in result.heads])),
+                readings=_second_opinion(result),
+                looks=result.looks,
+                holding=[one.plain() for one in result.holding],
             )
             write_results(folder, result.heads, record, watch.write)
     finally:
@@ -229,6 +237,13 @@ def _comparison(
     return sets
 
 
+def _second_opinion(result: VarietyResult) -> FloatArray | None:
+    """What another program reads off the heads' images; None where it is not installed."""
+    if not second_opinion.is_there():
+        return None
+    return second_opinion.read_pictures(head.image for head in result.heads)
+
+
 def _generator(options: GenerateOptions, purpose: str) -> np.random.Generator:
     """A stream of its own for each purpose, so that none shifts another's draws."""
     return random_stream(options.seed, purpose)
@@ -239,10 +254,17 @@ def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]
     values = {field.name: getattr(options, field.name) for field in fields_of(VarietyRequest)}
     del values["fill_gaps"]
     who = {field.name: values.pop(field.name) for field in WHO}
+    hands = {field.name: values.pop(field.name) for field in HANDS}
+    if options.second_encoder:
+        hands[SECOND_ENCODER.name] = find_encoder(options.second_encoder).key
+    # What was asked for before there were other hands reads as it did then.
+    asked = {field.name: hands[field.name] for field in HANDS if hands[field.name]}
+    if asked == {APART.name: ONE_RENDER}:
+        asked = {}
     # Their order is part of a data set's bytes.
     last = {"corrections": values.pop("corrections"), "encoder": encoder.key}
     del values["encoder"]
-    return values | {"comparison": options.comparison} | last | who
+    return values | {"comparison": options.comparison} | last | who | asked
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from batch.output import check_output
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import check_model_name
 from facegen_addon.request_fields import Switch, fields_of
+from facegen_addon.variety.demands import settled_distances
 from facegen_addon.variety.earlier_runs import run_file
 from facegen_addon.variety.fields import BUDGET
 from facegen_addon.variety.request import VarietyRequest, check_latents_are_asked_for
@@ -57,6 +58,7 @@ def parse_options(arguments: Sequence[str]) -> GenerateOptions:
         least = values["count"] * (1 + values["corrections"])
         check_range("--budget", values["budget"], least, BUDGET.high)
     check_latents_are_asked_for(values, spelled)
+    values |= {name: value for name, value in settled_distances(values, spelled).items() if value}
     for run in values["fill_gaps"]:
         if not run_file(run).is_file():
             raise UserError(f"--fill-gaps {run} is not there; name the folder of an earlier run")

@@ -14,13 +14,12 @@ import numpy as np
 
 from batch.figures import HeadSet, head_set_figures, latent_figures
 from batch.reference import NO_REFERENCE, Reference
+from batch.second_opinion import opinion_figures, opinion_line, opinion_rows
 from facegen_addon.arrays import FloatArray, RealArray
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent import metrics
-from facegen_addon.latent.attributes import AttributeProbes
-from facegen_addon.latent.census import AGES, census
-from facegen_addon.latent.people import SEXES, SKINS
+from facegen_addon.latent.census import census_of, census_rows, coverage_rows
 from facegen_addon.latent.selection import CAPACITY_DISTANCES, capacity_curve
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.report import plots
@@ -36,7 +35,10 @@ class RunRecord:
     request: the options, plain data; run and comparison: the sets of rendered heads, by name;
     rendered (M, D): latents of all heads that the run rendered; prior (K, P): parameters drawn
     from the prior; seconds: by stage; provenance: versions, device and hashes, plain data;
-    reference: None where there are no real faces for the run's encoder.
+    reference: None where there are no real faces for the run's encoder; attributes (N, 3): who the
+    run's heads are by their own parameters, readings (N, 4): by encoders.second_opinion, None where
+    nothing says so; looks: renders in other hands; holding: plain data of variety.holding.Holding,
+    by each encoder.
     """
 
     request: Mapping[str, Any]
@@ -49,6 +51,10 @@ class RunRecord:
     provenance: Mapping[str, Any]
     table: ParameterTable
     reference: Reference | None
+    attributes: Annotated[FloatArray, "N 3"] | None = None
+    readings: Annotated[FloatArray, "N 4"] | None = None
+    looks: int = 0
+    holding: Sequence[Mapping[str, Any]] = ()
 
 
 def build_report(record: RunRecord) -> dict[str, Any]:
@@ -68,7 +74,9 @@ def build_report(record: RunRecord) -> dict[str, Any]:
         "variety": {
             "demanded_distance": record.request["distance"],
             "reached_distance": pairwise["minimum"] if pairwise else None,
-            "renders_spent": len(record.rendered),
+            "renders_spent": len(record.rendered) + record.looks,
+            "renders_in_other_hands": record.looks,
+            "in_other_hands": [dict(one) for one in record.holding],
             "capacity": _capacity(record.rendered),
         },
         "sets": figures,
@@ -84,22 +92,12 @@ def build_report(record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _census(record: RunRecord) -> dict[str, Any] | None:
-    """Who is among the heads by what probes read off latents, sex by skin by age; None where the
-    encoder's latents are not those that the probes are of."""
-    if record.request["encoder"] != DEFAULT_ENCODER:
-        return None
-    probes = AttributeProbes.load()
-    sets = {"requested": record.run.requested, "achieved": record.run.achieved}
-    return {
-        "sex": list(SEXES),
-        "skin": list(SKINS),
-        "age": [f"{low:g} to {high:g}" for low, high in AGES],
-        **{
-            name: None if latents is None else census(latents, probes).tolist()
-            for name, latents in sets.items()
-        },
-    }
+def _census(record: RunRecord) -> dict[str, Any]:
+    """Who is among the heads, sex by skin by age, by each source that there is."""
+    # Probes read FaceNet's latents alone; by these heads are asked for, whoever tells them apart.
+    achieved = record.run.achieved if record.request["encoder"] == DEFAULT_ENCODER else None
+    found = census_of(record.attributes, record.run.requested, achieved)
+    return found | {"second_opinion": opinion_figures(record.readings)}
 
 
 def _real_figures(reference: Reference) -> dict[str, Any]:
@@ -148,7 +146,8 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
         sheet=f"data:image/png;base64,{base64.b64encode(sheet).decode()}",
         reference=html.escape(report["reference"]),
         figures=_figure_table(report["sets"]),
-        census=_census_table(report["census"]),
+        census=_census_tables(report["census"]),
+        holding=_holding_table(report),
         histogram=_distance_histogram(record, variety["demanded_distance"]),
         capacity=_capacity_plot(variety),
         map=latent_map,
@@ -160,25 +159,43 @@ def render_page(report: Mapping[str, Any], record: RunRecord, sheet: bytes) -> s
     )
 
 
-def _census_table(found: Mapping[str, Any] | None) -> str:
-    """Each group's heads, and in brackets how many were asked for, if they were."""
-    if found is None:
-        return "<p>Only FaceNet's latents can be read so.</p>"
-    asked = found["requested"]
-    rows = []
-    for i, sex in enumerate(found["sex"]):
-        for j, skin in enumerate(found["skin"]):
-            cells = [
-                f"{count}" if asked is None else f"{count} ({asked[i][j][k]})"
-                for k, count in enumerate(found["achieved"][i][j])
-            ]
-            rows.append((f"{sex}, {skin} skin", *cells))
-    head = "".join(f"<th>{name}</th>" for name in ("", *found["age"]))
-    body = "".join(
-        f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-        for name, *cells in rows
+def _census_tables(found: Mapping[str, Any]) -> str:
+    """The joint table and coverage, and what a second opinion reads, if there is one."""
+    tables = [_text_table(census_rows(found)), _text_table(coverage_rows(found))]
+    second = found["second_opinion"]
+    if second is None:
+        return "".join(tables)
+    line = f"<p>{html.escape(opinion_line(second))}</p>"
+    return "".join([*tables, line, _text_table(opinion_rows(found, second))])
+
+
+def _text_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text, the first one the heading, the first column that of names."""
+    head, *body = rows
+    heading = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    lines = "".join(
+        f"<tr><th>{html.escape(name)}</th>"
+        f"{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+        for name, *cells in body
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+    return f"<table><tr>{heading}</tr>{lines}</table>"
+
+
+def _holding_table(report: Mapping[str, Any]) -> str:
+    """How apart the heads are as somebody else may see them, by each encoder."""
+    held = report["variety"]["in_other_hands"]
+    if not held:
+        return '<p class="note">One render of each head is all that was looked at.</p>'
+    names = ("", "demanded", "kept by 99.9 % of pairs", "nearest look", "looks below the demand")
+    rows = [
+        (
+            one["encoder"],
+            *(_number(one[key]) for key in ("demanded", "kept", "nearest")),
+            f"{100 * one['below']:.2f} %",
+        )
+        for one in held
+    ]
+    return _text_table([names, *rows])
 
 
 def _capacity(rendered: RealArray) -> dict[str, list[float]]:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -27,9 +27,13 @@ from batch.dataset.sidecar import Sidecar
 from batch.dataset.table import TableBuilder, write_table
 from batch.lock import only_one
 from batch.shards import encode_json
-from facegen_addon.artifacts import read_file
+from facegen_addon.arrays import FloatArray
+from facegen_addon.artifacts import artifact, read_file
 from facegen_addon.atomic_file import replacing
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import NotReached
+from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
+from facegen_addon.latent.census import census_of
 from facegen_addon.latent.metrics import distance_summary
 from facegen_addon.png import encode_png
 
@@ -128,11 +132,39 @@ class Gathered:
             "mutually_apart": len(spread.apart),
             "median_distance_of_identities": spread.median,
             "requested_to_achieved": None if distances is None else vars(distances),
+            "census": self._census(),
             "label_check": {
                 "samples": sum(sidecar.checked["samples"] for sidecar in self.sidecars),
                 "worst_depth_mm": max((w for w in worst if w is not None), default=None),
             },
         }
+
+    def _census(self) -> dict[str, Any]:
+        """Who is in the run, by identity."""
+        run, table = self.run, self.table
+        achieved = table.identity_latents()
+        reads = run.request["versions"]["encoder"]["sha256"] == artifact(DEFAULT_ENCODER).sha256
+        return census_of(
+            own_attributes(run, table.heads()),
+            table.requested_latents(),
+            np.stack(list(achieved.values())) if achieved and reads else None,
+        )
+
+
+def own_attributes(
+    run: RunFolder, parameters: Annotated[FloatArray, "N P"]
+) -> Annotated[FloatArray, "N 3"] | None:
+    """Who heads are by their own parameters.
+
+    None where their model says nothing of it, is a file of somebody's, or has other sliders now.
+    """
+    name = run.request["model"]
+    if name not in HEAD_MODELS:
+        return None
+    model = load_head_model(name)
+    if [row["name"] for row in run.run["parameters"]] != list(model.table.names):
+        return None
+    return model.attributes(parameters)
 
 
 def _shard_facts(sidecar: Sidecar) -> dict[str, Any]:

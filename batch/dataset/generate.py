@@ -16,7 +16,7 @@ from batch.dataset.messages import SetUp
 from batch.dataset.options import DatasetOptions, parse_options
 from batch.dataset.picture_check import check_pictures, check_same_files
 from batch.dataset.plan import Plan
-from batch.dataset.recipe import Recipe, describe
+from batch.dataset.recipe import Recipe, describe, population_unsaid
 from batch.dataset.recipe_fit import check_model
 from batch.dataset.run_folder import RUN_FILE, WORK_FOLDER, RunFolder, digest_of
 from batch.dataset.shard_state import failures, is_done
@@ -28,6 +28,7 @@ from facegen_addon.errors import NotReached, UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.latent.people import BALANCED
 from facegen_addon.mapping.backward import is_trained
 from facegen_addon.terminal.interruption import exit_status, interruptible
 from facegen_addon.terminal.progress import ProgressBar
@@ -64,7 +65,7 @@ def main(arguments: Sequence[str], spelling: str = "dataset make") -> int:
 
 
 def _generate(options: DatasetOptions, log: EventLog) -> int:
-    recipe = Recipe.read(options.recipe)
+    recipe = Recipe.read(options.recipe, _population_unsaid(options))
     model = load_head_model(options.model)
     check_model(recipe, model)
     encoder = Encoder.load(recipe.heads.encoder, threads=1, device=options.encoder_device)
@@ -172,6 +173,13 @@ def render_settings(recipe: Recipe, device: str, threads: int) -> dict[str, Any]
         "image_format": image.format.upper(),
         "quality": image.quality,
     }
+
+
+def _population_unsaid(options: DatasetOptions) -> str:
+    """Who is drawn where the recipe does not say: whom the run that is gone on with draws."""
+    if options.replace or not os.path.isfile(options.output / RUN_FILE):
+        return BALANCED
+    return population_unsaid(RunFolder.open(options.output).request["recipe"])
 
 
 def _own_shards(run: RunFolder, options: DatasetOptions) -> list[int]:

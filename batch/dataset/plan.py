@@ -116,7 +116,8 @@ class Plan:
 
     def _guided(self, streams: list[np.random.Generator]) -> _Heads:
         if self._guide is None:
-            faces = faces_of(self.recipe.people.drawn_from())
+            people = self.recipe.people
+            faces = faces_of(people.drawn_from(), people.own_probe())
             self._guide = faces, load_sampler(self.model.name, self.model.table)
         faces, backward = self._guide
         requested = np.concatenate([faces.sample(rng, 1) for rng in streams])

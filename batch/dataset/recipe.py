@@ -16,6 +16,7 @@ from batch.dataset.recipe_files import NamedFiles
 from batch.dataset.recipe_keys import Place, nearest
 from batch.dataset.recipe_reading import check_tables, read_sliders, read_table
 from batch.dataset.recipe_tables import (
+    AS_BEFORE,
     FILE_KEYS,
     PARAMETERS,
     TABLES,
@@ -38,12 +39,15 @@ from facegen_addon.arrays import FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.people import AS_FOUND, BALANCED
 
 RECIPES: Mapping[str, Path] = {
     path.stem: path for path in sorted(Path(__file__).with_name("recipes").glob("*.toml"))
 }
 """The named recipes."""
+_LATER = ("probe", "probed")
 _TIED = "\N{NO-BREAK SPACE}"
+_RESOLVED = "# Resolved by FaceGen"
 _WIDTH = 72  # characters of a value that `describe` shows
 
 
@@ -69,11 +73,14 @@ class Recipe:
     origin: str = field(default="recipe", compare=False)
 
     @classmethod
-    def read(cls, path_or_name: str) -> "Recipe":
-        """A named recipe or a .toml file; UserError names file, key, value and what to give."""
+    def read(cls, path_or_name: str, population: str = BALANCED) -> "Recipe":
+        """A named recipe or a .toml file; UserError names file, key, value and what to give.
+
+        population: who is drawn where it does not say.
+        """
         if path_or_name in RECIPES:
             path = RECIPES[path_or_name]
-            return cls._of(read_toml(path, "restore it"), path_or_name, path.parent)
+            return cls._of(read_toml(path, "restore it"), path_or_name, path.parent, population)
         path = Path(path_or_name)
         if path.suffix != ".toml" and not path.exists():
             names = ", ".join(RECIPES)
@@ -81,7 +88,10 @@ class Recipe:
             raise UserError(
                 f"there is no recipe {path_or_name!r}{hint}; choose {names}, or name a .toml file"
             )
-        return cls._of(read_toml(path, "name a recipe's .toml file"), str(path), path.parent)
+        content = read_toml(path, "name a recipe's .toml file")
+        if "people" not in content and _is_resolved(path):
+            population = AS_FOUND  # written before there were others, or it would say so
+        return cls._of(content, str(path), path.parent, population)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], recipe: Path | None = None) -> "Recipe":
@@ -90,8 +100,9 @@ class Recipe:
         recipe: its file, needed where it names files, which a run does not say the place of.
         UserError if it is missing or says something else.
         """
+        unsaid = population_unsaid(values)
         if recipe is not None:
-            found = cls.read(str(recipe))
+            found = cls.read(str(recipe), unsaid)
             said = found.as_mapping()
             differing = [n for n in (*TABLES, PARAMETERS) if said.get(n) != values.get(n)]
             if differing:
@@ -107,11 +118,17 @@ class Recipe:
                 f"the run's recipe names files by {', '.join(named)}: name the recipe's own .toml"
                 " file, which says where they are"
             )
-        return cls._of(plain, "the run's recipe", Path())
+        return cls._of(plain, "the run's recipe", Path(), unsaid)
 
     @classmethod
-    def _of(cls, content: Mapping[str, Any], origin: str, folder: Path) -> "Recipe":
+    def _of(
+        cls, content: Mapping[str, Any], origin: str, folder: Path, population: str
+    ) -> "Recipe":
         check_tables(content, origin)
+        heads = read_table(Heads, content.get("heads", {}), Place(origin, folder, "heads", ""))
+        if heads.is_guided:
+            said = content.get("people", {})
+            content = {**content, "people": {"population": population, **said}}
         tables = {
             name: read_table(kind, content.get(name, {}), Place(origin, folder, name, ""))
             for name, kind in TABLES.items()
@@ -131,8 +148,10 @@ class Recipe:
     def as_mapping(self) -> dict[str, Any]:
         """Nested plain data of all keys, defaults included; of files the names and hashes.
 
-        [wear] is there only where it says more than its defaults."""
-        return {name: dict(_plain(table)) for name, table in self._tables()}
+        Runs from before there were [people] and [wear] go on: [wear] is there only where it says
+        more than its defaults, [people] where somebody else is asked for than was then."""
+        tables = (pair for pair in self._tables() if pair[1] != AS_BEFORE)
+        return {name: dict(_plain(table)) for name, table in tables}
 
     def to_toml(self) -> str:
         """A recipe file that reads back, from the same folder, to an equal recipe."""
@@ -140,9 +159,7 @@ class Recipe:
             toml_table(name, {k: written(v) for k, v in _values(table) if v is not None})
             for name, table in self._tables()
         ]
-        return "# Resolved by FaceGen: every key with the value that was used.\n\n" + "\n".join(
-            texts
-        )
+        return f"{_RESOLVED}: every key with the value that was used.\n\n" + "\n".join(texts)
 
     def files(self) -> dict[str, Path]:
         """The HDRIs and background pictures: name -> where it lies."""
@@ -167,11 +184,23 @@ class Recipe:
         return read_slider_file(self.heads.source.path(name)).rows(table)
 
     def _tables(self) -> Iterator[tuple[str, Any]]:
-        """All that say something: runs from before there were [people] and [wear] go on."""
+        """All that say something."""
         for name in (*TABLES, PARAMETERS):
             table = getattr(self, name)
-            if table not in (People(), WearTable()):
+            nobody = isinstance(table, People) and not self.heads.is_guided
+            if not nobody and table != WearTable():
                 yield name, table
+
+
+def population_unsaid(recorded: Mapping[str, Any]) -> str:
+    """Who a run's recipe, as `as_mapping` gave it, draws if it does not say: as faces were found,
+    before there was another default."""
+    return BALANCED if "people" in recorded else AS_FOUND
+
+
+def _is_resolved(path: Path) -> bool:
+    """Whether `to_toml` wrote the file."""
+    return path.read_bytes().removeprefix(b"\xef\xbb\xbf").startswith(_RESOLVED.encode())
 
 
 def describe(recipe: Recipe) -> str:
@@ -217,4 +246,6 @@ def _values(table: Any) -> Iterator[tuple[str, Any]]:
 
 def _plain(table: Any) -> Iterator[tuple[str, Any]]:
     for name, value in _values(table):
+        if name in _LATER and not value:  # recorded people have been without it
+            continue
         yield name, value.plain() if isinstance(value, NamedFiles) else written(value)

@@ -14,6 +14,7 @@ from batch.dataset.recipe_files import NamedFiles, files_of_folder, one_file
 from facegen_addon.encoders.encoder import encoder_names
 from facegen_addon.errors import UserError
 from facegen_addon.heads.exchange.slider_file import RUN_FILE
+from facegen_addon.latent.own_probe import OwnProbe
 from facegen_addon.latent.who import margin
 
 _LONGEST = 60  # characters of a wrong value that are shown
@@ -182,18 +183,32 @@ def people(attribute: str) -> Read:
     """Words of one of latent.who.READERS, by weight: one word, or a table of numbers."""
 
     def read(value: Any, place: Place) -> Weights:
-        if value == []:  # as `Recipe.as_mapping` says that nothing is asked for
-            return ()
-        given = {value: 1.0} if isinstance(value, str) else value
-        if not isinstance(given, Mapping) or not given:
-            place.fail(value, "a word in quotes, or a table of weights")
-        checked = {name: number(0.0, 1e6)(weight, place) for name, weight in given.items()}
-        if not any(checked.values()):
-            place.fail(value, "at least one weight above 0")
-        margin(checked, attribute, str(place))
-        return tuple((name, weight) for name, weight in checked.items() if weight)
+        weighted = words(value, place)
+        margin(dict(weighted), attribute, str(place))
+        return weighted
 
     return read
+
+
+def words(value: Any, place: Place) -> Weights:
+    """Words by weight: one word, or a table of numbers."""
+    if value == []:  # as `Recipe.as_mapping` says that nothing is asked for
+        return ()
+    given = {value: 1.0} if isinstance(value, str) else value
+    if not isinstance(given, Mapping) or not given:
+        place.fail(value, "a word in quotes, or a table of weights")
+    checked = {name: number(0.0, 1e6)(weight, place) for name, weight in given.items()}
+    if not any(checked.values()):
+        place.fail(value, "at least one weight above 0")
+    return tuple((name, weight) for name, weight in checked.items() if weight)
+
+
+def probe(value: Any, place: Place) -> NamedFiles:
+    """The file of a user's own probe."""
+    written = text(value, place)
+    path = place.folder / written
+    OwnProbe.load(path, str(place))
+    return one_file(written, path)
 
 
 def listed(value: Any, place: Place) -> tuple[str, ...]:

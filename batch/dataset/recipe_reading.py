@@ -67,6 +67,10 @@ def _check_together(table: Any, place: Place) -> None:
     if place.table == "expression":
         for name in set(table.only) & set(table.avoid):
             replace(place, key="avoid").fail(name, "other names than only has")
+    if place.table == "people" and table.probe is not None:
+        if not table.probed:
+            replace(place, key="probed").fail([], "what the probe has to read, such as a level")
+        table.drawn_from()  # refuses whom it cannot draw
     for (owner, name), needed in NEEDS.items():
         if owner != place.table or means_something(owner, name, table):
             continue

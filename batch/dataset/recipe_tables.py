@@ -22,8 +22,9 @@ from facegen_addon.choices import (
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.heads.wear.outfit import GLASSES, HEADWEAR, NECKLINES, NONE, PATTERNS
 from facegen_addon.labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME
-from facegen_addon.latent.people import POPULATIONS, Population
-from facegen_addon.latent.who import READERS, margin
+from facegen_addon.latent.own_probe import OwnProbe
+from facegen_addon.latent.people import AS_FOUND, BALANCED, POPULATIONS, Population
+from facegen_addon.latent.who import READERS, margin, ranges
 from facegen_addon.mapping.backward import GRADES, Grade
 
 _ANGLE = keys.distribution(-180.0, 180.0)
@@ -49,24 +50,42 @@ class Heads:
 @dataclass(frozen=True)
 class People:
     """Who is asked for, where latents guide: words of latent.who.READERS by weight in the place of
-    what the population has; empty: as it has them."""
+    what the population has; empty: as it has them. probed: ranges or levels of ``probe`` alike."""
 
-    population: str = field(default="as-found", metadata=key(keys.one_of(*POPULATIONS)))
+    population: str = field(default=BALANCED, metadata=key(keys.one_of(*POPULATIONS)))
     sex: Weights = field(default=(), metadata=key(keys.people("sex")))
     age: Weights = field(default=(), metadata=key(keys.people("age")))
     skin: Weights = field(default=(), metadata=key(keys.people("skin")))
+    probe: NamedFiles | None = field(default=None, metadata=key(keys.probe))
+    probed: Weights = field(default=(), metadata=key(keys.words))
 
     def drawn_from(self) -> Population:
         """The population that heads are drawn from."""
         margins = list(POPULATIONS[self.population])
         for place, attribute in enumerate(READERS):
-            weights = dict(getattr(self, attribute))
+            weights = getattr(self, attribute)
             if weights:
-                total = sum(weights.values())
-                shares = {word: weight / total for word, weight in weights.items()}
-                margins[place] = margin(shares, attribute, f"[people] {attribute}")
-        sex, age, skin = margins
-        return Population.product((sex, age, skin))
+                margins[place] = margin(_shares(weights), attribute, f"[people] {attribute}")
+        own = self.own_probe()
+        if own is not None:
+            margins.append(ranges(_shares(self.probed), own.range_of, "[people] probed"))
+        return Population.product(tuple(margins))
+
+    def own_probe(self) -> OwnProbe | None:
+        """The probe of the user's own that is asked for, if one is."""
+        if self.probe is None:
+            return None
+        (name,) = self.probe.names
+        return OwnProbe.load(self.probe.path(name), "[people] probe")
+
+
+AS_BEFORE = People(population=AS_FOUND)
+"""What runs say nothing of: who was asked for before there were [people]."""
+
+
+def _shares(weights: Weights) -> dict[str, float]:
+    total = sum(weight for _, weight in weights)
+    return {word: weight / total for word, weight in weights}
 
 
 @dataclass(frozen=True)
@@ -211,7 +230,10 @@ TABLES: Mapping[str, type] = {
 }
 PARAMETERS = "parameters"
 """The table whose keys are the model's own sliders."""
-FILE_KEYS = (("heads", "source"), ("light", "hdri"), ("background", "pictures"))
+FILE_KEYS = (
+    *(("heads", "source"), ("people", "probe")),
+    *(("light", "hdri"), ("background", "pictures")),
+)
 """(table, key) of what names files."""
 ALTERNATIVES = {"heads": ("source", "distribution"), "camera": ("focal_length", "framing")}
 """Table -> a key, and the one that it takes the place of."""
@@ -219,6 +241,7 @@ NEEDS = {
     ("light", "hdri_share"): "hdri",
     ("light", "rotation"): "hdri",
     ("background", "share"): "pictures",
+    ("people", "probed"): "probe",
 }
 """(table, key) -> the key without which it means nothing."""
 

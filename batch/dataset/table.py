@@ -11,7 +11,7 @@ from batch.dataset.latents import LATENTS
 from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, at
-from facegen_addon.arrays import Float32Array
+from facegen_addon.arrays import Float32Array, FloatArray
 from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.terminal.copies import blender_binary, is_installed
@@ -101,11 +101,13 @@ class TableBuilder:
         self._tables: list[pyarrow.Table] = []
         self._latents: dict[str, list[Float32Array | None]] = {n: [] for n in LATENTS}
         self._identities: list[int] = []
+        self._parameters: list[FloatArray] = []
 
     def add(self, shard: int, samples: Sequence[StoredSample]) -> None:
         """The rows of one shard; UserError if a record has something else in a column's place."""
         self._tables.append(_table(self._run, shard, samples))
         self._identities += [sample.record["identity"] for sample in samples]
+        self._parameters += [sample.parameters for sample in samples]
         for name, rows in self._latents.items():
             rows += [getattr(sample, name) for sample in samples]
 
@@ -116,6 +118,21 @@ class TableBuilder:
             if latent is not None:
                 found.setdefault(identity, latent)
         return found
+
+    def requested_latents(self) -> Annotated[Float32Array, "N D"] | None:
+        """What the identities were asked for, one row each; None where they were by no latents."""
+        found: dict[int, Float32Array] = {}
+        for identity, latent in zip(self._identities, self._latents["requested"], strict=True):
+            if latent is not None:
+                found.setdefault(identity, latent)
+        return np.stack(list(found.values())) if found else None
+
+    def heads(self) -> Annotated[FloatArray, "N P"]:
+        """Parameters of the identities, as the first image of each shows them."""
+        found: dict[int, FloatArray] = {}
+        for identity, parameters in zip(self._identities, self._parameters, strict=True):
+            found.setdefault(identity, parameters)
+        return np.stack(list(found.values()))
 
     def finish(self, apart: Collection[int]) -> "pyarrow.Table":
         """The whole table; apart: identities of the set whose members are mutually apart."""

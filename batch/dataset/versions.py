@@ -54,6 +54,8 @@ def _artifacts(recipe: Recipe, model: HeadModel) -> Iterator[str]:
     yield FACE_BOX
     if recipe.heads.is_guided:
         yield from (f"surrogate_{model.name}", f"backward_{model.name}", "natural_faces")
+        if not recipe.people.drawn_from().is_everybody:
+            yield "attributes"
         if default_correction(model.name, recipe.heads.grade) != "none":
             yield f"corrections_{model.name}"
 

@@ -14,6 +14,7 @@ from ..arrays import ByteArray, Float32Array, FloatArray, RealArray
 from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
 from ..errors import Need, Remedy, UserError
 from ..onnx_runtime import onnx_runtime
+from .crop_jitter import AS_OURS, CropJitter
 from .face_crop import align_face, aligned_box, crop_face, face_box
 
 if TYPE_CHECKING:
@@ -167,19 +168,27 @@ class Encoder:
         return cls(source.name, source.threshold, image_size, latent_size, session, intake)
 
     def cut(
-        self, image: Annotated[ByteArray, "H W 3"], points: Annotated[RealArray, "5 2"]
+        self,
+        image: Annotated[ByteArray, "H W 3"],
+        points: Annotated[RealArray, "5 2"],
+        jitter: CropJitter = AS_OURS,
     ) -> Annotated[ByteArray, "S S 3"]:
         """The face in `image` (H, W, 3) uint8 RGB as this encoder wants it, (S, S, 3) uint8.
 
-        `points` (5, 2) pixels as in face_crop.face_box, whose errors these are.
+        `points` (5, 2) pixels as in face_crop.face_box, whose errors these are; with a jitter, as
+        another detector would have found it.
         """
         if self.intake.alignment == "five_points":
-            return align_face(image, points, self.image_size)
-        return crop_face(image, face_box(points), self.image_size)
+            return align_face(image, _moved(points, jitter), self.image_size)
+        return crop_face(image, _box(points, jitter), self.image_size)
 
-    def extent(self, points: Annotated[RealArray, "5 2"]) -> Annotated[FloatArray, "4"]:
+    def extent(
+        self, points: Annotated[RealArray, "5 2"], jitter: CropJitter = AS_OURS
+    ) -> Annotated[FloatArray, "4"]:
         """The part of an image that `cut` looks at, (4,) pixels x0, y0, x1, y1, not clipped."""
-        return aligned_box(points) if self.intake.alignment == "five_points" else face_box(points)
+        if self.intake.alignment == "five_points":
+            return aligned_box(_moved(points, jitter))
+        return _box(points, jitter)
 
     def embed(self, images: Annotated[ByteArray, "N S S 3"]) -> Annotated[Float32Array, "N D"]:
         """Face crops (N, S, S, 3) uint8 RGB -> latents (N, latent_size) float32, unit norm.
@@ -210,6 +219,15 @@ class Encoder:
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UserError(f"encoder {self.name} gave NaN or zero latents: choose another one")
         return latents / norms
+
+
+def _moved(points: RealArray, jitter: CropJitter) -> RealArray:
+    return points if jitter == AS_OURS else jitter.of_points(points, face_box(points))
+
+
+def _box(points: RealArray, jitter: CropJitter) -> FloatArray:
+    box = face_box(points)
+    return box if jitter == AS_OURS else jitter.of_box(box)
 
 
 def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import AnyArray, FloatArray, RealArray
 from ..artifacts import load_npz, read_npz
 from ..errors import UserError
+from .own_probe import OwnProbe
 
 ATTRIBUTES = ("female", "age", "lightness")
 """Sex from 0, a man's, to 1, a woman's; age in years as it reads; lightness of the skin, L* of CIE
@@ -22,13 +23,14 @@ ARTIFACT = "attributes"
 
 @dataclass(frozen=True)
 class AttributeProbes:
-    """Linear functions of latents, statistics of many people: weights (512, 3), biases (3,).
+    """Linear functions of latents, statistics of many people: weights (512, J), biases (J,).
 
-    What the first says is the log of the odds that a latent is a woman's.
+    The first three say ATTRIBUTES, the first of them as the log of the odds that a latent is a
+    woman's; a fourth, where there is one, is a user's own.
     """
 
-    weights: Annotated[FloatArray, "D 3"]
-    biases: Annotated[FloatArray, "3"]
+    weights: Annotated[FloatArray, "D J"]
+    biases: Annotated[FloatArray, "J"]
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> AttributeProbes:
@@ -53,12 +55,20 @@ class AttributeProbes:
         """D, 512 for FaceNet."""
         return len(self.weights)
 
+    def beside(self, own: OwnProbe | None) -> AttributeProbes:
+        """These, and a user's own behind them."""
+        if own is None:
+            return self
+        return AttributeProbes(
+            np.column_stack([self.weights, own.direction]), np.append(self.biases, own.offset)
+        )
+
     def on_axes(self, basis: Annotated[FloatArray, "D T"]) -> AttributeProbes:
         """The same of latents that are given on orthonormal axes (D, T)."""
         return AttributeProbes(basis.T @ self.weights, self.biases)
 
-    def read(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N 3"]:
-        """ATTRIBUTES (N, 3) of latents (N, 512)."""
+    def read(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N J"]:
+        """ATTRIBUTES, and what a user's own says, (N, J) of latents (N, 512)."""
         said: FloatArray = np.asarray(latents, np.float64) @ self.weights + self.biases
         said[:, 0] = 0.5 + 0.5 * np.tanh(0.5 * said[:, 0])
         return said

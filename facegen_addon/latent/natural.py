@@ -15,7 +15,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, FloatArray, RealArray
+from ..arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ..artifacts import load_npz, read_npz
 from ..errors import Need, Remedy, UserError
 from .metrics import Moments
@@ -114,6 +114,10 @@ class NaturalFaces:
         """Latents of `n` people who do not exist, (n, D) float32 of unit norm."""
         return self.latents(self.draw(rng, n))
 
+    def people(self, rng: np.random.Generator, n: int) -> Annotated[Float32Array, "N D"]:
+        """Those who are to be covered are anybody: as `sample`."""
+        return self.sample(rng, n)
+
     def latents(self, points: Annotated[FloatArray, "N T"]) -> Annotated[Float32Array, "N D"]:
         """The latents in the directions of points (N, T) on the axes of `basis`."""
         return normalise(points @ self.basis.T).astype(np.float32)
@@ -122,8 +126,18 @@ class NaturalFaces:
         """Points (n, T) on the axes of `basis`, whose directions are `sample`'s latents."""
         if n < 0:
             raise UserError(f"{n} latents cannot be drawn: ask for 0 or more")
-        groups = rng.choice(len(self.group_weights), n, p=_shares(self.group_weights))
-        spreads = rng.choice(self.spreads, n, p=_shares(self.spread_weights))
+        groups = rng.choice(len(self.group_weights), n, p=self.group_shares)
+        spreads = rng.choice(self.spreads, n, p=self.spread_shares)
+        return self.draw_of(rng, groups, spreads)
+
+    def draw_of(
+        self,
+        rng: np.random.Generator,
+        groups: Annotated[IntArray, "n"],
+        spreads: Annotated[FloatArray, "n"],
+    ) -> Annotated[FloatArray, "n T"]:
+        """Points (n, T) as `draw` gives them, of these groups (n,), by number, and spreads (n,)."""
+        n = len(groups)
         core = rng.standard_normal((n, self.group_means.shape[1])) * spreads[:, None]
         for group in np.unique(groups):
             members = groups == group
@@ -132,6 +146,34 @@ class NaturalFaces:
             (n, len(self.tail_deviations))
         )
         return np.hstack([core, tail])
+
+    @property
+    def pushed(self) -> bool:
+        """Latents may be pushed away from others, whoever they become."""
+        return True
+
+    @property
+    def kept(self) -> Annotated[FloatArray, "D 0"]:
+        """None: nobody in particular is asked for."""
+        return np.zeros((self.latent_size, 0))
+
+    def groups_of(self, latents: Annotated[RealArray, "N D"]) -> Annotated[IntArray, "N"]:
+        """All are of one group, 0."""
+        return np.zeros(len(latents), int)
+
+    def strata_of(self, latents: Annotated[RealArray, "N D"]) -> Annotated[IntArray, "N 0"]:
+        """No shares are asked for."""
+        return np.zeros((len(latents), 0), int)
+
+    @property
+    def group_shares(self) -> Annotated[FloatArray, "K"]:
+        """group_weights that sum to exactly 1."""
+        return _shares(self.group_weights)
+
+    @property
+    def spread_shares(self) -> Annotated[FloatArray, "S"]:
+        """spread_weights that sum to exactly 1."""
+        return _shares(self.spread_weights)
 
     def log_density(self, latents: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "N"]:
         """Log density (N,) of latents (N, D), per steradian of the core axes' unit sphere.

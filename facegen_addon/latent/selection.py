@@ -57,63 +57,6 @@ def checked_count(count: int) -> int:
     return int(count)
 
 
-class VarietySelector:
-    """Takes achieved latents one by one and keeps those apart from all that were kept before.
-
-    Greedy, so the first ones offered decide; `improved` searches all that were offered for a larger
-    set afterwards.
-    """
-
-    def __init__(self, minimum_distance: float) -> None:
-        self.minimum_distance = checked_distance(minimum_distance)
-        self._offered: list[np.ndarray] = []
-        self._selected: list[int] = []
-
-    def __len__(self) -> int:
-        """How many have been kept."""
-        return len(self._selected)
-
-    @property
-    def offered(self) -> Annotated[FloatArray, "M D"]:
-        """All latents offered so far, (M, D), in their order."""
-        return np.stack(self._offered) if self._offered else np.empty((0, 0))
-
-    @property
-    def selected(self) -> Annotated[IntArray, "K"]:
-        """Numbers among the offered of those kept, in their order, (K,) int."""
-        return np.array(self._selected, int)
-
-    def offer(self, latent: Annotated[RealArray, "D"]) -> bool:
-        """Keep `latent` (D,), unit norm, if it is far enough from all kept ones; say whether."""
-        latent = np.asarray(latent, np.float64)
-        kept = [self._offered[index] for index in self._selected]
-        apart = not kept or bool(
-            cosine_distance_matrix(latent[None], np.array(kept)).min() >= self.minimum_distance
-        )
-        if apart:
-            self._selected.append(len(self._offered))
-        self._offered.append(latent)
-        return apart
-
-    def improved(
-        self, target: int | None = None, *, effort: int = EFFORT, seed: int = 0
-    ) -> Annotated[IntArray, "K"]:
-        """Numbers among the offered of the largest set found, never smaller than `selected`.
-
-        The search ends early once it has `target` of them.
-        """
-        if not self._offered:
-            return self.selected
-        return largest_selection(
-            cosine_distance_matrix(self.offered),
-            self.minimum_distance,
-            start=self._selected,
-            target=target,
-            effort=effort,
-            seed=seed,
-        )
-
-
 def greedy_selection(
     distances: Annotated[RealArray, "N N"], minimum_distance: float
 ) -> Annotated[IntArray, "K"]:
@@ -272,21 +215,24 @@ class _IndependentSet:
 
 
 def largest_distance(
-    latents: Annotated[RealArray, "N D"], count: int, *, effort: int = EFFORT // 10, seed: int = 0
+    distances: Annotated[RealArray, "N N"],
+    count: int,
+    *,
+    effort: int = EFFORT // 10,
+    seed: int = 0,
 ) -> DistanceReached:
-    """The largest distance at which `count` of `latents` (N, D) are mutually apart, as found.
+    """The largest distance at which `count` are mutually apart, as found.
 
-    This is what a run that misses its demand reports. A single latent has no pair: distance 2.
-    UserError if there are fewer than `count` latents.
+    `distances` (N, N) as in `largest_selection`. This is what a run that misses its demand
+    reports. A single one has no pair: distance 2. UserError if there are fewer than `count`.
     """
     checked_count(count)
-    if count > len(latents):
-        raise UserError(f"{count} of {len(latents)} latents cannot be chosen: ask for fewer")
+    if count > len(distances):
+        raise UserError(f"{count} of {len(distances)} latents cannot be chosen: ask for fewer")
     if count == 1:
         return DistanceReached(MAXIMUM_DISTANCE, np.zeros(1, int))
-    distances = cosine_distance_matrix(latents)
-    best = np.sort(farthest_point_order(latents, count).indices)
-    steps = np.unique(distances[np.triu_indices(len(latents), 1)])
+    best = np.sort(_farthest_first(distances, count))
+    steps = np.unique(distances[np.triu_indices(len(distances), 1)])
     low, high = int(np.searchsorted(steps, _closest_pair(distances, best))), len(steps)
     while high - low > 1:
         middle = (low + high) // 2
@@ -301,6 +247,16 @@ def largest_distance(
         else:
             high = middle
     return DistanceReached(_closest_pair(distances, best), best)
+
+
+def _farthest_first(distances: RealArray, count: int) -> IntArray:
+    """`count` indices, each the farthest from all taken before; the first is far from most."""
+    taken = [int(np.argmax(np.sum(distances, axis=1)))]
+    while len(taken) < count:
+        reach = np.min(distances[taken], axis=0)
+        reach[taken] = -np.inf
+        taken.append(int(np.argmax(reach)))
+    return np.array(taken, int)
 
 
 def _closest_pair(distances: RealArray, indices: IntArray) -> float:
@@ -331,31 +287,65 @@ def capacity_curve(
     return counts
 
 
+_ABOUT = 0.5  # of one, by which groups may lag behind their shares
+
+
 def farthest_point_order(
     latents: Annotated[RealArray, "N D"],
     count: int | None = None,
     *,
     already: Annotated[RealArray, "M D"] | None = None,
+    strata: Annotated[IntArray, "N K"] | None = None,
 ) -> FarthestPoints:
     """Order `latents` (N, D) so that each is as far as can be from all before it and `already`.
 
     Used to screen candidates by predicted latents before rendering. Without `already` (M, D), the
     first is the one farthest from the mean, at distance 2 by convention. The first `count`, or all.
+    strata: numbers of the groups that each belongs to, by several ways of grouping: of every group
+    there are then, among the first so many, about as many as its share of all.
     """
     latents = np.asarray(latents, np.float64)
     count = len(latents) if count is None else min(checked_count(count), len(latents))
     distances = np.full(len(latents), MAXIMUM_DISTANCE)
-    following = int(np.argmin(latents @ latents.mean(axis=0))) if count else 0
+    shares = _Shares(np.zeros((len(latents), 0), int) if strata is None else strata)
+    due = shares.due(np.zeros(len(latents), bool)) if count else np.zeros(0, bool)
+    towards = np.where(due, latents @ latents.mean(axis=0), np.inf)
+    following = int(np.argmin(towards)) if count else 0
     if already is not None and len(already) and count:
         distances = cosine_distance_matrix(latents, already).min(axis=1)
-        following = int(np.argmax(distances))
+        following = int(np.argmax(np.where(due, distances, -1.0)))
     indices, reached = np.zeros(count, int), np.zeros(count)
     taken = np.zeros(len(latents), bool)
     for place in range(count):
         indices[place], reached[place] = following, distances[following]
         taken[following] = True
+        shares.take(following)
         distances = np.minimum(
             distances, cosine_distance_matrix(latents, latents[following][None])[:, 0]
         )
-        following = int(np.argmax(np.where(taken, -1.0, distances)))
+        following = int(np.argmax(np.where(shares.due(taken), distances, -1.0)))
     return FarthestPoints(indices, reached)
+
+
+class _Shares:
+    """How many of each group are taken, and who is due."""
+
+    def __init__(self, strata: Annotated[IntArray, "N K"]) -> None:
+        self._strata, self._taken = strata, 0
+        counts = [np.bincount(column) for column in strata.T]
+        self._shares = [count / max(len(strata), 1) for count in counts]
+        self._counts = [np.zeros(len(count)) for count in counts]
+
+    def take(self, row: int) -> None:
+        """Take one."""
+        self._taken += 1
+        for count, group in zip(self._counts, self._strata[row], strict=True):
+            count[group] += 1
+
+    def due(self, taken: Annotated[BoolArray, "N"]) -> Annotated[BoolArray, "N"]:
+        """Who of the others lacks most, by all of its groups together, or about so."""
+        lacking = np.zeros(len(taken))
+        for share, count, column in zip(self._shares, self._counts, self._strata.T, strict=True):
+            lacking += (share * (self._taken + 1) - count)[column]
+        lacking[taken] = -np.inf
+        return np.asarray(~taken & (lacking >= lacking.max(initial=-np.inf) - _ABOUT))

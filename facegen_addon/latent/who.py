@@ -14,7 +14,9 @@ import numpy as np
 from ..errors import UserError
 from .attributes import AttributeProbes
 from .natural import NaturalFaces
+from .own_probe import OwnProbe, split_probe
 from .people import (
+    BALANCED,
     DARKEST,
     EVERYBODY,
     FAIREST,
@@ -40,12 +42,14 @@ _ENOUGH = 1e-6
 class Who:
     """Who is asked for. sex: any, woman or man; age: ``60:75`` in years, or empty; skin: dark,
     medium, fair, a range of lightness such as ``45:60`` (L*), or empty; population: a name of
-    POPULATIONS or the path of a .toml file."""
+    POPULATIONS or the path of a .toml file; probe: ``FILE.npz:LOW:HIGH`` or ``FILE.npz:LEVEL``,
+    what an OwnProbe has to read, or empty."""
 
     sex: str = ANY
     age: str = ""
     skin: str = ""
-    population: str = "as-found"
+    population: str = BALANCED
+    probe: str = ""
 
     def drawn_from(self, spelled: Callable[[str], str] = str) -> Population:
         """The population of these people alone; UserError that names value and remedy, and the
@@ -54,24 +58,29 @@ class Who:
             sex_range(self.sex, spelled("sex")),
             age_range(self.age, spelled("age")),
             skin_range(self.skin, spelled("skin")),
+            probe_range(self.probe, spelled("probe")),
         )
         return read_population(self.population, spelled("population")).within(group)
 
     def faces(self) -> Faces:
-        """What their latents are drawn from."""
-        return faces_of(self.drawn_from())
+        """What their latents are drawn from. Those of certain people are not to be pushed about."""
+        own = OwnProbe.load(split_probe(self.probe)[0]) if self.probe else None
+        certain = bool(self.sex not in ("", ANY) or self.age or self.skin or self.probe)
+        return faces_of(self.drawn_from(), own, pushed=not certain)
 
 
-def faces_of(population: Population) -> Faces:
-    """What latents of a population are drawn from; without probes where nobody is asked for."""
+def faces_of(population: Population, own: OwnProbe | None = None, *, pushed: bool = True) -> Faces:
+    """What latents of a population are drawn from, of which a user's own probe may be asked, too;
+    without probes where nobody is asked for. pushed: see PopulationFaces."""
     natural = NaturalFaces.load()
     if population.is_everybody:
         return natural
-    return PopulationFaces(natural, AttributeProbes.load(), population)
+    probes = AttributeProbes.load().beside(own)
+    return PopulationFaces(natural, probes, population, pushed)
 
 
 ANYBODY = Who()
-"""Whoever comes: real faces as the photos have them."""
+"""Whoever comes, of a balanced population."""
 
 
 def sex_range(word: str, where: str = "sex") -> Range:
@@ -110,6 +119,17 @@ def skin_range(word: str, where: str = "skin") -> Range:
             f" {FAIREST:g}; give {remedy}"
         )
     return low, high
+
+
+def probe_range(word: str, where: str = "probe") -> Range:
+    """``FILE.npz:0.5:1`` or ``FILE.npz:LEVEL`` -> readings of that probe; all for nothing.
+
+    UserError for the rest.
+    """
+    if not word:
+        return _EVERY
+    file, rest = split_probe(word, where)
+    return OwnProbe.load(file, where).range_of(rest, where)
 
 
 def _range(word: str, where: str, remedy: str) -> Range:
@@ -153,7 +173,7 @@ def _population(content: Mapping[str, Any], file: str) -> Population:
     if unknown:
         raise UserError(f"{file}: unknown table [{unknown[0]}]; give {', '.join(READERS)}")
     margins = (_shares(content.get(table, {}), table, f"{file}: [{table}]") for table in READERS)
-    return Population.product(tuple(margins))  # type: ignore[arg-type]  # three, as READERS
+    return Population.product(tuple(margins))
 
 
 def _shares(table: Any, attribute: str, where: str) -> Mapping[Range, float]:
@@ -173,9 +193,16 @@ def _shares(table: Any, attribute: str, where: str) -> Mapping[Range, float]:
 
 def margin(shares: Mapping[str, float], attribute: str, where: str) -> Mapping[Range, float]:
     """Words of one of READERS with shares -> ranges with shares; UserError if two overlap."""
+    return ranges(shares, READERS[attribute], where)
+
+
+def ranges(
+    shares: Mapping[str, float], read: Callable[[str, str], Range], where: str
+) -> Mapping[Range, float]:
+    """Words with shares -> what ``read`` makes of them, with shares; UserError if two overlap."""
     found: dict[Range, float] = {}
     for word, share in shares.items():
-        bounds = READERS[attribute](word, where)
+        bounds = read(word, where)
         for other in found:
             if bounds[0] < other[1] and other[0] < bounds[1]:
                 raise UserError(

@@ -109,9 +109,7 @@ class HeadSampler:
             )
         start, locked = self._checked(current, locked)
         if distribution == "latent":
-            return self._guided_sample(
-                start, locked, rng, self._natural if who == ANYBODY else who.faces()
-            )
+            return self._guided_sample(start, locked, rng, who.faces())
         if who != ANYBODY:
             raise UserError(
                 f"distribution {distribution} has no latents to ask for people by: choose latent"

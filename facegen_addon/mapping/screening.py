@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import Float32Array, FloatArray
-from ..latent.people import Faces, PopulationFaces
+from ..latent.people import Faces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
 from .backward import BackwardMapping, Grade, Progress, invert
@@ -59,31 +59,34 @@ def propose_variety(
     """Propose n heads of which as many as possible are mutually `distance` apart.
 
     Latents are drawn where real faces lie and those whose heads are predicted to be farthest from
-    one another are taken. The refined grade refines these, then pushes apart where the prediction
-    is nearer than the distance, unless certain people are asked for: these stay who they are.
+    one another are taken, of each group of people as many as its share. The refined grade refines
+    these, then pushes apart where the prediction is nearer than the distance, all but what faces
+    keep and unless certain people are asked for: pushed, these would look less like it.
     """
     drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
     rough = backward.standardised(drawn, "direct")
-    first = farthest_point_order(backward.predicted(rough), n)
+    first = farthest_point_order(backward.predicted(rough), n, strata=natural.strata_of(drawn))
     if grade == "direct":
         return VarietyProposal.of(backward, drawn[first.indices], rough[first.indices])
     wanted = drawn[first.indices]
     tell = progress or (lambda done, total: None)
     # Refining and pushing take about as long as one another.
     z = backward.standardised(wanted, "refined", lambda done, total: tell(done, 2 * total))
-    order = farthest_point_order(backward.predicted(z))
-    wanted, z = wanted[order.indices], z[order.indices]
+    strata = natural.strata_of(wanted)
+    order = farthest_point_order(backward.predicted(z), strata=strata)
+    wanted, z, strata = wanted[order.indices], z[order.indices], strata[order.indices]
     # Those which the rest crowds out anyway would only push the others about.
-    front = int(np.sum(order.distances >= 0.8 * distance))
-    if not isinstance(natural, PopulationFaces):  # pushed, they would be others than asked for
-        wanted[:front], z[:front] = spread(
+    front = order.distances >= 0.8 * distance
+    if natural.pushed:
+        wanted[front], z[front] = spread(
             backward,
-            wanted[:front],
-            z[:front],
+            wanted[front],
+            z[front],
             distance,
+            natural.kept,
             lambda done, total: tell(total + done, 2 * total),
         )
-    last = farthest_point_order(backward.predicted(z)).indices
+    last = farthest_point_order(backward.predicted(z), strata=strata).indices
     return VarietyProposal.of(backward, wanted[last], z[last])
 
 
@@ -92,11 +95,13 @@ def spread(
     wanted: Annotated[Float32Array, "n 512"],
     z: Annotated[Float32Array, "n G"],
     distance: float,
+    kept: Annotated[FloatArray, "512 K"],
     progress: Progress | None = None,
 ) -> tuple[Annotated[Float32Array, "n 512"], Annotated[Float32Array, "n G"]]:
     """Push latents (n, 512) and their heads z (n, G) apart until `distance` is predicted.
 
-    Each push moves a latent away from the heads that are too near, and inverts again.
+    Each push moves a latent away from the heads that are too near, but along none of the directions
+    `kept`, and inverts again.
     """
     settings = replace(backward.settings, steps=_STEPS_PER_PUSH)
     for push_number in range(_PUSHES):
@@ -108,7 +113,18 @@ def spread(
         if lacking.max() <= 0:
             break
         push = np.maximum(lacking, 0) @ predicted
-        wanted = normalise(wanted - _PUSH_STRENGTH * push).astype(np.float32)
+        wanted = _moved(wanted, -_PUSH_STRENGTH * push, kept)
         asked = backward.asked(wanted, "refined")
         z = invert(backward.ensemble, asked, z, backward.region, settings)
     return wanted, z
+
+
+def _moved(wanted: Float32Array, push: FloatArray, kept: FloatArray) -> Float32Array:
+    """Latents (n, 512) moved, with the share that each has of the directions `kept` as it was."""
+    moved = wanted + push
+    if not kept.size:
+        return normalise(moved).astype(np.float32)
+    along = wanted @ kept
+    across = normalise(moved - (moved @ kept) @ kept.T)
+    rest = np.sqrt(np.maximum(1.0 - (along**2).sum(axis=1, keepdims=True), 0.0))
+    return np.asarray(along @ kept.T + rest * across, np.float32)

@@ -26,6 +26,7 @@ from . import preferences, thumbnails
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
 from .remedies import explain
+from .who import asked, show
 
 _logger = logging.getLogger(__name__)
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs these strings to stay
@@ -64,6 +65,11 @@ def _load(operator: Any, context: bpy.types.Context, path: Path) -> None:
     else:
         head = movable_head(mesh_object)
         preset = presets.load_preset(head, path)
+    if preset.who is not None:
+        try:
+            show(context.scene.facegen_who, preset.who)
+        except UserError as error:  # the head is none the worse
+            operator.report({"WARNING"}, f"{path.stem} asks for nobody: {explain(error)}")
     if preset.is_of_another_version(head.model):
         operator.report(
             {"WARNING"}, f"{path.stem} was made with another version of model {head.model.name}"
@@ -114,7 +120,8 @@ class FACEGEN_OT_save_preset(HeadOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> None:
         """Save it, and have the asset browser show it."""
         render = partial(presets.render_portrait, device=preferences.of(context).device)
-        path = presets.save_preset(self.head(context), self.name, self.overwrite, render)
+        who = asked(context.scene.facegen_who)
+        path = presets.save_preset(self.head(context), self.name, self.overwrite, render, who)
         presets.offer_library(context.preferences)
         refresh()
         context.window_manager.facegen_presets.preset = path.stem

@@ -18,7 +18,7 @@ from ..scene.head.head_object import HeadObject
 from ..scene.workflows import made_variety
 from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
-from ..variety.fields import COUNT, DISTANCE, DISTRIBUTION, FILL_GAPS, GRADE, MODEL
+from ..variety.fields import APART, COUNT, DISTANCE, DISTRIBUTION, FILL_GAPS, GRADE, MODEL
 from ..variety.request import VarietyRequest
 from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
@@ -32,7 +32,7 @@ LABELS = {"sample": "Choosing faces", "render": "Heads"}
 """Stages of a variety -> how a job's progress calls them."""
 
 
-_ON_PANEL = (COUNT, DISTANCE, DISTRIBUTION, GRADE, SEED, SAMPLES, SIZE)
+_ON_PANEL = (COUNT, DISTANCE, APART, DISTRIBUTION, GRADE, SEED, SAMPLES, SIZE)
 _SHOWN_OTHERWISE = {MODEL.name: {"search": suggest_models, "search_options": {"SUGGESTION"}}}
 
 
@@ -151,6 +151,7 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.prop(settings, "distance")
     if not settings.distance:
         column.label(text=f"0: same face, {_threshold():.2f}", icon="INFO")
+    column.prop(settings, "apart_in")
     column.prop(settings, "distribution")
     grade = column.row()
     grade.enabled = settings.distribution == "latent"

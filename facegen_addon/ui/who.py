@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
 from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from ..heads.catalogue import DEFAULT_MODEL
-from ..latent.people import OLDEST, POPULATIONS, SKINS, YOUNGEST
-from ..latent.who import ANY, Who
+from ..latent.people import AS_FOUND, OLDEST, POPULATIONS, SKINS, YOUNGEST
+from ..latent.who import ANY, Who, age_range
 from ..mapping.backward import is_trained
 from ..scene.head.head_object import MODEL_KEY
-from ..variety.fields import POPULATION, SEX, WHO
+from ..variety.fields import POPULATION, PROBE, SEX, WHO
 from .field_properties import property_of
 from .head_operator import active_head
 
@@ -64,6 +65,7 @@ class FACEGEN_PG_who(bpy.types.PropertyGroup):
         search=_suggested,
         search_options={"SUGGESTION"},
     )
+    probe: property_of(PROBE)  # type: ignore[valid-type]
 
 
 def asked(settings: FACEGEN_PG_who) -> dict[str, str]:
@@ -74,7 +76,20 @@ def asked(settings: FACEGEN_PG_who) -> dict[str, str]:
         "age": "" if every_age else f"{settings.youngest}:{settings.oldest}",
         "skin": "" if settings.skin == ANY else settings.skin,
         "population": settings.population,
+        "probe": settings.probe,
     }
+
+
+def show(settings: FACEGEN_PG_who, values: Mapping[str, str]) -> None:
+    """Have the panel ask for somebody, as `asked` says it; UserError, before anything changes, for
+    whom there cannot be."""
+    Who(**values).drawn_from()
+    age = values["age"]
+    youngest, oldest = map(round, age_range(age)) if age else (_FIRST, _LAST)
+    settings.youngest, settings.oldest = _FIRST, _LAST  # so that neither end gives way
+    settings.youngest, settings.oldest = youngest, oldest
+    settings.sex, settings.skin = values["sex"], values["skin"] or ANY
+    settings.population, settings.probe = values["population"], values["probe"]
 
 
 def ask(button: Any, context: bpy.types.Context, distribution: str) -> None:
@@ -107,7 +122,7 @@ class FACEGEN_PT_who(bpy.types.Panel):
     bl_order = 5
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw sex, ages, skin and population."""
+        """Draw sex, ages, skin, population and probe."""
         layout, settings = self.layout, context.scene.facegen_who
         head = active_head(context)
         model = head[MODEL_KEY] if head else context.window_manager.facegen.model or DEFAULT_MODEL
@@ -120,18 +135,50 @@ class FACEGEN_PT_who(bpy.types.Panel):
         ages.prop(settings, "oldest")
         column.row(align=True).prop(settings, "skin", expand=True)
         column.prop(settings, "population", text="", icon="COMMUNITY")
+        column.prop(settings, "probe", text="", icon="VIEWZOOM", placeholder="A probe of yours")
         if not trained:
             layout.label(text="Needs a head model with latents", icon="INFO")
+
+
+def _is_of_facegen(scene: bpy.types.Scene) -> bool:
+    """Whether heads or settings of FaceGen are in a scene of this file."""
+    if not scene.is_editable:
+        return False
+    settings = scene.facegen_who
+    return any(MODEL_KEY in item for item in scene.objects) or any(
+        settings.is_property_set(name) for name in FACEGEN_PG_who.__annotations__
+    )
+
+
+@bpy.app.handlers.persistent
+def _before_save(*_: object) -> None:
+    """Files say their population, whatever another version takes for granted."""
+    for scene in bpy.data.scenes:
+        if _is_of_facegen(scene):
+            scene.facegen_who.population = scene.facegen_who.population
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_: object) -> None:
+    """Files that say none were saved when faces were drawn as they were found: they still are."""
+    for scene in bpy.data.scenes:
+        settings = scene.facegen_who
+        if _is_of_facegen(scene) and not settings.is_property_set("population"):
+            settings.population = AS_FOUND
 
 
 CLASSES = (FACEGEN_PG_who, FACEGEN_PT_who)
 
 
 def register() -> None:
-    """Register the panel's settings."""
+    """Register the panel's settings, and the handlers."""
     bpy.types.Scene.facegen_who = PointerProperty(type=FACEGEN_PG_who)
+    bpy.app.handlers.save_pre.append(_before_save)
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister() -> None:
     """Undo register; what was set stays in the file."""
+    bpy.app.handlers.load_post.remove(_after_load)
+    bpy.app.handlers.save_pre.remove(_before_save)
     del bpy.types.Scene.facegen_who

@@ -28,7 +28,7 @@ from .background_thread import think
 from .earlier_runs import read_achieved
 from .gaps import propose_gap_fillers
 from .request import VarietyRequest
-from .result import Forward, Rendered, VarietyEvent
+from .result import Rendered, See, VarietyEvent
 from .stopwatch import Stopwatch
 
 _PROPOSED_PER_HEAD = 5  # heads proposed together, for each head demanded
@@ -92,7 +92,7 @@ class Candidates:
         return self._ready.popleft()
 
     def corrected(
-        self, candidate: Candidate, first: Rendered, forward: Forward, renders: int
+        self, candidate: Candidate, first: Rendered, forward: See, renders: int
     ) -> Rendered:
         """The nearest to its request among `first` and up to `renders` half steps, see Approach."""
         requested, table = candidate.requested, self._model.table
@@ -138,13 +138,13 @@ class Candidates:
     ) -> VarietyProposal:
         request = self._request
         if not self._there:
-            return propose_variety(*guide, rng, batch, request.distance, request.grade, tell)
+            return propose_variety(*guide, rng, batch, request.aimed_distance, request.grade, tell)
         proposal = propose_gap_fillers(
             *guide,
             rng,
             min(batch, _PROPOSED_FOR_GAPS),
             np.concatenate(self._there),
-            request.distance,
+            request.aimed_distance,
             request.grade,
             tell,
         )

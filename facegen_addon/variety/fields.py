@@ -6,11 +6,12 @@ from __future__ import annotations
 from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
-from ..latent.people import OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
+from ..latent.people import BALANCED, OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
 from ..latent.selection import MAXIMUM_DISTANCE
 from ..latent.who import ANY
 from ..mapping.backward import GRADES
 from ..request_fields import FilePaths, Number, OneOf, Text, WholeNumber
+from .hands import APART_IN, ONE_RENDER, OTHER_CROPS, OTHER_HANDS
 
 MODEL = Text(
     name="model",
@@ -91,8 +92,53 @@ POPULATION = Text(
     name="population",
     help=f"whom to draw from: {', '.join(POPULATIONS)}, or a .toml file of shares by sex, age and"
     " skin",
-    default="as-found",
+    default=BALANCED,
     metavar="NAME|FILE",
 )
-WHO = (SEX, AGE, SKIN, POPULATION)
+PROBE = Text(
+    name="probe",
+    help="a probe of yours and what it has to read off their latents: FILE.npz:LOW:HIGH, or"
+    " FILE.npz:LEVEL",
+    default="",
+    unset="any",
+    metavar="FILE:LOW:HIGH",
+)
+APART = OneOf(
+    name="apart_in",
+    label="Apart In",
+    help="where every pair has to keep its distance",
+    default=OTHER_CROPS,
+    names=APART_IN,
+    said={
+        ONE_RENDER: "the one that is measured",
+        OTHER_CROPS: "also as other detectors crop it",
+        OTHER_HANDS: "also in other light, with other noise, the head turned a little",
+    },
+)
+SECOND_ENCODER = Text(
+    name="second_encoder",
+    help="another encoder by which every pair has to be apart, too: its name, or path of its .onnx"
+    " file",
+    default="",
+    unset="none",
+    metavar="NAME|FILE",
+)
+SECOND_DISTANCE = DISTANCE.but(
+    name="second_distance",
+    help="cosine distance that every pair must keep by the second encoder",
+    unset="its same-face threshold",
+)
+PEOPLE_QUANTILE = Number(
+    name="people_quantile",
+    help="instead of distances: by each encoder the distance that all but this share of pairs of"
+    " different real people keep",
+    default=0.0,
+    unset="distances as given",
+    low=0.001,
+    high=0.5,
+    metavar="SHARE",
+)
+WHO = (SEX, AGE, SKIN, POPULATION, PROBE)
 """Who is asked for, as latent.who.Who has it."""
+HANDS = (APART, SECOND_ENCODER, SECOND_DISTANCE, PEOPLE_QUANTILE)
+"""In whose hands, and by whose judgement, pairs have to be apart."""

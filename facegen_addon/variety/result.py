@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 
 from ..arrays import ByteArray, Float32Array, FloatArray
+from ..encoders.crop_jitter import CropJitter
 from ..latent.sphere import cosine_distance_matrix
+from .apart import Views
+from .hands import Hands
+from .holding import Holding
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,23 @@ class Rendered:
     box: tuple[float, float, float, float]
 
 
-Forward = Callable[[FloatArray], Rendered]
-"""F of one head (P,); RejectedSample where it shows no face."""
+See = Callable[[FloatArray], Rendered]
+"""A render of one head (P,); RejectedSample where it shows no face."""
+
+
+class Forward(Protocol):
+    """F of one head."""
+
+    def __call__(
+        self, parameters: Annotated[FloatArray, "P"], hands: Hands | None = None
+    ) -> Rendered:
+        """A render of the head, in other hands where they are given; RejectedSample where it shows
+        no face."""
+        ...
+
+    def crops(self, seen: Rendered, jitters: Sequence[CropJitter]) -> Views:
+        """Latents of one render as other detectors would crop it, by each encoder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,13 +84,16 @@ class Uncorrected:
 class VarietyResult:
     """heads: as many as demanded; rendered (M, D): latents of all that was rendered; time
     spent in each stage (sample, mesh, render, embed); encoder: EncoderSource.key of the one that
-    read them."""
+    read them; looks: renders in other hands; holding: how apart the heads are there, by each
+    encoder, empty where one render was all that was asked for."""
 
     model: str
     encoder: str
     heads: list[GeneratedHead]
     rendered: Annotated[Float32Array, "M D"]
     seconds: dict[str, float]
+    looks: int = 0
+    holding: tuple[Holding, ...] = ()
 
     @property
     def smallest_distance(self) -> float | None:

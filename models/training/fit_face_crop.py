@@ -170,8 +170,26 @@ def figures(faces: Faces) -> dict[str, object]:
             "iou_5_percent": round(float(np.quantile(overlap, 0.05)), 3),
             "latent_distance_median": round(float(np.median(distance)), 3),
             "latent_distance_90_percent": round(float(np.quantile(distance, 0.9)), 3),
+            **spread(crops, faces.crops),
         }
     return measured
+
+
+def spread(
+    boxes: Annotated[FloatArray, "N 4"], true: Annotated[FloatArray, "N 4"]
+) -> dict[str, list[float]]:
+    """By how much boxes (N, 4) lie off the true ones (N, 4): mean and standard deviation each.
+
+    across, down: of the middle, in widths and heights; width, height: natural logarithms. What
+    encoders/crop_jitter.py has its sizes from.
+    """
+    sides, true_sides = boxes[:, 2:] - boxes[:, :2], true[:, 2:] - true[:, :2]
+    moved = (boxes[:, :2] + boxes[:, 2:] - true[:, :2] - true[:, 2:]) / 2 / true_sides
+    columns = np.concatenate([moved, np.log(sides / true_sides)], axis=1)
+    return {
+        name: [round(float(column.mean()), 3), round(float(column.std()), 3)]
+        for name, column in zip(("across", "down", "width", "height"), columns.T, strict=True)
+    }
 
 
 def cut_out(

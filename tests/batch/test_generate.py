@@ -67,6 +67,8 @@ def test_a_run_leaves_what_the_readme_says(two_runs: list[Path]) -> None:
         "run": 3, "uniform": 3, "prior": 3, "real": 3
     }  # fmt: skip
     assert report["variety"]["reached_distance"] >= 0.3
+    (held,) = report["variety"]["in_other_hands"]
+    assert report["request"]["apart_in"] == "other-crops" and held["looks"] == 16
     assert set(report["heads_per_second"]) == {"sample", "mesh", "render", "embed"}
     page = (folder / "report.html").read_text()
     assert "<svg" in page
@@ -247,6 +249,52 @@ def test_a_missing_second_encoder_names_the_command_that_builds_it(
     said = "sface.onnx is missing: run `sh tools/set_up.sh runtime sface`, which builds it"
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_encoder_that_has_to_agree_names_the_command_that_builds_it(
+    project: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for file in (project / "models").iterdir():
+        if file.is_file():
+            (models / file.name).symlink_to(file)
+    (models / "built").mkdir()
+    (models / "built/facenet.onnx").symlink_to(project / "models/built/facenet.onnx")
+    done = _generate(
+        project, "--second-encoder", "sface", "--output", str(tmp_path / "out"),
+        FACEGEN_MODELS=str(models),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    said = "sface.onnx is missing: run `sh tools/set_up.sh runtime sface`, which builds it"
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def run_in_other_hands(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "hands"
+    done = _generate(
+        project, "--count", "2", "--samples", "2", "--size", "96", "--distribution", "prior",
+        "--distance", "0.15", "--second-encoder", "sface", "--second-distance", "0.1",
+        "--apart-in", "other-hands", "--no-comparison", "--output", str(folder),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_in_other_hands_says_what_holds_there(run_in_other_hands: Path) -> None:
+    report = json.loads((run_in_other_hands / "report.json").read_text())
+    request, variety = report["request"], report["variety"]
+    assert request["apart_in"] == "other-hands" and request["second_encoder"] == "sface"
+    assert variety["renders_in_other_hands"] in range(variety["renders_spent"])
+    first, second = variety["in_other_hands"]
+    assert (first["encoder"], first["demanded"]) == ("facenet", pytest.approx(0.15))
+    assert (second["encoder"], second["demanded"]) == ("sface", pytest.approx(0.1))
+    assert all(one["kept"] >= one["nearest"] > 0 for one in (first, second))
+    assert first["looks"] in (16.0, 64.0, 144.0)  # four crops in one, two or three renders
+    page = (run_in_other_hands / "report.html").read_text()
+    assert "kept by 99.9 % of pairs" in page and "<th>sface</th>" in page
 
 
 def test_gaps_of_an_earlier_run_are_filled(

@@ -113,6 +113,30 @@ def test_the_default_distance_is_the_encoders(tmp_path: Path) -> None:
     assert parse_options([*output, "--encoder", "sface", "--distance", "0.4"]).distance == 0.4
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--second-distance 0.4", "--second-distance 0.4 is of no encoder; name it by --second-en"),
+        ("--second-encoder facenet", "--second-encoder facenet is the first encoder, too"),
+        ("--people-quantile 0.01 --distance 0.3", "--distance 0.3 and --people-quantile 0.01 are"),
+        ("--people-quantile 0.7", "--people-quantile 0.7 is out of range; give a number from"),
+        ("--apart-in elsewhere", "unknown --apart-in 'elsewhere'; choose from one-render"),
+    ],
+)
+def test_demands_that_cannot_be_are_refused_in_the_users_words(
+    tmp_path: Path, words: str, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        parse_options([*words.split(), "--output", str(tmp_path / "run")])
+
+
+def test_people_may_say_the_distances(tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "run"), "--people-quantile", "0.01"]
+    assert parse_options(output).distance == 0.618
+    both = parse_options([*output, "--second-encoder", "sface"])
+    assert (both.distance, both.second_distance) == (0.618, 0.696)
+
+
 def test_several_earlier_runs_can_be_given(tmp_path: Path) -> None:
     runs = [tmp_path / name for name in ("a", "b", "c:d")]
     for run in runs:

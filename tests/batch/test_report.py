@@ -112,6 +112,21 @@ def test_report_holds_all_figures_for_all_sets(rng: np.random.Generator) -> None
     assert heads == sorted(heads, reverse=True) and heads[0] == 18
 
 
+def test_what_holds_in_other_hands_stands_in_report_and_page(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    held = {"encoder": "<b>", "demanded": 0.51, "kept": 0.523, "below": 0.0012, "nearest": 0.487,
+            "looks": 36.0}  # fmt: skip
+    record = replace(_record(rng, 4), looks=9, holding=[held])
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    variety = json.loads((tmp_path / "report.json").read_text())["variety"]
+    assert variety["in_other_hands"] == [held] and variety["renders_in_other_hands"] == 9
+    assert variety["renders_spent"] == 14 + 9
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    row = "<th>&lt;b&gt;</th><td>0.510</td><td>0.523</td><td>0.487</td><td>0.12 %</td>"
+    assert row in page
+
+
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_results_of_small_runs(tmp_path: Path, rng: np.random.Generator, count: int) -> None:
     record = _record(rng, count)
@@ -247,5 +262,26 @@ def test_a_census_says_who_they_are(
     write_results(tmp_path, _heads(record, rng), record, _quiet)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "woman, dark skin" in page and "45 to 60" in page
+    assert "fairer older women" in page
     other = replace(record, request={**record.request, "encoder": "sface"})
-    assert build_report(other)["census"] is None
+    assert build_report(other)["census"]["achieved"] is None
+
+
+def test_a_second_opinion_stands_beside_the_census(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    record = _record(rng, 4)
+    own = np.array([[1.0, 20.0, 50.0]] * 4)
+    read = np.array(
+        [[1, 0.95, 70, 40], [1, 0.5, 20, 70], [0, 0.99, 50, 60], [np.nan] * 4], np.float64
+    )
+    assert build_report(record)["census"]["second_opinion"] is None
+    record = replace(record, attributes=own, readings=read)
+    found = build_report(record)["census"]
+    assert found["parameters"][0][0][0] == 4
+    second = found["second_opinion"]
+    assert (second["faces"], second["women"], second["at least 90 % sure of the sex"]) == (3, 2, 2)
+    assert second["counts"][0][0][3] == 1
+    write_results(tmp_path, _heads(record, rng), record, _quiet)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "finds 3 faces in 4 images and reads 2 as women" in page

@@ -22,7 +22,7 @@ from batch.dataset.bytes_format import BYTES_FORMAT
 from batch.dataset.draw import draw_shot
 from batch.dataset.members import label_members
 from batch.dataset.recipe import Recipe
-from batch.dataset.recipe_tables import Heads
+from batch.dataset.recipe_tables import Heads, People
 from batch.dataset.record import describe_shot
 from batch.dataset.shard_state import read_sidecar
 from batch.shards import encode_json, encode_npy, tar_members, write_tar
@@ -30,8 +30,10 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.maps import LabelMaps, LandmarkLabels
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.who import faces_of
 from facegen_addon.mapping.correction import load_sampler
 from facegen_addon.png import encode_png
+from facegen_addon.random_streams import random_stream
 from tests.dataset.test_farm import make
 
 PLAIN = ""
@@ -83,6 +85,14 @@ GUIDED: dict[int, dict[str, list[float]]] = {
     },
 }
 """BYTES_FORMAT -> head model -> means of the parameters of four guided heads."""
+
+PEOPLE: dict[int, dict[str, list[float]]] = {
+    1: {
+        "balanced": [-0.01937, -0.0236, 0.16945, -0.00061],
+        "old women": [-0.05723, 0.10604, 0.21276, 0.14858],
+    },
+}
+"""BYTES_FORMAT -> people -> sums of the first eight numbers of four latents of theirs."""
 
 
 _CLASSES = 11
@@ -227,3 +237,17 @@ def test_guided_heads(model: str) -> None:
     sampler = load_sampler(model, head.table)
     found = sampler.parameters(np.concatenate(latents), Heads().grade)
     np.testing.assert_allclose(found.mean(1), GUIDED[BYTES_FORMAT][model], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "people"),
+    [
+        ("balanced", People()),
+        ("old women", People("as-found", sex=(("woman", 1.0),), age=(("60:75", 1.0),))),
+    ],
+)
+def test_people_who_are_asked_for(name: str, people: People) -> None:
+    faces = faces_of(people.drawn_from())
+    latents = [faces.sample(random_stream("head", 0, i), 1)[0] for i in range(4)]
+    found = [float(latent[:8].sum()) for latent in latents]
+    np.testing.assert_allclose(found, PEOPLE[BYTES_FORMAT][name], atol=1e-3)

@@ -70,6 +70,11 @@ def test_a_run_is_closed_in_its_folder(folder: Path) -> None:
     assert statistics["identities"] == statistics["mutually_apart"] == 4
     assert statistics["label_check"] == {"samples": 3, "worst_depth_mm": 0.27}
     assert 0.8 < statistics["median_distance_of_identities"] < 1.2
+    census = statistics["census"]
+    assert census["parameters"] is None, "the toy says nothing of who its heads are"
+    assert np.sum(census["requested"]) == 4
+    card = after["README.md"].decode()
+    assert "| woman, dark skin | " in card and "| fairer older men | " in card
 
 
 def test_closing_twice_gives_the_same_bytes(folder: Path) -> None:

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batch.dataset.distribution import Fixed, Uniform
-from batch.dataset.recipe import RECIPES, Recipe, describe
+from batch.dataset.plan import Plan
+from batch.dataset.recipe import RECIPES, Recipe, describe, population_unsaid
 from batch.dataset.recipe_fit import check_model
 from batch.dataset.recipe_tables import NEEDS, People, WearTable
 from batch.dataset.toml_text import toml_table
@@ -432,8 +433,9 @@ def documented(project: Path) -> dict[str, dict[str, str]]:
 
 
 def test_the_documented_keys_are_the_accepted_ones(project: Path) -> None:
-    full = Recipe(wear=WearTable(colours="any"), people=People("balanced"))
+    full = Recipe(wear=WearTable(colours="any"))
     accepted = {name: list(table) for name, table in full.as_mapping().items()}
+    accepted["people"] = [key.name for key in fields(People)]
     assert {name: sorted(keys) for name, keys in documented(project).items()} == {
         name: sorted(keys) for name, keys in accepted.items()
     }
@@ -485,10 +487,7 @@ def test_tables_of_a_recipe_are_frozen() -> None:
 
 
 def test_people_are_drawn_by_the_shares_of_the_recipe(write: Write) -> None:
-    plain = read(write("[heads]\nviews = 2"))
-    assert plain.people.drawn_from().is_everybody
-    assert "people" not in plain.as_mapping()
-    recipe = read(write("[people]\nsex = {woman = 3, man = 1}\nage = '30:40'"))
+    recipe = read(write("[people]\nsex = {woman = 3, man = 1}\nage = '30:40'\nskin = '35:80'"))
     population = recipe.people.drawn_from()
     assert sorted(population.shares) == [0.25, 0.75]
     assert {group.age for group in population.groups} == {(30.0, 40.0)}
@@ -496,3 +495,89 @@ def test_people_are_drawn_by_the_shares_of_the_recipe(write: Write) -> None:
     assert again.people == recipe.people
     balanced = read(write("[people]\npopulation = 'balanced'\nsex = 'woman'")).people.drawn_from()
     assert len(balanced.groups) == 12 and np.isclose(sum(balanced.shares), 1.0)
+
+
+def test_a_recipe_draws_a_balanced_population_unless_it_says_another(write: Write) -> None:
+    plain = read(write("[heads]\nviews = 2"))
+    assert plain.people == People("balanced")
+    assert plain.as_mapping()["people"]["population"] == "balanced"
+    as_found = read(write("[people]\npopulation = 'as-found'"))
+    assert as_found.people.drawn_from().is_everybody
+    for recipe in (plain, as_found):
+        assert Recipe.from_mapping(json.loads(json.dumps(recipe.as_mapping()))) == recipe
+        assert read(write(recipe.to_toml())) == recipe
+    prior = read(write("[heads]\ndistribution = 'prior'"))
+    assert "people" not in prior.as_mapping() and "[people]" not in prior.to_toml()
+
+
+def test_what_was_made_before_there_were_populations_means_what_it_meant(write: Write) -> None:
+    """Runs and resolved recipes that say nothing of people drew them as faces were found."""
+    plain = read(write("[heads]\nviews = 2"))
+    recorded = {name: table for name, table in plain.as_mapping().items() if name != "people"}
+    before = Recipe.from_mapping(recorded)
+    assert before.people.drawn_from().is_everybody
+    assert before.as_mapping() == recorded
+    path = write("[heads]\nviews = 2")
+    assert Recipe.from_mapping(recorded, path) == before
+    resolved, people = plain.to_toml().split("[people]")
+    tables = people.split("\n\n", 1)[1]
+    assert read(write(resolved + tables)) == before
+    assert population_unsaid(recorded) == "as-found"
+    assert population_unsaid(plain.as_mapping()) == "balanced"
+
+
+PROBE: dict[str, Any] = {
+    "name": "smiling", "encoder": "facenet", "offset": 0.0, "range": [-30.0, 30.0],
+    "direction": 10 * np.random.default_rng(0).standard_normal(512),
+    "levels": ["little", "much"], "level_bounds": [-30.0, 0.0, 30.0],
+}  # fmt: skip
+
+
+def test_a_probe_of_ones_own_asks_for_people(write: Write, tmp_path: Path) -> None:
+    np.savez(tmp_path / "smiling.npz", **PROBE)
+    path = write(
+        "[people]\nprobe = 'smiling.npz'\nprobed = {little = 1, '5:10' = 3}\nsex = 'woman'"
+    )
+    recipe = read(path)
+    population = recipe.people.drawn_from()
+    assert len(population.groups) == 24 and np.isclose(sum(population.shares), 1.0)
+    shares = {group.own: 0.0 for group in population.groups}
+    for group, share in zip(population.groups, population.shares, strict=True):
+        shares[group.own] += share
+    assert shares == {(-30.0, 0.0): pytest.approx(0.25), (5.0, 10.0): pytest.approx(0.75)}
+    mapping = json.loads(json.dumps(recipe.as_mapping()))
+    assert list(mapping["people"]["probe"]) == ["smiling.npz"]
+    assert Recipe.from_mapping(mapping, path) == recipe
+    with pytest.raises(UserError, match="names files by"):
+        Recipe.from_mapping(mapping)
+    assert read(write(recipe.to_toml())) == recipe
+    plan = Plan(recipe, load_head_model("open_flame"), seed=0)
+    latent = plan.requested(0)
+    assert latent is not None
+    reading = float(latent @ PROBE["direction"])
+    assert -30 <= reading < 0 or 5 <= reading < 10
+    np.savez(tmp_path / "smiling.npz", **PROBE | {"offset": 1.0})
+    with pytest.raises(UserError, match=r"\[people\] differs"):
+        Recipe.from_mapping(mapping, path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ("probe = 'lost.npz'\nprobed = 'much'", r"\[people\] probe: .*lost\.npz"),
+        ("probe = 'smiling.npz'", r"\[people\] probed is \[\]; give what the probe has to read"),
+        ("probed = 'much'", r"\[people\] probed is .*give probe, too"),
+        (
+            "probe = 'smiling.npz'\nprobed = 'loud'",
+            "'loud' is no range of smiling; give little, much",
+        ),
+        ("probe = 'smiling.npz'\nprobed = {'0:2' = 1, '1:3' = 1}", "1:3 overlaps another range"),
+        ("probe = 'other.npz'\nprobed = '0:1'", "latents of encoder 'sface'"),
+    ],
+)
+def test_probes_there_cannot_be(write: Write, tmp_path: Path, keys: str, says: str) -> None:
+    np.savez(tmp_path / "smiling.npz", **PROBE)
+    np.savez(tmp_path / "other.npz", **PROBE | {"encoder": "sface"})
+    with pytest.raises(UserError, match=says) as error:
+        read(write(f"[people]\n{keys}"))
+    assert "\n" not in str(error.value)

@@ -46,11 +46,19 @@ def test_every_program_and_artifact_is_noted(model: str) -> None:
     assert noted[FORMAT_KEY] == BYTES_FORMAT
     assert noted["NumPy"] == np.__version__
     wanted = {"FaceGen", "Blender", "ONNX Runtime", "zlib", "table of the model", "encoder"}
-    wanted |= {"anny_head", "face_box", "natural_faces", f"surrogate_{model}", f"backward_{model}"}
+    wanted |= {
+        "anny_head",
+        "face_box",
+        "attributes",
+        "natural_faces",
+        f"surrogate_{model}",
+        f"backward_{model}",
+    }
     assert noted.keys() >= wanted
     unguided = versions.versions(of_the_prior(), load_head_model(model))
     assert unguided.keys() == noted.keys() - {
-        "natural_faces", f"surrogate_{model}", f"backward_{model}", f"corrections_{model}"
+        "attributes", "natural_faces",
+        f"surrogate_{model}", f"backward_{model}", f"corrections_{model}",
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from facegen_addon.latent.coverage import (
     clusters,
     coverage_curve,
     greedy_cover,
+    group_coverage,
     heads_needed,
     neighbourhood_middles,
 )
@@ -122,3 +123,31 @@ def test_every_latent_is_in_the_cluster_of_its_nearest_centre(
 
 def test_nobody_has_no_clusters() -> None:
     assert len(clusters(np.zeros((0, 4)), 3).centres) == 0
+
+
+def test_the_worst_covered_group_comes_first() -> None:
+    """By power of its mean: many people nearby count less than few far off."""
+    distances = np.array([[0.5, 1.0], [0.5, 1.0], [0.5, 1.0], [1.0, 0.7]])
+    covered = np.array([0.8, 0.8, 0.8, 1.0])
+    assert greedy_cover(distances, covered, 1).tolist() == [0]
+    assert greedy_cover(distances, covered, 1, groups=np.array([0, 0, 0, 1])).tolist() == [1]
+
+
+def test_groups_gains_are_never_weighed_too_low(rng: np.random.Generator) -> None:
+    """Choices are those of weighing all candidates every time."""
+    distances, groups = rng.uniform(0.2, 1.2, (60, 25)), rng.integers(0, 4, 60)
+    left = rng.uniform(0.5, 1.5, 60)
+    chosen = greedy_cover(distances, left, 6, groups=groups)
+    for taken in chosen:
+        costs = [
+            sum(np.minimum(left, distances[:, c])[groups == g].mean() ** 16 for g in range(4))
+            for c in range(25)
+        ]
+        assert np.isclose(costs[taken], min(costs))
+        left = np.minimum(left, distances[:, taken])
+
+
+def test_coverage_by_group() -> None:
+    people, heads = np.eye(4)[[0, 1, 2]], np.eye(4)[[0, 3]]
+    found = group_coverage(people, np.array([0, 0, 2]), heads)
+    assert found[:1].tolist() == [0.5] and np.isnan(found[1]) and found[2] == 1.0

@@ -15,12 +15,14 @@ from facegen_addon.errors import UserError
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.people import (
+    EIGHT_GROUPS,
     POPULATIONS,
     SEXES,
     SKINS,
     Group,
     Population,
     PopulationFaces,
+    eight_groups_of,
 )
 from facegen_addon.latent.who import Who, faces_of, margin
 
@@ -72,7 +74,7 @@ def test_within_a_group_the_density_is_the_natural_one(
     women = Group(female=SEXES["woman"])
     everybody = natural.sample(np.random.default_rng(3), 20_000)
     found = everybody[women.holds(probes.read(everybody))]
-    asked = drawn(Who(sex="woman"), 4000, seed=4)
+    asked = drawn(Who(sex="woman", population="as-found"), 4000, seed=4)
     assert np.abs(found.mean(0) - asked.mean(0)).max() < 4.5 * found.std(0).max() / np.sqrt(4000)
     axes = natural.basis[:, :20]
     spread, expected = (np.cov((x @ axes).T) for x in (asked, found))
@@ -89,9 +91,10 @@ def test_a_balanced_population_has_its_shares(probes: AttributeProbes) -> None:
 
 
 def test_nobody_asked_for_is_the_natural_density_itself(natural: NaturalFaces) -> None:
-    assert isinstance(Who().faces(), NaturalFaces)
+    anybody = Who(population="as-found")
+    assert isinstance(anybody.faces(), NaturalFaces)
     expected = natural.sample(np.random.default_rng(1), 5)
-    assert np.array_equal(drawn(Who(), 5), expected)
+    assert np.array_equal(drawn(anybody, 5), expected)
 
 
 def test_the_same_seed_draws_the_same_people() -> None:
@@ -122,7 +125,7 @@ def test_a_group_says_who_it_is() -> None:
     assert str(Group()) == "anybody"
     skin = {name: str(Group(lightness=bounds)) for name, bounds in SKINS.items()}
     assert skin == {name: f"{name} skin" for name in SKINS}
-    (group,) = Who("woman", "60:75", "45:50").drawn_from().groups
+    (group,) = Who("woman", "60:75", "45:50", "as-found").drawn_from().groups
     assert str(group) == "women, 60 to 75 years, skin of 45 to 50"
 
 
@@ -190,3 +193,39 @@ def test_margins_do_not_overlap() -> None:
         assert len(margin(dict.fromkeys(words, 0.5), "skin", "here")) == 2
     with pytest.raises(UserError, match="here fair overlaps"):
         margin({"60:70": 0.5, "fair": 0.5}, "skin", "here")
+
+
+def test_the_eight_groups_are_all_there_is(natural: NaturalFaces, probes: AttributeProbes) -> None:
+    attributes = probes.read(natural.sample(np.random.default_rng(0), 300))
+    held = np.stack([group.holds(attributes) for group in EIGHT_GROUPS.values()])
+    assert (held.sum(axis=0) == 1).all()
+    assert np.array_equal(np.argmax(held, axis=0), eight_groups_of(attributes))
+    assert list(EIGHT_GROUPS)[:2] == ["darker younger women", "fairer younger women"]
+
+
+@pytest.mark.parametrize(("who", "groups"), [(Who(), 8), (Who("woman", "50:70"), 2)])
+def test_people_to_be_covered_are_as_many_of_each_group(who: Who, groups: int) -> None:
+    faces = who.faces()
+    found = faces.groups_of(faces.people(np.random.default_rng(0), 400))
+    counts = np.bincount(found)[np.bincount(found) > 0]
+    assert len(counts) == groups
+    assert np.abs(counts - 400 / groups).max() < 5 * np.sqrt(400 / groups)
+
+
+def test_nobody_is_to_be_covered_whom_a_population_leaves_out() -> None:
+    young, old = Group(age=(20.0, 30.0)), Group(age=(60.0, 70.0))
+    faces = faces_of(Population((young, old), (0.9, 0.1)))
+    people = faces.people(np.random.default_rng(0), 200)
+    attributes = AttributeProbes.load().read(people)
+    assert (young.holds(attributes) | old.holds(attributes)).all()
+    assert (faces.groups_of(people) >= 0).all()
+    middle = Who(age="40:50", population="as-found").faces().sample(np.random.default_rng(0), 5)
+    assert (faces.groups_of(middle) == -1).all()
+
+
+def test_only_certain_people_are_not_pushed() -> None:
+    assert Who().faces().pushed and Who(population="as-found").faces().pushed
+    assert not Who("woman").faces().pushed and not Who(age="20:30").faces().pushed
+    assert Who(population="as-found").faces().kept.shape == (512, 0)
+    kept = Who().faces().kept
+    assert np.allclose(kept.T @ kept, np.eye(3))

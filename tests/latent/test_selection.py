@@ -100,27 +100,6 @@ def test_a_start_is_never_made_worse_and_a_target_ends_the_search():
     assert 2 <= len(early) <= len(best)
 
 
-@given(seeds, demands)
-@settings(max_examples=30, deadline=None)
-def test_selector_keeps_what_greedy_selection_keeps(seed, minimum):
-    latents = cloud(seed, 25)
-    selector = selection.VarietySelector(minimum)
-    kept = [index for index, latent in enumerate(latents) if selector.offer(latent)]
-    distances = cosine_distance_matrix(latents)
-    assert selector.selected.tolist() == kept
-    assert kept == selection.greedy_selection(distances, minimum).tolist()
-    assert len(selector) == len(kept)
-    improved = selector.improved(effort=50)
-    assert len(improved) >= len(kept)
-    assert closest_pair(distances, improved) >= minimum
-    assert np.array_equal(selector.offered, latents)
-
-
-def test_selector_without_offers_has_nothing():
-    selector = selection.VarietySelector(0.51)
-    assert len(selector) == len(selector.selected) == len(selector.improved()) == 0
-
-
 @given(seeds, st.integers(2, 8))
 @settings(max_examples=30, deadline=None)
 def test_largest_distance_of_few_is_the_largest_there_is(seed, count):
@@ -130,24 +109,23 @@ def test_largest_distance_of_few_is_the_largest_there_is(seed, count):
         closest_pair(distances, np.array(subset))
         for subset in itertools.combinations(range(8), count)
     )
-    reached = selection.largest_distance(latents, count)
+    reached = selection.largest_distance(distances, count)
     assert reached.distance == best
     assert len(reached.indices) == count
     assert closest_pair(distances, reached.indices) == reached.distance
 
 
 def test_largest_distance_of_one_and_of_too_many():
-    latents = cloud(0, 5)
-    assert selection.largest_distance(latents, 1).distance == 2.0
+    distances = cosine_distance_matrix(cloud(0, 5))
+    assert selection.largest_distance(distances, 1).distance == 2.0
     with pytest.raises(UserError, match="6 of 5"):
-        selection.largest_distance(latents, 6)
+        selection.largest_distance(distances, 6)
     with pytest.raises(UserError, match="count 0"):
-        selection.largest_distance(latents, 0)
+        selection.largest_distance(distances, 0)
 
 
 def test_largest_distance_of_equal_latents_is_zero():
-    latents = np.tile(cloud(0, 1), (4, 1))
-    assert selection.largest_distance(latents, 3).distance == 0.0
+    assert selection.largest_distance(np.zeros((4, 4)), 3).distance == 0.0
 
 
 @given(seeds)
@@ -196,8 +174,31 @@ def test_a_distance_that_is_none_is_refused(minimum):
     for refuse in (
         lambda: selection.greedy_selection(distances, minimum),
         lambda: selection.largest_selection(distances, minimum),
-        lambda: selection.VarietySelector(minimum),
         lambda: selection.capacity_curve(cloud(0, 3), [0.5, minimum]),
     ):
         with pytest.raises(UserError, match="between 0 and 2"):
             refuse()
+
+
+def test_an_order_keeps_to_shares(rng: np.random.Generator) -> None:
+    """However far apart some groups are: of each about its share, among the first of any number."""
+    strata = np.stack([rng.integers(0, 2, 400), rng.integers(0, 3, 400)], axis=1)
+    latents = normalise(rng.standard_normal((400, 8)) + 3 * (strata[:, :1] == 0))  # one crowds
+    plain, kept = (
+        selection.farthest_point_order(latents, 60, strata=s).indices for s in (None, strata)
+    )
+    assert np.mean(strata[plain, 0] == 0) < 0.3
+    for number in (6, 30, 60):
+        for column, share in zip(strata[kept[:number]].T, strata.T, strict=True):
+            found = np.bincount(column, minlength=share.max() + 1)
+            assert np.abs(found - number * np.bincount(share) / 400).max() < 1.6
+    assert len(set(kept)) == 60
+
+
+def test_one_group_is_ordered_as_ever(rng: np.random.Generator) -> None:
+    latents = normalise(rng.standard_normal((50, 8)))
+    expected = selection.farthest_point_order(latents)
+    for strata in (np.zeros((50, 0), int), np.zeros((50, 2), int)):
+        found = selection.farthest_point_order(latents, strata=strata)
+        assert np.array_equal(found.indices, expected.indices)
+        assert np.array_equal(found.distances, expected.distances)

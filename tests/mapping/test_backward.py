@@ -23,6 +23,7 @@ from facegen_addon.mapping.backward import (
 )
 from facegen_addon.mapping.screening import propose_variety, spread
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from tests.anybody import Anybody
 from tests.training.synthetic import synthetic_table
 
 TABLE = synthetic_table(16)
@@ -207,7 +208,7 @@ def test_parts_of_different_models_are_refused() -> None:
         )
 
 
-class Nature:
+class Nature(Anybody):
     """Latents that the heads of the small model can reach."""
 
     def __init__(self, backward: BackwardMapping) -> None:
@@ -225,7 +226,7 @@ def test_spreading_pushes_predicted_heads_apart(backward: BackwardMapping) -> No
         distances = cosine_distance_matrix(backward.predicted(heads))
         return float(distances[np.triu_indices(8, 1)].min())
 
-    assert closest(spread(backward, wanted, z, 0.3)[1]) > closest(z) + 0.05
+    assert closest(spread(backward, wanted, z, 0.3, Anybody.kept)[1]) > closest(z) + 0.05
 
 
 def test_proposal_holds_more_different_heads_than_plain_samples(backward: BackwardMapping) -> None:

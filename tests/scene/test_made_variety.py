@@ -11,6 +11,7 @@ import pytest
 
 from facegen_addon.errors import NotReached, UserError
 from facegen_addon.scene.workflows import made_variety
+from facegen_addon.variety.holding import Holding
 from facegen_addon.variety.result import GeneratedHead, Uncorrected, VarietyResult
 
 
@@ -36,7 +37,11 @@ def _made(*, guided: bool, latent_size: int = 512) -> VarietyResult:
         for number in range(3)
     ]
     rendered = rng.standard_normal((5, latent_size)).astype(np.float32)
-    return VarietyResult("anny", "facenet", heads, rendered, {"sample": 1 / 7, "render": 2.0})
+    seconds = {"sample": 1 / 7, "render": 2.0}
+    held = tuple(Holding(name, 0.51, 1 / 3, 1e-4, 0.49, 36.0) for name in ("facenet", "sface"))
+    return VarietyResult(
+        "anny", "facenet", heads, rendered, seconds, 9 * guided, held if guided else ()
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -47,6 +52,8 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
     return list(value.items()) if isinstance(value, dict) else value
 
 
@@ -100,3 +107,11 @@ def test_an_error_comes_back_as_it_was(error: BaseException) -> None:
     again = made_variety.error_of(bpy.context.scene)
     assert (type(again), str(again)) == (type(error), str(error))
     assert bpy.context.scene[made_variety.ERROR_KEY]["text"] == "a line"
+
+
+def test_a_scene_from_before_there_were_other_hands_is_read() -> None:
+    made_variety.keep(bpy.context.scene, _made(guided=True), images=False)
+    made = bpy.context.scene[made_variety.MADE_KEY]
+    del made["looks"], made["holding"]
+    read = made_variety.read(bpy.context.scene)
+    assert (len(read.heads), read.looks, read.holding) == (3, 0, ())

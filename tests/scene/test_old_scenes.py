@@ -39,5 +39,6 @@ def test_a_scene_of_before_opens_and_goes_on() -> None:
     before = positions(mesh_object)
     assert bpy.ops.facegen.sample_head(distribution="prior", seed=1) == {"FINISHED"}
     assert np.abs(positions(mesh_object) - before).max() > 1e-3
+    assert bpy.context.scene.facegen_who.population == "as-found", "all that there was then"
     labels = [entry.label for entry in history.history_of(mesh_object).entries]
     assert len(labels) >= 2, "what the file had saved, and the step after it"

@@ -177,7 +177,8 @@ def test_guided_heads_keep_their_distance_as_measured_anew(name: str) -> None:
 def test_an_unmet_demand_says_what_was_reached() -> None:
     request = VarietyRequest(count=3, distance=1.9, distribution="prior", budget=4, **SMALL)
     with pytest.raises(
-        NotReached, match=r"of 3 heads at distance 1.9 after 4 renders; 3 heads reach 0\."
+        NotReached,
+        match=r"of 3 heads at distance 1.9 in other crops after 4 renders; 3 heads reach 0\.",
     ):
         list(run_variety(request))
 

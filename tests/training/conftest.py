@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads import catalogue
+from tests.anybody import Anybody
 from tests.training.synthetic import SyntheticForward, SyntheticHead, synthetic_table
 
 
@@ -35,7 +36,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class SyntheticNature:
+class SyntheticNature(Anybody):
     """Stands in for NaturalFaces: latents of heads of the prior."""
 
     def __init__(self, head: SyntheticHead, forward: SyntheticForward) -> None:

@@ -4,10 +4,11 @@
 import numpy as np
 import pytest
 
+from facegen_addon.encoders import second_opinion
 from facegen_addon.errors import UserError
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.real_faces import Photos
-from models.training import fit_attributes, read_faces, report_attributes
+from models.training import fit_attributes, report_attributes
 
 
 def people(n: int = 3000) -> fit_attributes.Read:
@@ -80,9 +81,9 @@ def test_the_table_compares_people_of_whom_both_were_read() -> None:
 
 
 def test_lightness_is_that_of_cie() -> None:
-    assert read_faces._lightness(np.ones(3)) == pytest.approx(100)
-    assert read_faces._lightness(np.zeros(3)) == 0
-    assert read_faces._lightness(np.full(3, 0.5)) == pytest.approx(53.39, abs=0.05)
+    assert second_opinion._lightness(np.ones(3)) == pytest.approx(100)
+    assert second_opinion._lightness(np.zeros(3)) == 0
+    assert second_opinion._lightness(np.full(3, 0.5)) == pytest.approx(53.39, abs=0.05)
 
 
 def test_what_is_missing_is_said_in_a_line(tmp_path, capsys) -> None:

@@ -52,6 +52,27 @@ def test_saved_listed_applied_deleted(head: HeadObject) -> None:
     assert panel._items == []
 
 
+def test_a_preset_remembers_who_was_asked_for(head: HeadObject) -> None:
+    who = bpy.context.scene.facegen_who
+    who.sex, who.youngest, who.oldest, who.skin = "woman", 60, 75, "dark"
+    OPERATORS.save_preset(name="Anna")
+    path = presets.preset_file("Anna")
+    content = json.loads(path.read_text())
+    assert content["who"]["age"] == "60:75" and content["who"]["population"] == "balanced"
+    who.sex, who.youngest, who.skin, who.population = "man", 20, "fair", "as-found"
+    assert OPERATORS.apply_preset(name="Anna") == {"FINISHED"}
+    assert (who.sex, who.youngest, who.oldest, who.skin) == ("woman", 60, 75, "dark")
+    assert who.population == "balanced"
+    who.sex = "man"
+    for unsaid in (None, {"sex": 3}, "women"):  # by another version, or by hand
+        path.write_text(json.dumps(content | {"who": unsaid}))
+        assert OPERATORS.apply_preset(name="Anna") == {"FINISHED"}
+        assert who.sex == "man"
+    path.write_text(json.dumps(content | {"who": {**content["who"], "population": "lost.toml"}}))
+    assert OPERATORS.apply_preset(name="Anna") == {"FINISHED"}
+    assert who.sex == "man", "the head comes all the same"
+
+
 def test_a_preset_of_another_model_is_added_as_a_new_head(head: HeadObject) -> None:
     expected = head.parameters
     OPERATORS.save_preset(name="Anna")

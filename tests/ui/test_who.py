@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is asked for, in a real bpy: the panel's settings and what operators make of them."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
 import pytest
 
+from facegen_addon.errors import UserError
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.people import SKINS
 from facegen_addon.latent.who import Who
@@ -49,8 +51,42 @@ def test_what_cannot_be_asked_for_is_said(values: dict[str, str], says: str) -> 
 def test_the_panel_asks_for_whoever_it_shows(settings: bpy.types.PropertyGroup) -> None:
     assert Who(**who_panel.asked(settings)) == Who()
     settings.sex, settings.youngest, settings.oldest, settings.skin = "man", 30, 40, "dark"
-    settings.population = "balanced"
-    assert Who(**who_panel.asked(settings)) == Who("man", "30:40", "dark", "balanced")
+    settings.population = "as-found"
+    assert Who(**who_panel.asked(settings)) == Who("man", "30:40", "dark", "as-found")
+
+
+@pytest.mark.parametrize("age", ["18:25", "60:80", "", "79:80"])
+def test_the_panel_shows_whom_a_preset_asks_for(
+    settings: bpy.types.PropertyGroup, age: str
+) -> None:
+    settings.youngest, settings.oldest = 30, 40
+    values = vars(Who("woman", age, "fair", "as-found"))
+    who_panel.show(settings, values)
+    assert who_panel.asked(settings) == values
+    with pytest.raises(UserError, match="unknown population"):
+        who_panel.show(settings, {**values, "sex": "man", "population": "nobody"})
+    assert who_panel.asked(settings) == values
+
+
+def test_files_from_before_there_was_a_default_draw_as_found(
+    settings: bpy.types.PropertyGroup, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "scene.blend")
+    add_head("open_flame")
+    assert settings.population == "balanced"
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.context.scene.facegen_who.population == "balanced"
+    bpy.app.handlers.save_pre.remove(who_panel._before_save)
+    try:
+        bpy.context.scene.facegen_who.property_unset("population")
+        bpy.ops.wm.save_as_mainfile(filepath=path)  # as earlier versions did
+    finally:
+        bpy.app.handlers.save_pre.append(who_panel._before_save)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.context.scene.facegen_who.population == "as-found"
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert bpy.context.scene.facegen_who.population == "balanced"
 
 
 @pytest.mark.parametrize(("youngest", "oldest"), [(79, 80), (50, 51), (18, 19)])
@@ -81,5 +117,5 @@ def test_the_panel_says_what_it_needs(model: str, monkeypatch: pytest.MonkeyPatc
     panel = SimpleNamespace(layout=RecordingLayout(log))
     who_panel.FACEGEN_PT_who.draw(panel, bpy.context)
     shown = [name for kind, name in log if kind == "prop"]
-    assert shown == ["sex", "youngest", "oldest", "skin", "population"]
+    assert shown == ["sex", "youngest", "oldest", "skin", "population", "probe"]
     assert (("label", "Needs a head model with latents") in log) == (model != "anny")

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """F, B and nature in closed form, so that varieties are made without Blender and in no time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from facegen_addon.encoders.crop_jitter import CropJitter
 from facegen_addon.errors import RejectedSample
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.variety.apart import Views
 from facegen_addon.variety.candidates import Candidates, Guide
+from facegen_addon.variety.hands import Hands
 from facegen_addon.variety.loop import make_variety
 from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import Rendered, VarietyEvent, VarietyResult
@@ -41,12 +44,16 @@ class Seeing:
     ) -> None:
         self._latents, self._blind = latents or SyntheticForward(TABLE), blind
         self.heads: list[np.ndarray] = []
+        self.looks: list[np.ndarray] = []
 
-    def __call__(self, parameters: np.ndarray) -> Rendered:
-        self.heads.append(parameters)
+    def __call__(self, parameters: np.ndarray, hands: Hands | None = None) -> Rendered:
+        (self.heads if hands is None else self.looks).append(parameters)
         if self._blind(parameters):
             raise RejectedSample("turned away")
         return rendered(parameters, self._latents(parameters[None])[0], len(self.heads))
+
+    def crops(self, seen: Rendered, jitters: Sequence[CropJitter]) -> Views:
+        return (np.stack([seen.latent] * len(jitters)),)
 
 
 @cache

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facegen_addon.latent.coverage import group_coverage, neighbourhood_middles
 from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.latent.sphere import cosine_distance_matrix, normalise
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.variety import gaps
 from facegen_addon.variety.gaps import propose_gap_fillers
+from tests.anybody import Anybody
 from tests.mapping.test_backward import (
     REGION,
     SETTINGS,
@@ -20,6 +22,8 @@ from tests.mapping.test_backward import (
     small_ensemble,
 )
 
+MISS = normalise(np.random.default_rng(98).standard_normal(512))
+
 
 @pytest.fixture(autouse=True)
 def few_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +31,7 @@ def few_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gaps, "_ANCHORS", 120)
 
 
-class Nature:
+class Nature(Anybody):
     """Real faces in three groups, of which heads may have reached one or two."""
 
     def __init__(self, backward: BackwardMapping) -> None:
@@ -83,6 +87,73 @@ def test_filling_gaps_covers_better_than_drawing_on(backward: BackwardMapping, n
         for more in (drawn, steered)
     ]
     assert covered[1] < covered[0]
+
+
+class Groups(Nature):
+    """The same three groups, which are to be covered alike, by how many there are of each."""
+
+    def __init__(self, backward: BackwardMapping, shares: tuple[float, ...]) -> None:
+        super().__init__(backward)
+        self._shares = shares
+
+    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+        centres = self._centres[rng.choice(3, n, p=self._shares)]
+        return normalise(centres + 0.02 * rng.standard_normal((n, 512))).astype(np.float32)
+
+    def groups_of(self, latents: np.ndarray) -> np.ndarray:
+        return np.argmin(cosine_distance_matrix(latents, self._centres), axis=1)
+
+
+def test_the_worst_covered_group_gains_most(backward: BackwardMapping) -> None:
+    """Though it is of few: by number alone, another would be served first."""
+    nature: Any = Groups(backward, (0.475, 0.475, 0.05))
+    rng = np.random.default_rng(4)
+    people = nature.sample(rng, 600)
+    groups = nature.groups_of(people)
+    half = nature.around(1, 1)  # near group 1, though not near enough
+    there = np.concatenate([nature.around(0, 6), normalise(half + 0.6 * nature.around(0, 1))])
+    before = group_coverage(people, groups, there)
+    assert np.argmax(before) == 2
+    alike: Any = Nature(backward)
+    alike.sample = nature.sample
+    gains = {}
+    for name, faces in (("steered", nature), ("by number", alike)):
+        proposal = propose_gap_fillers(backward, faces, np.random.default_rng(1), 1, there)
+        achieved = normalise(proposal.predicted + 0.1 * MISS)  # what F would make of them
+        after = group_coverage(people, groups, np.concatenate([there, achieved]))
+        gains[name] = before - after
+    assert np.argmax(gains["steered"]) == 2
+    assert np.argmax(gains["by number"]) == 1
+
+
+def test_nobody_else_is_asked_for(backward: BackwardMapping) -> None:
+    """Middles between groups may be of none that is asked for."""
+    nature: Any = Groups(backward, (0.5, 0.0, 0.5))
+    lies_in = nature.groups_of
+    nature.groups_of = lambda latents: np.where(lies_in(latents) == 1, -1, lies_in(latents))
+    proposal = propose_gap_fillers(
+        backward, nature, np.random.default_rng(1), 4, np.zeros((0, 512), np.float32)
+    )
+    assert (nature.groups_of(proposal.requested) >= 0).all()
+
+
+def test_certain_people_are_not_pushed_about(backward: BackwardMapping) -> None:
+    nature: Any = Nature(backward)
+    nobody = np.zeros((0, 512), np.float32)
+
+    def asked(distance: float | None) -> np.ndarray:
+        rng = np.random.default_rng(2)
+        return propose_gap_fillers(backward, nature, rng, 3, nobody, distance).requested
+
+    distances = cosine_distance_matrix(backward.predicted(backward.standardised(asked(None))))
+    more = 1.2 * distances[np.triu_indices(3, 1)].min()
+    pushed = asked(more)
+    nature.pushed = False
+    assert not np.allclose(asked(more), pushed)
+    anchors = nature.sample(np.random.default_rng(2), gaps._ANCHORS)
+    for latent in asked(more):
+        middles = [neighbourhood_middles(anchors, size) for size in (1, *gaps._NEIGHBOURHOODS)]
+        assert cosine_distance_matrix(latent[None], np.concatenate(middles)).min() < 1e-6
 
 
 def test_same_seed_same_heads_and_none_need_be_there(

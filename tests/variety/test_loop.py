@@ -21,8 +21,9 @@ from facegen_addon.variety.stopwatch import Stopwatch
 from tests.toy_head import ToyHead, toy_probe
 from tests.variety.stand_ins import HEAD, Seeing, guide, made, missing, result_of
 
-PRIOR = {"distribution": "prior", "count": 5, "distance": 0.3}
-GUIDED = {"grade": "direct", "count": 3, "distance": 0.1}
+ONE = {"apart_in": "one-render"}
+PRIOR = {"distribution": "prior", "count": 5, "distance": 0.3, **ONE}
+GUIDED = {"grade": "direct", "count": 3, "distance": 0.1, **ONE}
 
 
 def nearest_pair(latents: np.ndarray) -> float:
@@ -64,7 +65,7 @@ def test_images_and_numbers_are_those_of_the_heads() -> None:
 def test_a_toy_head_by_its_own_renderer_and_encoder() -> None:
     probe = toy_probe()
     forward = Seeing(lambda parameters: probe.embed(parameters, 0))
-    request = VarietyRequest(distribution="uniform", count=4, distance=0.01)
+    request = VarietyRequest(distribution="uniform", count=4, distance=0.01, **ONE)
     result = result_of(request, forward, ToyHead())
     assert nearest_pair(np.stack([head.achieved for head in result.heads])) >= 0.01
 
@@ -92,7 +93,7 @@ def test_an_unmet_demand_says_what_was_reached_for_all_that_the_budget_allows() 
         made(request, forward)
     assert len(forward.heads) == 9
     latents = np.stack([Seeing()(head).latent for head in forward.heads])
-    reached = largest_distance(latents, 5).distance
+    reached = largest_distance(cosine_distance_matrix(latents), 5).distance
     assert str(unmet.value) == (
         f"1 of 5 heads at distance 1.9 after 9 renders; 5 heads reach {reached:.3f};"
         " ask for fewer, a smaller distance or a larger budget"

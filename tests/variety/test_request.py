@@ -38,6 +38,16 @@ def test_bad_requests_are_named(change: dict, message: str) -> None:
         ({"corrections": 1, "distribution": "prior"}, "choose latent"),
         ({"fill_gaps": ("run",), "distribution": "uniform"}, "choose latent"),
         ({"encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
+        ({"apart_in": "other-worlds"}, "'other-worlds'; choose from one-render, other-crops"),
+        ({"second_distance": 0.4}, "second_distance 0.4 is of no encoder; name it by second_enc"),
+        ({"second_encoder": "facenet"}, "second_encoder facenet is the first encoder, too"),
+        ({"second_encoder": "sfaze"}, "'sfaze': choose facenet, sface"),
+        ({"second_encoder": "sface", "second_distance": 2.5}, r"second_distance 2\.5 is out of"),
+        ({"people_quantile": 0.7}, r"people_quantile 0\.7 is out of range; .* from 0\.001 to 0\.5"),
+        (
+            {"people_quantile": 0.01, "distance": 0.3},
+            r"distance 0\.3 and people_quantile 0\.01 are two demands; give one",
+        ),
         ({"encoder": "nowhere.onnx", "distance": 0.3}, r"nowhere\.onnx is missing"),
     ],
 )
@@ -56,3 +66,20 @@ def test_the_default_distance_is_the_encoders() -> None:
     assert VarietyRequest().distance == 0.51
     assert VarietyRequest(encoder="sface").distance == 0.637
     assert VarietyRequest(encoder="sface", distance=0.2).distance == 0.2
+
+
+def test_distances_stand_for_thresholds_or_for_what_people_keep() -> None:
+    request = VarietyRequest(second_encoder="sface")
+    assert [(one.encoder, one.distance) for one in request.demands] == [
+        ("facenet", 0.51), ("sface", 0.637)
+    ]  # fmt: skip
+    request = VarietyRequest(second_encoder="sface", people_quantile=0.01)
+    assert (request.distance, request.second_distance) == (0.618, 0.696)
+    assert VarietyRequest(**vars(request)) == request  # what is settled may be given again
+
+
+def test_one_render_is_compared_by_one_crop_and_pushed_no_farther() -> None:
+    request = VarietyRequest(distance=0.4, apart_in="one-render")
+    assert (len(request.jitters), request.hands, request.aimed_distance) == (1, (), 0.4)
+    request = VarietyRequest(distance=0.4, apart_in="other-hands")
+    assert len(request.jitters) == 9 and len(request.hands) == 2 and request.aimed_distance > 0.4

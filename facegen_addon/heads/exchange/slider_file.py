@@ -85,11 +85,11 @@ def read_slider_file(path: Path) -> SliderFile:
 
 
 def write_slider_file(
-    path: Path, model: HeadModel, values: Annotated[FloatArray, "N P"], **notes: str
+    path: Path, model: HeadModel, values: Annotated[FloatArray, "N P"], **notes: Any
 ) -> None:
     """Write the slider values (N, P) of a model to a .npz or .json file, complete or not at all.
 
-    ``notes`` go into a .json beside the values; readers of slider files pass over them.
+    ``notes``, plain data, go into a .json beside the values; readers of sliders pass over them.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:

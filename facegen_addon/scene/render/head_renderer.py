@@ -12,11 +12,12 @@ import bpy
 import numpy as np
 
 from ...arrays import ByteArray, Float32Array, FloatArray
+from ...encoders.crop_jitter import AS_OURS, CropJitter
 from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
-from ...labels.camera import middle_of_face
+from ...labels.camera import Camera, head_rotation, middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings
 from .studio import StudioRenderer, shows_face, use_single_layer
@@ -35,9 +36,11 @@ class RenderedHead:
     box: tuple[float, float, float, float]
     vertices: Annotated[Float32Array, "V 3"]
 
-    def crop_for(self, encoder: Encoder) -> Annotated[ByteArray, "S S 3"]:
-        """The face as ``encoder`` wants it, (S, S, 3) uint8."""
-        return encoder.cut(self.image, self.points)
+    def crop_for(
+        self, encoder: Encoder, jitter: CropJitter = AS_OURS
+    ) -> Annotated[ByteArray, "S S 3"]:
+        """The face as ``encoder`` wants it, (S, S, 3) uint8, or as another detector has it."""
+        return encoder.cut(self.image, self.points, jitter)
 
 
 class HeadRenderer(StudioRenderer):
@@ -48,12 +51,9 @@ class HeadRenderer(StudioRenderer):
         self.settings = settings
         self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
-        self._studio.surroundings.show(Light(settings.light), Background())
-        self._studio.camera.data.lens = View().focal_length
-        self._studio.camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
         self._file = self._studio.folder / "head.png"
         configure(self._scene, settings, settings.size, settings.size)
-        _configure_variant(self._scene, settings)
+        self._see_as_set()
         self._scene.render.filepath = str(self._file)
 
     def reseed(self, seed: int, *, face_only: bool) -> None:
@@ -69,15 +69,59 @@ class HeadRenderer(StudioRenderer):
 
         RejectedSample where the face alone is rendered and the head does not show it.
         """
+        vertices, landmarks = self._posed(parameters)
+        self._aim(landmarks)
+        return self._rendered(vertices, self._project(landmarks), self.settings.face_only)
+
+    def look(
+        self,
+        parameters: Annotated[FloatArray, "P"],
+        *,
+        light: str,
+        seed: int,
+        yaw: float,
+        pitch: float,
+        face_only: bool = True,
+    ) -> RenderedHead:
+        """The image of the same head as somebody else may see it; of the face alone, what lies
+        around it is left from earlier renders.
+
+        light: a preset; seed: of the noise; yaw, pitch: radians by which the head is turned, as in
+        View. What is rendered afterwards is as ever. Errors as of `render`.
+        """
+        vertices, landmarks = self._posed(parameters)
+        middle, view = middle_of_face(landmarks), View(yaw=yaw, pitch=pitch)
+        camera = Camera.of(view, middle, self.settings.size, self.settings.size)
+        try:
+            self._studio.see_by(camera)
+            self._studio.surroundings.show(
+                Light(light), Background(), turn=head_rotation(view), middle=middle
+            )
+            _configure_variant(self._scene, replace(self.settings, seed=seed, face_only=face_only))
+            return self._rendered(vertices, camera.project(landmarks), face_only)
+        finally:
+            self._see_as_set()
+
+    def _see_as_set(self) -> None:
+        """Camera straight from the front, light and noise of the settings."""
+        self._studio.surroundings.show(Light(self.settings.light), Background())
+        self._studio.camera.data.lens = View().focal_length
+        self._studio.camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+        _configure_variant(self._scene, self.settings)
+
+    def _posed(self, parameters: FloatArray) -> tuple[Float32Array, Float32Array]:
+        """The head's vertices (V, 3) and five landmarks (5, 3), metres, once it is in the scene."""
         start = time.perf_counter()
         vertices, _ = self._studio.pose(parameters)
         self.mesh_seconds += time.perf_counter() - start
-        landmarks = self.model.five_points(vertices)
-        self._aim(landmarks)
-        points = self._project(landmarks)
+        return vertices, self.model.five_points(vertices)
+
+    def _rendered(
+        self, vertices: Float32Array, points: FloatArray, face_only: bool
+    ) -> RenderedHead:
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
         box = (x0, y0, x1, y1)
-        if self.settings.face_only:
+        if face_only:
             if not shows_face(points, box, self.settings.size, self.settings.size):
                 raise RejectedSample("the head does not show its face")
             _set_border(self._scene.render, _union([extent(points) for extent in self.extents]))

@@ -17,13 +17,15 @@ import numpy as np
 
 from ...arrays import AnyArray
 from ...errors import Need, NotReached, Remedy, UserError
+from ...variety.holding import Holding
 from ...variety.result import GeneratedHead, Uncorrected, VarietyResult
 
 MADE_KEY = "facegen_variety_made"
 """Group: ``model``, ``encoder``, ``seed``, ``count``; one row a head: ``index`` (1), ``parameters``
 (P), ``achieved`` (D), ``points`` (5 x 2), ``box`` (4), where there are such ``requested`` (D),
 ``uncorrected_parameters`` (P), ``uncorrected_achieved`` (D); ``rendered``: (M, D); ``seconds``: a
-group; ``images``: a group of bytes, S x S x 3 each, where they were asked for."""
+group; ``looks``; ``holding``: a group of an encoder's Holding each; ``images``: a group of bytes,
+S x S x 3 each, where they were asked for."""
 ERROR_KEY = "facegen_variety_error"
 """Group: ``kind`` (the error's class), ``text`` (the line as reported), and ``fault``, ``remedy``
 and ``subject``, of which the command line makes a line of its own."""
@@ -57,7 +59,8 @@ def keep(scene: bpy.types.Scene, result: VarietyResult, *, images: bool) -> None
         made["uncorrected_parameters"] = _flat(head.parameters for head in first)
         made["uncorrected_achieved"] = _flat(head.achieved for head in first)
     made["rendered"] = _flat(result.rendered)
-    made["seconds"] = dict(result.seconds)
+    made["seconds"], made["looks"] = dict(result.seconds), result.looks
+    made["holding"] = {str(number): one.plain() for number, one in enumerate(result.holding)}
     heads.reverse()
     pictures = _new_group(made, "images") if images else None
     for number in range(len(heads)):
@@ -140,8 +143,16 @@ def _read(scene: bpy.types.Scene, picture: Callable[[Any, str], bytes]) -> Varie
             for number in range(count)
         ]
         rendered = np.array(made["rendered"]).reshape(-1, columns["achieved"].shape[1])
+        # Scenes of earlier versions have neither.
+        held = made["holding"].to_dict().values() if "holding" in made else ()
         return VarietyResult(
-            made["model"], made["encoder"], heads, rendered, made["seconds"].to_dict()
+            made["model"],
+            made["encoder"],
+            heads,
+            rendered,
+            made["seconds"].to_dict(),
+            made.get("looks", 0),
+            tuple(Holding(**one) for one in held),
         )
     except (KeyError, ValueError, TypeError, AttributeError):
         raise UserError("the scene has no variety: run facegen.generate_variety in it") from None

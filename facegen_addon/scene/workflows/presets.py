@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,7 @@ from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
 from ...heads.head_model import HeadModel
 from ...heads.named_styles import styled
+from ...latent.who import Who
 from ...mapping.influence import table_digest
 from ...user_folder import user_folder
 from ..head import history
@@ -46,11 +47,13 @@ Render = Callable[[HeadModel, Annotated[FloatArray, "P"]], Annotated[ByteArray, 
 
 @dataclass(frozen=True)
 class Preset:
-    """A preset's file, read: one head. ``portrait``: JPEG, None where the file has none."""
+    """A preset's file, read: one head. ``portrait``: JPEG, None where the file has none; ``who``:
+    who was asked for when it was saved, fields of latent.who.Who, None where it does not say."""
 
     sliders: SliderFile
     digest: str | None
     portrait: bytes | None
+    who: Mapping[str, str] | None = None
 
     def parameters(self, model: HeadModel) -> Annotated[FloatArray, "P"]:
         """The head's parameters (P,); UserError if it is of another model or does not fit."""
@@ -120,8 +123,9 @@ def save_preset(
     name: str,
     overwrite: bool = False,
     render: Render = render_portrait,
+    who: Mapping[str, str] | None = None,
 ) -> Path:
-    """Keep a head under this name; the path of its slider file.
+    """Keep a head under this name, and who is asked for; the path of its slider file.
 
     UserError, before anything is written, if the name cannot be, or is taken and not to be
     overwritten. The scene stays as it is.
@@ -134,7 +138,8 @@ def save_preset(
     with replacing(path.with_suffix(".blend")) as partial:
         write_asset(partial, path.stem, model, parameters, portrait)
     jpeg = base64.b64encode(encode_jpeg(portrait)).decode("ascii")
-    write_slider_file(path, model, parameters[None], digest=table_digest(model.table), preview=jpeg)
+    notes = {"digest": table_digest(model.table), "preview": jpeg}
+    write_slider_file(path, model, parameters[None], **notes, **({"who": dict(who)} if who else {}))
     return path
 
 
@@ -149,7 +154,15 @@ def read_preset(path: Path) -> Preset:
         portrait = base64.b64decode(preview, validate=True) if preview else None
     except (binascii.Error, TypeError, ValueError):
         portrait = None  # the head is none the worse
-    return Preset(sliders, str(digest) if digest else None, portrait)
+    return Preset(sliders, str(digest) if digest else None, portrait, _who(content.get("who")))
+
+
+def _who(value: object) -> Mapping[str, str] | None:
+    """What a file says of who was asked for; None where it is nothing that could be."""
+    names = [field.name for field in fields(Who)]
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in names):
+        return None
+    return {name: value[name] for name in names}
 
 
 def load_preset(head: HeadObject, path: Path) -> Preset:
