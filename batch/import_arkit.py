@@ -10,7 +10,7 @@ from facegen_addon.heads.exchange.arkit.sliders import import_take
 _EXAMPLES = """\
 FILE is the .csv of Live Link Face, the .json or .csv of Audio2Face, the .txt of Face Cap or
 iFacialMocap, MediaPipe's face_blendshapes as .json, or .json of names and weights. What is
-recognised, ignored and clamped is printed. The models with these sliders are open_flame and anny.
+recognised, ignored and clamped is printed. Every model of FaceGen's own has these sliders.
 
 examples:
   {program} import-arkit MySlate_1_iPhone.csv
@@ -26,6 +26,6 @@ def main(arguments: Sequence[str]) -> int:
         "import-arkit",
         "Read ARKit's 52 blend shapes as slider values, or as keyframes of a head.",
         _EXAMPLES,
-        f"open_flame or anny; default: {DEFAULT_FLAME}",
+        f"a model of FaceGen's own; default: {DEFAULT_FLAME}",
     )
     return importing.run(parser.parse_args(arguments), import_take)

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 
-from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.heads.exchange.arkit.sliders import import_take
 from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from facegen_addon.ui import properties
@@ -36,10 +36,10 @@ def test_a_head_of_its_own_at_the_cursor(take: Path) -> None:
     scene.render.fps, scene.cursor.location = 60, (1.0, 2.0, 3.0)
     assert bpy.ops.facegen.import_arkit(filepath=str(take), start=10) == {"FINISHED"}
     (head,) = _heads()
-    assert head[MODEL_KEY] == "open_flame" and bpy.context.view_layer.objects.active == head
+    assert head[MODEL_KEY] == DEFAULT_MODEL and bpy.context.view_layer.objects.active == head
     assert tuple(head.location) == (1.0, 2.0, 3.0)
     assert (scene.frame_start, scene.frame_end, scene.frame_current) == (10, 15, 10)
-    rows = import_take(take, load_head_model("open_flame")).values
+    rows = import_take(take, load_head_model(DEFAULT_MODEL)).values
     scene.frame_set(13)
     np.testing.assert_allclose(head[PARAMETERS_KEY].to_list(), rows[3], atol=1e-6)
 

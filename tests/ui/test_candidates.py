@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
-from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.scene.head.latents import SEED_KEY
@@ -23,7 +23,7 @@ from facegen_addon.scene.workflows.candidates import COUNT, CandidatesRequest, m
 from facegen_addon.ui import candidates, jobs
 from facegen_addon.ui.candidate_sheet import arrange, cell_at, free_space, linear, rounded
 
-MODEL = load_head_model(DEFAULT_FLAME)
+MODEL = load_head_model(DEFAULT_MODEL)
 PRIOR = {"kind": "sample", "distribution": "prior", "seed": 4}
 
 

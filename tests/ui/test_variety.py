@@ -28,11 +28,21 @@ KINDS = (
 
 
 def _blocks() -> dict[str, set[str]]:
-    """Names of all data; Blender keeps an image of its own for the last render."""
-    return {
-        kind: {b.name for b in getattr(bpy.data, kind) if getattr(b, "type", "") != "RENDER_RESULT"}
-        for kind in KINDS
+    """Names of all data, but for what stays.
+
+    Blender keeps an image of its own for the last render, and the materials of heads keep theirs.
+    """
+    found = {kind: {block.name for block in getattr(bpy.data, kind)} for kind in KINDS}
+    of_materials = {
+        node.image.name
+        for material in bpy.data.materials
+        if material.name.startswith("FaceGen") and material.node_tree
+        for node in material.node_tree.nodes
+        if node.type == "TEX_IMAGE" and node.image
     }
+    last = {image.name for image in bpy.data.images if image.type == "RENDER_RESULT"}
+    found["images"] -= of_materials | last
+    return found
 
 
 def _heads() -> list[bpy.types.Object]:
