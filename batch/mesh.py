@@ -42,7 +42,7 @@ sliders, as `parameters` (N, P) or one key a name.
 examples:
   {program} mesh --model open_flame --parameters heads.npz --output meshes.npz
   {program} mesh --model generic_model.pkl --parameters deca.npz --output head.obj
-  {program} mesh --model anny --parameters out/demo/heads.npz --output demo.obj
+  {program} mesh --model person --parameters out/demo/heads.npz --output demo.obj
   {program} mesh --model flame2023.pkl --set age=60 --set nose_width=28 --output older.obj
 """
 

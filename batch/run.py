@@ -64,7 +64,7 @@ _EXAMPLES = """examples:
   {program} generate --count 40 --distance 0.51 --output out/forty
   {program} dataset make --recipe photos --count 2000 --output out/photos
   {program} dataset verify out/photos
-  {program} mesh --model open_flame --parameters out/forty/heads.npz --output meshes.npz
+  {program} mesh --model person --parameters out/forty/heads.npz --output meshes.npz
 
 Labelled data sets were called `generate --recipe`, `merge` and `verify` before; these go on
 working."""
