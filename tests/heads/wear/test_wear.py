@@ -164,9 +164,8 @@ def test_a_closed_neck_has_no_open_edge(lod: int) -> None:
     assert len(on_edge) == len(edge)
     assert not on_edge & ahead
     # Each corner on the edge has the texture coordinates that the neck has there: no seam.
-    places = {
-        (int(v), *at) for v, at in zip(faces.ravel(), uv.reshape(-1, 2).tolist(), strict=True)
-    }
+    known = zip(faces.ravel(), uv.reshape(-1, 2).tolist(), strict=True)
+    places = {(int(v), *at) for v, at in known}
     corners = zip(more.ravel(), cap.uv.reshape(-1, 2).tolist(), strict=True)
     assert {(int(v), *at) for v, at in corners if int(v) in edge} <= places
 
