@@ -161,6 +161,23 @@ def test_gltf_holds_its_textures(tmp_path: Path) -> None:
     assert not any("COLOR_0" in primitive["attributes"] for primitive in primitives)
 
 
+def test_shape_keys_are_small_in_gltf(tmp_path: Path) -> None:
+    """52 keys of a head with cards: only what they move is stored, normals included."""
+    model = load_head_model("person")
+    source = HeadSource("Ada", model, model.table.default())
+    done = export_head(tmp_path / "ada.glb", source, ExportSettings(shape_keys=True, textures=256))
+    assert done.hair_triangles > 5000
+    assert done.path.stat().st_size < 5e6
+    content = _gltf(done.path)
+    keys = {m["name"].split()[-1]: m["extras"]["targetNames"] for m in content["meshes"]}
+    assert keys.keys() == {"Head", "Corneas", "Teeth", "Gums", "Tongue", "Lashes", "Hair"}
+    assert len({name for names in keys.values() for name in names}) == 52
+    assert keys["Tongue"] != keys["Head"] and "tongueOut" not in keys["Head"]
+    for part in ("Corneas", "Teeth", "Gums", "Tongue"):
+        assert len(keys[part]) <= 8
+    assert "eyeBlinkLeft" in keys["Lashes"] and "jawOpen" not in keys["Corneas"]
+
+
 @pytest.mark.parametrize("suffix", ["fbx", "obj"])
 def test_textures_lie_beside_the_file(tmp_path: Path, suffix: str) -> None:
     source = _source("anny")
