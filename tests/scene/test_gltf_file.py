@@ -110,6 +110,26 @@ def test_normals_are_kept_where_they_change(tmp_path: Path, rng: np.random.Gener
     assert path.read_bytes() == once
 
 
+def test_what_is_sparse_already_becomes_sparser(tmp_path: Path) -> None:
+    """With an armature, Blender's own sparse normals hold rounding."""
+    at = np.array([2, 5, 250], "<u2")
+    changes = np.array([[1e-7, 0, 0], [0.1, 0.2, 0.3], [0, 2e-7, 0]], "<f4")
+    sparse = {
+        "count": 3,
+        "indices": {"bufferView": 0, "componentType": 5123},
+        "values": {"bufferView": 1},
+    }
+    accessor = {"componentType": 5126, "count": COUNT, "type": "VEC3", "sparse": sparse}
+    meshes = [{"primitives": [{"attributes": {}, "targets": [{"NORMAL": 0}]}]}]
+    path = tmp_path / "a.glb"
+    _write(path, [at.tobytes(), changes.tobytes()], {"accessors": [accessor], "meshes": meshes})
+    with_sparse_normals(path)
+    found, binary = _read(path)
+    assert found["accessors"][0]["sparse"]["count"] == 1 and len(found["bufferViews"]) == 2
+    values = _vectors(found, binary, 0)
+    assert (values[5] == changes[1]).all() and not np.delete(values, 5, axis=0).any()
+
+
 def test_a_file_without_shape_keys_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.glb"
     accessor = {"componentType": 5126, "count": 1, "type": "VEC3", "bufferView": 0}

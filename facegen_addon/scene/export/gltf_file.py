@@ -12,9 +12,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+
+from ...arrays import AnyArray, Float32Array
 
 _STILL = 1e-3  # of a unit normal, 0.06 degrees; a change below it is left out
 _INDICES = ((5121, "<u1"), (5123, "<u2"), (5125, "<u4"))
@@ -58,26 +60,44 @@ class _Glb:
         return cls(content, [bytes(binary[first : first + size]) for first, size in places])
 
     def make_sparse(self, number: int) -> None:
-        """Store the vectors of an accessor where they are not still, if that is shorter."""
+        """Store the vectors of an accessor where they are not still, if that is shorter.
+
+        Blender has made some sparse itself, with rounding in them.
+        """
         accessor = self.content["accessors"][number]
-        view = accessor.get("bufferView")
-        if view is None or len(self.views[view]) != 3 * 4 * accessor["count"]:
-            return  # sparse already, or among others
-        values = np.frombuffer(self.views[view], "<f4").reshape(-1, 3)
+        values = self._vectors(accessor)
         moving = np.flatnonzero(np.linalg.norm(values, axis=1) >= _STILL)
         if not len(moving):
             moving = np.zeros(1, np.intp)  # none at all is allowed, but not every reader knows it
         code, kind = next(pair for pair in _INDICES if moving[-1] <= np.iinfo(pair[1]).max)
         indices, changes = moving.astype(kind).tobytes(), values[moving].tobytes()
-        if len(indices) + len(changes) >= len(self.views[view]):
+        if len(indices) + len(changes) >= values.nbytes:
             return
-        del accessor["bufferView"]
+        accessor.pop("bufferView", None)
         accessor.pop("byteOffset", None)
         accessor["sparse"] = {
             "count": len(moving),
             "indices": {"bufferView": self._add(indices), "componentType": code},
             "values": {"bufferView": self._add(changes)},
         }
+
+    def _vectors(self, accessor: dict[str, Any]) -> Annotated[Float32Array, "N 3"]:
+        """The vectors of an accessor, sparse or not."""
+        count = accessor["count"]
+        values = np.zeros((count, 3), "<f4")
+        if "bufferView" in accessor:
+            values[:] = self._array(accessor, "<f4", 3 * count).reshape(-1, 3)
+        sparse = accessor.get("sparse")
+        if sparse is not None:
+            indices, changes, count = sparse["indices"], sparse["values"], sparse["count"]
+            at = self._array(indices, dict(_INDICES)[indices["componentType"]], count)
+            values[at] = self._array(changes, "<f4", 3 * count).reshape(-1, 3)
+        return values
+
+    def _array(self, place: dict[str, Any], kind: str, count: int) -> AnyArray:
+        """So many numbers of a kind that begin in a buffer view where ``place`` says."""
+        first = place.get("byteOffset", 0)
+        return np.frombuffer(self.views[place["bufferView"]], kind, count, first)
 
     def _add(self, data: bytes) -> int:
         self.views.append(data)
