@@ -287,6 +287,24 @@ def test_a_closed_neck_has_no_dark_seam(tmp_path: Path) -> None:
     assert opened[edge_row - 40 : edge_row].min() < 0.5 * opened[skin].mean()  # a dark hole
 
 
+def test_subdivision_leaves_a_closed_edge_where_it_is(tmp_path: Path) -> None:
+    """It is a crease: else the neck would be drawn in and rounded at its end."""
+    source = _grown(5)
+    found = []
+    for neck in ("open", "closed"):
+        settings = replace(NECK, neck=neck, subdivision=1)
+        _read(export_head(tmp_path / f"{neck}.obj", source, settings).path)
+        (mesh,) = (o.data for o in bpy.context.scene.objects)
+        places = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.vertices.foreach_get("co", places)
+        found.append(places.reshape(-1, 3))
+    opened, closed = found
+    assert len(opened) < len(closed)
+    near = opened[opened[:, 1].argsort()[:200]]  # Y is up in the file: the neck's lower end
+    gap = np.linalg.norm(near[:, None] - closed[None], axis=2).min(1)
+    assert gap.max() < 1e-5
+
+
 @pytest.mark.parametrize("settings", [NECK, MOVING, replace(MOVING, lod=1), replace(NECK, lod=3)])
 def test_a_closed_neck_moves_in_one_piece(settings: ExportSettings) -> None:
     source = _grown(6)
