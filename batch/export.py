@@ -33,13 +33,18 @@ and .obj (whose .mtl names colours only), some 5 s a head. Hair, brows and beard
 for several strands, or ribbons, one a strand, some 70,000 triangles a head. --lod 1, 2 and 3 keep
 50, 20 and 10 % of the head's and the hair's triangles, the same of every head of a model.
 
-Shape keys are named as the expression sliders (the 52 of ARKit with anny and open_flame). An
+Shape keys are named as the expression sliders (the 52 of ARKit but for FLAME files). With them,
+eyes, teeth, gums, tongue and lashes are objects of their own, each with the keys that move it. An
 armature has the model's joints and holds the head's pose.
+
+A neck is open as it is cut off, or closed towards the inside, or ends in the same edge on every
+head, that of the mean head, so that all fit one body. The two latter need the head model person.
 
 examples:
   {program} export out/demo --output out/glb
   {program} export sliders.json --format fbx --shape-keys --armature --output out/fbx
   {program} export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
+  {program} export out/demo --neck same-edge --shape-keys --armature --output out/heads
   {program} export out/demo --textures 512 --hair-triangles 8000 --lod 1 --output out/game
 """
 
@@ -92,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--hair", default="cards", help="cards, ribbons or none; default: cards")
     add("--hair-triangles", type=int, default=20_000, help="of cards, at most; default: 20000")
     add("--lod", type=int, default=0, help="level of detail, 0 (all) to 3; default: 0")
+    add("--neck", default="open", help="open, closed or same-edge; default: open")
     add("--subdivision", type=int, default=0, help="levels, 0 to 3; default: 0")
     add("--model", help="head model or FLAME file; default: what the source says")
     add("--output", type=Path, required=True, help="folder to make")

@@ -18,6 +18,7 @@ from ..scene.export.parts import (
     HAIR_TRIANGLES,
     MAXIMUM_LOD,
     MAXIMUM_SUBDIVISION,
+    NECKS,
     TEXTURE_SIZES,
     ExportSettings,
 )
@@ -41,6 +42,11 @@ _HAIR = [
     (HAIR[0], "Cards", "Each for several strands, with a texture"),
     (HAIR[1], "Ribbons", "A flat ribbon for each strand, some 70,000 triangles"),
     (HAIR[2], "None", "Neither hair nor brows nor beard"),
+]
+_NECK = [
+    (NECKS[0], "Open", "As it is cut off, with nothing below"),
+    (NECKS[1], "Closed", "Closed towards the inside"),
+    (NECKS[2], "Same Edge", "Open, ending in the same edge on every head: all fit one body"),
 ]
 
 
@@ -79,6 +85,9 @@ class _Settings:
         max=MAXIMUM_LOD,
         description="0: all; 1, 2, 3: 50, 20, 10 % of the triangles, the same of all heads",
     )
+    neck: EnumProperty(  # type: ignore[valid-type]
+        name="Neck", items=_NECK, description="How the neck ends, of heads of the model person"
+    )
     subdivision: IntProperty(  # type: ignore[valid-type]
         name="Subdivision",
         default=0,
@@ -102,6 +111,7 @@ class _Settings:
             textures=self.textures,
             hair_triangles=self.hair_triangles,
             lod=self.lod,
+            neck=self.neck,
         )
 
 
@@ -194,6 +204,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         row = layout.row()
         row.enabled = self.hair == HAIR[0]
         row.prop(self, "hair_triangles")
+        layout.prop(self, "neck")
         layout.prop(self, "lod")
         row = layout.row()
         row.enabled = not (self.shape_keys and moving.enabled) and not self.lod

@@ -77,6 +77,8 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None
         (["--format", "stl"], "unknown format 'stl'; choose from obj, glb, fbx"),
         (["--format", "obj", "--armature"], "'obj' holds no shape keys and no armature"),
         (["--hair", "wool"], "hair is 'wool'; choose from cards, ribbons, none"),
+        (["--neck", "shut"], "neck is 'shut'; choose from open, closed, same-edge"),
+        (["--neck", "closed"], "neck is not made of rings of quads: take model person"),
         (["--textures", "99"], "textures is 99; give 256 to 4096, or 0 for none"),
         (["--textures", "many"], "see export --help"),
         (["--hair-triangles", "1"], "hair_triangles is 1; give 500 to 200000"),

@@ -50,7 +50,7 @@ def _blocks() -> dict[str, list[str]]:
 
 
 def _read(path: Path) -> dict[str, bpy.types.Object]:
-    """The objects of a file in an empty scene: head, hair, rig."""
+    """The objects of a file in an empty scene by the last word of their names, as Head, Hair."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     if path.suffix == ".obj":
         bpy.ops.wm.obj_import(filepath=str(path))
@@ -58,12 +58,15 @@ def _read(path: Path) -> dict[str, bpy.types.Object]:
         bpy.ops.import_scene.fbx(filepath=str(path))
     else:
         bpy.ops.import_scene.gltf(filepath=str(path), merge_vertices=True)
-    kinds = {"MESH": "Head", "ARMATURE": "Rig"}
-    found = {}
-    for o in bpy.context.scene.objects:
-        if o.type in kinds and not o.name.startswith("Icosphere"):  # glTF's picture of a bone
-            found["Hair" if "Hair" in o.name else kinds[o.type]] = o
+    shown = [o for o in bpy.context.scene.objects if not o.name.startswith("Icosphere")]  # bones
+    found = {o.name.split()[-1].split("_")[-1]: o for o in shown if o.type in ("MESH", "ARMATURE")}
     return found
+
+
+def _whole(objects: dict[str, bpy.types.Object]) -> np.ndarray:
+    """Positions of all of a head's parts, hair left out."""
+    parts = [o for name, o in objects.items() if name not in ("Hair", "Rig")]
+    return np.concatenate([_positions(part) for part in parts])
 
 
 def _positions(mesh_object: bpy.types.Object) -> np.ndarray:
@@ -142,8 +145,8 @@ def test_keys_and_armature_make_the_same_head(
     done = export_head(tmp_path / f"ada.{suffix}", head, FULL)
     assert done.notes == ()
     objects = _read(done.path)
-    assert objects.keys() == {"Head", "Rig"}
-    assert _farthest(_positions(objects["Head"]), head.model.forward(head.parameters)[0]) < 1e-4
+    assert objects.keys() == {"Head", "Eyes", "Rig"}
+    assert _farthest(_whole(objects), head.model.forward(head.parameters)[0]) < 1e-4
 
 
 @pytest.mark.parametrize("model_name", list(POSES))
@@ -163,14 +166,15 @@ def test_bones_are_the_models_joints(
         )
         found = armature.matrix_world @ bones[name].head_local
         np.testing.assert_allclose(found, joint, atol=1e-5)
-    mesh_object = objects["Head"]
-    assert {group.name for group in mesh_object.vertex_groups} <= set(rig.names)
-    sums = [sum(g.weight for g in vertex.groups) for vertex in mesh_object.data.vertices]
+    meshes = [objects[name] for name in ("Head", "Eyes")]
+    assert {group.name for mesh in meshes for group in mesh.vertex_groups} <= set(rig.names)
+    vertices = [vertex for mesh in meshes for vertex in mesh.data.vertices]
+    sums = [sum(g.weight for g in vertex.groups) for vertex in vertices]
     np.testing.assert_allclose(sums, 1.0, atol=1e-5)
     for bone in armature.pose.bones:  # at rest, the armature leaves the mesh alone
         bone.matrix_basis.identity()
     rest = head.model.forward(at_rest(head.model.table, head.parameters))[0]
-    assert _farthest(_positions(mesh_object), rest) < 1e-4
+    assert _farthest(_whole(objects), rest) < 1e-4
 
 
 @pytest.mark.parametrize("model_name", list(POSES))
@@ -181,34 +185,46 @@ def test_shape_keys_are_the_expressions(
     head = _source(model_name, rng, posed=False)
     model, table = head.model, head.model.table
     settings = replace(BARE, shape_keys=True)
-    mesh_object = _read(export_head(tmp_path / f"a.{suffix}", head, settings).path)["Head"]
-    keys = mesh_object.data.shape_keys.key_blocks
+    objects = _read(export_head(tmp_path / f"a.{suffix}", head, settings).path)
+    keys = {name: o.data.shape_keys.key_blocks[1:] for name, o in objects.items()}
     names = [table.names[column] for column in table.columns("expression")]
-    assert [key.name for key in keys][1:] == names and len(names) == 52
-    shown = {key.name: key.value for key in keys[1:]}
-    for name, value in shown.items():
-        assert value == pytest.approx(EXPRESSION.get(name, 0.0), abs=1e-6)
+    assert {key.name for of_part in keys.values() for key in of_part} == set(names)
+    assert len(names) == 52
+    for of_part in keys.values():
+        assert [key.name for key in of_part] == sorted((k.name for k in of_part), key=names.index)
+        for key in of_part:
+            assert key.value == pytest.approx(EXPRESSION.get(key.name, 0.0), abs=1e-6)
+    # Eyes turn, and go up a little with the brows of a head that is made of components.
+    moving = {key.name for key in keys["Eyes"]}
+    assert {"eyeLookUpLeft", "eyeLookInRight"} <= moving and len(moving) <= 12
     neutral = head.parameters.copy()
     neutral[table.columns("expression")] = 0.0
-    for name in ("jawOpen", "browInnerUp", "eyeBlinkLeft"):
-        for key in keys[1:]:
-            key.value = float(key.name == name)
+    for name in ("jawOpen", "browInnerUp", "eyeBlinkLeft", "eyeLookUpLeft"):
+        for of_part in keys.values():
+            for key in of_part:
+                key.value = float(key.name == name)
         row = neutral.copy()
         row[table.index(name)] = 1.0
-        assert _farthest(_positions(mesh_object), model.forward(row)[0]) < 2e-5
+        assert _farthest(_whole(objects), model.forward(row)[0]) < 2e-5
 
 
 def test_gltf_names_morph_targets_and_skin(tmp_path: Path, rng: np.random.Generator) -> None:
     head = _source("open_flame", rng)
     content = _gltf(export_head(tmp_path / "ada.glb", head, FULL).path)
-    (mesh,) = content["meshes"]
+    meshes = {mesh["name"].split()[-1]: mesh for mesh in content["meshes"]}
+    assert meshes.keys() == {"Head", "Eyes"}
     table = head.model.table
-    names = [table.names[column] for column in table.columns("expression")]
-    assert mesh["extras"]["targetNames"] == names
-    assert mesh["weights"] == pytest.approx([EXPRESSION.get(name, 0.0) for name in names])
-    assert all(len(primitive["targets"]) == 52 for primitive in mesh["primitives"])
+    names = {table.names[column] for column in table.columns("expression")}
+    found = {name for mesh in meshes.values() for name in mesh["extras"]["targetNames"]}
+    assert found == names
     wanted = {"POSITION", "NORMAL", "TEXCOORD_0", "COLOR_0", "JOINTS_0", "WEIGHTS_0"}
-    assert all(wanted == primitive["attributes"].keys() for primitive in mesh["primitives"])
+    for mesh in meshes.values():
+        targets = mesh["extras"]["targetNames"]
+        assert mesh["weights"] == pytest.approx([EXPRESSION.get(name, 0.0) for name in targets])
+        (primitive,) = mesh["primitives"]
+        assert len(primitive["targets"]) == len(targets)
+        assert all(target.keys() == {"POSITION", "NORMAL"} for target in primitive["targets"])
+        assert wanted == primitive["attributes"].keys()
     (skin,) = content["skins"]
     joints = {content["nodes"][joint]["name"] for joint in skin["joints"]}
     assert joints == set(head.model.rig(head.parameters).names)
@@ -365,6 +381,7 @@ def test_what_cannot_be_written_is_one_line(
     ("change", "message"),
     [
         ({"hair": "wool"}, "hair is 'wool'; choose from cards, ribbons, none"),
+        ({"neck": "fitted"}, "neck is 'fitted'; choose from open, closed, same-edge"),
         ({"textures": 100}, "textures is 100; give 256 to 4096, or 0 for none"),
         ({"textures": -1}, "textures is -1; give 256 to 4096"),
         ({"textures": 4097}, "textures is 4097; give 256 to 4096"),

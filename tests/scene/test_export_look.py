@@ -3,6 +3,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.levels_of_detail import SHARES
+from facegen_addon.heads.surface import open_loops
+from facegen_addon.heads.wear.neck import neck_rings
 from facegen_addon.scene.export.files import HeadSource, export_head, export_heads
-from facegen_addon.scene.export.parts import ExportSettings
+from facegen_addon.scene.export.parts import ExportSettings, head_parts
 from facegen_addon.scene.head.head_object import HeadObject
 
 SIZE = 160
@@ -51,8 +54,11 @@ def _read(path: Path) -> None:
         bpy.ops.import_scene.gltf(filepath=str(path))
 
 
-def _render(centre: np.ndarray, folder: Path) -> np.ndarray:
-    """The face (SIZE, SIZE, 3) in [0, 1], sRGB, under light from everywhere; low row first."""
+def _render(centre: np.ndarray, folder: Path, tilt: float = 0.0) -> np.ndarray:
+    """What is at ``centre`` under light from everywhere, seen from ``tilt`` radians below.
+
+    (SIZE, SIZE, 3) in [0, 1], sRGB, the low row first.
+    """
     scene = bpy.context.scene
     scene.render.engine, scene.cycles.samples, scene.cycles.device = "CYCLES", 8, "CPU"
     scene.cycles.use_denoising = False
@@ -65,8 +71,8 @@ def _render(centre: np.ndarray, folder: Path) -> np.ndarray:
     scene.collection.objects.link(camera)
     scene.camera = camera
     camera.data.type, camera.data.ortho_scale = "ORTHO", SPAN
-    camera.location = (centre[0], centre[1] - 1.0, centre[2])
-    camera.rotation_euler = (np.pi / 2.0, 0.0, 0.0)
+    camera.location = centre - np.array([0.0, np.cos(tilt), np.sin(tilt)])
+    camera.rotation_euler = (np.pi / 2.0 + tilt, 0.0, 0.0)
     scene.render.filepath = str(folder / "face.png")
     bpy.ops.render.render(write_still=True)
     image = bpy.data.images.load(scene.render.filepath)
@@ -155,6 +161,23 @@ def test_gltf_holds_its_textures(tmp_path: Path) -> None:
     assert not any("COLOR_0" in primitive["attributes"] for primitive in primitives)
 
 
+def test_shape_keys_are_small_in_gltf(tmp_path: Path) -> None:
+    """52 keys of a head with cards: only what they move is stored, normals included."""
+    model = load_head_model("person")
+    source = HeadSource("Ada", model, model.table.default())
+    done = export_head(tmp_path / "ada.glb", source, ExportSettings(shape_keys=True, textures=256))
+    assert done.hair_triangles > 5000
+    assert done.path.stat().st_size < 5e6
+    content = _gltf(done.path)
+    keys = {m["name"].split()[-1]: m["extras"]["targetNames"] for m in content["meshes"]}
+    assert keys.keys() == {"Head", "Corneas", "Teeth", "Gums", "Tongue", "Lashes", "Hair"}
+    assert len({name for names in keys.values() for name in names}) == 52
+    assert keys["Tongue"] != keys["Head"] and "tongueOut" not in keys["Head"]
+    for part in ("Corneas", "Teeth", "Gums", "Tongue"):
+        assert len(keys[part]) <= 8
+    assert "eyeBlinkLeft" in keys["Lashes"] and "jawOpen" not in keys["Corneas"]
+
+
 @pytest.mark.parametrize("suffix", ["fbx", "obj"])
 def test_textures_lie_beside_the_file(tmp_path: Path, suffix: str) -> None:
     source = _source("anny")
@@ -187,8 +210,131 @@ def test_levels_keep_keys_and_weights(tmp_path: Path, lod: int) -> None:
     whole = len(source.model.surface.faces)
     assert done.triangles <= SHARES[lod] * whole
     _read(done.path)
-    (mesh,) = (o.data for o in bpy.data.objects if o.type == "MESH")
-    assert len(mesh.polygons) == done.triangles
-    assert len(mesh.shape_keys.key_blocks) == 53
-    sums = [sum(group.weight for group in vertex.groups) for vertex in mesh.vertices]
+    meshes = [o.data for o in bpy.data.objects if o.type == "MESH"]
+    assert sum(len(mesh.polygons) for mesh in meshes) == done.triangles
+    assert len({key.name for mesh in meshes for key in mesh.shape_keys.key_blocks[1:]}) == 52
+    vertices = [vertex for mesh in meshes for vertex in mesh.vertices]
+    sums = [sum(group.weight for group in vertex.groups) for vertex in vertices]
     np.testing.assert_allclose(sums, 1.0, atol=1e-4)
+
+
+NECK = ExportSettings(textures=0, hair="none", neck="closed")
+MOVING = replace(NECK, shape_keys=True, armature=True)
+
+
+def _grown(seed: int) -> HeadSource:
+    """A person of the prior, who turns, nods and smiles."""
+    model = load_head_model("person")
+    parameters = model.sample_prior(np.random.default_rng(seed), 1)[0]
+    for name in ("neck_x", "neck_y", "head_z", "mouthSmileLeft", "jawOpen"):
+        parameters[model.table.index(name)] = 0.3
+    return HeadSource("Ada", model, parameters)
+
+
+def _corners() -> tuple[np.ndarray, np.ndarray]:
+    """Places and normals (N, 3) of all corners of the meshes in the scene, as they look."""
+    graph, places, normals = bpy.context.evaluated_depsgraph_get(), [], []
+    for found in bpy.context.scene.objects:
+        if found.type == "MESH" and "Icosphere" not in found.name:
+            seen = found.evaluated_get(graph)
+            matrix = np.array(seen.matrix_world)[:3]
+            for loop, normal in zip(seen.data.loops, seen.data.corner_normals, strict=True):
+                places.append(
+                    matrix[:, :3] @ seen.data.vertices[loop.vertex_index].co + matrix[:, 3]
+                )
+                turned = matrix[:, :3] @ normal.vector
+                normals.append(turned / np.linalg.norm(turned))
+    return np.array(places), np.array(normals)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_skin_is_lit_alike_above_a_closed_neck(tmp_path: Path, suffix: str) -> None:
+    """Read into an empty file, the edge's normals are those of the open neck: no dark seam."""
+    source = _grown(5)
+    settings = NECK if suffix == "obj" else MOVING
+    vertices = source.model.forward(source.parameters)[0]
+    edge = vertices[neck_rings(source.model).vertices[0]]
+    _read(export_head(tmp_path / f"open.{suffix}", source, replace(settings, neck="open")).path)
+    places, normals = _corners()
+    _read(export_head(tmp_path / f"closed.{suffix}", source, settings).path)
+    closed_places, closed_normals = _corners()
+    for place in edge:
+        wanted = normals[np.linalg.norm(places - place, axis=1) < 1e-4]
+        found = closed_normals[np.linalg.norm(closed_places - place, axis=1) < 1e-4]
+        assert len(wanted) >= 1 and len(found) > len(wanted) - (suffix == "glb")
+        for normal in wanted:
+            assert np.linalg.norm(found - normal, axis=1).min() < 0.01
+        assert found[:, 2].min() < -0.5  # and of what closes it, which looks down
+
+
+def test_a_closed_neck_has_no_dark_seam(tmp_path: Path) -> None:
+    source = _source("person")
+    vertices = source.model.forward(source.parameters)[0]
+    edge = vertices[neck_rings(source.model).vertices[0]]
+    front = edge[edge[:, 1].argmin()]
+    pictures = []
+    for neck in ("open", "closed"):
+        path = tmp_path / f"{neck}.glb"
+        _read(export_head(path, source, replace(LOOK, textures=256, neck=neck)).path)
+        pictures.append(_render(front, tmp_path, tilt=1.0))
+    opened, closed = (image[:, SIZE // 2 - 10 : SIZE // 2 + 10].mean((1, 2)) for image in pictures)
+    edge_row = SIZE // 2
+    skin = slice(edge_row + 3, edge_row + 40)
+    assert np.abs(opened[skin] - closed[skin]).max() < CLOSE
+    seen = closed[edge_row - 40 : edge_row + 40]  # on both sides of the edge
+    assert np.abs(np.diff(seen)).max() < CLOSE
+    assert seen.min() > 0.85 * closed[skin].mean()
+    assert opened[edge_row - 40 : edge_row].min() < 0.5 * opened[skin].mean()  # a dark hole
+
+
+def test_subdivision_leaves_a_closed_edge_where_it_is(tmp_path: Path) -> None:
+    """It is a crease: else the neck would be drawn in and rounded at its end."""
+    source = _grown(5)
+    found = []
+    for neck in ("open", "closed"):
+        settings = replace(NECK, neck=neck, subdivision=1)
+        _read(export_head(tmp_path / f"{neck}.obj", source, settings).path)
+        (mesh,) = (o.data for o in bpy.context.scene.objects)
+        places = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.vertices.foreach_get("co", places)
+        found.append(places.reshape(-1, 3))
+    opened, closed = found
+    assert len(opened) < len(closed)
+    near = opened[opened[:, 1].argsort()[:200]]  # Y is up in the file: the neck's lower end
+    gap = np.linalg.norm(near[:, None] - closed[None], axis=2).min(1)
+    assert gap.max() < 1e-5
+
+
+@pytest.mark.parametrize("settings", [NECK, MOVING, replace(MOVING, lod=1), replace(NECK, lod=3)])
+def test_a_closed_neck_moves_in_one_piece(settings: ExportSettings) -> None:
+    source = _grown(6)
+    parts = head_parts(source.model, source.parameters, settings)
+    head = parts.head
+    opened = head_parts(source.model, source.parameters, replace(settings, neck="open")).head
+    assert len(open_loops(head.faces)) == len(open_loops(opened.faces)) - 1
+    np.testing.assert_allclose(head.weights.sum(1), 1.0)
+    assert ((head.weights > 0.0).sum(1) <= 4).all()
+    assert (head.vertices[: len(opened.vertices)] == opened.vertices).all()
+    if head.keys is not None and opened.keys is not None:
+        assert (head.keys.offsets[:, : len(opened.vertices)] == opened.keys.offsets).all()
+        assert np.isfinite(head.keys.offsets).all()
+
+
+@pytest.mark.parametrize("posed", [True, False])
+def test_all_necks_fit_one_body(posed: bool) -> None:
+    """Places and normals of the edge are the same, whoever it is and whatever the neck does."""
+    settings = replace(MOVING if posed else NECK, neck="same-edge")
+    model = load_head_model("person")
+    mean = model.forward(model.table.default())[0]
+    rings = neck_rings(model).vertices[:2]
+    for seed in range(4):
+        source = _grown(seed)
+        parts = head_parts(source.model, source.parameters, settings)
+        shape = parts.head.vertices
+        if posed:
+            assert parts.head.keys is not None
+            keys = parts.head.keys
+            rig = replace(parts.rig, weights=parts.head.weights)
+            shape = rig.posed(shape + np.tensordot(keys.values, keys.offsets, 1))
+        gap = np.linalg.norm(shape[None] - mean[rings].reshape(-1, 1, 3), axis=2).min(1)
+        assert gap.max() < 1e-6

@@ -77,6 +77,23 @@ def test_obj_leaves_out_what_it_cannot_hold(tmp_path: Path) -> None:
     assert _export(tmp_path / "ada.obj", subdivision=1, **options) == {"FINISHED"}
 
 
+def test_the_neck_ends_as_the_dialog_says(tmp_path: Path) -> None:
+    _add("person")
+    sizes = []
+    for neck in ("open", "same-edge", "closed"):
+        path = tmp_path / f"{neck}.obj"
+        assert _export(path, format="obj", hair="none", neck=neck) == {"FINISHED"}
+        sizes.append(sum(line.startswith("f ") for line in path.read_text().splitlines()))
+    assert sizes[0] == sizes[1] < sizes[2] < sizes[0] + 200
+
+
+def test_other_necks_stay_open(tmp_path: Path) -> None:
+    _add("open_flame")
+    with pytest.raises(RuntimeError, match="not made of rings of quads: take model person"):
+        _export(tmp_path / "a.glb", format="glb", hair="none", neck="closed")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_job_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     for name in ("Ada", "Bea"):
         _add(name=name)

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import bpy
 import numpy as np
 
+from ...arrays import Int32Array, IntArray
 from ..head.head_object import add_subdivision
 from .armature import bind, follow, new_armature
 from .bake import Textures
+from .moving_parts import moving_parts
 from .part import Look, Part, ShapeKeys
 from .parts import HeadParts
 
@@ -66,7 +69,9 @@ def _build(
     scene: bpy.types.Scene,
     textures: dict[str, Textures],
 ) -> None:
-    found = [part for part in (parts.head, parts.hair) if part is not None]
+    found = list(moving_parts(parts.head))
+    if parts.hair is not None:
+        found.append(parts.hair)
     objects = [_new_object(f"{name} {part.name}", part, scene, textures) for part in found]
     if armature:
         for mesh_object, part in zip(objects, found, strict=True):
@@ -94,10 +99,28 @@ def _new_object(
         mesh.materials.append(_new_material(look, textures.get(look.texture)))
     mesh.polygons.foreach_set("material_index", part.look_of_face)
     mesh.shade_smooth()
+    if len(part.sharp):
+        _sharpen(mesh, part.sharp)
     mesh.update()
     if part.keys is not None:
         _add_keys(mesh_object, part, part.keys)
     return mesh_object
+
+
+def _sharpen(mesh: bpy.types.Mesh, edges: Annotated[Int32Array, "E 2"]) -> None:
+    """Have edges (E, 2) look sharp, and keep them so when the mesh is subdivided."""
+    ends = np.empty(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", ends)
+    sharp = np.isin(_numbers(ends.reshape(-1, 2)), _numbers(edges))
+    for name, kind in (("sharp_edge", "BOOLEAN"), ("crease_edge", "FLOAT")):
+        mesh.attributes.new(name, kind, "EDGE").data.foreach_set("value", sharp)
+
+
+def _numbers(edges: Annotated[Int32Array, "E 2"]) -> Annotated[IntArray, "E"]:
+    """A number (E,) for each edge (E, 2), whichever of its ends is the first."""
+    low, high = np.sort(edges, axis=1).astype(np.int64).T
+    numbers: IntArray = (low << 32) + high
+    return numbers
 
 
 def _add_colours(mesh: bpy.types.Mesh, part: Part) -> None:

@@ -21,6 +21,7 @@ from ...heads.head_model import HeadModel
 from ..head.head_object import HeadObject
 from .bake import Textures
 from .export_scene import export_scene
+from .gltf_file import with_sparse_normals
 from .head_textures import colours_alone, head_textures, images_of
 from .parts import ExportSettings, HeadParts, head_parts
 
@@ -73,7 +74,7 @@ def _write_obj(path: Path, settings: ExportSettings) -> set[str]:
 
 
 def _write_glb(path: Path, settings: ExportSettings) -> set[str]:
-    return bpy.ops.export_scene.gltf(
+    result = bpy.ops.export_scene.gltf(
         filepath=str(path),
         check_existing=False,
         export_format="GLB",
@@ -83,6 +84,9 @@ def _write_glb(path: Path, settings: ExportSettings) -> set[str]:
         export_rest_position_armature=False,
         export_morph_normal=settings.shape_keys,
     )
+    if settings.shape_keys and path.exists():
+        with_sparse_normals(path)
+    return result
 
 
 def _write_fbx(path: Path, settings: ExportSettings) -> set[str]:

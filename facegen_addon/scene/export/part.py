@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Annotated
+
+import numpy as np
 
 from ...arrays import Float32Array, FloatArray, Int32Array
 
@@ -34,7 +36,8 @@ class Look:
 @dataclass(frozen=True)
 class Part:
     """One object: vertices (V, 3) metres, faces (F, C) of C corners, uv (F, C, 2), colour (V, 4)
-    linear, looks and which of them each face has (F,), weights (V, J)."""
+    linear, looks and which of them each face has (F,), weights (V, J), and edges (E, 2) that are
+    to look sharp."""
 
     name: str
     vertices: Annotated[Float32Array, "V 3"]
@@ -45,3 +48,20 @@ class Part:
     look_of_face: Annotated[Int32Array, "F"]
     keys: ShapeKeys | None
     weights: Annotated[FloatArray, "V J"]
+    sharp: Annotated[Int32Array, "E 2"] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
+
+
+def compact(part: Part) -> Part:
+    """The same without the vertices that no face has."""
+    kept, corners = np.unique(part.faces, return_inverse=True)
+    keys = part.keys
+    sharp = part.sharp[np.isin(part.sharp, kept).all(1)]
+    return replace(
+        part,
+        vertices=part.vertices[kept],
+        faces=corners.reshape(part.faces.shape).astype(np.int32),
+        colour=part.colour[kept],
+        keys=None if keys is None else replace(keys, offsets=keys.offsets[:, kept]),
+        weights=part.weights[kept],
+        sharp=np.searchsorted(kept, sharp).astype(np.int32),
+    )

@@ -15,12 +15,15 @@ from ...heads.head_model import HeadModel
 from ...heads.levels_of_detail import level_of_detail
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.surface import Surface
+from ...heads.wear.neck import same_edge_share, with_same_edge
 from ..head.slots import Slot, slot_of_polygons, slots_of
 from .bake import BakedLook, kind_of_texture, texture_uv
+from .closed_neck import with_closed_neck
 from .hair import HairOnHead
-from .part import Look, Part, ShapeKeys
+from .part import Look, Part, ShapeKeys, compact
 
 HAIR = ("cards", "ribbons", "none")
+NECKS = ("open", "closed", "same-edge")
 CORRECTIVES = "pose_correctives"
 """Name of the shape key for the offsets that a model adds to a posed head before skinning."""
 MAXIMUM_SUBDIVISION = 3
@@ -44,7 +47,9 @@ class ExportSettings:
     shape_keys: one per expression, at its slider's maximum; armature: the model's joints; hair:
     one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them;
     textures: texels each way of what the look is baked to, 0: colours of vertices instead;
-    hair_triangles: of cards, at most, of the finest level; lod: level of detail, 0 the finest.
+    hair_triangles: of cards, at most, of the finest level; lod: level of detail, 0 the finest;
+    neck: one of NECKS: open as it is cut off, closed towards the inside, or open, and ending in the
+    same edge on every head, so that all fit one body.
     """
 
     shape_keys: bool = False
@@ -54,10 +59,13 @@ class ExportSettings:
     textures: int = 1024
     hair_triangles: int = 20_000
     lod: int = 0
+    neck: str = NECKS[0]
 
     def __post_init__(self) -> None:
         if self.hair not in HAIR:
             raise UserError(f"hair is {self.hair!r}; choose from {', '.join(HAIR)}")
+        if self.neck not in NECKS:
+            raise UserError(f"neck is {self.neck!r}; choose from {', '.join(NECKS)}")
         if not 0 <= self.subdivision <= MAXIMUM_SUBDIVISION:
             raise UserError(f"subdivision is {self.subdivision}; give 0 to {MAXIMUM_SUBDIVISION}")
         if self.shape_keys and self.subdivision:
@@ -99,6 +107,12 @@ def head_parts(
     basis = _without_expression(model, shown) if settings.shape_keys else shown
     vertices = model.forward(basis)[0]
     keys = _expression_keys(model, basis, parameters) if settings.shape_keys else None
+    notes: tuple[str, ...] = ()
+    if settings.armature:
+        keys, notes = _with_correctives(model, parameters, rig, keys)
+    if settings.neck == "same-edge":
+        vertices = with_same_edge(model, vertices)
+        keys, rig = _with_still_edge(model, keys, full)
     appearance = model.appearance(parameters)
     strands = HairOnHead(model, parameters, vertices, keys, rig.weights, appearance)
     hair = None
@@ -107,9 +121,6 @@ def head_parts(
     elif settings.hair == "cards":
         share = _HAIR_OF_LOD[settings.lod]
         hair = strands.cards(int(share * settings.hair_triangles), bool(settings.textures))
-    notes: tuple[str, ...] = ()
-    if settings.armature:
-        keys, notes = _with_correctives(model, parameters, rig, keys)
     if model.surface.lashes is not None and not settings.textures:
         notes = (*notes, _NO_LASHES)
     head = _head_part(model, vertices, keys, rig.weights, appearance, settings)
@@ -161,6 +172,18 @@ def _with_correctives(
     ), ()
 
 
+def _with_still_edge(
+    model: HeadModel, keys: ShapeKeys | None, rig: Rig
+) -> tuple[ShapeKeys | None, Rig]:
+    """Keys and a rig (its weights unlimited) that leave the neck's edge where it is."""
+    share = same_edge_share(model)[:, None]
+    at_root = np.array(rig.parents) < 0
+    weights = strongest((1.0 - share) * rig.weights + share * at_root)
+    if keys is not None:
+        keys = replace(keys, offsets=keys.offsets * (1.0 - share).astype(np.float32))
+    return keys, replace(rig, weights=weights)
+
+
 def _head_part(
     model: HeadModel,
     vertices: Float32Array,
@@ -181,20 +204,21 @@ def _head_part(
     left_out = [number for number, slot in enumerate(slots_of(surface)) if _hides(slot, textured)]
     shown = ~np.isin(slots, left_out)
     faces, uv, slots = faces[shown], uv[shown], slots[shown]
-    kept, corners = np.unique(faces, return_inverse=True)
     looks = [_look(surface, slot, appearance, textured) for slot in slots_of(surface)]
     used, look_of_face = np.unique(slots, return_inverse=True)
-    return Part(
+    colour = np.insert(appearance.vertex_colour, 3, 1.0, axis=1)
+    whole = Part(
         name="Head",
-        vertices=vertices[kept],
-        faces=corners.reshape(faces.shape).astype(np.int32),
+        vertices=vertices,
+        faces=faces,
         uv=uv,
-        colour=np.insert(appearance.vertex_colour, 3, 1.0, axis=1)[kept],
+        colour=colour,
         looks=tuple(looks[slot] for slot in used),
         look_of_face=look_of_face.astype(np.int32),
-        keys=None if keys is None else replace(keys, offsets=keys.offsets[:, kept]),
-        weights=weights[kept],
+        keys=keys,
+        weights=weights,
     )
+    return compact(with_closed_neck(model, whole) if settings.neck == "closed" else whole)
 
 
 def _hides(slot: Slot, textured: bool) -> bool:

@@ -6,12 +6,13 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
-from facegen_addon.heads.surface import halves, open_loops
+from facegen_addon.heads.levels_of_detail import level_of_detail
+from facegen_addon.heads.surface import open_loops
 from facegen_addon.heads.wear.fitting import Fitting, head_turn
 from facegen_addon.heads.wear.garments import NECKLINES, garment
 from facegen_addon.heads.wear.glasses import GLASSES, glasses
 from facegen_addon.heads.wear.headwear import HEADWEAR, flattened, headwear
-from facegen_addon.heads.wear.neck import closed_neck, neck_rings, with_same_edge
+from facegen_addon.heads.wear.neck import neck_cap, neck_rings, with_same_edge
 from facegen_addon.heads.wear.outfit import Outfit
 from facegen_addon.heads.wear.pieces import Piece
 from facegen_addon.heads.wear.torso import Torso
@@ -143,28 +144,76 @@ def test_shoulders_slope_and_are_as_wide_as_people_have_them() -> None:
     assert np.median(width[men]) > np.median(width[~men])
 
 
-def test_a_closed_neck_has_no_open_edge() -> None:
-    more, quads = closed_neck(MODEL, VERTICES[0])
-    faces = np.concatenate([MODEL.surface.faces, halves(quads)])
-    edge = set(neck_rings(MODEL).vertices[0].tolist())
-    assert len(VERTICES[0]) + len(more) == faces.max() + 1
-    assert all(not edge & set(loop.tolist()) for loop in open_loops(faces))
+@pytest.mark.parametrize("lod", [0, 1, 3])
+def test_a_closed_neck_has_no_open_edge(lod: int) -> None:
+    surface = MODEL.surface
+    faces, uv = surface.polygons, surface.polygon_uv
+    if lod:
+        level = level_of_detail(MODEL, lod)
+        faces, uv = level.of_corners(faces), level.of_corners(uv)
+    cap = neck_cap(MODEL, faces)
+    more = cap.faces_after(len(VERTICES[0]))
+    every = np.concatenate([faces, more])
+    edge = set(neck_rings(MODEL).vertices[0].tolist()) & set(faces.ravel().tolist())
+    assert len(VERTICES[0]) + len(cap.mix) == every.max() + 1
+    assert all(not edge & set(loop.tolist()) for loop in open_loops(every))
     # One way round in the one, the other way in the other: all faces look outwards.
-    ahead = {(int(a), int(b)) for q in MODEL.surface.polygons for a, b in around(q)}
-    shared = {(int(a), int(b)) for q in quads for a, b in around(q)}
+    ahead = {(int(a), int(b)) for polygon in faces for a, b in around(polygon)}
+    shared = {(int(a), int(b)) for polygon in more for a, b in around(polygon)}
     on_edge = {pair for pair in shared if set(pair) <= edge}
     assert len(on_edge) == len(edge)
     assert not on_edge & ahead
+    # Each corner on the edge has the texture coordinates that the neck has there: no seam.
+    known = zip(faces.ravel(), uv.reshape(-1, 2).tolist(), strict=True)
+    places = {(int(v), *at) for v, at in known}
+    corners = zip(more.ravel(), cap.uv.reshape(-1, 2).tolist(), strict=True)
+    assert {(int(v), *at) for v, at in corners if int(v) in edge} <= places
+
+
+def test_what_closes_a_neck_is_flat_and_inside() -> None:
+    cap = neck_cap(MODEL, MODEL.surface.polygons)
+    np.testing.assert_allclose(cap.mix.sum(1), 1.0)
+    for vertices in VERTICES[:10]:
+        places = cap.added_vertices(vertices)
+        assert places.dtype == np.float32
+        own = places[len(vertices) :]
+        edge = vertices[cap.edge]
+        assert (own.min(0) > edge.min(0) - 1e-6).all() and own[:, 2].max() < edge[:, 2].max() + 0.01
+        quads = places[cap.faces_after(len(vertices))]
+        normal = np.cross(quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1])
+        assert (normal[:, 2] < 0.0).all()
+        assert np.linalg.norm(normal, axis=1).min() > 1e-6  # none without an area, in m^2
 
 
 def test_necks_end_alike_where_that_is_asked_for() -> None:
-    fitted = with_same_edge(MODEL, VERTICES[:10])
+    fitted = with_same_edge(MODEL, VERTICES)
+    assert fitted.dtype == np.float32
     rings = neck_rings(MODEL).vertices
-    assert np.ptp(fitted[:, rings[0]], axis=0).max() < 1e-6
-    np.testing.assert_array_equal(fitted[:, rings[-1]], VERTICES[:10, rings[-1]])
+    assert np.ptp(fitted[:, rings[:2]], axis=0).max() < 1e-6  # so normals at the edge are alike
+    np.testing.assert_array_equal(fitted[:, rings[-1]], VERTICES[:, rings[-1]])
     others = np.ones(len(SKIN), bool)
     others[rings] = False
-    np.testing.assert_array_equal(fitted[:, others], VERTICES[:10, others])
+    np.testing.assert_array_equal(fitted[:, others], VERTICES[:, others])
+
+
+def test_a_neck_with_the_same_edge_has_no_fold() -> None:
+    """No two neighbouring faces of it turn away from each other more than on heads as they are."""
+    quads = MODEL.surface.polygons
+    near = quads[np.isin(quads, neck_rings(MODEL).vertices).any(1)]
+    faces_at: dict[frozenset[int], list[int]] = {}
+    for number, polygon in enumerate(near):
+        for pair in around(polygon):
+            faces_at.setdefault(frozenset(map(int, pair)), []).append(number)
+    pairs = np.array([found for found in faces_at.values() if len(found) == 2])
+
+    def flattest(heads: np.ndarray) -> float:
+        """The least cosine between normals of neighbours, of all heads."""
+        corners = heads[:, near].astype(float)
+        normal = np.cross(corners[:, :, 2] - corners[:, :, 0], corners[:, :, 3] - corners[:, :, 1])
+        normal /= np.linalg.norm(normal, axis=2, keepdims=True)
+        return float((normal[:, pairs[:, 0]] * normal[:, pairs[:, 1]]).sum(2).min())
+
+    assert flattest(with_same_edge(MODEL, VERTICES)) > min(flattest(VERTICES), 0.5)
 
 
 @pytest.mark.parametrize(
