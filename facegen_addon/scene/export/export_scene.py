@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import bpy
 import numpy as np
 
-from ..head.head_object import add_subdivision
+from ..head.objects import add_subdivision
 from .armature import bind, follow, new_armature
 from .bake import Textures
 from .part import Look, Part, ShapeKeys

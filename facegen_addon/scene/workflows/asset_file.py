@@ -13,7 +13,8 @@ import numpy as np
 
 from ...arrays import ByteArray, FloatArray
 from ...heads.head_model import HeadModel
-from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, renew_id
+from ..head.head_object import MODEL_KEY, HeadObject, renew_id
+from ..head.objects import remove_with_data
 
 _HAIR_POINTER = "facegen_hair"
 """Property of an asset's mesh object: its hair object. A child comes along with its parent only

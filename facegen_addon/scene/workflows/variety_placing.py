@@ -12,8 +12,9 @@ from ...encoders.encoder import DEFAULT_ENCODER
 from ...heads.catalogue import load_head_model
 from ...variety.result import GeneratedHead, VarietyResult
 from ..head import history
-from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, require_own
+from ..head.head_object import MODEL_KEY, HeadObject
 from ..head.latents import Latents, store, store_seed
+from ..head.objects import remove_with_data, require_own
 from ..head.placement import free_origin, grid_places
 
 COLLECTION = "FaceGen Variety"
@@ -68,6 +69,6 @@ def _remove_heads(head_ids: Iterable[str]) -> None:
     """Remove these heads with all that is theirs alone."""
     for head_id in head_ids:
         head = HeadObject.find(head_id)
-        for owned in (head.hair_object, head.mesh_object):
+        for owned in (*head.worn, head.hair_object, head.mesh_object):
             if owned is not None:
                 remove_with_data(owned)

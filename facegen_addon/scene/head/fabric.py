@@ -8,8 +8,8 @@ import numpy as np
 
 from ...heads.wear.outfit import Rgb
 from ...heads.wear.pieces import Piece
-from ..head.materials import material
-from ..head.nodes import attribute, math, noise, parts, principled
+from .materials import material
+from .nodes import attribute, math, noise, parts, principled
 
 _CLOTH, _COLOUR, _SECOND, _PATTERN = (
     f"facegen_cloth_{name}" for name in ("place", "colour", "second", "pattern")
