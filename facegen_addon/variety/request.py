@@ -11,6 +11,8 @@ from typing import Any
 from ..choices import ENGINE, LIGHT, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
 from ..errors import UserError
+from ..heads.wear.outfit import Outfit
+from ..heads.wear.outfit_text import read_outfit
 from ..latent.who import Who
 from ..mapping.backward import Grade
 from ..render_settings import RenderSettings
@@ -29,6 +31,7 @@ from .fields import (
     POPULATION,
     SEX,
     SKIN,
+    WEAR,
     WHO,
 )
 
@@ -40,7 +43,8 @@ class VarietyRequest:
     ``budget``: renders at most, 0 for RENDERS_PER_HEAD a head and as many again for each of its
     ``corrections``: renders by which a head is brought nearer to the latent it was asked for, the
     nearest being kept. ``fill_gaps``: folders of earlier runs, whose heads the new ones complement.
-    ``sex``, ``age``, ``skin``, ``population``: see latent.who.Who.
+    ``sex``, ``age``, ``skin``, ``population``: see latent.who.Who. ``wear``: what all heads wear,
+    also when they are told apart.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
@@ -63,6 +67,7 @@ class VarietyRequest:
     age: str = AGE.declared
     skin: str = SKIN.declared
     population: str = POPULATION.declared
+    wear: str = WEAR.declared
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -82,6 +87,11 @@ class VarietyRequest:
     def who(self) -> Who:
         """Who is asked for."""
         return Who(self.sex, self.age, self.skin, self.population)
+
+    @property
+    def outfit(self) -> Outfit:
+        """What its heads wear; BARE where that is not asked for."""
+        return read_outfit(self.wear)
 
     @property
     def renders(self) -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...errors import check_values
+from ...errors import UserError, check_values
+from ..head_model import HeadModel
 from .garments import NECKLINES
 from .glasses import GLASSES
 from .headwear import HEADWEAR
@@ -86,6 +87,12 @@ class Outfit:
 
 
 BARE = Outfit(neckline=NONE)
+
+
+def check_dressed(model: HeadModel) -> None:
+    """UserError if heads of a model wear nothing."""
+    if not model.dressed:
+        raise UserError(f"heads of model {model.name!r} wear nothing; choose model 'person'")
 
 
 def drawn_colours(rng: np.random.Generator) -> dict[str, Rgb]:

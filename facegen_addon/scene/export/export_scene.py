@@ -66,7 +66,7 @@ def _build(
     scene: bpy.types.Scene,
     textures: dict[str, Textures],
 ) -> None:
-    found = [part for part in (parts.head, parts.hair) if part is not None]
+    found = [part for part in (parts.head, parts.hair, *parts.worn) if part is not None]
     objects = [_new_object(f"{name} {part.name}", part, scene, textures) for part in found]
     if armature:
         for mesh_object, part in zip(objects, found, strict=True):
@@ -117,6 +117,7 @@ def _new_material(look: Look, textures: Textures | None) -> bpy.types.Material:
     bsdf.inputs["Base Color"].default_value = (*look.colour, 1.0)
     bsdf.inputs["Roughness"].default_value = look.roughness
     bsdf.inputs["Specular IOR Level"].default_value = look.specular
+    bsdf.inputs["Alpha"].default_value = look.alpha
     if textures is not None:
         _add_textures(tree, bsdf.inputs, textures)
         return material

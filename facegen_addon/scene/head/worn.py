@@ -18,7 +18,7 @@ from ...heads.head_model import HeadModel
 from ...heads.wear.fitting import Fitting
 from ...heads.wear.garments import BARE_WAYS
 from ...heads.wear.neck import neck_rings
-from ...heads.wear.outfit import NONE, Outfit
+from ...heads.wear.outfit import NONE, Outfit, check_dressed
 from ...heads.wear.outfit_text import outfit_text, read_outfit
 from ...heads.wear.torso import Torso
 from . import worn_parts
@@ -68,8 +68,7 @@ def choose(
 
     UserError, before anything changes, if heads of the model wear nothing.
     """
-    if not model.dressed:
-        raise UserError(f"heads of model {model.name!r} wear nothing; choose model 'person'")
+    check_dressed(model)
     mesh_object[WEAR_KEY] = outfit_text(outfit)
     parts = parts_of(mesh_object, head_id)
     for name in PARTS:

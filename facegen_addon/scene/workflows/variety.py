@@ -11,8 +11,8 @@ from ...arrays import FloatArray
 from ...encoders.encoder import Encoder, check_encoder_fits
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
+from ...heads.wear.outfit import check_dressed
 from ...latent.checked import LATENT_SIZE
-from ...render_settings import RenderSettings
 from ...variety.candidates import Candidates
 from ...variety.loop import make_variety
 from ...variety.request import VarietyRequest
@@ -28,22 +28,24 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     encoder whose latents are not of B's size where heads are made by B.
     """
     model = load_head_model(request.model)
+    if request.wear:
+        check_dressed(model)
     encoder = Encoder.load(request.encoder)
     if request.distribution == "latent":
         check_encoder_fits(encoder, LATENT_SIZE)
     watch = Stopwatch()
     source = Candidates(request, model, watch)
-    settings = request.render_settings()
-    open_forward = partial(_rendered_forward, model, settings, encoder, watch)
+    open_forward = partial(_rendered_forward, model, request, encoder, watch)
     yield from make_variety(request, source, open_forward, watch)
 
 
 @contextmanager
 def _rendered_forward(
-    model: HeadModel, settings: RenderSettings, encoder: Encoder, watch: Stopwatch
+    model: HeadModel, request: VarietyRequest, encoder: Encoder, watch: Stopwatch
 ) -> Iterator[Forward]:
     """F in a scene of its own; its time is spent on "mesh", "render" and "embed"."""
-    with HeadRenderer(model, settings) as renderer:
+    settings, outfit = request.render_settings(), request.outfit.for_portrait
+    with HeadRenderer(model, settings, outfit) as renderer:
 
         def forward(parameters: FloatArray) -> Rendered:
             with watch.stage("render"):

@@ -10,6 +10,7 @@ from mathutils import Vector
 
 from ...encoders.encoder import DEFAULT_ENCODER
 from ...heads.catalogue import load_head_model
+from ...heads.wear.outfit import BARE, Outfit
 from ...variety.result import GeneratedHead, VarietyResult
 from ..head import history
 from ..head.head_object import MODEL_KEY, HeadObject
@@ -22,9 +23,13 @@ COLLECTION = "FaceGen Variety"
 
 
 def place_heads(
-    result: VarietyResult, collection: bpy.types.Collection, origin: Vector
+    result: VarietyResult,
+    collection: bpy.types.Collection,
+    origin: Vector,
+    outfit: Outfit = BARE,
 ) -> Generator[HeadObject, None, None]:
-    """Stand the heads in a grid from ``origin`` (metres), or beside the heads that are there, in a
+    """Stand the heads, in an outfit, in a grid from ``origin`` (metres), or beside the heads that
+    are there, in a
     collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
@@ -45,6 +50,8 @@ def place_heads(
             added = HeadObject.create(model, bpy.data.collections[name])
             placed.append(added.head_id)
             _furnish(added, head, number, facenet=result.encoder == DEFAULT_ENCODER)
+            if outfit != BARE:
+                added.wear(outfit)
             added.mesh_object.location = place
             yield added
     except BaseException:
