@@ -204,7 +204,7 @@ def test_a_name_that_is_taken(head: HeadObject, rng: np.random.Generator) -> Non
 
 
 def test_what_fails_leaves_nothing_behind(head: HeadObject, folder: Path) -> None:
-    def failing(model: object, parameters: np.ndarray) -> np.ndarray:
+    def failing(model: object, parameters: np.ndarray, outfit: object) -> np.ndarray:
         raise UserError("no light")
 
     before = blocks()

@@ -121,6 +121,8 @@ def _new_material(look: Look, textures: Textures | None) -> bpy.types.Material:
     if textures is not None:
         _add_textures(tree, bsdf.inputs, textures)
         return material
+    if look.alpha < 1.0:  # readers of glTF would take the alpha of vertices for it
+        return material
     colour = tree.nodes.new("ShaderNodeVertexColor")
     colour.layer_name = COLOUR
     tree.links.new(colour.outputs["Color"], bsdf.inputs["Base Color"])

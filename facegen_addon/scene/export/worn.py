@@ -36,7 +36,7 @@ _PLAIN = 8
 _CLOTH, _FRAME, _SKIN = 0.9, 0.4, 0.5
 _GLASS = 0.05
 """Roughness of materials, chosen by eye."""
-_LENSES = {LENS: ("Lenses", (0.9, 0.9, 0.9), 0.1), DARK: ("Dark Lenses", (0.02, 0.02, 0.022), 0.9)}
+_LENSES = {LENS: ("Lenses", (0.5, 0.5, 0.5), 0.08), DARK: ("Dark Lenses", (0.02, 0.02, 0.022), 0.9)}
 """Slot of glasses -> name, colour and how much it covers of what lies behind."""
 
 

@@ -29,8 +29,7 @@ def place_heads(
     outfit: Outfit = BARE,
 ) -> Generator[HeadObject, None, None]:
     """Stand the heads, in an outfit, in a grid from ``origin`` (metres), or beside the heads that
-    are there, in a
-    collection of their own.
+    are there, in a collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
     removes what it has placed. UserError if ``collection`` is another file's.
