@@ -21,6 +21,7 @@ from ..heads.wear.outfit_text import COLOURS, FIELDS, NAMES
 from ..scene.head.head_object import MODEL_KEY
 from ..scene.head.worn import outfit_of
 from .head_operator import active_head, movable_head
+from .properties import obstacle
 from .remedies import explain
 
 _logger = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class FACEGEN_PT_clothes(bpy.types.Panel):
             layout.label(text="Only heads of model person", icon="INFO")
             return
         outfit, column = mesh_object.facegen_outfit, layout.column()
+        column.enabled = _can_move(mesh_object)
         column.use_property_split, column.use_property_decorate = True, False
         _draw_rows(column, outfit, "garment", "colour", "pattern")
         if outfit.garment != NONE and outfit.pattern != "plain":
@@ -139,6 +141,13 @@ def _can_dress(mesh_object: bpy.types.Object) -> bool:
         return load_head_model(mesh_object[MODEL_KEY]).dressed
     except UserError:  # its file has gone
         return False
+
+
+def _can_move(mesh_object: bpy.types.Object) -> bool:
+    """Whether the head can be dressed now; where not, the Head panel says why."""
+    return mesh_object.is_editable and not obstacle(
+        mesh_object, load_head_model(mesh_object[MODEL_KEY])
+    )
 
 
 CLASSES = (FACEGEN_PG_outfit, FACEGEN_PT_clothes)

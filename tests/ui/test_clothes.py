@@ -2,16 +2,19 @@
 """The properties of the Clothes panel, in a real bpy: what they say is worn, through undo, too."""
 
 import logging
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
 import pytest
 
 from facegen_addon.heads.wear.outfit import BARE
+from facegen_addon.heads.wear.outfit_text import FIELDS
 from facegen_addon.mapping.sampling import Sampled
 from facegen_addon.scene.head import completion, worn
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 from facegen_addon.ui import clothes, properties, sampling
+from tests.ui.test_sliders import RecordingLayout
 
 
 def only_head() -> HeadObject:
@@ -123,3 +126,27 @@ def test_heads_of_other_models_and_other_objects_say_why(caplog: pytest.LogCaptu
     ]
     assert anny.facegen_outfit.garment == empty.facegen_outfit.garment == "none"
     assert not clothes._can_dress(anny)
+
+
+def drawn() -> list[tuple[str, str]]:
+    log: list[tuple[str, str]] = []
+    clothes.FACEGEN_PT_clothes.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    return log
+
+
+def test_the_panel_shows_what_there_is_to_choose(head: HeadObject) -> None:
+    def shown() -> list[str]:
+        return [name for kind, name in drawn() if kind == "prop"]
+
+    assert shown() == ["garment", "glasses", "headwear"]
+    outfit = head.mesh_object.facegen_outfit
+    outfit.garment, outfit.headwear = "crew", "cap"
+    assert shown() == ["garment", "colour", "pattern", "glasses", "headwear", "hat_colour"]
+    outfit.pattern, outfit.glasses = "checks", "round"
+    assert shown() == list(FIELDS)
+
+
+def test_the_panel_says_why_there_is_nothing() -> None:
+    assert drawn() == [("label", "Select a head to dress")]
+    bpy.ops.facegen.add_head(model="anny", subdivision=0)
+    assert drawn() == [("label", "Only heads of model person")]
