@@ -85,7 +85,7 @@ def _blocks(project: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.S)
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(7))
 def test_the_code_of_the_librarys_page_runs(project: Path, block: int) -> None:
     blocks = _blocks(project)
     assert len(blocks) == 7
