@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batch.command_line import OneLineParser
+from batch.field_options import spelled
 from batch.output import check_output, output_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.heads.wear.outfit import BARE, check_dressed
+from facegen_addon.heads.wear.outfit_text import read_outfit
+from facegen_addon.request_fields import check_fields
 from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
+from facegen_addon.variety.fields import WEAR
 
 if TYPE_CHECKING:
     from facegen_addon.scene.export.files import ExportedHead, HeadSource
@@ -46,6 +51,7 @@ examples:
   {program} export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
   {program} export out/demo --neck same-edge --shape-keys --armature --output out/heads
   {program} export out/demo --textures 512 --hair-triangles 8000 --lod 1 --output out/game
+  {program} export out/demo --wear garment=shirt,colour=sky,glasses=round --output out/dressed
 """
 
 
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     check_format(options.format, settings)
     check_output(options.output, options.replace, RECORD)
-    heads = _heads(options.source, options.model)
+    heads = _heads(options.source, options.model, options.wear)
     bar = ProgressBar()
     done: list[ExportedHead] = []
     try:
@@ -99,13 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--lod", type=int, default=0, help="level of detail, 0 (all) to 3; default: 0")
     add("--neck", default="open", help="open, closed or same-edge; default: open")
     add("--subdivision", type=int, default=0, help="levels, 0 to 3; default: 0")
+    add("--wear", metavar=WEAR.metavar, help=f"{WEAR.help}; default: what the source says")
     add("--model", help="head model or FLAME file; default: what the source says")
     add("--output", type=Path, required=True, help="folder to make")
     add("--replace", action="store_true", help="replace an earlier export in that folder")
     return parser
 
 
-def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
+def _heads(source: Path, model_name: str | None, wear: str | None) -> "list[HeadSource]":
     from facegen_addon.scene.export.files import HeadSource
 
     file = read_slider_file(source)
@@ -114,7 +121,17 @@ def _heads(source: Path, model_name: str | None) -> "list[HeadSource]":
         raise UserError(f"{file.path} does not say which head model it is for; add --model NAME")
     model = load_head_model(name)
     rows = file.rows(model.table)
-    return [HeadSource(f"head_{number:04d}", model, row) for number, row in enumerate(rows)]
+    if wear is None:
+        outfits = file.outfits(len(rows)) or [BARE] * len(rows)
+    else:
+        check_fields([WEAR], {WEAR.name: wear}, spelled)
+        outfits = [read_outfit(wear)] * len(rows)
+    if any(not outfit.is_bare for outfit in outfits):
+        check_dressed(model)
+    return [
+        HeadSource(f"head_{number:04d}", model, row, outfit)
+        for number, (row, outfit) in enumerate(zip(rows, outfits, strict=True))
+    ]
 
 
 @contextmanager

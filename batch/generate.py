@@ -35,7 +35,7 @@ from facegen_addon.terminal.interruption import interruptible, stop_if_asked
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import Chatter, blender_silent, load_blender
 from facegen_addon.variety.earlier_runs import read_achieved, run_file
-from facegen_addon.variety.fields import APART, HANDS, SECOND_ENCODER, WHO
+from facegen_addon.variety.fields import APART, HANDS, SECOND_ENCODER, WEAR, WHO
 from facegen_addon.variety.hands import ONE_RENDER
 from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import VarietyResult
@@ -229,7 +229,7 @@ def _comparison(
     }
     settings = options.render_settings()
     sets = {}
-    with HeadRenderer(model, settings) as renderer:
+    with HeadRenderer(model, settings, options.outfit.for_portrait) as renderer:
         forward = ForwardMapping(renderer, encoder)
         for name, parameters in draws.items():
             latents = forward.embed_heads(parameters, partial(watch.run, name))
@@ -264,7 +264,8 @@ def _request(options: GenerateOptions, encoder: EncoderSource) -> dict[str, Any]
     # Their order is part of a data set's bytes.
     last = {"corrections": values.pop("corrections"), "encoder": encoder.key}
     del values["encoder"]
-    return values | {"comparison": options.comparison} | last | who | asked
+    worn = {WEAR.name: wear} if (wear := values.pop(WEAR.name)) else {}
+    return values | {"comparison": options.comparison} | last | who | asked | worn
 
 
 def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:

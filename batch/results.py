@@ -12,12 +12,13 @@ import numpy as np
 from batch.contact_sheet import contact_sheet
 from batch.report import RunRecord, build_report, render_page, write_json
 from batch.shards import Sample, write_shards
-from facegen_addon.arrays import ByteArray, Float32Array, FloatArray, RealArray
+from facegen_addon.arrays import AnyArray, ByteArray, Float32Array, FloatArray, RealArray
 from facegen_addon.artifacts import read_index
 from facegen_addon.heads.exchange.slider_file import RUN_FILE
 from facegen_addon.latent.metrics import nearest_neighbour_distances
 from facegen_addon.png import encode_png
 from facegen_addon.variety.earlier_runs import encoder_array
+from facegen_addon.variety.fields import WEAR
 
 Progress = Callable[[str, float, float], None]
 
@@ -62,6 +63,7 @@ def write_results(
         parameters=record.run.parameters,
         achieved=record.run.achieved.astype(np.float32),
         **encoder_array(record.request["encoder"]),
+        **_worn_array(record.request.get(WEAR.name, ""), len(heads)),
     )
     write_shards(
         folder,
@@ -77,6 +79,11 @@ def write_results(
     small = encode_png(contact_sheet(pixels, nearest, _PAGE_PIXELS))
     (folder / "report.html").write_text(render_page(report, record, small), encoding="utf-8")
     progress(REPORT, 1, 1)
+
+
+def _worn_array(wear: str, count: int) -> dict[str, AnyArray]:
+    """What each head wears, as slider files have it; nothing where that was not asked for."""
+    return {"wear": np.array([wear] * count)} if wear else {}
 
 
 def _nearest(latents: RealArray) -> Sequence[float]:

@@ -85,10 +85,10 @@ def _blocks(project: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.S)
 
 
-@pytest.mark.parametrize("block", range(6))
+@pytest.mark.parametrize("block", range(7))
 def test_the_code_of_the_librarys_page_runs(project: Path, block: int) -> None:
     blocks = _blocks(project)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     if "import bpy" in blocks[block]:
         pytest.importorskip("bpy").ops.wm.read_factory_settings(use_empty=True)
     exec(compile(blocks[block], f"docs/api.md, block {block}", "exec"), {})

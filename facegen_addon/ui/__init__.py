@@ -16,6 +16,7 @@ from ..user_folder import set_user_folder
 from . import (
     arkit_operators,
     candidates,
+    clothes,
     exporting,
     flame_operators,
     head_panel,
@@ -51,6 +52,7 @@ _FEATURES = (
     variety,
     history,
     presets,
+    clothes,
     measuring,
     shift_drawing,
     exporting,

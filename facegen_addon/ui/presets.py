@@ -79,9 +79,11 @@ def _load(operator: Any, context: bpy.types.Context, path: Path) -> None:
 def _added(
     context: bpy.types.Context, model: HeadModel, preset: presets.Preset, name: str
 ) -> HeadObject:
-    parameters = preset.parameters(model)
+    parameters, outfit = preset.parameters(model), preset.outfit(model)
     head = HeadObject.create(model, context.collection)
     head.set_parameters(parameters)
+    if outfit is not None:
+        head.wear(outfit)
     head.mesh_object.name = name
     head.mesh_object.location = context.scene.cursor.location
     history.record(head, f"Preset {name}")

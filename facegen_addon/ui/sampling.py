@@ -16,6 +16,7 @@ from ..choices import DISTRIBUTIONS, SEED
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.head_model import HeadModel
+from ..heads.wear.outfit import BARE
 from ..mapping.backward import is_trained
 from ..mapping.sampling import AREAS, HeadSampler, Sampled
 from ..random_streams import random_stream
@@ -144,7 +145,7 @@ class FACEGEN_OT_sample_nearby(Draw, HeadOperator, bpy.types.Operator):
 
 
 class FACEGEN_OT_blend_heads(HeadOperator, bpy.types.Operator):
-    """Add a head between the active head and the other selected one, on their geodesic"""
+    """Add a head between the active head, whose clothes it wears, and the other selected one"""
 
     bl_idname = "facegen.blend_heads"
     bl_label = "Blend"
@@ -163,6 +164,8 @@ class FACEGEN_OT_blend_heads(HeadOperator, bpy.types.Operator):
             first.mesh_object.matrix_world.translation, second.mesh_object.matrix_world.translation
         )
         apply(head, sampled, f"Blend {100 * self.fraction:.0f} %", None)
+        if first.outfit != BARE:
+            head.wear(first.outfit)
         make_active(context, head.mesh_object)
 
 

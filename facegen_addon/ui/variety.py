@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
+from ..heads.wear.outfit import Outfit
 from ..request_fields import RequestField, fields_of
 from ..scene.head.head_object import HeadObject
 from ..scene.workflows import made_variety
@@ -74,13 +75,14 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
         """Generate, then place; what was made stays in the scene (made_variety)."""
         made_variety.forget_error(context.scene)
-        with closing(run_variety(self._request(context))) as events:
+        request = self._request(context)
+        with closing(run_variety(request)) as events:
             for event in events:
                 yield Progress(LABELS[event.stage], event.done, event.total)
         result = event.result
         assert result is not None, "the last event has it"
         if self.place:
-            yield from _placing(context, result)
+            yield from _placing(context, result, request.outfit)
         made_variety.keep(context.scene, result, images=self.keep_images)
 
     def fail(self, context: bpy.types.Context, error: BaseException, text: str) -> set[str]:
@@ -101,10 +103,12 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         return VarietyRequest(**values, device=preferences.of(context).device)
 
 
-def _placing(context: bpy.types.Context, result: VarietyResult) -> Iterator[Progress]:
-    """Stand the heads at the 3D cursor and select them."""
+def _placing(
+    context: bpy.types.Context, result: VarietyResult, outfit: Outfit
+) -> Iterator[Progress]:
+    """Stand the heads at the 3D cursor in an outfit and select them."""
     count = len(result.heads)
-    placing = place_heads(result, context.collection, context.scene.cursor.location)
+    placing = place_heads(result, context.collection, context.scene.cursor.location, outfit)
     head_ids = []
     with closing(placing) as heads:
         for done, head in enumerate(heads, start=1):

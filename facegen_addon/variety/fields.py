@@ -3,15 +3,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 from ..choices import DISTRIBUTIONS, MAXIMUM_CORRECTIONS, RENDERS_PER_HEAD
 from ..encoders.encoder import DEFAULT_ENCODER
+from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
+from ..heads.wear.outfit_text import read_outfit
 from ..latent.people import BALANCED, OLDEST, POPULATIONS, SEXES, SKINS, YOUNGEST
 from ..latent.selection import MAXIMUM_DISTANCE
 from ..latent.who import ANY
 from ..mapping.backward import GRADES
 from ..request_fields import FilePaths, Number, OneOf, Text, WholeNumber
 from .hands import APART_IN, ONE_RENDER, OTHER_CROPS, OTHER_HANDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clothes(Text):
+    """What is worn, as `outfit_text` says it."""
+
+    def fault(self, value: Any, spelled: str) -> str:
+        """What there is not to wear."""
+        try:
+            read_outfit(value)
+        except UserError as error:
+            return f"{spelled}: {error}"
+        return ""
+
 
 MODEL = Text(
     name="model",
@@ -71,6 +90,13 @@ ENCODER = Text(
     help="name of the encoder that tells heads apart, or path of its .onnx file",
     default=DEFAULT_ENCODER,
     metavar="NAME|FILE",
+)
+WEAR = Clothes(
+    name="wear",
+    help="what all of them wear (model person), such as garment=hoodie,colour=navy,glasses=round",
+    default="",
+    unset="the plain garment of portraits",
+    metavar="WORD=VALUE,...",
 )
 SEX = OneOf(name="sex", help="sex that their latents read as", default=ANY, names=(ANY, *SEXES))
 AGE = Text(

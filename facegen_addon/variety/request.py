@@ -12,6 +12,8 @@ from ..choices import ENGINE, LIGHT, RENDERS_PER_HEAD, SAMPLES, SEED, SIZE
 from ..encoders.crop_jitter import JITTERS, CropJitter
 from ..encoders.encoder import find_encoder
 from ..errors import UserError
+from ..heads.wear.outfit import Outfit
+from ..heads.wear.outfit_text import read_outfit
 from ..latent.who import Who
 from ..mapping.backward import Grade
 from ..render_settings import RenderSettings
@@ -37,6 +39,7 @@ from .fields import (
     SECOND_ENCODER,
     SEX,
     SKIN,
+    WEAR,
     WHO,
 )
 from .hands import AIMED_BEYOND, ONE_RENDER, OTHER_HANDS, Hands, other_hands
@@ -52,7 +55,8 @@ class VarietyRequest:
     ``sex``, ``age``, ``skin``, ``population``, ``probe``: see latent.who.Who. ``apart_in``: one of
     hands.APART_IN, where pairs have to be apart. ``second_encoder``: another that has to tell
     heads apart, by ``second_distance``, 0 being as for ``distance``. ``people_quantile``: instead
-    of distances, the share of pairs of different real people that are nearer.
+    of distances, the share of pairs of different real people that are nearer. ``wear``: what all
+    heads wear, also when they are told apart.
 
     Raises UserError, naming value and remedy, for what cannot be.
     """
@@ -80,6 +84,7 @@ class VarietyRequest:
     second_encoder: str = SECOND_ENCODER.declared
     second_distance: float = SECOND_DISTANCE.declared
     people_quantile: float = PEOPLE_QUANTILE.declared
+    wear: str = WEAR.declared
     device: str = "auto"
 
     def __post_init__(self) -> None:
@@ -120,6 +125,11 @@ class VarietyRequest:
     def who(self) -> Who:
         """Who is asked for."""
         return Who(self.sex, self.age, self.skin, self.population, self.probe)
+
+    @property
+    def outfit(self) -> Outfit:
+        """What its heads wear; BARE where that is not asked for."""
+        return read_outfit(self.wear)
 
     @property
     def renders(self) -> int:

@@ -15,10 +15,12 @@ from batch import export
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import write_slider_file
+from facegen_addon.heads.wear.outfit import BARE
+from facegen_addon.heads.wear.outfit_text import read_outfit
 
 bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
 
-BARE = ("--hair", "none", "--textures", "0")
+BARE_MESH = ("--hair", "none", "--textures", "0")
 
 
 def _run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +46,7 @@ def test_a_file_a_head_and_a_record(
     tmp_path: Path, heads: Path, capfd: pytest.CaptureFixture[str], format_name: str
 ) -> None:
     output = tmp_path / "out"
-    arguments = [str(heads), "--format", format_name, "--output", str(output), *BARE]
+    arguments = [str(heads), "--format", format_name, "--output", str(output), *BARE_MESH]
     assert export.main(arguments) == 0
     names = [f"head_{number:04d}.{format_name}" for number in range(2)]
     materials = [f"head_{number:04d}.mtl" for number in range(2)] * (format_name == "obj")
@@ -56,9 +58,26 @@ def test_a_file_a_head_and_a_record(
     assert printed[-1] == (f"2 heads as {format_name}: {output}")
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_heads_are_exported_as_their_file_says_they_are_dressed(
+    tmp_path: Path, rng: np.random.Generator, told: bool
+) -> None:
+    """Unless the command line says it."""
+    model, path, output = load_head_model("person"), tmp_path / "heads.json", tmp_path / "out"
+    outfits = [BARE, read_outfit("glasses=round")]
+    write_slider_file(path, model, model.sample_prior(rng, 2), outfits)
+    arguments = [str(path), "--format", "obj", "--output", str(output), *BARE_MESH]
+    assert export.main([*arguments, *(["--wear", "headwear=cap"] if told else [])]) == 0
+    worn = [
+        [line.split("_")[-1] for line in file.read_text().splitlines() if line.startswith("o ")]
+        for file in sorted(output.glob("*.obj"))
+    ]
+    assert worn == ([["Head", "Headwear"]] * 2 if told else [["Head"], ["Head", "Glasses"]])
+
+
 def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None:
     output = tmp_path / "out"
-    arguments = [str(heads), "--format", "obj", "--output", str(output), *BARE]
+    arguments = [str(heads), "--format", "obj", "--output", str(output), *BARE_MESH]
     output.mkdir()
     (output / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty; name a new folder, or add --replace"):
@@ -76,6 +95,8 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None
     [
         (["--format", "stl"], "unknown format 'stl'; choose from obj, glb, fbx"),
         (["--format", "obj", "--armature"], "'obj' holds no shape keys and no armature"),
+        (["--wear", "glasses=monocle"], "--wear: unknown glasses 'monocle'; choose from none"),
+        (["--wear", "glasses=round"], "heads of model 'open_flame' wear nothing; choose model"),
         (["--hair", "wool"], "hair is 'wool'; choose from cards, ribbons, none"),
         (["--neck", "shut"], "neck is 'shut'; choose from open, closed, same-edge"),
         (["--neck", "closed"], "neck is not made of rings of quads: take model person"),
@@ -125,7 +146,7 @@ def test_ctrl_c_leaves_nothing(project: Path, tmp_path: Path, rng: np.random.Gen
     process = subprocess.Popen(
         [
             sys.executable, str(project / "batch/run.py"), "export", str(tmp_path / "heads.npz"),
-            "--format", "obj", *BARE, "--output", str(tmp_path / "out"),
+            "--format", "obj", *BARE_MESH, "--output", str(tmp_path / "out"),
         ],
         stderr=subprocess.PIPE,
         text=True,

@@ -53,6 +53,8 @@ def _generate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str
         (["--encoder", "sfaze"], ["'sfaze'", "facenet, sface", ".onnx"]),
         (["--encoder", "nowhere.onnx", "--distribution", "prior"], ["nowhere.onnx is missing"]),
         (["--encoder", ""], ["cannot be read"]),
+        (["--wear", "garment=toga"], ["--wear: unknown garment 'toga'", "hoodie"]),
+        (["--wear", "colour=0 0 2"], ["--wear: colour is '0 0 2'", "0 to 1"]),
     ],
 )
 def test_a_wrong_value_is_one_line(tmp_path: Path, arguments: list[str], named: list[str]) -> None:

@@ -14,7 +14,9 @@ from batch.figures import HeadSet
 from batch.reference import Reference
 from batch.report import RunRecord, build_report, write_json
 from batch.results import write_results
+from facegen_addon.heads.exchange.slider_file import read_slider_file
 from facegen_addon.heads.parameters import Parameter, ParameterTable
+from facegen_addon.heads.wear.outfit_text import read_outfit
 from facegen_addon.latent.metrics import moments
 
 
@@ -141,6 +143,16 @@ def test_results_of_small_runs(tmp_path: Path, rng: np.random.Generator, count: 
     ]
     assert len(list((tmp_path / "images").iterdir())) == count
     assert json.loads((tmp_path / "report.json").read_text())["sets"]["run"]["count"] == count
+
+
+def test_heads_that_are_dressed_are_noted_so(tmp_path: Path, rng: np.random.Generator) -> None:
+    record, outfit = _record(rng, 2), read_outfit("glasses=round")
+    for wear, noted in (("", None), ("glasses=round", [outfit, outfit])):
+        folder = tmp_path / f"run {wear}"
+        folder.mkdir()
+        dressed = replace(record, request={**record.request, "wear": wear})
+        write_results(folder, _heads(record, rng), dressed, _quiet)
+        assert read_slider_file(folder).outfits(2) == noted
 
 
 def test_page_is_self_contained_and_its_plots_are_well_formed(

@@ -159,7 +159,7 @@ def test_blender_makes_the_same_of_what_is_no_surface(
 ) -> None:
     """A user's FLAME file may hold anything."""
     bpy = pytest.importorskip("bpy", reason="needs Blender's Python module: `make test` has it")
-    from facegen_addon.scene.head.head_object import add_subdivision
+    from facegen_addon.scene.head.objects import add_subdivision
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     vertices = rng.normal(size=(count, 3))

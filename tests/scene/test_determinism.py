@@ -20,7 +20,8 @@ from facegen_addon.heads.flame.head import FlameHead
 from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.labels.shot import Shot, View
 from facegen_addon.scene.head import head_object
-from facegen_addon.scene.head.head_object import HeadObject, add_subdivision
+from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.objects import add_subdivision
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 
 ROUGH = "rough"

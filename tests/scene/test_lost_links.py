@@ -10,8 +10,16 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
+from facegen_addon.heads.wear.outfit_text import read_outfit
 from facegen_addon.scene.head import lost_links
-from facegen_addon.scene.head.head_object import HAIR_KEY, MODEL_KEY, HeadObject, hair_of
+from facegen_addon.scene.head.head_object import (
+    HAIR_KEY,
+    ID_KEY,
+    MODEL_KEY,
+    HeadObject,
+    hair_of,
+)
+from facegen_addon.scene.head.worn import parts_of
 
 Loss = Callable[[bpy.types.Object, bpy.types.Object], object]
 
@@ -198,3 +206,34 @@ def test_the_head_that_was_deleted_gets_its_hair_back_though_undo_loses_it() -> 
     with losing(parent):
         bpy.ops.ed.undo()
     assert state() == before
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_what_is_worn_is_mended_too(for_good: bool) -> None:
+    """Glasses that have lost their head, and a hat that has lost its data."""
+    head = HeadObject.create(load_head_model("person"), bpy.context.scene.collection)
+    head.wear(read_outfit("glasses=round, headwear=hat"))
+    bpy.ops.ed.undo_push(message="head")
+
+    def worn() -> dict[str, bpy.types.Object]:
+        (skin,) = (o for o in bpy.data.objects if MODEL_KEY in o)
+        return parts_of(skin, skin[ID_KEY])
+
+    before = {name: points(part.data) for name, part in worn().items()}
+    skin_and_hair()[0]["step"] = 1
+    bpy.ops.ed.undo_push(message="step")
+
+    def loss(skin: bpy.types.Object, hair: bpy.types.Object) -> None:
+        parts = worn()
+        parts["glasses"].parent = None
+        mesh = parts["headwear"].data
+        empty(parts["headwear"])
+        if for_good:
+            bpy.data.meshes.remove(mesh)
+
+    with losing(loss):
+        bpy.ops.ed.undo()
+    assert set(worn()) == {"glasses", "headwear"} and len(bpy.data.objects) == 4
+    for name, part in worn().items():
+        np.testing.assert_allclose(points(part.data), before[name], atol=1e-6)
+        assert all(part.data.materials)

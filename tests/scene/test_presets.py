@@ -35,7 +35,7 @@ def head(rng: np.random.Generator) -> HeadObject:
     return head
 
 
-def gradient(model: object, parameters: np.ndarray) -> np.ndarray:
+def gradient(model: object, parameters: np.ndarray, outfit: object) -> np.ndarray:
     """A portrait that costs nothing: red above, blue below."""
     portrait = np.zeros((32, 32, 3), np.uint8)
     portrait[:16, :, 0] = portrait[16:, :, 2] = 200
@@ -204,7 +204,7 @@ def test_a_name_that_is_taken(head: HeadObject, rng: np.random.Generator) -> Non
 
 
 def test_what_fails_leaves_nothing_behind(head: HeadObject, folder: Path) -> None:
-    def failing(model: object, parameters: np.ndarray) -> np.ndarray:
+    def failing(model: object, parameters: np.ndarray, outfit: object) -> np.ndarray:
         raise UserError("no light")
 
     before = blocks()

@@ -11,7 +11,7 @@ from facegen_addon.heads.wear.outfit import Outfit
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.labels.maps import CLASSES
 from facegen_addon.labels.shot import Shot, View
-from facegen_addon.scene.render import fabric
+from facegen_addon.scene.head import fabric
 from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
 
 MODEL = load_head_model("person")

@@ -142,6 +142,8 @@ def test_without_facenet_one_line_and_the_remedy(monkeypatch: pytest.MonkeyPatch
         ({"encoder": "sface", "distribution": "latent"}, "sface gives latents of 128"),
         ({"fill_gaps": [{"name": "nowhere"}], "distribution": "latent"}, "nowhere is missing"),
         ({"fill_gaps": [{"name": "a;b:c"}], "distribution": "latent"}, "Error: a;b:c is missing"),
+        ({"wear": "garment=toga"}, "Error: wear: unknown garment 'toga'"),
+        ({"model": "anny", "wear": "garment=crew"}, "Error: heads of model 'anny' wear nothing"),
     ],
 )
 def test_wrong_values_are_one_line(change: dict, message: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from facegen_addon.errors import UserError
+from facegen_addon.heads.wear.outfit import BARE, Outfit
 from facegen_addon.variety.request import VarietyRequest
 
 
@@ -23,6 +24,7 @@ from facegen_addon.variety.request import VarietyRequest
         ({"count": 9, "budget": 3}, "budget 3"),
         ({"size": 32}, "size 32 is out of range; give a number from 64 to 4096"),
         ({"light": "disco"}, "unknown light 'disco'; choose from studio"),
+        ({"wear": "glasses=monocle"}, "wear: unknown glasses 'monocle'; choose from none, round"),
     ],
 )
 def test_bad_requests_are_named(change: dict, message: str) -> None:
@@ -60,6 +62,12 @@ def test_corrections_have_renders_of_their_own() -> None:
     assert VarietyRequest(count=3).renders == 30
     assert VarietyRequest(count=3, corrections=2).renders == 90
     assert VarietyRequest(count=3, corrections=2, budget=40).renders == 40
+
+
+def test_what_is_worn_is_the_plain_garment_unless_told() -> None:
+    assert VarietyRequest().outfit == BARE and BARE.for_portrait == Outfit()
+    request = VarietyRequest(wear="glasses=round, garment=hoodie")
+    assert (request.outfit.glasses, request.outfit.neckline) == ("round", "hoodie")
 
 
 def test_the_default_distance_is_the_encoders() -> None:

@@ -4,13 +4,14 @@
 ``.npz``: ``names`` (P,), ``parameters`` (N, P) and ``model``, as `generate` writes them; or
 ``parameters`` alone in the table's order; or one key a name, (N,) each. ``.json``: ``{"model": ...,
 "heads": [{name: value, ...}, ...]}``. Names left out stand at the table's mean.
+``wear``, in either, is what each head wears, as `outfit_text` says it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from ...atomic_file import replacing
 from ...errors import UserError
 from ..head_model import HeadModel
 from ..parameters import ParameterTable
+from ..wear.outfit import Outfit
+from ..wear.outfit_text import outfit_text, read_outfit
 
 SUFFIXES = (".npz", ".json")
 RUN_FILE = "heads.npz"
@@ -33,11 +36,31 @@ _REMEDY = "give a file that import-flame or generate wrote"
 
 @dataclass(frozen=True)
 class SliderFile:
-    """Content of a slider file: the model's name, if given, and columns by name or all (N, P)."""
+    """Content of a slider file: the model's name, if given, and columns by name or all (N, P).
+
+    wear: what each of N heads wears, as text; None where the file does not say it.
+    """
 
     path: Path
     model: str | None
     content: Mapping[str, Any] | Annotated[FloatArray, "N P"]
+    wear: tuple[str, ...] | None = None
+
+    def outfits(self, count: int) -> list[Outfit] | None:
+        """What each of ``count`` heads wears; None where the file does not say it.
+
+        UserError names the file if it says so of another number of heads, or of unknown things.
+        """
+        if self.wear is None:
+            return None
+        if len(self.wear) != count:
+            raise UserError(
+                f"{self.path}: wear has {len(self.wear)} values for {count} heads; give one a head"
+            )
+        try:
+            return [read_outfit(text) for text in self.wear]
+        except UserError as error:
+            raise error.within(f"{self.path}: wear") from None
 
     def rows(self, table: ParameterTable) -> Annotated[FloatArray, "N P"]:
         """The values of a model's table (N, P), checked; UserError names file and parameter."""
@@ -71,36 +94,49 @@ def read_slider_file(path: Path) -> SliderFile:
         return _from_json(path)
     arrays = read_npz(path)
     model = str(arrays.pop("model")) if "model" in arrays else None
+    wear = _texts(np.atleast_1d(arrays.pop("wear")).tolist()) if "wear" in arrays else None
     if "parameters" not in arrays:
-        return SliderFile(path, model, arrays)
+        return SliderFile(path, model, arrays, wear)
     if "names" not in arrays:
-        return SliderFile(path, model, _matrix(arrays["parameters"], path))
+        return SliderFile(path, model, _matrix(arrays["parameters"], path), wear)
     values = _matrix(arrays["parameters"], path)
     names = [str(name) for name in np.atleast_1d(arrays["names"])]
     if len(names) != values.shape[1]:
         raise UserError(
             f"{path} has {len(names)} names for {values.shape[1]} parameters: {_REMEDY}"
         )
-    return SliderFile(path, model, dict(zip(names, values.T, strict=True)))
+    return SliderFile(path, model, dict(zip(names, values.T, strict=True)), wear)
 
 
 def write_slider_file(
-    path: Path, model: HeadModel, values: Annotated[FloatArray, "N P"], **notes: Any
+    path: Path,
+    model: HeadModel,
+    values: Annotated[FloatArray, "N P"],
+    wear: Sequence[Outfit] | None = None,
+    **notes: Any,
 ) -> None:
     """Write the slider values (N, P) of a model to a .npz or .json file, complete or not at all.
 
-    ``notes``, plain data, go into a .json beside the values; readers of sliders pass over them.
+    ``wear``: what each head wears, if that is to be kept. ``notes``, plain data, go into a
+    .json beside the values; readers of sliders pass over them.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path} does not end in {' or '.join(SUFFIXES)}; name such a file")
     names = model.table.names
+    worn = {} if wear is None else {"wear": [outfit_text(outfit) for outfit in wear]}
     with replacing(path) as partial:
         if path.suffix == ".npz":
-            np.savez(partial, names=np.array(names), parameters=values, model=np.array(model.name))
+            np.savez(
+                partial,
+                names=np.array(names),
+                parameters=values,
+                model=np.array(model.name),
+                **worn,
+            )
         else:
             heads = [dict(zip(names, row, strict=True)) for row in values.tolist()]
-            text = json.dumps({"model": model.name, "heads": heads, **notes}, indent=1)
+            text = json.dumps({"model": model.name, "heads": heads, **worn, **notes}, indent=1)
             partial.write_text(text + "\n", encoding="utf-8")
 
 
@@ -115,7 +151,13 @@ def _from_json(path: Path) -> SliderFile:
             f" same names for every head: {_REMEDY}"
         ) from None
     model = content.get("model")
-    return SliderFile(path, str(model) if model else None, columns)
+    wear = content.get("wear")
+    worn = None if wear is None else _texts(wear if isinstance(wear, list) else [wear])
+    return SliderFile(path, str(model) if model else None, columns, worn)
+
+
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(map(str, values))
 
 
 def _matrix(values: Any, path: Path) -> FloatArray:

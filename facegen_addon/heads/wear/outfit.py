@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...errors import check_values
+from ...errors import UserError, check_values
+from ..head_model import HeadModel
 from .garments import NECKLINES
 from .glasses import GLASSES
 from .headwear import HEADWEAR
@@ -15,25 +16,27 @@ from .headwear import HEADWEAR
 NONE = "none"
 PATTERNS = ("plain", "stripes", "pinstripes", "checks", "heather")
 Rgb = tuple[float, float, float]
-_CLOTHS: tuple[Rgb, ...] = (
-    (0.012, 0.014, 0.020), (0.55, 0.54, 0.51), (0.16, 0.17, 0.18), (0.020, 0.035, 0.095),
-    (0.05, 0.13, 0.30), (0.36, 0.47, 0.62), (0.24, 0.025, 0.03), (0.42, 0.10, 0.09),
-    (0.03, 0.09, 0.05), (0.13, 0.15, 0.07), (0.45, 0.36, 0.22), (0.16, 0.09, 0.05),
-    (0.50, 0.26, 0.05), (0.22, 0.09, 0.24),
-)  # fmt: skip
-"""Colours of cloth, linear: black, white, grey, navy, blues, reds, greens, sand, brown, ..."""
-_FRAMES: tuple[Rgb, ...] = (
-    (0.012, 0.012, 0.013), (0.07, 0.03, 0.015), (0.30, 0.30, 0.31), (0.35, 0.24, 0.09),
-    (0.02, 0.03, 0.08), (0.16, 0.02, 0.03),
-)  # fmt: skip
-"""Black, tortoiseshell, steel, gold, navy, red."""
+CLOTH_COLOURS: dict[str, Rgb] = {
+    "black": (0.012, 0.014, 0.020), "white": (0.55, 0.54, 0.51), "grey": (0.16, 0.17, 0.18),
+    "navy": (0.020, 0.035, 0.095), "blue": (0.05, 0.13, 0.30), "sky": (0.36, 0.47, 0.62),
+    "wine": (0.24, 0.025, 0.03), "red": (0.42, 0.10, 0.09), "green": (0.03, 0.09, 0.05),
+    "olive": (0.13, 0.15, 0.07), "sand": (0.45, 0.36, 0.22), "brown": (0.16, 0.09, 0.05),
+    "orange": (0.50, 0.26, 0.05), "purple": (0.22, 0.09, 0.24),
+}  # fmt: skip
+"""Colours of cloth, linear."""
+FRAME_COLOURS: dict[str, Rgb] = {
+    "black": (0.012, 0.012, 0.013), "tortoiseshell": (0.07, 0.03, 0.015),
+    "steel": (0.30, 0.30, 0.31), "gold": (0.35, 0.24, 0.09), "navy": (0.02, 0.03, 0.08),
+    "red": (0.16, 0.02, 0.03),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Outfit:
     """One of NECKLINES, of PATTERNS, of GLASSES and of HEADWEAR; colours are linear RGB in [0, 1].
 
-    The default is what every portrait and every training pair has: plain and dark.
+    The default is what every portrait and every training pair has: plain and dark. Of neckline,
+    glasses and headwear any can be NONE.
     """
 
     neckline: str = "crew"
@@ -47,7 +50,7 @@ class Outfit:
 
     def __post_init__(self) -> None:
         named = (
-            ("neckline", self.neckline, NECKLINES),
+            ("neckline", self.neckline, (NONE, *NECKLINES)),
             ("pattern", self.pattern, PATTERNS),
             ("glasses", self.glasses, (NONE, *GLASSES)),
             ("headwear", self.headwear, (NONE, *HEADWEAR)),
@@ -72,13 +75,33 @@ class Outfit:
             ]
         )
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing is worn."""
+        return self.neckline == self.glasses == self.headwear == NONE
+
+    @property
+    def for_portrait(self) -> Outfit:
+        """The same, in the plain garment of portraits where no garment is worn."""
+        return replace(self, neckline=Outfit().neckline) if self.neckline == NONE else self
+
+
+BARE = Outfit(neckline=NONE)
+
+
+def check_dressed(model: HeadModel) -> None:
+    """UserError if heads of a model wear nothing."""
+    if not model.dressed:
+        raise UserError(f"heads of model {model.name!r} wear nothing; choose model 'person'")
+
 
 def drawn_colours(rng: np.random.Generator) -> dict[str, Rgb]:
     """Colours of an `Outfit` as one sees them: name -> linear RGB."""
-    first, second, hat = rng.permutation(len(_CLOTHS))[:3]
+    cloths, frames = tuple(CLOTH_COLOURS.values()), tuple(FRAME_COLOURS.values())
+    first, second, hat = rng.permutation(len(cloths))[:3]
     return {
-        "colour": _CLOTHS[first],
-        "second": _CLOTHS[second],
-        "hat": _CLOTHS[hat],
-        "frame": _FRAMES[int(rng.integers(len(_FRAMES)))],
+        "colour": cloths[first],
+        "second": cloths[second],
+        "hat": cloths[hat],
+        "frame": frames[int(rng.integers(len(frames)))],
     }

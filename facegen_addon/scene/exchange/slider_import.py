@@ -29,10 +29,13 @@ def import_sliders(
     file = read_slider_file(path)
     model = load_head_model(file.model or fallback)
     rows = file.rows(model.table)
+    outfits = file.outfits(len(rows)) if model.dressed else None
     heads = []
-    for place, row in zip(grid_places(len(rows), origin), rows, strict=True):
+    for number, (place, row) in enumerate(zip(grid_places(len(rows), origin), rows, strict=True)):
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
+        if outfits is not None:
+            head.wear(outfits[number])
         head.mesh_object.location = place
         history.record(head, "Imported")
         heads.append(head)
@@ -40,7 +43,7 @@ def import_sliders(
 
 
 def export_sliders(path: Path, heads: Sequence[HeadObject]) -> None:
-    """Write the slider values of heads of one model to a .json or .npz file.
+    """Write the slider values of heads of one model, and what they wear, to a .json or .npz file.
 
     UserError if there are none, their models differ or the file cannot be written.
     """
@@ -49,4 +52,6 @@ def export_sliders(path: Path, heads: Sequence[HeadObject]) -> None:
     names = sorted({head.model.name for head in heads})
     if len(names) > 1:
         raise UserError(f"the heads have different models, {', '.join(names)}; select those of one")
-    write_slider_file(path, heads[0].model, np.stack([head.parameters for head in heads]))
+    outfits = [head.outfit for head in heads]
+    wear = None if all(outfit.is_bare for outfit in outfits) else outfits
+    write_slider_file(path, heads[0].model, np.stack([head.parameters for head in heads]), wear)

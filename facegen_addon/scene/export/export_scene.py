@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from ...arrays import Int32Array, IntArray
-from ..head.head_object import add_subdivision
+from ..head.objects import add_subdivision
 from .armature import bind, follow, new_armature
 from .bake import Textures
 from .moving_parts import moving_parts
@@ -69,9 +69,8 @@ def _build(
     scene: bpy.types.Scene,
     textures: dict[str, Textures],
 ) -> None:
-    found = list(moving_parts(parts.head))
-    if parts.hair is not None:
-        found.append(parts.hair)
+    others = [part for part in (parts.hair, *parts.worn) if part is not None]
+    found = [*moving_parts(parts.head), *others]
     objects = [_new_object(f"{name} {part.name}", part, scene, textures) for part in found]
     if armature:
         for mesh_object, part in zip(objects, found, strict=True):
@@ -140,8 +139,11 @@ def _new_material(look: Look, textures: Textures | None) -> bpy.types.Material:
     bsdf.inputs["Base Color"].default_value = (*look.colour, 1.0)
     bsdf.inputs["Roughness"].default_value = look.roughness
     bsdf.inputs["Specular IOR Level"].default_value = look.specular
+    bsdf.inputs["Alpha"].default_value = look.alpha
     if textures is not None:
         _add_textures(tree, bsdf.inputs, textures)
+        return material
+    if look.alpha < 1.0:  # readers of glTF would take the alpha of vertices for it
         return material
     colour = tree.nodes.new("ShaderNodeVertexColor")
     colour.layer_name = COLOUR

@@ -18,6 +18,7 @@ import bpy
 from ...arrays import FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
+from ...heads.wear.outfit import BARE, Outfit
 from ..head.head_object import HeadObject
 from .bake import Textures
 from .export_scene import export_scene
@@ -33,11 +34,12 @@ _RESERVED = {"con", "prn", "aux", "nul"} | {
 
 @dataclass(frozen=True)
 class HeadSource:
-    """A head to export: its name, model and parameters (P,)."""
+    """A head to export: its name, model, parameters (P,) and what it wears."""
 
     name: str
     model: HeadModel
     parameters: Annotated[FloatArray, "P"]
+    outfit: Outfit = BARE
 
     @classmethod
     def of(cls, head: HeadObject) -> HeadSource:
@@ -48,7 +50,7 @@ class HeadSource:
                 f"head {mesh_object.name!r} has a mesh that was edited and no longer fits its"
                 " model; export it by Blender's own File > Export"
             )
-        return cls(mesh_object.name, head.model, head.parameters)
+        return cls(mesh_object.name, head.model, head.parameters, head.outfit)
 
 
 @dataclass(frozen=True)
@@ -199,14 +201,15 @@ def _exported(path: Path, parts: HeadParts, settings: ExportSettings) -> Exporte
     else:
         head *= corners - 2
     hair = len(parts.hair.faces) if parts.hair is not None else 0
-    return ExportedHead(path, head + hair, hair, parts.notes)
+    worn = sum(2 * len(part.faces) for part in parts.worn)
+    return ExportedHead(path, head + hair + worn, hair, parts.notes)
 
 
 def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
     how = FORMATS[path.suffix.removeprefix(".")]
     if how.addon:
         _need_addon(how.addon)
-    parts = head_parts(head.model, head.parameters, settings)
+    parts = head_parts(head.model, head.parameters, settings, head.outfit)
     keep = _packed if how.embeds else partial(_saved, path)
 
     def bake(scene: bpy.types.Scene) -> dict[str, Textures]:

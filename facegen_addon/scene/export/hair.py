@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
 
@@ -28,7 +28,10 @@ _ROUGHNESS, _SPECULAR = 0.55, 0.15
 
 @dataclass(frozen=True)
 class HairOnHead:
-    """A head (P,) with vertices (V, 3) metres, on which strands grow, and what moves them."""
+    """A head (P,) with vertices (V, 3) metres, on which strands grow, and what moves them.
+
+    laid: where points (N, 3) of strands lie, which headwear may press down.
+    """
 
     model: HeadModel
     parameters: Annotated[FloatArray, "P"]
@@ -36,6 +39,7 @@ class HairOnHead:
     keys: ShapeKeys | None
     weights: Annotated[FloatArray, "V J"]
     appearance: Appearance
+    laid: Callable[[Strands], FloatArray]
 
     def ribbons(self) -> Part | None:
         """Strands as ribbons, each moving as its root does; None for a head without any."""
@@ -62,7 +66,8 @@ class HairOnHead:
         return self.model.strand_colours(self.parameters, self.appearance)
 
     def _grown(self) -> Strands:
-        return self.model.grow(self.parameters, self.vertices)
+        grown = self.model.grow(self.parameters, self.vertices)
+        return replace(grown, points=self.laid(grown).astype(np.float32))
 
     def _part(
         self,

@@ -11,6 +11,7 @@ from ...heads.hair_cards import card_texture
 from .bake import Textures, bake, colour_image
 from .hair import HAIR_TEXTURE
 from .parts import ExportSettings, HeadParts
+from .worn import CLOTH_TEXTURE, pattern_texture
 
 
 def head_textures(
@@ -30,6 +31,8 @@ def head_textures(
         )
         image = colour_image(f"{HAIR_TEXTURE} colour", light, alpha)
         textures[HAIR_TEXTURE] = Textures(image, alpha=True)
+    if any(look.texture == CLOTH_TEXTURE for part in parts.worn for look in part.looks):
+        textures[CLOTH_TEXTURE] = pattern_texture(parts.outfit)
     return textures
 
 

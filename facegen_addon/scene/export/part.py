@@ -24,13 +24,15 @@ class ShapeKeys:
 @dataclass(frozen=True)
 class Look:
     """A material: a colour, linear RGB, for readers without vertex colours; roughness; how much
-    light it mirrors, 0.5 is glass; the kind of texture that it has, or none."""
+    light it mirrors, 0.5 is glass; the kind of texture that it has, or none; how much it covers of
+    what lies behind. What lets light through has its colour alone, none of vertices."""
 
     name: str
     colour: tuple[float, ...]
     roughness: float
     texture: str = ""
     specular: float = 0.5
+    alpha: float = 1.0
 
 
 @dataclass(frozen=True)

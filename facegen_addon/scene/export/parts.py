@@ -16,11 +16,13 @@ from ...heads.levels_of_detail import level_of_detail
 from ...heads.rig import Rig, at_rest, strongest
 from ...heads.surface import Surface
 from ...heads.wear.neck import same_edge_share, with_same_edge
+from ...heads.wear.outfit import BARE, Outfit
 from ..head.slots import Slot, slot_of_polygons, slots_of
 from .bake import BakedLook, kind_of_texture, texture_uv
 from .closed_neck import with_closed_neck
 from .hair import HairOnHead
 from .part import Look, Part, ShapeKeys, compact
+from .worn import Dressed
 
 HAIR = ("cards", "ribbons", "none")
 NECKS = ("open", "closed", "same-edge")
@@ -84,20 +86,25 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class HeadParts:
-    """The head's mesh, its hair if there is to be any, its rig, lines on what is lost, and what
-    its textures are to be baked from."""
+    """The head's mesh, its hair if there is to be any, its rig, lines on what is lost, what its
+    textures are to be baked from, its outfit, and the objects of that."""
 
     head: Part
     hair: Part | None
     rig: Rig
     notes: tuple[str, ...]
     look: BakedLook
+    outfit: Outfit = BARE
+    worn: tuple[Part, ...] = ()
 
 
 def head_parts(
-    model: HeadModel, parameters: Annotated[FloatArray, "P"], settings: ExportSettings
+    model: HeadModel,
+    parameters: Annotated[FloatArray, "P"],
+    settings: ExportSettings,
+    outfit: Outfit = BARE,
 ) -> HeadParts:
-    """The parts of a head with these parameters (P,).
+    """The parts of a head with these parameters (P,) in an outfit.
 
     It is at rest if an armature is to pose it, else in its pose.
     """
@@ -114,7 +121,10 @@ def head_parts(
         vertices = with_same_edge(model, vertices)
         keys, rig = _with_still_edge(model, keys, full)
     appearance = model.appearance(parameters)
-    strands = HairOnHead(model, parameters, vertices, keys, rig.weights, appearance)
+    dressed = Dressed(model, basis, vertices, outfit, rig, appearance)
+    strands = HairOnHead(
+        model, parameters, vertices, keys, rig.weights, appearance, dressed.under_headwear
+    )
     hair = None
     if settings.hair == "ribbons":
         hair = strands.ribbons()
@@ -124,7 +134,9 @@ def head_parts(
     if model.surface.lashes is not None and not settings.textures:
         notes = (*notes, _NO_LASHES)
     head = _head_part(model, vertices, keys, rig.weights, appearance, settings)
-    return HeadParts(head, hair, rig, notes, BakedLook(model, parameters, vertices, appearance))
+    look = BakedLook(model, parameters, vertices, appearance)
+    worn = dressed.parts(bool(settings.textures))
+    return HeadParts(head, hair, rig, notes, look, outfit, worn)
 
 
 def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:

@@ -21,7 +21,9 @@ from ...heads.incremental import IncrementalHead
 from ...heads.skin.parameters import skin_values
 from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
-from . import materials, skin_material
+from ...heads.wear.outfit import Outfit
+from . import materials, skin_material, worn
+from .objects import add_subdivision, require_own
 from .slots import slot_of_polygons, slots_of
 
 ID_KEY = "facegen_id"
@@ -70,7 +72,8 @@ _MAXIMUM_LIVE = 8  # heads; a FLAME head's state is some 100 kB
 
 
 class HeadObject:
-    """One head in the scene: a mesh object and the hair object parented to it, if it is there.
+    """One head in the scene: a mesh object, and parented to it the hair object, if it is there, and
+    what the head wears.
 
     Hold it no longer than one operator runs; afterwards find the object again by its id.
     """
@@ -79,6 +82,7 @@ class HeadObject:
         self.mesh_object = mesh_object
         self.hair_object = hair_object
         self.model = load_head_model(mesh_object[MODEL_KEY])
+        self._worn = worn.parts_of(mesh_object, self.head_id)
 
     @classmethod
     def create(
@@ -120,8 +124,9 @@ class HeadObject:
 
     @property
     def _owners(self) -> list[bpy.types.Object]:
-        """The objects of skin and, if it is there, hair."""
-        return [o for o in (self.mesh_object, self.hair_object) if o is not None]
+        """The objects of skin, of hair, if it is there, and of what is worn."""
+        found = (self.mesh_object, self.hair_object, *self._worn.values())
+        return [o for o in found if o is not None]
 
     @property
     def head_id(self) -> str:
@@ -140,6 +145,32 @@ class HeadObject:
             )
         return stored
 
+    @property
+    def outfit(self) -> Outfit:
+        """What the head wears; BARE where that is nothing."""
+        return worn.outfit_of(self.mesh_object)
+
+    @property
+    def worn(self) -> list[bpy.types.Object]:
+        """The objects of what the head wears, as far as they are there."""
+        return list(self._worn.values())
+
+    def wear(self, outfit: Outfit) -> None:
+        """Have the head wear this and nothing else; parts that were removed by hand come back.
+
+        UserError, before anything changes, if heads of its model wear nothing.
+        """
+        parameters, before = self.parameters, self.outfit
+        vertices = self.model.forward(parameters)[0]
+        self._worn = worn.choose(self.mesh_object, self.head_id, self.model, outfit)
+        self._own_data()
+        if outfit.headwear != before.headwear:
+            self._write_strands(parameters, vertices)
+        worn.colour(self._worn, self.mesh_object, self.model)
+        self._dress(parameters, vertices, with_hair=outfit.headwear != before.headwear)
+        for part in self._worn.values():
+            part.data[COMPLETE_KEY] = parameters
+
     def set_parameters(
         self, parameters: Annotated[FloatArray, "P"]
     ) -> Annotated[Float32Array, "V 3"]:
@@ -155,6 +186,7 @@ class HeadObject:
         self._write_colours(appearance, parameters)
         self._write_strands(parameters, vertices)
         self._write_hair_colours(appearance, parameters)
+        self._dress(parameters, vertices, with_hair=True)
         for owner in self._owners:
             owner.data[COMPLETE_KEY] = parameters
         self._finish(parameters)
@@ -174,9 +206,9 @@ class HeadObject:
         self._own_data()
         style = self.model.hair_style(parameters)
         reshaped, restyled = live.shape.move(parameters), style != live.style
-        stays = zip(self._owners, (not reshaped, not (reshaped or restyled)), strict=False)
-        for owner in [owner for owner, same in stays if same]:
-            if _is_complete(owner, live.parameters):
+        for owner in self._owners:
+            stays = not reshaped and not (restyled and owner == self.hair_object)
+            if stays and _is_complete(owner, live.parameters):
                 owner.data[COMPLETE_KEY] = parameters
         if live.shape.recolours(parameters != live.parameters):
             appearance = self.model.appearance(parameters)
@@ -206,6 +238,7 @@ class HeadObject:
             self._write_shape(vertices)
         if self.hair_object in stale:
             self._write_strands(parameters, vertices)
+        self._dress(parameters, vertices, with_hair=self.hair_object in stale)
         for owner in stale:
             owner.data[COMPLETE_KEY] = parameters
 
@@ -232,6 +265,11 @@ class HeadObject:
         for listener in tuple(_listeners):
             listener(self)
 
+    def _dress(self, parameters: FloatArray, vertices: Float32Array, *, with_hair: bool) -> None:
+        """Have what is worn follow; with_hair: strands have grown anew, to be laid under a hat."""
+        hair = self.hair_object.data if with_hair and self.hair_object is not None else None
+        worn.fit(self._worn, self.mesh_object, self.model, parameters, vertices, hair)
+
     def _write_shape(self, vertices: Float32Array) -> None:
         mesh = self.mesh_object.data
         mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
@@ -241,6 +279,7 @@ class HeadObject:
         # What the viewport shows by object, as of hair.
         skin = appearance.vertex_colour[self.model.surface.vertices_of("skin")]
         self.mesh_object.color = (*skin.mean(0).tolist(), 1.0)
+        worn.colour(self._worn, self.mesh_object, self.model)
 
     def _write_strands(self, parameters: FloatArray, vertices: Float32Array) -> None:
         if self.hair_object is None:
@@ -268,28 +307,14 @@ def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:
     return next((o for o in mesh_object.children if o.get(HAIR_KEY) == head_id), None)
 
 
-def require_own(collection: bpy.types.Collection) -> None:
-    """UserError if nothing can be added to a collection, as it is linked from another file."""
-    if not collection.is_editable or collection.override_library is not None:
-        raise UserError(
-            f"collection {collection.name!r} is linked from another file: make another one active"
-        )
-
-
-def remove_with_data(owned: bpy.types.Object) -> None:
-    """Remove an object, and its data where nothing else uses them."""
-    data = owned.data
-    bpy.data.objects.remove(owned)
-    if data.users == 0:
-        bpy.data.batch_remove([data])
-
-
 def renew_id(mesh_object: bpy.types.Object) -> None:
     """Give a head a new id, under which nothing is known of it yet."""
-    hair = hair_of(mesh_object)
+    hair, parts = hair_of(mesh_object), worn.parts_of(mesh_object, mesh_object[ID_KEY])
     mesh_object[ID_KEY] = uuid.uuid4().hex
     if hair is not None:
         hair[HAIR_KEY] = mesh_object[ID_KEY]
+    for part in parts.values():
+        part[worn.WORN_KEY] = mesh_object[ID_KEY]
 
 
 def edited_part(mesh_object: bpy.types.Object, model: HeadModel) -> str:
@@ -320,16 +345,6 @@ def _is_complete(owner: bpy.types.Object, parameters: FloatArray) -> bool:
     """
     note = owner.data.get(COMPLETE_KEY) if owner.data else None
     return note is None or np.array_equal(note, parameters)
-
-
-def add_subdivision(mesh_object: bpy.types.Object, levels: int) -> None:
-    """Have a mesh subdivided.
-
-    Not on its limit surface, which is 0.1 mm away and takes 5 s at first and 0.2 s a move.
-    """
-    modifier = mesh_object.modifiers.new("Subdivision", "SUBSURF")
-    modifier.levels = modifier.render_levels = levels
-    modifier.use_limit_surface = False
 
 
 def _find(key: str, head_id: str) -> bpy.types.Object:

@@ -26,15 +26,17 @@ from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from .head_object import (
     HAIR_KEY,
+    ID_KEY,
     MODEL_KEY,
     HeadObject,
-    add_subdivision,
     edited_part,
     hair_of,
     new_hair,
     new_mesh,
 )
+from .objects import add_subdivision
 from .stray_hair import stray_hair
+from .worn import PART_KEY, WORN_KEY, choose, outfit_of
 
 _logger = logging.getLogger(__name__)
 
@@ -107,9 +109,10 @@ def mended_steps() -> int:
 
 
 def _parts() -> list[bpy.types.Object]:
-    """The objects of all heads that are this file's own: skin before hair."""
-    found = [o for o in bpy.data.objects if MODEL_KEY in o or HAIR_KEY in o]
-    return sorted((o for o in found if o.is_editable), key=lambda part: HAIR_KEY in part)
+    """The objects of all heads that are this file's own: skin before hair and what is worn."""
+    keys = (MODEL_KEY, HAIR_KEY, WORN_KEY)
+    found = [o for o in bpy.data.objects if any(key in o for key in keys)]
+    return sorted((o for o in found if o.is_editable), key=lambda part: MODEL_KEY not in part)
 
 
 def _collections() -> list[bpy.types.Collection]:
@@ -128,7 +131,7 @@ def _links(part: bpy.types.Object) -> Links:
 def _missing(part: bpy.types.Object, links: Links) -> list[str]:
     """The kinds of links that a part lacks; skin needs no parent."""
     lacks = {
-        "parent": HAIR_KEY in part and links.parent in (None, part.session_uid),
+        "parent": MODEL_KEY not in part and links.parent in (None, part.session_uid),
         "materials": None in links.materials,
         "collections": not links.collections,
     }
@@ -163,6 +166,8 @@ def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
     is_hair, known = HAIR_KEY in emptied, _known.get(emptied.session_uid)
     kept = bpy.data.hair_curves if is_hair else bpy.data.meshes
     data = _by_uid(kept, known.data) if known else None
+    if data is None and WORN_KEY in emptied:
+        return _worn_anew(emptied, model)
     name = emptied.name
     anew = bpy.data.objects.new(name, data or (new_hair if is_hair else new_mesh)(model))
     for key, value in emptied.items():
@@ -178,6 +183,13 @@ def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
     anew.name = name
     _logger.warning("undo lost the data of %r, now made anew", name)
     return anew
+
+
+def _worn_anew(emptied: bpy.types.Object, model: HeadModel) -> bpy.types.Object | None:
+    """Replace what a head wears and has no data any more by a new one, without a shape yet."""
+    head, name = emptied.parent, emptied.get(PART_KEY)
+    bpy.data.objects.remove(emptied)
+    return choose(head, head[ID_KEY], model, outfit_of(head)).get(name)
 
 
 def _grow(head: bpy.types.Object) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removes the hair of heads that are deleted.
+"""Removes the hair of heads that are deleted, and what they wore.
 
 Blender deletes what is selected and leaves its children behind. Objects must not be removed while
 Blender tells of a change, so that happens in the next moment; after an undo step that brings the
@@ -10,20 +10,27 @@ from __future__ import annotations
 
 import bpy
 
-from .head_object import HAIR_KEY, ID_KEY, remove_with_data
+from .head_object import HAIR_KEY, ID_KEY
+from .objects import remove_with_data
+from .worn import WORN_KEY
 
 
 def stray_hair() -> list[bpy.types.Object]:
-    """Hair objects of heads that are no longer in the file."""
-    loose = [o for o in bpy.data.objects if HAIR_KEY in o and o.parent is None]
+    """Objects of hair, and of what is worn, whose heads are no longer in the file."""
+    loose = [o for o in bpy.data.objects if o.parent is None and _head_of(o)]
     if not loose:
         return []
     heads = {o[ID_KEY] for o in bpy.data.objects if ID_KEY in o}
-    return [hair for hair in loose if hair[HAIR_KEY] not in heads and hair.is_editable]
+    return [part for part in loose if _head_of(part) not in heads and part.is_editable]
+
+
+def _head_of(part: bpy.types.Object) -> str:
+    """The id of the head that a part belongs to; empty for other objects."""
+    return str(part.get(HAIR_KEY) or part.get(WORN_KEY) or "")
 
 
 def remove_stray_hair() -> None:
-    """Remove the hair of deleted heads, with its strands."""
+    """Remove the hair of deleted heads, with its strands, and what they wore."""
     for hair in stray_hair():
         remove_with_data(hair)
 

@@ -17,6 +17,7 @@ from ...encoders.encoder import Encoder
 from ...encoders.face_crop import face_box
 from ...errors import RejectedSample
 from ...heads.head_model import HeadModel
+from ...heads.wear.outfit import Outfit
 from ...labels.camera import Camera, head_rotation, middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings
@@ -44,11 +45,16 @@ class RenderedHead:
 
 
 class HeadRenderer(StudioRenderer):
-    """A scene of its own with one head, camera, light and collar; close it when done."""
+    """A scene of its own with one head, camera, light and collar; close it when done.
 
-    def __init__(self, model: HeadModel, settings: RenderSettings) -> None:
+    outfit: what its heads wear, None for the plain one.
+    """
+
+    def __init__(
+        self, model: HeadModel, settings: RenderSettings, outfit: Outfit | None = None
+    ) -> None:
         super().__init__(model)
-        self.settings = settings
+        self.settings, self.outfit = settings, outfit
         self.extents: tuple[Extent, ...] = (face_box,)  # what face_only renders, together
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
         self._file = self._studio.folder / "head.png"
@@ -112,7 +118,7 @@ class HeadRenderer(StudioRenderer):
     def _posed(self, parameters: FloatArray) -> tuple[Float32Array, Float32Array]:
         """The head's vertices (V, 3) and five landmarks (5, 3), metres, once it is in the scene."""
         start = time.perf_counter()
-        vertices, _ = self._studio.pose(parameters)
+        vertices, _ = self._studio.pose(parameters, self.outfit)
         self.mesh_seconds += time.perf_counter() - start
         return vertices, self.model.five_points(vertices)
 

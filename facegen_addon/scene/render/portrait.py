@@ -18,6 +18,7 @@ from ...encoders.encoder import Encoder
 from ...encoders.face_crop import resize_bilinear
 from ...errors import UserError
 from ...heads.head_model import HeadModel
+from ...heads.wear.outfit import Outfit
 from ...mapping.influence import InfluenceSettings, Probe
 from ...render_settings import RenderSettings
 from .forward import ForwardMapping
@@ -102,14 +103,16 @@ def portraits(
     size: int = 160,
     samples: int = 24,
     device: str = "auto",
+    outfit: Outfit | None = None,
 ) -> Generator[Annotated[ByteArray, "S S 3"], None, None]:
     """A portrait (size, size, 3) uint8 of each head of ``parameters`` (N, P), by Cycles.
 
-    ``device`` as in RenderSettings. Closed before its end, it leaves nothing behind.
+    ``device`` as in RenderSettings; ``outfit``: what all of them wear. Closed before its end, it
+    leaves nothing behind.
     """
     width = max(_SMALLEST_RENDER, round(size / _PORTRAIT_SHARE))
     settings = RenderSettings(samples=samples, size=width, device=device)
-    with HeadRenderer(model, settings) as renderer:
+    with HeadRenderer(model, settings, outfit) as renderer:
         for row in parameters:
             yield framed(renderer.render(row).image, size)
 

@@ -17,7 +17,8 @@ from ...heads.head_model import HeadModel
 from ...heads.wear.outfit import Outfit
 from ...labels.camera import Camera
 from ...labels.shot import SENSOR_WIDTH
-from ..head.head_object import HeadObject, remove_with_data
+from ..head.head_object import HeadObject
+from ..head.objects import remove_with_data
 from .collar import Collar
 from .surroundings import Surroundings
 from .wardrobe import Wardrobe

@@ -13,11 +13,16 @@ import numpy as np
 
 from ...arrays import ByteArray, FloatArray
 from ...heads.head_model import HeadModel
-from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, renew_id
+from ...heads.wear.outfit import BARE, Outfit
+from ..head.head_object import MODEL_KEY, HeadObject, renew_id
+from ..head.objects import remove_with_data
+from ..head.worn import PART_KEY, PARTS
 
 _HAIR_POINTER = "facegen_hair"
 """Property of an asset's mesh object: its hair object. A child comes along with its parent only
 where the parent points to it."""
+_WORN_POINTERS = {name: f"facegen_worn_{name}" for name in PARTS}
+"""The same of what it wears, by the name of the part."""
 
 
 def write_asset(
@@ -26,8 +31,9 @@ def write_asset(
     model: HeadModel,
     parameters: Annotated[FloatArray, "P"],
     portrait: Annotated[ByteArray, "S S 3"],
+    outfit: Outfit = BARE,
 ) -> None:
-    """Write the head with these parameters (P,) as an asset to ``path``.
+    """Write the head with these parameters (P,), in an outfit, as an asset to ``path``.
 
     ``portrait`` (S, S, 3) RGB is its thumbnail. The open file stays as it is: the asset is a head
     made anew, without what the user's head is parented, keyed or driven by.
@@ -37,7 +43,11 @@ def write_asset(
     try:
         head.set_parameters(parameters)
         asset = head.mesh_object
+        if outfit != BARE:
+            head.wear(outfit)
         asset[_HAIR_POINTER] = head.hair_object
+        for part in head.worn:
+            asset[_WORN_POINTERS[part[PART_KEY]]] = part
         _mark(asset, model.name, portrait)
         with _named(asset, name):
             bpy.data.libraries.write(str(path), {asset}, compress=True)
@@ -48,16 +58,19 @@ def write_asset(
 
 
 def settle_imported(mesh_object: bpy.types.Object) -> None:
-    """Make a head that came from an asset file a head of its own, its hair beside it."""
-    hair = mesh_object.pop(_HAIR_POINTER, None)
+    """Make a head that came from an asset file a head of its own, its hair, and what it wears,
+    beside it."""
+    pointers = (_HAIR_POINTER, *_WORN_POINTERS.values())
+    parts = [part for part in (mesh_object.pop(key, None) for key in pointers) if part is not None]
     mesh_object.asset_clear()
-    for owned in (mesh_object, hair):
+    for owned in (mesh_object, *parts):
         # Blender's Append (Reuse Data) gives two heads one mesh, and both would move.
-        if owned is not None and owned.data.users > 1:
+        if owned.data.users > 1:
             owned.data = owned.data.copy()
-    if hair is not None and not hair.users_collection:
-        for collection in mesh_object.users_collection:
-            collection.objects.link(hair)
+    for part in parts:
+        if not part.users_collection:
+            for collection in mesh_object.users_collection:
+                collection.objects.link(part)
     renew_id(mesh_object)  # the file's is that of all heads that were dropped before
     HeadObject.of(mesh_object)
 

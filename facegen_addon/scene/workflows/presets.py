@@ -24,6 +24,7 @@ from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
 from ...heads.head_model import HeadModel
 from ...heads.named_styles import styled
+from ...heads.wear.outfit import BARE, Outfit
 from ...latent.who import Who
 from ...mapping.influence import table_digest
 from ...user_folder import user_folder
@@ -41,8 +42,8 @@ LONGEST_NAME = 63
 _NOT_IN_FILE_NAMES = '<>:"/\\|?*'
 _PORTRAIT_SIZE, _PORTRAIT_SAMPLES = 256, 16
 
-Render = Callable[[HeadModel, Annotated[FloatArray, "P"]], Annotated[ByteArray, "S S 3"]]
-"""Parameters of a head -> its portrait, RGB."""
+Render = Callable[[HeadModel, Annotated[FloatArray, "P"], Outfit], Annotated[ByteArray, "S S 3"]]
+"""Parameters of a head, and what it wears -> its portrait, RGB."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,14 @@ class Preset:
         if len(rows) != 1:
             raise UserError(f"{self.sliders.path} holds {len(rows)} heads; a preset holds one")
         return rows[0]
+
+    def outfit(self, model: HeadModel) -> Outfit | None:
+        """What the head wears; None where the preset does not say it, or the model wears nothing.
+
+        UserError if it is nothing that there is to wear.
+        """
+        outfits = self.sliders.outfits(1) if model.dressed else None
+        return outfits[0] if outfits is not None else None
 
     def is_of_another_version(self, model: HeadModel) -> bool:
         """Whether the model's sliders have changed since; those added stand at their mean."""
@@ -105,15 +114,19 @@ def preset_names() -> list[str]:
 
 
 def render_portrait(
-    model: HeadModel, parameters: Annotated[FloatArray, "P"], device: str = "auto"
+    model: HeadModel,
+    parameters: Annotated[FloatArray, "P"],
+    outfit: Outfit = BARE,
+    device: str = "auto",
 ) -> Annotated[ByteArray, "S S 3"]:
-    """The portrait of one head (P,); ``device`` as in RenderSettings."""
+    """The portrait of one head (P,) in an outfit; ``device`` as in RenderSettings."""
     (portrait,) = portraits(
         model,
         parameters[None],
         size=_PORTRAIT_SIZE,
         samples=_PORTRAIT_SAMPLES,
         device=device,
+        outfit=outfit.for_portrait,
     )
     return portrait
 
@@ -133,13 +146,15 @@ def save_preset(
     path = preset_file(name)
     if path.exists() and not overwrite:
         raise UserError(f"there is a preset {path.stem!r}; choose Overwrite or another name")
-    model, parameters = head.model, head.parameters
-    portrait = render(model, parameters)
+    model, parameters, outfit = head.model, head.parameters, head.outfit
+    portrait = render(model, parameters, outfit)
     with replacing(path.with_suffix(".blend")) as partial:
-        write_asset(partial, path.stem, model, parameters, portrait)
+        write_asset(partial, path.stem, model, parameters, portrait, outfit)
     jpeg = base64.b64encode(encode_jpeg(portrait)).decode("ascii")
+    wear = [outfit] if model.dressed else None
     notes = {"digest": table_digest(model.table), "preview": jpeg}
-    write_slider_file(path, model, parameters[None], **notes, **({"who": dict(who)} if who else {}))
+    said = {"who": dict(who)} if who else {}
+    write_slider_file(path, model, parameters[None], wear, **notes, **said)
     return path
 
 
@@ -168,12 +183,16 @@ def _who(value: object) -> Mapping[str, str] | None:
 def load_preset(head: HeadObject, path: Path) -> Preset:
     """Make a head the preset's, locked sliders too, and record it in the head's history.
 
+    What it wears becomes the preset's; with presets that do not say that, it stays.
+
     UserError, before anything changes, if the file is none or is of another model.
     """
     preset = read_preset(path)
-    parameters = preset.parameters(head.model)
+    parameters, outfit = preset.parameters(head.model), preset.outfit(head.model)
     history.before_change(head)
     head.set_parameters(parameters)
+    if outfit is not None:
+        head.wear(outfit)
     store_seed(head.mesh_object, None)  # what was drawn before was another head
     history.record(head, f"Preset {path.stem}")
     return preset

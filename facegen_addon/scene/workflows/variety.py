@@ -16,6 +16,7 @@ from ...encoders.crop_jitter import AS_OURS, EXTREMES, CropJitter
 from ...encoders.encoder import Encoder, check_encoder_fits
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
+from ...heads.wear.outfit import check_dressed
 from ...latent.checked import LATENT_SIZE
 from ...variety.apart import Views
 from ...variety.candidates import Candidates
@@ -34,6 +35,8 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     encoder whose latents are not of B's size where heads are made by B.
     """
     model = load_head_model(request.model)
+    if request.wear:
+        check_dressed(model)
     encoders = [Encoder.load(request.encoder)]
     if request.second_encoder:
         encoders.append(Encoder.load(request.second_encoder))
@@ -50,7 +53,8 @@ def _rendered_forward(
     model: HeadModel, request: VarietyRequest, encoders: Sequence[Encoder], watch: Stopwatch
 ) -> Iterator[Forward]:
     """F in a scene of its own; its time is spent on "mesh", "render" and "embed"."""
-    with HeadRenderer(model, request.render_settings()) as renderer:
+    settings, outfit = request.render_settings(), request.outfit.for_portrait
+    with HeadRenderer(model, settings, outfit) as renderer:
         renderer.extents = tuple(
             partial(encoder.extent, jitter=jitter)
             for encoder in encoders

@@ -10,10 +10,12 @@ from mathutils import Vector
 
 from ...encoders.encoder import DEFAULT_ENCODER
 from ...heads.catalogue import load_head_model
+from ...heads.wear.outfit import BARE, Outfit
 from ...variety.result import GeneratedHead, VarietyResult
 from ..head import history
-from ..head.head_object import MODEL_KEY, HeadObject, remove_with_data, require_own
+from ..head.head_object import MODEL_KEY, HeadObject
 from ..head.latents import Latents, store, store_seed
+from ..head.objects import remove_with_data, require_own
 from ..head.placement import free_origin, grid_places
 
 COLLECTION = "FaceGen Variety"
@@ -21,10 +23,13 @@ COLLECTION = "FaceGen Variety"
 
 
 def place_heads(
-    result: VarietyResult, collection: bpy.types.Collection, origin: Vector
+    result: VarietyResult,
+    collection: bpy.types.Collection,
+    origin: Vector,
+    outfit: Outfit = BARE,
 ) -> Generator[HeadObject, None, None]:
-    """Stand the heads in a grid from ``origin`` (metres), or beside the heads that are there, in a
-    collection of their own.
+    """Stand the heads, in an outfit, in a grid from ``origin`` (metres), or beside the heads that
+    are there, in a collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
     removes what it has placed. UserError if ``collection`` is another file's.
@@ -44,6 +49,8 @@ def place_heads(
             added = HeadObject.create(model, bpy.data.collections[name])
             placed.append(added.head_id)
             _furnish(added, head, number, facenet=result.encoder == DEFAULT_ENCODER)
+            if outfit != BARE:
+                added.wear(outfit)
             added.mesh_object.location = place
             yield added
     except BaseException:
@@ -68,6 +75,6 @@ def _remove_heads(head_ids: Iterable[str]) -> None:
     """Remove these heads with all that is theirs alone."""
     for head_id in head_ids:
         head = HeadObject.find(head_id)
-        for owned in (head.hair_object, head.mesh_object):
+        for owned in (*head.worn, head.hair_object, head.mesh_object):
             if owned is not None:
                 remove_with_data(owned)

@@ -8,8 +8,8 @@ import numpy as np
 
 from ...heads.wear.outfit import Rgb
 from ...heads.wear.pieces import Piece
-from ..head.materials import material
-from ..head.nodes import attribute, math, noise, parts, principled
+from .materials import material
+from .nodes import attribute, math, noise, parts, principled
 
 _CLOTH, _COLOUR, _SECOND, _PATTERN = (
     f"facegen_cloth_{name}" for name in ("place", "colour", "second", "pattern")
@@ -20,10 +20,10 @@ _WEAVE, _WEAVE_DEPTH = 1100.0, 0.0004
 """Noise of the weave, waves a metre, and how deep it is, metres."""
 _CREASES, _CREASE_DEPTH = 22.0, 0.012
 """Noise of creases, the same."""
-_FLECKS = 0.55
+FLECKS = 0.55
 """How much of the second colour the flecks of mottled cloth have."""
-_STRIPES = {"stripes": (0.0, 42.0, 0.0), "pinstripes": (80.0, 0.0, 0.0)}
-_STRIPES |= {"checks": (46.0, 46.0, 0.0), "heather": (0.0, 0.0, 1.0)}
+STRIPES = {"stripes": (0.0, 42.0, 0.0), "pinstripes": (80.0, 0.0, 0.0)}
+STRIPES |= {"checks": (46.0, 46.0, 0.0), "heather": (0.0, 0.0, 1.0)}
 """Pattern -> stripes a metre across and down, and how mottled."""
 
 
@@ -39,7 +39,7 @@ def write(
 
     The same all over, bar the place and the trim, but on the mesh, so that materials are shared.
     """
-    stripes = _STRIPES.get(pattern, (0.0, 0.0, 0.0))
+    stripes = STRIPES.get(pattern, (0.0, 0.0, 0.0))
     place = np.concatenate([worn.cloth, worn.trim[:, None]], axis=1)
     first = np.asarray(colour) + worn.trim[:, None] * (np.subtract(trim or colour, colour))
     rows = {_CLOTH: place, _COLOUR: first, _SECOND: second or colour, _PATTERN: stripes}
@@ -122,7 +122,7 @@ def _build_patterned(tree: bpy.types.NodeTree) -> None:
     both = math(tree, "MULTIPLY", math(tree, "SIGN", across, 0.0), math(tree, "SIGN", down, 0.0))
     # Where there is but one kind of stripe it covers wholly, where there are two by half each.
     covers = math(tree, "SUBTRACT", 1.0, math(tree, "MULTIPLY", both, 0.5))
-    flecks = math(tree, "MULTIPLY", math(tree, "MULTIPLY", weave, mottled), _FLECKS)
+    flecks = math(tree, "MULTIPLY", math(tree, "MULTIPLY", weave, mottled), FLECKS)
     share = math(tree, "ADD", math(tree, "MULTIPLY", stripes, covers), flecks)
     share = math(tree, "MULTIPLY", share, math(tree, "SUBTRACT", 1.0, trim))
     mix = tree.nodes.new("ShaderNodeMix")
