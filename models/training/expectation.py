@@ -239,7 +239,7 @@ class Watch:
 
 def fit(python: Path, source: Path, target: Path, epochs: int) -> None:
     """Fit surrogates to a file of pairs where torch is; UserError if that fails."""
-    command = [str(python), "-m", "models.training.fit_pairs", str(source), str(target)]
+    command = [str(python.absolute()), "-m", "models.training.fit_pairs", str(source), str(target)]
     status = subprocess.run([*command, "--epochs", str(epochs)], cwd=ROOT, check=False).returncode
     if status:
         raise UserError(f"fitting {target.name} ended with status {status}: see what it said above")
@@ -278,7 +278,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     budget = budget_of(options)
     options.rows = [key for key in KEYS if key in options.rows]
     kind = "expectation-quick" if options.quick else "expectation"
-    options.work = options.work or ROOT / "out" / kind
+    options.work = (options.work or ROOT / "out" / kind).absolute()
     whole = len(options.rows) == len(KEYS) and not options.quick
     target = options.report or (PAGE if whole else options.work / "expectation")
     experiment = Experiment(options, budget, forward)

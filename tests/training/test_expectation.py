@@ -33,6 +33,12 @@ def person() -> HeadModel:
     return load_head_model("person")
 
 
+@pytest.fixture(autouse=True)
+def few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Intervals are nobody's concern here."""
+    monkeypatch.setattr(expectation_figures, "HALVES", 6)
+
+
 @pytest.fixture
 def forward(person: HeadModel, monkeypatch: pytest.MonkeyPatch) -> SyntheticForward:
     """F in closed form; the real people are heads of the prior."""
