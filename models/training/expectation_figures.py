@@ -117,10 +117,13 @@ def variety(latents: Annotated[RealArray, "N D"], yardstick: Yardstick) -> dict[
     """How varied and how natural latents (N, 512) are."""
     rng = random_stream(0)
     share = _of_halves(latents, lambda some: _share_apart(some, yardstick.threshold), rng)
+    count = len(latents)
     return {
         "pairwise": _of_halves(latents, _pairwise, rng),
         "frechet": _of_halves(latents, yardstick.frechet, rng),
-        "apart": {key: None if x is None else x * len(latents) for key, x in share.items()},
+        "apart": {
+            key: None if x is None else min(max(x * count, 1.0), count) for key, x in share.items()
+        },
     }
 
 
