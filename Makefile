@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with, but for its rounds: 450, 320 and 320.
 PERSON_PAIRS := --initial 1400 --rounds 3 --per-round 360 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate expectation influence parity bench extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -122,6 +122,10 @@ hands: ## 64 heads of MODEL, apart IN other hands, seen by another detector: out
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime
 	$(PYTHON) -m models.training.evaluate_backward --model "$(or $(MODEL),open_flame)"
+
+expectation: ## do heads come nearer as their look gets complete: docs/results/expectation.md (70 min; QUICK=1)
+	@$(SET_UP) runtime recipes
+	$(PYTHON) -m models.training.expectation $(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),--quick)
 
 influence: ## what each slider of MODEL does, by renders: thumbnails and figures (resumable)
 	@$(SET_UP) runtime

@@ -6,12 +6,12 @@ It knows parameters by what the head model says of its heads alone (HeadModel.at
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 
-from facegen_addon.arrays import FloatArray, RealArray
+from facegen_addon.arrays import BoolArray, FloatArray, RealArray
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.mapping.attributes import AttributePrior
@@ -29,26 +29,45 @@ _NATURAL = 2.0
 """Mean square of a head's deviations up to which it counts as one of people."""
 
 
-def fit_attribute_prior(
-    model: HeadModel, probes: AttributeProbes, pairs: Pairs
-) -> tuple[AttributePrior, Annotated[FloatArray, "N G"]] | None:
-    """The prior given attributes, and deviations (N, G) of draws from it in its spreads.
+@dataclass(frozen=True)
+class Draws:
+    """Heads of a head model's prior: z (N, G) in standard units, and their attributes (N, 3)."""
 
-    None for a head model that says nothing of attributes. Of `pairs`, those of heads such as the
-    prior has say how old heads read.
-    """
-    drawn = model.sample_prior(random_stream(0), DRAWS)
-    attributes = model.attributes(drawn)
-    if attributes is None:
+    z: Annotated[RealArray, "N G"]
+    attributes: Annotated[FloatArray, "N 3"]
+
+
+def draws_of(model: HeadModel, count: int = DRAWS) -> Draws | None:
+    """`count` of them; None for a head model that says nothing of attributes."""
+    if model.attributes(model.table.default()[None]) is None:
         return None
-    z = model.table.standardise(drawn)
-    prior = of_draws(z, attributes, probes)
+    drawn = model.sample_prior(random_stream(0), count)
+    attributes = model.attributes(drawn)
+    assert attributes is not None
+    return Draws(model.table.standardise(drawn), attributes)
+
+
+def fit_attribute_prior(
+    model: HeadModel,
+    probes: AttributeProbes,
+    pairs: Pairs,
+    draws: Draws,
+    free: Annotated[BoolArray, "G"] | None = None,
+) -> tuple[AttributePrior, Annotated[FloatArray, "N F"]]:
+    """The prior given attributes, and deviations (N, F) of draws from it in its spreads.
+
+    Of the F columns that are `free` (G,), by default of all. Of `pairs`, those of heads such as
+    the prior has say how old heads read.
+    """
+    columns = np.full(draws.z.shape[1], True) if free is None else free
+    z, seen = draws.z[:, columns], pairs.z[:, columns]
+    prior = of_draws(z, draws.attributes, probes)
     own = model.attributes(model.table.from_standardised(pairs.z))
     assert own is not None
-    natural = np.mean(_deviations(prior, pairs.z, own) ** 2, axis=1) < _NATURAL
+    natural = np.mean(_deviations(prior, seen, own) ** 2, axis=1) < _NATURAL
     read = probes.read(pairs.latents[natural])
     prior = replace(prior, ages=reading(own[natural, 1], read[:, 1]))
-    return prior, _deviations(prior, z, attributes)
+    return prior, _deviations(prior, z, draws.attributes)
 
 
 def of_draws(

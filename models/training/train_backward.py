@@ -51,7 +51,7 @@ from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
 from models.training import pairs, real_latents
-from models.training.attribute_prior import fit_attribute_prior
+from models.training.attribute_prior import draws_of, fit_attribute_prior
 from models.training.baselines import KernelRidge
 from models.training.register import register
 
@@ -98,9 +98,9 @@ def enter_surrogates(
 
     The prior is that given attributes, where the head model has a say on them.
     """
-    settings, given = InversionSettings.of(model.table), None
-    if model.attributes(model.table.default()[None]) is not None:
-        given = fit_attribute_prior(model, AttributeProbes.load(), data)
+    settings, given, draws = InversionSettings.of(model.table), None, draws_of(model)
+    if draws is not None:
+        given = fit_attribute_prior(model, AttributeProbes.load(), data, draws)
         settings = replace(settings, overall_rms=GIVEN_RMS)
     precision = prior_precision(model) if given is None else given_precision(given[1])
     TrustRegion.of(model.table, settings, precision)
@@ -153,11 +153,22 @@ def inverted(
     latents: Annotated[RealArray, "N D"],
     disagreement_weight: Annotated[RealArray, "N"] | None = None,
 ) -> Annotated[RealArray, "N G"]:
-    """z (N, G) found for latents (N, 512) from kernel ridge on."""
+    """z (N, G) found for latents (N, 512) by the registered surrogates."""
     data = pairs.load_pairs(options.model, table, options.from_table)
+    return inverted_by(*load_inversion(options.model, table), data, latents, disagreement_weight)
+
+
+def inverted_by(
+    ensemble: SurrogateEnsemble,
+    region: TrustRegion,
+    settings: InversionSettings,
+    data: pairs.Pairs,
+    latents: Annotated[RealArray, "N D"],
+    disagreement_weight: Annotated[RealArray, "N"] | None = None,
+) -> Annotated[RealArray, "N G"]:
+    """z (N, G) found for latents (N, 512) from kernel ridge on `data` on."""
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
-    ensemble, region, settings = load_inversion(options.model, table)
     bar = ProgressBar()
     return invert(
         ensemble,
@@ -180,8 +191,7 @@ def propose(options: argparse.Namespace) -> None:
     )
     weight = np.resize(PROPOSAL_WEIGHTS, len(latents)).astype(np.float32)
     z = inverted(options, table, latents, weight)
-    jittered = rng.random(len(z)) < JITTERED_SHARE
-    z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
+    jittered = jitter(z, rng)
     ensemble, region, _ = load_inversion(options.model, table)
     z = pairs.quantised(region.around(latents).project(z))
     predicted = ensemble.predict(z)[0]
@@ -191,6 +201,14 @@ def propose(options: argparse.Namespace) -> None:
         predicted=cosine_distance(latents, predicted).astype(np.float32),
     )  # fmt: skip
     print(f"{path}: {len(z)} heads, {int(jittered.sum())} jittered")
+
+
+def jitter(z: Annotated[RealArray, "N G"], rng: np.random.Generator) -> Annotated[BoolArray, "N"]:
+    """Move a share of the heads z (N, G), in place, so that surrogates see what lies beside; which
+    (N,)."""
+    jittered = rng.random(len(z)) < JITTERED_SHARE
+    z[jittered] += JITTER * rng.normal(size=z[jittered].shape)
+    return jittered
 
 
 def report_rounds(options: argparse.Namespace) -> None:

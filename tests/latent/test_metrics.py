@@ -42,6 +42,14 @@ def test_frechet_distance_takes_moments_for_either_side():
     assert metrics.frechet_distance(b, a) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("rows", [3, 12, 60])
+def test_frechet_to_is_frechet_distance(rows):
+    rng = np.random.default_rng(rows)
+    reference, latents = metrics.moments(rng.normal(size=(40, 20))), rng.normal(size=(rows, 20))
+    expected = metrics.frechet_distance(reference, latents)
+    assert metrics.frechet_to(reference)(latents) == pytest.approx(expected, rel=1e-6)
+
+
 def test_frechet_distance_of_fewer_rows_than_axes_is_finite_and_zero_to_itself():
     few = cloud(0, 4, size=20)
     assert metrics.frechet_distance(few, few) == pytest.approx(0.0, abs=1e-6)

@@ -51,10 +51,16 @@ class People(SyntheticHead):
 
 @pytest.fixture(scope="module")
 def prior() -> AttributePrior:
-    model = People(TABLE)
-    found = attribute_prior.fit_attribute_prior(model, probes(), pairs_of(model, 400))  # type: ignore[arg-type]
-    assert found is not None
-    return found[0]
+    return fitted_to(People(TABLE))
+
+
+def fitted_to(
+    model: People, younger: float = 0.0, free: np.ndarray | None = None
+) -> AttributePrior:
+    draws = attribute_prior.draws_of(model)  # type: ignore[arg-type]
+    assert draws is not None
+    data = pairs_of(model, 400, younger)
+    return attribute_prior.fit_attribute_prior(model, probes(), data, draws, free)[0]  # type: ignore[arg-type]
 
 
 def pairs_of(model: People, n: int, younger: float = 0.0) -> Pairs:
@@ -92,11 +98,16 @@ def test_the_prior_given_attributes_knows_what_follows_from_them(prior: Attribut
 
 
 def test_what_all_read_too_young_is_half_made_up_for() -> None:
-    model = People(TABLE)
-    fitted = attribute_prior.fit_attribute_prior(model, probes(), pairs_of(model, 400, younger=8.0))  # type: ignore[arg-type]
-    assert fitted is not None
-    own = fitted[0].asked(latents_of((0, 50, 60), (0, 55, 60)))[:, 1]
+    own = fitted_to(People(TABLE), younger=8.0).asked(latents_of((0, 50, 60), (0, 55, 60)))[:, 1]
     np.testing.assert_allclose(own, [54, 59], atol=1)
+
+
+def test_a_prior_of_some_columns_is_that_part_of_the_prior_of_all(prior: AttributePrior) -> None:
+    free = np.arange(16) % 3 != 0  # sex is not
+    part = fitted_to(People(TABLE), free=free)
+    asked = np.array([[0.05, 70.0, 60.0], [0.95, 35.0, 55.0]])
+    for some, all_ in zip(part.of(asked), prior.of(asked), strict=True):
+        np.testing.assert_allclose(some, all_[:, free], atol=1e-5)
 
 
 def test_how_heads_read_never_falls_with_age_and_needs_enough_heads() -> None:
@@ -164,8 +175,7 @@ def test_held_columns_stay_and_a_region_is_put_around_people_once(prior: Attribu
 
 
 def test_models_that_say_nothing_of_people_keep_their_prior() -> None:
-    model, data = SyntheticHead(TABLE), Pairs(np.zeros((1, 16)), np.zeros((1, 512)))
-    assert attribute_prior.fit_attribute_prior(model, probes(), data) is None  # type: ignore[arg-type]
+    assert attribute_prior.draws_of(SyntheticHead(TABLE)) is None  # type: ignore[arg-type]
     region = TrustRegion.of(TABLE, SETTINGS, np.eye(16))
     assert region.around(latents_of((9, 60, 60))) is region
     for name in ("anny", "open_flame"):
