@@ -5,8 +5,8 @@ PYTHON := .venv/bin/python
 CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
-# What models/pairs_person.npz was made with, but for its rounds: 450, 320 and 320.
-PERSON_PAIRS := --initial 1400 --rounds 3 --per-round 360 --epochs 40 --latents 4000 --direct-epochs 40
+# What models/pairs_person.npz was made with.
+PERSON_PAIRS := --initial 1400 --rounds 4 --per-round 500 --epochs 40 --latents 4000 --direct-epochs 40
 
 .PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate expectation influence parity bench extension test-bpy test-blender clean
 

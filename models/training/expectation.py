@@ -54,7 +54,13 @@ from models.training.expectation_page import page
 from models.training.expectation_rows import KEYS, Row, rows_of
 from models.training.render_pairs import add_render_options, initial_heads
 from models.training.render_pool import RenderPool
-from models.training.train_backward import PROPOSAL_WEIGHTS, given_precision, inverted_by, jitter
+from models.training.train_backward import (
+    PROPOSAL_WEIGHTS,
+    given_precision,
+    inverted_by,
+    jitter,
+    settings_given_people,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/results/expectation"
@@ -182,7 +188,7 @@ class Experiment:
             pairs.save_npz(source, z=free.z, latents=free.latents)
             fit(self.options.train_python, source, path, self.budget.epochs)
         table = row.table(self.table)
-        settings = InversionSettings.of(table)
+        settings = settings_given_people(table)
         given, deviations = fit_attribute_prior(
             self.model, self._probes, data, self._draws, row.free
         )
