@@ -86,7 +86,7 @@ STAGES = ["choose faces", "render heads", "compare: random", "compare: plausible
 
 def test_a_log_has_a_line_a_stage_and_little_more(two_runs: list[Path]) -> None:
     out, err = (two_runs[0].with_suffix(end).read_text() for end in (".out", ".err"))
-    assert out == "3 heads of open_flame, rendered by CYCLES on CPU\n" or "CPU" not in out
+    assert out == "3 heads of person, rendered by CYCLES on CPU\n" or "CPU" not in out
     assert len(out.splitlines()) == 1
     *bars, last = err.splitlines()
     finished = [line[:22].strip() for line in bars if "100 %" in line]
@@ -117,7 +117,7 @@ def test_a_terminal_shows_a_bar_a_stage_and_where_the_report_is(
         os.close(ours)
     assert process.returncode == 0, written
     first, *bars, last, nothing = written.decode().split("\r\n")
-    assert first.startswith("2 heads of open_flame, rendered by CYCLES on ") and nothing == ""
+    assert first.startswith("2 heads of person, rendered by CYCLES on ") and nothing == ""
     shown = [line.split("\r\x1b[K")[-1] for line in bars]
     assert [line[:22].strip() for line in shown] == STAGES
     assert all("100 %  in " in line for line in shown)
@@ -142,7 +142,7 @@ def test_too_high_a_demand_exits_with_3_and_leaves_nothing(project: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "name", ["open_flame.npz", "backward_open_flame.onnx", "surrogate_open_flame.npz"]
+    "name", ["person_head.npz", "backward_person.onnx", "surrogate_person.npz"]
 )
 @pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
 def test_a_damaged_artifact_is_one_line_and_status_2(
@@ -186,7 +186,7 @@ def test_another_encoder_tells_the_heads_apart(sface_run: Path) -> None:
     report = json.loads((sface_run / "report.json").read_text())
     assert report["request"]["encoder"] == report["provenance"]["encoder"]["name"] == "sface"
     assert report["provenance"]["encoder"]["sha256"] == artifact("sface").sha256
-    assert "anny_head" in report["provenance"]["head model"], "its surface, whichever model it is"
+    assert "person_head" in report["provenance"]["head model"]
     assert report["variety"]["reached_distance"] == pytest.approx(1 - a @ b, abs=1e-6)
     assert set(report["sets"]) == {"run", "uniform", "prior"}
     assert report["sets"]["run"]["frechet"] is None

@@ -125,7 +125,7 @@ def test_what_is_installed_besides_is_what_is_pinned(project: Path) -> None:
 
 def test_the_command_makes_meshes_far_from_the_checkout(facegen: Command, tmp_path: Path) -> None:
     assert "facegen COMMAND" in facegen("--help").stdout
-    assert "\n  facegen mesh --model anny" in facegen("mesh", "--help").stdout
+    assert "\n  facegen mesh --model person" in facegen("mesh", "--help").stdout
     model = load_head_model("anny")
     parameters = model.sample_prior(np.random.default_rng(0), 2)
     np.savez(
