@@ -234,7 +234,8 @@ def test_a_blend_goes_from_end_to_end_without_a_jump(sampler: HeadSampler) -> No
         [sampler.blend(*pair, t, unlocked(sampler)).parameters for t in (0, 0.01, 0.5, 0.99, 1)]
     )
     z = table.standardise(rows)
-    assert max(np.abs(z[0] - z[1]).max(), np.abs(z[3] - z[4]).max()) < 0.15
+    # B descends anew for each: a hundredth of the way moves no slider by a quarter of a deviation.
+    assert max(np.abs(z[0] - z[1]).max(), np.abs(z[3] - z[4]).max()) < 0.25
     to_first, to_second = (
         cosine_distance(mapping.predicted(z), end) for end in mapping.predicted(z[[0, 4]])
     )

@@ -21,6 +21,7 @@ from ...heads.wear.neck import neck_rings
 from ...heads.wear.outfit import NONE, Outfit, Rgb
 from ...heads.wear.pieces import Piece
 from ...heads.wear.torso import Torso
+from ...random_streams import random_stream
 from ..head.fabric import FLECKS, STRIPES
 from ..head.worn_parts import bust_quads, bust_uv, evened, garment_of, ribbon_colour
 from .bake import Textures, colour_image
@@ -166,7 +167,7 @@ def _pattern(name: str) -> Annotated[FloatArray, "_ _"]:
     share: FloatArray = covers * (
         float(across > 0.0) * stripe[None] + float(down > 0.0) * stripe[:, None]
     )
-    share = share + mottled * FLECKS * np.random.default_rng(0).random((_TILE, _TILE))
+    share = share + mottled * FLECKS * random_stream(0).random((_TILE, _TILE))
     share[:_PLAIN, :_PLAIN] = 0.0
     return share
 
