@@ -31,6 +31,25 @@ ENCODER = "facenet"
 """Whose latents natural faces are: the key of encoders.encoder.DEFAULT_ENCODER."""
 
 Range = tuple[float, float]
+
+
+def read_range(word: str, where: str, remedy: str, of: str = "") -> Range:
+    """Two numbers with a colon between them, the lower one first; UserError for the rest.
+
+    where, remedy, of: what errors say of the place, of what to give, and of what has the range.
+    """
+    first, colon, last = word.partition(":")
+    try:
+        low, high = float(first), float(last)
+    except ValueError:
+        low = high = np.nan
+    if not colon or not np.isfinite([low, high]).all():
+        raise UserError(f"{where} {word!r} is no range{of}; give {remedy}")
+    if low >= high:
+        raise UserError(f"{where} {word!r} is empty; give the lower number first")
+    return low, high
+
+
 """The lower bound, included, and the upper one, excluded."""
 
 _SUFFIX = ".npz"
@@ -79,15 +98,7 @@ class OwnProbe:
             return self.levels[word]
         (least, largest), names = self.seen, "".join(f"{name}, " for name in self.levels)
         remedy = f"{names}or two numbers such as {least:g}:{largest:g}"
-        first, colon, last = word.partition(":")
-        try:
-            low, high = float(first), float(last)
-        except ValueError:
-            low = high = np.nan
-        if not colon or not np.isfinite([low, high]).all():
-            raise UserError(f"{where} {word!r} is no range of {self.name}; give {remedy}")
-        if low >= high:
-            raise UserError(f"{where} {word!r} is empty; give the lower number first")
+        low, high = read_range(word, where, remedy, f" of {self.name}")
         if low < least or high > largest:
             raise UserError(
                 f"{where} {word!r} leaves {least:g} to {largest:g}{self._in_unit}, between which"

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import UserError
 from .attributes import AttributeProbes
 from .natural import NaturalFaces
-from .own_probe import OwnProbe, split_probe
+from .own_probe import OwnProbe, read_range, split_probe
 from .people import (
     BALANCED,
     DARKEST,
@@ -96,7 +96,7 @@ def age_range(word: str, where: str = "age") -> Range:
     """``60:75`` -> years from 60 to below 75; all for nothing. UserError for anything else."""
     if not word:
         return _EVERY
-    low, high = _range(word, where, "years such as 60:75")
+    low, high = read_range(word, where, "years such as 60:75")
     if low < YOUNGEST or high > OLDEST:
         raise UserError(
             f"{where} {word!r} leaves {YOUNGEST:g} to {OLDEST:g} years, between which real faces"
@@ -112,7 +112,7 @@ def skin_range(word: str, where: str = "skin") -> Range:
     if word in SKINS:
         return SKINS[word]
     remedy = f"{', '.join(SKINS)} or a range of lightness (L*) such as 45:60"
-    low, high = _range(word, where, remedy)
+    low, high = read_range(word, where, remedy)
     if low < DARKEST or high > FAIREST:
         raise UserError(
             f"{where} {word!r} leaves the lightness of real faces, L* from {DARKEST:g} to"
@@ -130,20 +130,6 @@ def probe_range(word: str, where: str = "probe") -> Range:
         return _EVERY
     file, rest = split_probe(word, where)
     return OwnProbe.load(file, where).range_of(rest, where)
-
-
-def _range(word: str, where: str, remedy: str) -> Range:
-    """Two numbers with a colon between them, the lower one first."""
-    first, colon, last = word.partition(":")
-    try:
-        low, high = float(first), float(last)
-    except ValueError:
-        low = high = np.nan
-    if not colon or not np.isfinite([low, high]).all():
-        raise UserError(f"{where} {word!r} is no range; give {remedy}")
-    if low >= high:
-        raise UserError(f"{where} {word!r} is empty; give the lower number first")
-    return low, high
 
 
 def read_population(name: str, where: str = "population") -> Population:

@@ -16,7 +16,7 @@ import argparse
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -208,13 +208,24 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; 2 after an error that the user can put right."""
-    options = make_parser().parse_args(arguments)
+    return print_table("attributes", run, make_parser().parse_args(arguments))
+
+
+def print_table(
+    target: str,
+    run: Callable[[argparse.Namespace], Sequence[tuple[str, str]]],
+    options: argparse.Namespace,
+) -> int:
+    """Print the rows that `run` finds, or in a line why it cannot: 2.
+
+    target: of make, which sets up what `options.reader_python` is.
+    """
     try:
         if not options.reader_python.exists():
-            raise UserError(f"{options.reader_python} is missing: run `make attributes`")
+            raise UserError(f"{options.reader_python} is missing: run `make {target}`")
         rows = run(options)
     except UserError as error:
-        print(f"report_attributes: {explain(error)}", file=sys.stderr)
+        print(f"report_{target}: {explain(error)}", file=sys.stderr)
         return 2
     print("| what | figure (95 % interval) |\n|---|---|")
     for what, figure in rows:

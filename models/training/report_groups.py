@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ import numpy as np
 from facegen_addon.arrays import ByteArray, Float32Array, FloatArray, RealArray
 from facegen_addon.confidence import bootstrap_interval
 from facegen_addon.encoders.encoder import same_face_threshold
-from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.census import coverage_of_groups
@@ -39,9 +37,16 @@ from facegen_addon.png import decode_png, encode_png
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
-from facegen_addon.terminal.remedies import explain
 from models.training import pairs
-from models.training.report_attributes import ROOT, SURE, Render, portraits, read_off, run_reader
+from models.training.report_attributes import (
+    ROOT,
+    SURE,
+    Render,
+    portraits,
+    print_table,
+    read_off,
+    run_reader,
+)
 
 ASKED = Who("woman", "60:75", population=AS_FOUND)
 """The certain people of whom the table speaks."""
@@ -201,18 +206,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; 2 after an error that the user can put right."""
-    options = make_parser().parse_args(arguments)
-    try:
-        if not options.reader_python.exists():
-            raise UserError(f"{options.reader_python} is missing: run `make groups`")
-        rows = run(options)
-    except UserError as error:
-        print(f"report_groups: {explain(error)}", file=sys.stderr)
-        return 2
-    print("| what | figure (95 % interval) |\n|---|---|")
-    for what, figure in rows:
-        print(f"| {what} | {figure} |")
-    return 0
+    return print_table("groups", run, make_parser().parse_args(arguments))
 
 
 if __name__ == "__main__":
