@@ -45,7 +45,6 @@ _OF_COLOUR = frozenset(
 """What Anny's colours were before there were skins, and carotene."""
 _BEARD = frozenset(name for name in FACE_HAIR_NAMES if not name.startswith(("brow_", "lash_")))
 _RESTING = frozenset(("resting_smile", "resting_lips", "resting_brows", "resting_lids"))
-_BEARDED = ("beard_density", "moustache_density", "beard_sideburns", "soul_patch", "beard_shadow")
 _MARKS = ("skin_lines", "skin_pores", "skin_freckles", "skin_moles", "skin_spots")
 
 

@@ -19,6 +19,7 @@ from facegen_addon.scene.export import files as export
 from facegen_addon.scene.export.files import HeadSource, export_head, export_heads, file_names
 from facegen_addon.scene.export.parts import ExportSettings, head_parts
 from facegen_addon.scene.head.head_object import HeadObject
+from tests.scene.exported_files import read_alone
 
 MOVABLE = ("glb", "fbx")
 POSES = {
@@ -51,13 +52,7 @@ def _blocks() -> dict[str, list[str]]:
 
 def _read(path: Path) -> dict[str, bpy.types.Object]:
     """The objects of a file in an empty scene by the last word of their names, as Head, Hair."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    if path.suffix == ".obj":
-        bpy.ops.wm.obj_import(filepath=str(path))
-    elif path.suffix == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=str(path))
-    else:
-        bpy.ops.import_scene.gltf(filepath=str(path), merge_vertices=True)
+    read_alone(path, merge_vertices=True)
     shown = [o for o in bpy.context.scene.objects if not o.name.startswith("Icosphere")]  # bones
     found = {o.name.split()[-1].split("_")[-1]: o for o in shown if o.type in ("MESH", "ARMATURE")}
     return found

@@ -20,6 +20,7 @@ from facegen_addon.heads.wear.neck import neck_rings
 from facegen_addon.scene.export.files import HeadSource, export_head, export_heads
 from facegen_addon.scene.export.parts import ExportSettings, head_parts
 from facegen_addon.scene.head.head_object import HeadObject
+from tests.scene.exported_files import read_alone
 
 SIZE = 160
 SPAN = 0.15  # metres that the picture shows
@@ -42,16 +43,6 @@ def _parameters(model: HeadModel) -> np.ndarray:
 def _source(name: str) -> HeadSource:
     model = load_head_model(name)
     return HeadSource("Ada", model, _parameters(model))
-
-
-def _read(path: Path) -> None:
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    if path.suffix == ".obj":
-        bpy.ops.wm.obj_import(filepath=str(path))
-    elif path.suffix == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=str(path))
-    else:
-        bpy.ops.import_scene.gltf(filepath=str(path))
 
 
 def _render(centre: np.ndarray, folder: Path, tilt: float = 0.0) -> np.ndarray:
@@ -122,7 +113,7 @@ def test_every_format_looks_like_the_render(tmp_path: Path, model_name: str) -> 
     expected = _colours(image, places, centre)
     for suffix in FORMATS:
         done = export_head(tmp_path / suffix / f"ada.{suffix}", source, LOOK)
-        _read(done.path)
+        read_alone(done.path)
         found = _colours(_render(centre, tmp_path), places, centre)
         for name, colour, wanted in zip(REGIONS, found, expected, strict=True):
             assert np.abs(colour - wanted).max() < CLOSE, (suffix, name, colour, wanted)
@@ -186,7 +177,7 @@ def test_textures_lie_beside_the_file(tmp_path: Path, suffix: str) -> None:
     pictures = {"ada_skin_colour.png", "ada_skin_roughness.png", "ada_skin_normal.png"}
     pictures |= {"ada_eyes_colour.png"}
     assert names - {"ada.mtl", f"ada.{suffix}", "ada_hair_colour.png"} == pictures
-    _read(tmp_path / f"ada.{suffix}")
+    read_alone(tmp_path / f"ada.{suffix}")
     found = {Path(bpy.path.abspath(image.filepath)) for image in bpy.data.images if image.filepath}
     assert tmp_path / "ada_skin_colour.png" in found
     assert all(path.exists() for path in found)
@@ -209,7 +200,7 @@ def test_levels_keep_keys_and_weights(tmp_path: Path, lod: int) -> None:
     done = export_head(tmp_path / "ada.fbx", source, settings)
     whole = len(source.model.surface.faces)
     assert done.triangles <= SHARES[lod] * whole
-    _read(done.path)
+    read_alone(done.path)
     meshes = [o.data for o in bpy.data.objects if o.type == "MESH"]
     assert sum(len(mesh.polygons) for mesh in meshes) == done.triangles
     assert len({key.name for mesh in meshes for key in mesh.shape_keys.key_blocks[1:]}) == 52
@@ -254,9 +245,11 @@ def test_skin_is_lit_alike_above_a_closed_neck(tmp_path: Path, suffix: str) -> N
     settings = NECK if suffix == "obj" else MOVING
     vertices = source.model.forward(source.parameters)[0]
     edge = vertices[neck_rings(source.model).vertices[0]]
-    _read(export_head(tmp_path / f"open.{suffix}", source, replace(settings, neck="open")).path)
+    read_alone(
+        export_head(tmp_path / f"open.{suffix}", source, replace(settings, neck="open")).path
+    )
     places, normals = _corners()
-    _read(export_head(tmp_path / f"closed.{suffix}", source, settings).path)
+    read_alone(export_head(tmp_path / f"closed.{suffix}", source, settings).path)
     closed_places, closed_normals = _corners()
     for place in edge:
         wanted = normals[np.linalg.norm(places - place, axis=1) < 1e-4]
@@ -275,7 +268,7 @@ def test_a_closed_neck_has_no_dark_seam(tmp_path: Path) -> None:
     pictures = []
     for neck in ("open", "closed"):
         path = tmp_path / f"{neck}.glb"
-        _read(export_head(path, source, replace(LOOK, textures=256, neck=neck)).path)
+        read_alone(export_head(path, source, replace(LOOK, textures=256, neck=neck)).path)
         pictures.append(_render(front, tmp_path, tilt=1.0))
     opened, closed = (image[:, SIZE // 2 - 10 : SIZE // 2 + 10].mean((1, 2)) for image in pictures)
     edge_row = SIZE // 2
@@ -293,7 +286,7 @@ def test_subdivision_leaves_a_closed_edge_where_it_is(tmp_path: Path) -> None:
     found = []
     for neck in ("open", "closed"):
         settings = replace(NECK, neck=neck, subdivision=1)
-        _read(export_head(tmp_path / f"{neck}.obj", source, settings).path)
+        read_alone(export_head(tmp_path / f"{neck}.obj", source, settings).path)
         (mesh,) = (o.data for o in bpy.context.scene.objects)
         places = np.empty(3 * len(mesh.vertices), np.float32)
         mesh.vertices.foreach_get("co", places)

@@ -18,6 +18,7 @@ from facegen_addon.scene.export.files import HeadSource, export_head
 from facegen_addon.scene.export.parts import ExportSettings, HeadParts, head_parts
 from facegen_addon.scene.export.worn import CLOTH_TEXTURE
 from facegen_addon.scene.head.head_object import HeadObject
+from tests.scene.exported_files import read_alone
 
 MODEL = load_head_model("person")
 HEAD = MODEL.sample_prior(np.random.default_rng(4), 1)[0]
@@ -31,13 +32,7 @@ NAMES = {"Bust", "Clothes", "Glasses", "Headwear"}
 
 def read(path: Path) -> dict[str, bpy.types.Object]:
     """Objects of a file in an empty scene, by the last word of their names."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
-    if path.suffix == ".obj":
-        bpy.ops.wm.obj_import(filepath=str(path))
-    elif path.suffix == ".fbx":
-        bpy.ops.import_scene.fbx(filepath=str(path))
-    else:
-        bpy.ops.import_scene.gltf(filepath=str(path))
+    read_alone(path)
     return {o.name.replace("_", " ").split()[-1]: o for o in bpy.data.objects if o.type == "MESH"}
 
 
