@@ -7,13 +7,13 @@ B has to agree with it: grey hair belongs to age, beards to men, brown skin to b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Annotated
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, FloatArray, RealArray
+from ..arrays import AnyArray, Float32Array, FloatArray, IntArray, RealArray
 from ..errors import Need, Remedy, UserError
 from ..latent.attributes import AttributeProbes
 
@@ -27,6 +27,47 @@ _KNEE = 0.1
 _READING = 0.5
 """How far ages are corrected by how heads read: all of it would make everybody past fifty as old
 as heads can be, none leaves heads that read too young."""
+
+
+_FIRMLY = (4.0, 15.0)
+"""Log of the odds of a sex that a head has to read with, at least and at most."""
+_SCALES = np.array([6.0, 12.0])
+"""What costs one: log of the odds by which a head reads less of its sex, years by which it reads
+older or younger."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What heads' predicted latents have to read as, in units of what costs one.
+
+    Attributes:
+        directions, offsets: (512, 2) and (2,): sex, positive for women, and age.
+        wanted: (N, 2) readings.
+    """
+
+    directions: Annotated[FloatArray, "512 2"]
+    offsets: Annotated[FloatArray, "2"]
+    wanted: Annotated[FloatArray, "N 2"]
+
+    def rows(self, rows: slice | IntArray) -> Agreement:
+        """For some of the people."""
+        return replace(self, wanted=self.wanted[rows])
+
+    def price(
+        self, mean: Annotated[RealArray, "N 512"]
+    ) -> tuple[Annotated[FloatArray, "N"], Annotated[FloatArray, "N 512"]]:
+        """Squared misreadings (N,) of latents along `mean` (N, 512), and their gradient there.
+
+        To read even more clearly of one's sex costs nothing.
+        """
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        unit = mean / length
+        off = unit @ self.directions + self.offsets - self.wanted
+        sex = np.sign(self.wanted[:, 0])
+        off[:, 0] = sex * np.minimum(sex * off[:, 0], 0)
+        across = 2 * off @ self.directions.T
+        across -= np.sum(across * unit, axis=1, keepdims=True) * unit
+        return np.sum(off**2, axis=1), across / length
 
 
 def polynomials(x: Annotated[RealArray, "N 3"]) -> Annotated[FloatArray, "N F"]:
@@ -95,6 +136,16 @@ class AttributePrior:
         corrected = np.interp(years, read, own) + years - np.clip(years, read[0], read[-1])
         wanted[:, 1] += _READING * (corrected - years)
         return soft_clip(wanted, self.low, self.high)
+
+    def agreement(self, latents: Annotated[RealArray, "N 512"]) -> Agreement:
+        """What heads of latents (N, 512) have to read as: their sex, firmly, and their age."""
+        directions = self.probes.weights[:, :2] / _SCALES
+        offsets = self.probes.biases[:2] / _SCALES
+        wanted = np.asarray(latents, np.float64) @ directions + offsets
+        least, most = np.array(_FIRMLY) / _SCALES[0]
+        firmly = np.clip(np.abs(wanted[:, 0]), least, most)
+        wanted[:, 0] = np.where(wanted[:, 0] < 0, -firmly, firmly)
+        return Agreement(directions, offsets, wanted)
 
     def of(
         self, attributes: Annotated[RealArray, "N 3"]

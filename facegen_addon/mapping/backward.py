@@ -23,7 +23,8 @@ from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import checked_latents
-from .attributes import AttributePrior
+from .attributes import Agreement, AttributePrior
+from .hair_colours import HairColours
 from .surrogate import SurrogateEnsemble
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _BLOCK = 64
 _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 _REACH = 3.0
+_OF_ONE = 0.7  # spread around one person's colours, of that of people of a kind
 
 
 BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
@@ -57,6 +59,8 @@ class InversionSettings:
         soft_limit, soft_limit_weight: |z| beyond the limit costs weight * excess^2 a parameter.
         correlation_weight: price of what the prior's correlations forbid, e.g. grey hair on the
             young: weight * excess^2 of the mean squared Mahalanobis length beyond its mean of 1.
+        agreement_weight: price of heads that read of another sex or age than their latents, by
+            what the surrogates predict (`Agreement`); only where B is asked to agree.
         overall_rms, group_rms: root mean square of one head's parameters never exceeds these.
         steps, learning_rate: of Adam; the rate falls to zero along a half cosine.
     """
@@ -65,6 +69,7 @@ class InversionSettings:
     soft_limit: float = 1.8
     soft_limit_weight: float = 0.05
     correlation_weight: float = 1.0
+    agreement_weight: float = 0.0
     overall_rms: float = 1.0
     group_rms: Mapping[str, float] = field(default_factory=dict)
     steps: int = 60
@@ -104,6 +109,8 @@ class TrustRegion:
         centre, spread: (N, G) of the heads of N people, or (1, 1): all that is said here of
             deviations is said of (z - centre) / spread.
         reach: largest deviation of one parameter.
+        colours: of single people's hair; None where they lie around the mean of a kind.
+        agreement: what the heads of N people have to read as.
     """
 
     low: Annotated[Float32Array, "G"]
@@ -122,6 +129,8 @@ class TrustRegion:
         default_factory=lambda: np.ones((1, 1), np.float32)
     )
     reach: float = np.inf
+    colours: HairColours | None = None
+    agreement: Agreement | None = None
 
     @classmethod
     def of(
@@ -130,6 +139,7 @@ class TrustRegion:
         settings: InversionSettings,
         precision: Annotated[RealArray, "G G"],
         given: AttributePrior | None = None,
+        colours: HairColours | None = None,
     ) -> TrustRegion:
         """The region of a head model's table; UserError if the other parts do not belong to it."""
         if precision.shape != (len(table.guided),) * 2:
@@ -147,7 +157,8 @@ class TrustRegion:
         low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
         balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
         balls.append((np.arange(len(low)), settings.overall_rms))
-        return cls(low, high, tuple(balls), np.asarray(precision, np.float32), given=given)
+        kept = np.asarray(precision, np.float32)
+        return cls(low, high, tuple(balls), kept, given=given, colours=colours)
 
     def around(self, latents: Annotated[RealArray, "N 512"]) -> TrustRegion:
         """This region around the heads of people such as latents (N, 512) speak of.
@@ -156,20 +167,31 @@ class TrustRegion:
         """
         if self.given is None:
             return self
-        centre, spread = self.given.of(self.given.asked(latents))
+        asked = self.given.asked(latents)
+        centre, spread = self.given.of(asked)
+        if self.colours is not None:
+            columns = self.colours.columns
+            # As old as they read: heads that are made older, to read so, need not be grey.
+            read = self.given.probes.read(latents)
+            centre[:, columns] = self.colours.chosen(latents, read)
+            spread[:, columns] *= _OF_ONE
         return replace(
             self,
             given=None,
+            agreement=self.given.agreement(latents),
             centre=np.clip(centre, self.low, self.high),
             spread=spread,
             reach=_REACH,
         )
 
-    def rows(self, rows: slice) -> TrustRegion:
+    def rows(self, rows: slice | IntArray) -> TrustRegion:
         """This region for some of its people."""
         if len(self.centre) == 1:
             return self
-        return replace(self, centre=self.centre[rows], spread=self.spread[rows])
+        agreement = self.agreement and self.agreement.rows(rows)
+        return replace(
+            self, centre=self.centre[rows], spread=self.spread[rows], agreement=agreement
+        )
 
     def deviations(self, z: Annotated[RealArray, "N G"]) -> Annotated[RealArray, "N G"]:
         """How far heads z (N, G) are from the centre, in spreads (N, G)."""
@@ -235,8 +257,8 @@ def inversion_cost(
 
     Returns:
         costs (N,): mean cosine distance of the members to the latent, plus the weighted
-        disagreement 1 - |mean of members|^2, plus the soft limit and the correlations' price; and
-        their gradient (N, G).
+        disagreement 1 - |mean of members|^2, plus the prices of the soft limit, of correlations
+        and of misreadings; and their gradient (N, G).
     """
     weight = np.full(len(z), settings.disagreement_weight, np.float32)
     if disagreement_weight is not None:
@@ -256,8 +278,12 @@ def inversion_cost(
         + settings.correlation_weight * unnatural**2
     )
     # The members' mean is all that the cost sees, so one gradient serves every member.
-    to_member = -(latents + 2 * weight[:, None] * mean) / len(tape.members)
-    gradient = ensemble.backward(tape, to_member[None])
+    to_mean = -(latents + 2 * weight[:, None] * mean)
+    if region.agreement is not None and settings.agreement_weight:
+        misread, slope = region.agreement.price(mean)
+        costs = costs + settings.agreement_weight * misread
+        to_mean = to_mean + (settings.agreement_weight * slope).astype(np.float32)
+    gradient = ensemble.backward(tape, to_mean[None] / len(tape.members))
     gradient += 2 * settings.soft_limit_weight * excess * np.sign(away) / region.spread
     natural = 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
     gradient += natural / region.spread
@@ -329,7 +355,8 @@ def load_inversion(
     if PRECISION not in arrays:
         raise UserError(f"the surrogates of {name!r} lack {PRECISION}", Need(Remedy.RETRAIN, name))
     given = AttributePrior.from_arrays(arrays)
-    region = TrustRegion.of(table, settings, arrays[PRECISION], given)
+    colours = HairColours.from_arrays(arrays)
+    region = TrustRegion.of(table, settings, arrays[PRECISION], given, colours)
     return SurrogateEnsemble.from_arrays(arrays), region, settings
 
 

@@ -11,10 +11,12 @@ from typing import Annotated
 
 import numpy as np
 
-from facegen_addon.arrays import BoolArray, FloatArray, RealArray
+from facegen_addon.arrays import BoolArray, FloatArray, IntArray, RealArray
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.mapping.attributes import AttributePrior
+from facegen_addon.mapping.hair_colours import HairColours
+from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from facegen_addon.random_streams import random_stream
 from models.training.pairs import Pairs
 
@@ -25,6 +27,8 @@ LEAST_SPREAD = 0.15
 _RANGE = (0.01, 0.99)  # quantiles of the prior's attributes
 _RIDGE = 1e-3
 _AGE_KNOTS = 8
+_COLOURED = 1200
+"""People whose colours of hair B chooses from."""
 _NATURAL = 2.0
 """Mean square of a head's deviations up to which it counts as one of people."""
 
@@ -68,6 +72,22 @@ def fit_attribute_prior(
     read = probes.read(pairs.latents[natural])
     prior = replace(prior, ages=reading(own[natural, 1], read[:, 1]))
     return prior, _deviations(prior, z, draws.attributes)
+
+
+def fit_hair_colours(
+    prior: AttributePrior,
+    draws: Draws,
+    columns: Annotated[IntArray, "H"],
+    ensemble: SurrogateEnsemble,
+) -> HairColours:
+    """Guided `columns` (H,) of some of these people, and what they do to latents."""
+    z, attributes = draws.z[:_COLOURED], draws.attributes[:_COLOURED]
+    centre = prior.of(attributes)[0]
+    coloured = centre.copy()
+    coloured[:, columns] = z[:, columns]
+    effects = ensemble.predict(coloured)[0] - ensemble.predict(centre)[0]
+    values, people = z[:, columns].astype(np.float32), attributes.astype(np.float32)
+    return HairColours(columns, values, people, effects)
 
 
 def of_draws(

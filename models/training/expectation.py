@@ -188,7 +188,7 @@ class Experiment:
             pairs.save_npz(source, z=free.z, latents=free.latents)
             fit(self.options.train_python, source, path, self.budget.epochs)
         table = row.table(self.table)
-        settings = settings_given_people(table)
+        settings = settings_given_people(table, agreement_weight=0.0)
         given, deviations = fit_attribute_prior(
             self.model, self._probes, data, self._draws, row.free
         )

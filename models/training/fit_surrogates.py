@@ -195,7 +195,7 @@ def fit_direct(
     """
     torch.manual_seed(options.seed)
     network = _direct_network(found.shape[1], options)
-    inputs = torch.from_numpy(latents)
+    inputs, around = torch.from_numpy(latents), region.around(latents)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
@@ -207,7 +207,7 @@ def fit_direct(
         for rows in torch.randperm(len(latents)).split(options.batch):
             z = network(inputs[rows])
             values, requested = z.detach().numpy(), latents[rows]
-            here = region.around(requested)
+            here = around.rows(rows.numpy())
             inside = here.project(values)
             # The ensemble's gradient is NumPy's, so the cost stands in one place only. It is taken
             # where the head will be, since what the network says is projected before use.

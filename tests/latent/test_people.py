@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
+from facegen_addon.latent import people
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.people import (
@@ -88,6 +89,22 @@ def test_a_balanced_population_has_its_shares(probes: AttributeProbes) -> None:
     found = np.array([group.holds(attributes).mean() for group in population.groups])
     assert np.isclose(found.sum(), 1.0)
     assert np.abs(found - population.shares).max() < 4 * np.sqrt(1 / 24 / 1200)
+
+
+def test_of_every_group_as_many_are_drawn_as_its_share(probes: AttributeProbes) -> None:
+    for seed in range(3):
+        drawn = probes.read(Who().faces().sample(np.random.default_rng(seed), 96))
+        women, old = drawn[:, 0] >= 0.5, drawn[:, 1] >= 60
+        assert women.sum() == 48
+        assert abs(int(old.sum()) - 24) <= 2
+        assert abs(int((women & old).sum()) - 12) <= 1
+
+
+def test_one_person_is_of_a_group_by_the_shares() -> None:
+    shares, counts = np.array([0.1, 0.3, 0.6]), np.zeros(3)
+    for seed in range(1000):
+        counts[people._shared_out(np.random.default_rng(seed), shares, 1)] += 1
+    np.testing.assert_allclose(counts / 1000, shares, atol=0.05)
 
 
 def test_nobody_asked_for_is_the_natural_density_itself(natural: NaturalFaces) -> None:

@@ -10,6 +10,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.sphere import normalise
+from facegen_addon.mapping import hair_colours
 from facegen_addon.mapping.attributes import AttributePrior, polynomials, soft_clip
 from facegen_addon.mapping.backward import (
     InversionSettings,
@@ -17,6 +18,7 @@ from facegen_addon.mapping.backward import (
     inversion_cost,
     invert,
 )
+from facegen_addon.mapping.hair_colours import HairColours
 from models.training import attribute_prior, train_backward
 from models.training.pairs import Pairs
 from tests.mapping.test_backward import small_ensemble
@@ -141,15 +143,16 @@ def test_cost_gradient_around_people_agrees_with_finite_differences(prior: Attri
     latents = normalise(latents_of((9, 60, 60), (-9, 40, 55)) + 0.01 * rng.normal(size=(2, 512)))
     region = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior).around(latents)
     z = region.centre + 2.5 * region.spread * rng.normal(size=(2, 16))
-    gradient, step = inversion_cost(ensemble, z, latents, region, SETTINGS)[1], 1e-3
+    settings = replace(SETTINGS, agreement_weight=0.05)
+    gradient, step = inversion_cost(ensemble, z, latents, region, settings)[1], 1e-3
     for column in range(16):
         moved = np.zeros(16)
         moved[column] = step
         up, down = (
-            inversion_cost(ensemble, z + sign * moved, latents, region, SETTINGS)[0].astype(float)
+            inversion_cost(ensemble, z + sign * moved, latents, region, settings)[0].astype(float)
             for sign in (1, -1)
         )
-        np.testing.assert_allclose((up - down) / 2 / step, gradient[:, column], atol=2e-2)
+        np.testing.assert_allclose((up - down) / 2 / step, gradient[:, column], rtol=0.02, atol=0.2)
 
 
 def test_heads_are_of_the_people_that_latents_speak_of(prior: AttributePrior) -> None:
@@ -172,6 +175,66 @@ def test_held_columns_stay_and_a_region_is_put_around_people_once(prior: Attribu
     around = region.around(latents_of((9, 60, 60)))
     assert around.around(latents_of((-9, 30, 60))) is around
     assert around.project(np.ones((1, 16)))[0, SEX] == -0.5
+
+
+def test_heads_that_misread_cost(prior: AttributePrior) -> None:
+    agreement = prior.agreement(latents_of((9, 60, 60), (-9, 40, 55), (1, 60, 60)))
+    right = latents_of((9, 60, 60), (-9, 40, 55), (4, 60, 60))
+    clearer = latents_of((30, 60, 60), (-30, 40, 55), (30, 60, 60))
+    for latents in (right, clearer, 3 * clearer):
+        np.testing.assert_allclose(agreement.price(latents)[0], 0, atol=1e-6)
+    wrong = latents_of((-9, 60, 60), (-9, 52, 55), (1, 60, 60))
+    np.testing.assert_allclose(agreement.price(wrong)[0], [9.0, 1.0, 0.25], rtol=1e-5)
+    np.testing.assert_allclose(agreement.rows(slice(1, 2)).price(wrong[1:2])[0], 1, rtol=1e-5)
+
+
+def test_agreement_brings_heads_to_read_as_asked(prior: AttributePrior) -> None:
+    ensemble = small_ensemble()
+    latents = latents_of(*[(9.0, 70.0, 60.0)] * 8, *[(-9.0, 35.0, 60.0)] * 8)
+    region = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior).around(latents)
+    assert region.agreement is not None
+
+    def misread(weight: float) -> float:
+        settings = replace(SETTINGS, steps=30, agreement_weight=weight)
+        z = invert(ensemble, latents, np.zeros((16, 16)), region, settings)
+        return float(region.agreement.price(ensemble.predict(z)[0])[0].mean())  # type: ignore[union-attr]
+
+    assert misread(0.05) < 0.9 * misread(0.0)
+
+
+def colours_of_four() -> HairColours:
+    """Two old and two young people with grey and brown hair, of which the latent's fourth tells."""
+    values = np.array([[1.0], [-1.0], [0.9], [-0.9]])
+    people = np.array([[0.5, 70, 60]] * 2 + [[0.5, 30, 60]] * 2)
+    effects = np.zeros((4, 512))
+    effects[:, 3] = values[:, 0]
+    return HairColours(np.array([FREE]), *(a.astype(np.float32) for a in (values, people, effects)))
+
+
+def test_hair_has_the_colour_of_one_of_the_kind_that_suits(
+    prior: AttributePrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hair_colours, "_AMONG", 2)
+    latents = latents_of((0, 70, 60), (0, 30, 60), (0, 70, 60))
+    latents[2, 3] *= -1
+    found = colours_of_four().chosen(latents, prior.asked(latents))
+    np.testing.assert_allclose(found[:, 0], [1.0, 0.9, -1.0], rtol=1e-5)
+    plain = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior).around(latents)
+    region = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior, colours_of_four()).around(latents)
+    np.testing.assert_allclose(region.centre[:, FREE], found[:, 0], rtol=1e-5)
+    assert (region.spread[:, FREE] < plain.spread[:, FREE]).all()
+    others = np.arange(16) != FREE
+    np.testing.assert_array_equal(region.centre[:, others], plain.centre[:, others])
+
+
+def test_colours_beside_the_surrogates_weights() -> None:
+    arrays = colours_of_four().arrays()
+    again = HairColours.from_arrays(arrays)
+    assert again is not None
+    np.testing.assert_allclose(again.values, colours_of_four().values, rtol=1e-3)
+    assert HairColours.from_arrays({"weight_0": np.ones(3)}) is None
+    with pytest.raises(UserError, match="lack 'colours_effects'"):
+        HairColours.from_arrays({k: v for k, v in arrays.items() if "effects" not in k})
 
 
 def test_models_that_say_nothing_of_people_keep_their_prior() -> None:

@@ -91,7 +91,7 @@ def draw_skin(
     column["skin_femininity"][:] = 1.0 - male + 0.1 * noise["skin_femininity"]
     column["skin_african"][:] = african + 0.12 * noise["skin_african"]
     column["skin_asian"][:] = asian + 0.12 * noise["skin_asian"]
-    lined = (0.75 + 0.15 * male) * np.maximum(old_skin, 0.0) ** 1.2
+    lined = np.maximum(old_skin, 0.0) ** 1.35
     column["skin_lines"][:] = lined + 0.04 * np.abs(noise["skin_lines"])
     column["skin_spots"][:] = aged**2 * np.abs(0.6 * noise["skin_spots"])
     column["skin_blotchiness"][:] = 0.18 + 0.2 * aged + 0.10 * noise["skin_blotchiness"]
