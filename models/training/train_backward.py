@@ -38,20 +38,16 @@ from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.backward import (
-    PRECISION,
-    InversionSettings,
-    TrustRegion,
-    invert,
-    load_inversion,
-)
+from facegen_addon.mapping.backward import PRECISION, load_inversion
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, dressed, invert
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.mapping.wardrobe import Wardrobe
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
 from models.training import pairs, real_latents
-from models.training.attribute_prior import draws_of, fit_attribute_prior
+from models.training.attribute_prior import Draws, draws_of, fit_attribute_prior
 from models.training.baselines import KernelRidge
 from models.training.register import register
 
@@ -71,6 +67,10 @@ and renders come back at 0.351 instead of 0.319 (medians; 90 %: 0.501, 0.436).""
 WORN_RMS = {"hair": 0.6, "beard": 0.8}
 """Of what people may have one way or another: for a face that it cannot reach FaceNet takes long
 hair before the eyes, which nobody would believe. At 0.5 it costs 0.03 of likeness."""
+
+WARDROBE = 1200
+"""Heads of the prior whose hairstyles B chooses from."""
+_COLOURS = ("_melanin", "_redness", "_grey")
 
 _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
@@ -111,8 +111,8 @@ def enter_surrogates(
     TrustRegion.of(model.table, settings, precision)
     path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
-    if given is not None:
-        arrays |= given[0].arrays()
+    if given is not None and draws is not None:
+        arrays |= given[0].arrays() | wardrobe_of(model.table, draws).arrays()
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
         f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
@@ -134,6 +134,16 @@ def settings_given_people(table: ParameterTable) -> InversionSettings:
         group_rms={**settings.group_rms, **worn},
         soft_limit_weight=0.0,
     )
+
+
+def wardrobe_of(table: ParameterTable, draws: Draws) -> Wardrobe:
+    """What the first of the prior's draws wear: all of hair and beard but their colours."""
+    groups = table.guided_groups()
+    columns = np.concatenate([groups[name] for name in WORN_RMS if name in groups])
+    names = [table.parameters[table.guided[column]].name for column in columns]
+    columns = columns[[not name.endswith(_COLOURS) for name in names]]
+    worn = np.asarray(draws.z[:WARDROBE, columns], np.float32)
+    return Wardrobe(columns, worn, draws.attributes[:WARDROBE])
 
 
 def prior_precision(model: HeadModel) -> Annotated[FloatArray, "G G"]:
@@ -189,6 +199,7 @@ def inverted_by(
     """z (N, G) found for latents (N, 512) from kernel ridge on `data` on."""
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
+    start = dressed(ensemble, latents, region.around(latents).project(start), region, settings)
     bar = ProgressBar()
     return invert(
         ensemble,

@@ -11,12 +11,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.attributes import AttributePrior, polynomials, soft_clip
-from facegen_addon.mapping.backward import (
-    InversionSettings,
-    TrustRegion,
-    inversion_cost,
-    invert,
-)
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, inversion_cost, invert
 from models.training import attribute_prior, train_backward
 from models.training.pairs import Pairs
 from tests.mapping.test_backward import small_ensemble
