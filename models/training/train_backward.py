@@ -71,6 +71,7 @@ hair before the eyes, which nobody would believe. At 0.5 it costs 0.03 of likene
 WARDROBE = 1200
 """Heads of the prior whose hairstyles B chooses from."""
 _COLOURS = ("_melanin", "_redness", "_grey")
+_ODD = 3.5  # spreads of people of a kind
 
 _LICENCE = "GPL-3.0-or-later"
 _SOURCE = "renders of this project's own heads, embedded by FaceNet"
@@ -112,7 +113,7 @@ def enter_surrogates(
     path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
     if given is not None and draws is not None:
-        arrays |= given[0].arrays() | wardrobe_of(model.table, draws).arrays()
+        arrays |= given[0].arrays() | wardrobe_of(model.table, draws, given[1]).arrays()
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
         f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
@@ -136,14 +137,21 @@ def settings_given_people(table: ParameterTable) -> InversionSettings:
     )
 
 
-def wardrobe_of(table: ParameterTable, draws: Draws) -> Wardrobe:
-    """What the first of the prior's draws wear: all of hair and beard but their colours."""
+def wardrobe_of(
+    table: ParameterTable, draws: Draws, deviations: Annotated[RealArray, "N G"]
+) -> Wardrobe:
+    """What draws of the prior wear: all of hair and beard but their colours.
+
+    Of the first draws whose `deviations` (N, G) from people of their kind are not odd: the best of
+    many would be an oddity.
+    """
     groups = table.guided_groups()
     columns = np.concatenate([groups[name] for name in WORN_RMS if name in groups])
     names = [table.parameters[table.guided[column]].name for column in columns]
     columns = columns[[not name.endswith(_COLOURS) for name in names]]
-    worn = np.asarray(draws.z[:WARDROBE, columns], np.float32)
-    return Wardrobe(columns, worn, draws.attributes[:WARDROBE])
+    usual = np.flatnonzero(np.abs(deviations[:, columns]).max(axis=1) < _ODD)[:WARDROBE]
+    worn = np.asarray(draws.z[usual][:, columns], np.float32)
+    return Wardrobe(columns, worn, draws.attributes[usual])
 
 
 def prior_precision(model: HeadModel) -> Annotated[FloatArray, "G G"]:
