@@ -11,8 +11,9 @@ import numpy as np
 from ..arrays import BoolArray, Float32Array, RealArray
 from ..errors import RejectedSample
 from ..latent.sphere import cosine_distance, geodesic
-from .backward import BackwardMapping, Grade, invert
+from .backward import BackwardMapping, Grade
 from .correction import compensated
+from .inversion import invert
 
 STEP = 0.5
 """Of the way to what compensates for a head's whole shift. All of it overshoots: most of the shift

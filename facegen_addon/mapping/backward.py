@@ -8,342 +8,31 @@ agree, and where heads are believable (bounds per parameter group, in standard d
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import BoolArray, Float32Array, FloatArray, IntArray, RealArray
+from ..arrays import Float32Array, FloatArray, RealArray
 from ..artifacts import artifact, artifact_path, load_npz, load_onnx
 from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from ..latent.checked import checked_latents
-from .attributes import Agreement, AttributePrior
+from .attributes import AttributePrior
 from .hair_colours import HairColours
+from .inversion import InversionSettings, Progress, TrustRegion, dressed, invert
 from .surrogate import SurrogateEnsemble
+from .wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from ..onnx_runtime import InferenceSession
 
 Grade = Literal["refined", "direct"]
-Progress = Callable[[int, int], None]
 
 GRADES: tuple[Grade, ...] = get_args(Grade)
 PRECISION = "prior_precision"
 """Array beside the surrogates' weights: (G, G) inverse correlations of the prior."""
-
-# Heads descended on together: their activations stay in the processor's cache.
-_BLOCK = 64
-_THREADS = os.cpu_count() or 1
-_ADAM_DECAY = (0.9, 0.99)
-_REACH = 3.0
-_OF_ONE = 0.7  # spread around one person's colours, of that of people of a kind
-
-
-BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
-"""Largest root mean square of a group, in standard deviations: where FaceNet looks and people do
-not forgive, less than the prior's own; FLAME's identity as much as the prior's."""
-
-
-@dataclass(frozen=True)
-class InversionSettings:
-    """How a latent is inverted; lengths in standard deviations of the prior.
-
-    Attributes:
-        disagreement_weight: price of the surrogates' disagreement, in units of cosine distance.
-        soft_limit, soft_limit_weight: |z| beyond the limit costs weight * excess^2 a parameter.
-        correlation_weight: price of what the prior's correlations forbid, e.g. grey hair on the
-            young: weight * excess^2 of the mean squared Mahalanobis length beyond its mean of 1.
-        agreement_weight: price of heads that read of another sex or age than their latents, by
-            what the surrogates predict (`Agreement`); only where B is asked to agree.
-        overall_rms, group_rms: root mean square of one head's parameters never exceeds these.
-        steps, learning_rate: of Adam; the rate falls to zero along a half cosine.
-    """
-
-    disagreement_weight: float = 0.5
-    soft_limit: float = 1.8
-    soft_limit_weight: float = 0.05
-    correlation_weight: float = 1.0
-    agreement_weight: float = 0.0
-    overall_rms: float = 1.0
-    group_rms: Mapping[str, float] = field(default_factory=dict)
-    steps: int = 60
-    learning_rate: float = 0.1
-
-    @classmethod
-    def of(cls, table: ParameterTable, **others: Any) -> InversionSettings:
-        """The settings of a head model: bounds on those of the known groups that it has."""
-        groups = table.guided_groups()
-        bounds = {name: rms for name, rms in BELIEVABLE_RMS.items() if name in groups}
-        return cls(group_rms=bounds, **others)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> InversionSettings:
-        """Read settings from plain data, e.g. a registered artifact's facts."""
-        try:
-            return cls(**values)
-        except TypeError as error:
-            fault = f"inversion settings do not fit ({error})"
-            raise UserError(fault, Need(Remedy.RETRAIN)) from None
-
-    def as_mapping(self) -> dict[str, Any]:
-        """These settings as plain data, ready for JSON."""
-        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class TrustRegion:
-    """Bounds that every head of the backward mapping keeps, in standard deviations.
-
-    Attributes:
-        low, high: (G,) ranges of the guided parameters; both contain the mean, 0.
-        balls: (columns, largest root mean square) of each bounded group, the whole head last.
-        precision: (G, G) inverse correlations of the prior.
-        held, held_values: (H,) columns that stay at these values, inside the bounds or not.
-        given: the prior given what latents say of people; None where B is not asked to agree.
-        centre, spread: (N, G) of the heads of N people, or (1, 1): all that is said here of
-            deviations is said of (z - centre) / spread.
-        reach: largest deviation of one parameter.
-        colours: of single people's hair; None where they lie around the mean of a kind.
-        agreement: what the heads of N people have to read as.
-    """
-
-    low: Annotated[Float32Array, "G"]
-    high: Annotated[Float32Array, "G"]
-    balls: tuple[tuple[IntArray, float], ...]
-    precision: Annotated[Float32Array, "G G"]
-    held: Annotated[IntArray, "H"] = field(default_factory=lambda: np.zeros(0, np.intp))
-    held_values: Annotated[Float32Array, "H"] = field(
-        default_factory=lambda: np.zeros(0, np.float32)
-    )
-    given: AttributePrior | None = None
-    centre: Annotated[Float32Array, "M C"] = field(
-        default_factory=lambda: np.zeros((1, 1), np.float32)
-    )
-    spread: Annotated[Float32Array, "M C"] = field(
-        default_factory=lambda: np.ones((1, 1), np.float32)
-    )
-    reach: float = np.inf
-    colours: HairColours | None = None
-    agreement: Agreement | None = None
-
-    @classmethod
-    def of(
-        cls,
-        table: ParameterTable,
-        settings: InversionSettings,
-        precision: Annotated[RealArray, "G G"],
-        given: AttributePrior | None = None,
-        colours: HairColours | None = None,
-    ) -> TrustRegion:
-        """The region of a head model's table; UserError if the other parts do not belong to it."""
-        if precision.shape != (len(table.guided),) * 2:
-            raise UserError(
-                f"the prior's precision has shape {precision.shape}, the head model guides"
-                f" {len(table.guided)} parameters",
-                Need(Remedy.RETRAIN),
-            )
-        groups = table.guided_groups()
-        unknown = settings.group_rms.keys() - groups.keys()
-        if unknown:
-            raise UserError(
-                f"bounded groups {sorted(unknown)} are not among the model's {sorted(groups)}"
-            )
-        low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
-        balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
-        balls.append((np.arange(len(low)), settings.overall_rms))
-        kept = np.asarray(precision, np.float32)
-        return cls(low, high, tuple(balls), kept, given=given, colours=colours)
-
-    def around(self, latents: Annotated[RealArray, "N 512"]) -> TrustRegion:
-        """This region around the heads of people such as latents (N, 512) speak of.
-
-        The region itself where nothing is `given`, or where it lies around people already.
-        """
-        if self.given is None:
-            return self
-        asked = self.given.asked(latents)
-        centre, spread = self.given.of(asked)
-        if self.colours is not None:
-            columns = self.colours.columns
-            # As old as they read: heads that are made older, to read so, need not be grey.
-            read = self.given.probes.read(latents)
-            centre[:, columns] = self.colours.chosen(latents, read)
-            spread[:, columns] *= _OF_ONE
-        return replace(
-            self,
-            given=None,
-            agreement=self.given.agreement(latents),
-            centre=np.clip(centre, self.low, self.high),
-            spread=spread,
-            reach=_REACH,
-        )
-
-    def rows(self, rows: slice | IntArray) -> TrustRegion:
-        """This region for some of its people."""
-        if len(self.centre) == 1:
-            return self
-        agreement = self.agreement and self.agreement.rows(rows)
-        return replace(
-            self, centre=self.centre[rows], spread=self.spread[rows], agreement=agreement
-        )
-
-    def deviations(self, z: Annotated[RealArray, "N G"]) -> Annotated[RealArray, "N G"]:
-        """How far heads z (N, G) are from the centre, in spreads (N, G)."""
-        result: RealArray = (z - self.centre) / self.spread
-        return result
-
-    def holding(self, held: Annotated[BoolArray, "G"], z: Annotated[RealArray, "G"]) -> TrustRegion:
-        """This region with columns `held` (G,) kept at their values in z (G,).
-
-        The bounds of the groups are those of the other columns: what is held uses up none of them.
-        """
-        balls = [(columns[~held[columns]], bound) for columns, bound in self.balls]
-        return replace(
-            self,
-            balls=tuple(ball for ball in balls if len(ball[0])),
-            held=np.flatnonzero(held),
-            held_values=np.asarray(z, np.float32)[held],
-        )
-
-    def widened(self, heads: Annotated[RealArray, "N G"]) -> TrustRegion:
-        """This region with its groups' bounds as wide as those of any of the heads z (N, G)."""
-        away = self.deviations(heads)
-        sizes = [np.sqrt(np.mean(away[:, columns] ** 2, axis=1)) for columns, _ in self.balls]
-        return replace(
-            self,
-            balls=tuple(
-                (columns, max(bound, float(size.max())))
-                for (columns, bound), size in zip(self.balls, sizes, strict=True)
-            ),
-        )
-
-    def project(self, z: Annotated[RealArray, "N G"]) -> Annotated[Float32Array, "N G"]:
-        """Bring z (N, G) inside: clip to the ranges, then shrink each group, then all.
-
-        Each step shrinks towards the centre only, so none leaves what an earlier one ensured. What
-        is held is set last.
-        """
-        away = self.deviations(np.clip(np.asarray(z, np.float32), self.low, self.high))
-        away = np.clip(away, -self.reach, self.reach)
-        for columns, bound in self.balls:
-            part = away[:, columns]
-            size = np.sqrt(np.mean(part**2, axis=1, keepdims=True))
-            away[:, columns] = part * np.minimum(1.0, bound / np.maximum(size, 1e-9))
-        inside: Float32Array = self.centre + away * self.spread
-        inside[:, self.held] = self.held_values
-        return inside
-
-
-def inversion_cost(
-    ensemble: SurrogateEnsemble,
-    z: Annotated[RealArray, "N G"],
-    latents: Annotated[RealArray, "N 512"],
-    region: TrustRegion,
-    settings: InversionSettings,
-    disagreement_weight: Annotated[RealArray, "N"] | None = None,
-) -> tuple[Annotated[Float32Array, "N"], Annotated[Float32Array, "N G"]]:
-    """What inversion minimises, and its gradient.
-
-    Args:
-        z: (N, G) standardised guided parameters.
-        latents: (N, 512) wanted, of unit norm.
-        disagreement_weight: (N,) to weigh each head's by its own, instead of the settings'.
-
-    Returns:
-        costs (N,): mean cosine distance of the members to the latent, plus the weighted
-        disagreement 1 - |mean of members|^2, plus the prices of the soft limit, of correlations
-        and of misreadings; and their gradient (N, G).
-    """
-    weight = np.full(len(z), settings.disagreement_weight, np.float32)
-    if disagreement_weight is not None:
-        weight = disagreement_weight.astype(np.float32)
-    tape = ensemble.forward(z)
-    mean = tape.members.mean(axis=0)
-    disagreement = 1 - np.einsum("nk,nk->n", mean, mean)
-    away = region.deviations(z)
-    excess = np.maximum(np.abs(away) - settings.soft_limit, 0)
-    whitened = away @ region.precision
-    unnatural = np.maximum(np.mean(whitened * away, axis=1) - 1, 0)
-    costs = (
-        1
-        - np.einsum("nk,nk->n", mean, latents)
-        + weight * disagreement
-        + settings.soft_limit_weight * np.sum(excess**2, axis=1)
-        + settings.correlation_weight * unnatural**2
-    )
-    # The members' mean is all that the cost sees, so one gradient serves every member.
-    to_mean = -(latents + 2 * weight[:, None] * mean)
-    if region.agreement is not None and settings.agreement_weight:
-        misread, slope = region.agreement.price(mean)
-        costs = costs + settings.agreement_weight * misread
-        to_mean = to_mean + (settings.agreement_weight * slope).astype(np.float32)
-    gradient = ensemble.backward(tape, to_mean[None] / len(tape.members))
-    gradient += 2 * settings.soft_limit_weight * excess * np.sign(away) / region.spread
-    natural = 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
-    gradient += natural / region.spread
-    return costs, gradient
-
-
-def invert(
-    ensemble: SurrogateEnsemble,
-    latents: Annotated[RealArray, "N 512"],
-    start: Annotated[RealArray, "N G"],
-    region: TrustRegion,
-    settings: InversionSettings,
-    disagreement_weight: Annotated[RealArray, "N"] | None = None,
-    progress: Progress | None = None,
-) -> Annotated[Float32Array, "N G"]:
-    """Descend from `start` (N, G) on `inversion_cost` by projected Adam; z (N, G) in the region.
-
-    The region is put around the people that `latents` speak of, unless it is around some already.
-    `progress(done, total)` is called after each block of heads.
-    """
-    region = region.around(latents)
-    z = region.project(start)
-    blocks = [slice(first, first + _BLOCK) for first in range(0, len(z), _BLOCK)]
-
-    def descend(rows: slice) -> Float32Array:
-        weight = None if disagreement_weight is None else disagreement_weight[rows]
-        here = region.rows(rows)
-        return _projected_adam(
-            z[rows],
-            lambda z: inversion_cost(ensemble, z, latents[rows], here, settings, weight)[1],
-            here,
-            settings,
-        )
-
-    # NumPy lets go of the interpreter while it computes, so blocks run side by side.
-    with ThreadPoolExecutor(min(_THREADS, len(blocks)) or 1) as pool:
-        for rows, found in zip(blocks, pool.map(descend, blocks), strict=True):
-            z[rows] = found
-            if progress:
-                progress(min(rows.stop, len(z)), len(z))
-    return z
-
-
-def _projected_adam(
-    z: Float32Array,
-    gradient_of: Callable[[Float32Array], Float32Array],
-    region: TrustRegion,
-    settings: InversionSettings,
-) -> Float32Array:
-    momentum, scale = np.zeros_like(z), np.zeros_like(z)
-    fast, slow = _ADAM_DECAY
-    for step in range(1, settings.steps + 1):
-        gradient = gradient_of(z)
-        momentum += (1 - fast) * (gradient - momentum)
-        scale += (1 - slow) * (gradient**2 - scale)
-        rate = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / settings.steps))
-        unbiased = momentum / (1 - fast**step), np.sqrt(scale / (1 - slow**step))
-        step = rate * unbiased[0] / (unbiased[1] + 1e-8)
-        z = region.project(z - region.spread * step)
-    return z
 
 
 def load_inversion(
@@ -354,9 +43,9 @@ def load_inversion(
     arrays = load_npz(f"surrogate_{name}")
     if PRECISION not in arrays:
         raise UserError(f"the surrogates of {name!r} lack {PRECISION}", Need(Remedy.RETRAIN, name))
-    given = AttributePrior.from_arrays(arrays)
+    given, wardrobe = AttributePrior.from_arrays(arrays), Wardrobe.from_arrays(arrays)
     colours = HairColours.from_arrays(arrays)
-    region = TrustRegion.of(table, settings, arrays[PRECISION], given, colours)
+    region = TrustRegion.of(table, settings, arrays[PRECISION], given, wardrobe, colours)
     return SurrogateEnsemble.from_arrays(arrays), region, settings
 
 
@@ -430,18 +119,24 @@ class BackwardMapping:
         grade: Grade = "refined",
         progress: Progress | None = None,
         region: TrustRegion | None = None,
+        *,
+        styled: bool = True,
     ) -> Annotated[Float32Array, "N G"]:
         """As `parameters`, but the guided ones in standard units: z (N, G).
 
         They lie in `region`, the mapping's own by default, around people such as the latents'.
+        `styled` heads wear whole hairstyles; the others change smoothly with latents.
         """
         if grade not in GRADES:
             raise UserError(f"unknown grade {grade!r}: choose one of {', '.join(GRADES)}")
         requested = checked_latents(latents)
         wanted = self.asked(requested, grade)
         port = self.network.get_inputs()[0].name
-        region = (region or self.region).around(requested)
+        whole = region or self.region
+        region = whole.around(requested)
         z = region.project(self.network.run(None, {port: wanted})[0])
+        if styled:
+            z = dressed(self.ensemble, requested, z, whole, self.settings, wanted)
         if grade == "direct":
             return z
         return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)

@@ -27,8 +27,9 @@ from ..latent.people import Faces
 from ..latent.sphere import cosine_distance, exp_map, geodesic, log_map, normalise
 from ..latent.who import ANYBODY, Who
 from ..random_streams import random_stream
-from .backward import BackwardMapping, TrustRegion
+from .backward import BackwardMapping
 from .correction import load_sampler
+from .inversion import TrustRegion
 
 __all__ = ["AREAS", "HeadSampler", "Sampled"]
 
@@ -143,7 +144,7 @@ class HeadSampler:
             return Sampled(start, here)
         there = exp_map(here, angle * direction)
         region = self._region(locked, z)
-        before, after = backward.standardised(np.stack([here, there]), region=region)
+        before, after = backward.standardised(np.stack([here, there]), region=region, styled=False)
         moved = region.widened(z).project(z + after - before)
         values = self._kept(self._with_guided(start, moved), start, locked)
         return Sampled(values, there.astype(np.float32))
@@ -171,7 +172,9 @@ class HeadSampler:
         if self._backward is None or requested is None:
             return Sampled(line)
         region = self._region(locked, ends)
-        found = self._backward.standardised(np.stack([*latents, requested]), region=region)
+        found = self._backward.standardised(
+            np.stack([*latents, requested]), region=region, styled=False
+        )
         bend = found[2] - ((1 - fraction) * found[0] + fraction * found[1])
         bent = region.widened(ends).project(self.table.standardise(line) + bend)
         return Sampled(np.where(locked, start, self._with_guided(line, bent)), requested)
@@ -215,7 +218,7 @@ class HeadSampler:
         backward = self._need_backward()
 
         def missed(region: TrustRegion) -> FloatArray:
-            z = backward.standardised(wanted, "direct", region=region)
+            z = backward.standardised(wanted, "direct", region=region, styled=False)
             return np.asarray(cosine_distance(backward.predicted(z), wanted))
 
         lost = (

@@ -12,7 +12,8 @@ from ..arrays import Float32Array, FloatArray
 from ..latent.people import Faces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
-from .backward import BackwardMapping, Grade, Progress, invert
+from .backward import BackwardMapping, Grade
+from .inversion import Progress, invert
 
 # Latents drawn for each head proposed; the direct grade sorts the many, the refined the few.
 _DRAWN_PER_HEAD, _DRAWN_AT_LEAST = 10, 3000
@@ -64,11 +65,11 @@ def propose_variety(
     keep and unless certain people are asked for: pushed, these would look less like it.
     """
     drawn = natural.sample(rng, max(_DRAWN_AT_LEAST, _DRAWN_PER_HEAD * n))
-    rough = backward.standardised(drawn, "direct")
+    rough = backward.standardised(drawn, "direct", styled=False)
     first = farthest_point_order(backward.predicted(rough), n, strata=natural.strata_of(drawn))
-    if grade == "direct":
-        return VarietyProposal.of(backward, drawn[first.indices], rough[first.indices])
     wanted = drawn[first.indices]
+    if grade == "direct":
+        return VarietyProposal.of(backward, wanted, backward.standardised(wanted, "direct"))
     tell = progress or (lambda done, total: None)
     # Refining and pushing take about as long as one another.
     z = backward.standardised(wanted, "refined", lambda done, total: tell(done, 2 * total))

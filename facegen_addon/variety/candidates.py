@@ -20,8 +20,9 @@ from ..heads.head_model import HeadModel
 from ..latent.people import Faces
 from ..latent.who import Who
 from ..mapping.approach import Approach, answer_from_heads, nearest_render
-from ..mapping.backward import BackwardMapping, Progress
+from ..mapping.backward import BackwardMapping
 from ..mapping.correction import load_sampler
+from ..mapping.inversion import Progress
 from ..mapping.screening import VarietyProposal, propose_variety
 from ..random_streams import random_stream
 from .background_thread import think

@@ -19,7 +19,8 @@ from ..latent.coverage import greedy_cover, neighbourhood_middles
 from ..latent.metrics import nearest_neighbour_distances
 from ..latent.people import Faces
 from ..latent.sphere import cosine_distance_matrix
-from ..mapping.backward import BackwardMapping, Grade, Progress
+from ..mapping.backward import BackwardMapping, Grade
+from ..mapping.inversion import Progress
 from ..mapping.screening import VarietyProposal, spread
 
 _ANCHORS = 1500  # natural samples that stand for all people
@@ -54,14 +55,14 @@ def propose_gap_fillers(
     middles = [neighbourhood_middles(anchors, size) for size in _NEIGHBOURHOODS]
     asked = np.concatenate([anchors, *middles]).astype(np.float32)
     asked = asked[natural.groups_of(asked) >= 0]  # the middle of two may be somebody else
-    rough = backward.standardised(asked, "direct")
+    rough = backward.standardised(asked, "direct", styled=False)
     few = n if grade == "direct" else _REFINED_PER_HEAD * n
     first = people.cover(backward.predicted(rough), few, distance)
+    asked = asked[first]
     if grade == "direct":
-        return VarietyProposal.of(backward, asked[first], rough[first])
+        return VarietyProposal.of(backward, asked, backward.standardised(asked, "direct"))
     tell = progress or (lambda done, total: None)
     # Refining and pushing take about as long as one another.
-    asked = asked[first]
     z = backward.standardised(asked, "refined", lambda done, total: tell(done, 2 * total))
     order = people.cover(backward.predicted(z), n, distance)
     asked, z = asked[order], z[order]

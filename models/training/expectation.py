@@ -41,7 +41,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.person.head import PERSON
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
-from facegen_addon.mapping.backward import InversionSettings, TrustRegion
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from facegen_addon.arrays import BoolArray, RealArray
-from facegen_addon.mapping.backward import InversionSettings, TrustRegion, inversion_cost
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, inversion_cost
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from models.training.pairs import Pairs
 from models.training.relevance import relevance

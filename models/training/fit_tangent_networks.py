@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from facegen_addon.arrays import Float32Array
 from facegen_addon.artifacts import artifact, read_npz
-from facegen_addon.mapping.backward import BackwardMapping, inversion_cost
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import inversion_cost
 from facegen_addon.mapping.perceptron import Perceptron
 from models.training.baselines import KernelRidge
 from models.training.pairs import Pairs

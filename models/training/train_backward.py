@@ -38,20 +38,21 @@ from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.backward import (
-    PRECISION,
-    InversionSettings,
-    TrustRegion,
-    invert,
-    load_inversion,
-)
+from facegen_addon.mapping.backward import PRECISION, load_inversion
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, dressed, invert
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
+from facegen_addon.mapping.wardrobe import Wardrobe
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
 from models.training import pairs, real_latents
-from models.training.attribute_prior import draws_of, fit_attribute_prior, fit_hair_colours
+from models.training.attribute_prior import (
+    Draws,
+    draws_of,
+    fit_attribute_prior,
+    fit_hair_colours,
+)
 from models.training.baselines import KernelRidge
 from models.training.register import register
 
@@ -71,6 +72,10 @@ and renders come back at 0.351 instead of 0.319 (medians; 90 %: 0.501, 0.436).""
 WORN_RMS = {"hair": 0.6, "beard": 0.8}
 """Of what people may have one way or another: for a face that it cannot reach FaceNet takes long
 hair before the eyes, which nobody would believe. At 0.5 it costs 0.03 of likeness."""
+
+WARDROBE = 1200
+"""Heads of the prior whose hairstyles B chooses from."""
+_ODD = 3.5  # spreads of people of a kind
 
 HAIR_COLOURS = ("_melanin", "_redness", "_grey")
 """Ends of names of what B takes from single people, in the groups hair, brow and beard."""
@@ -119,8 +124,9 @@ def enter_surrogates(
     TrustRegion.of(model.table, settings, precision)
     path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
-    if given is not None:
-        arrays |= given[0].arrays() | colours.arrays()
+    if given is not None and draws is not None:
+        styles = wardrobe_of(model.table, draws, given[1])
+        arrays |= given[0].arrays() | styles.arrays() | colours.arrays()
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
         f"surrogate_{model.name}", path, licence=_LICENCE, source=_SOURCE,
@@ -145,6 +151,23 @@ def settings_given_people(
         group_rms={**settings.group_rms, **worn},
         soft_limit_weight=0.0,
     )
+
+
+def wardrobe_of(
+    table: ParameterTable, draws: Draws, deviations: Annotated[RealArray, "N G"]
+) -> Wardrobe:
+    """What draws of the prior wear: all of hair and beard but their colours.
+
+    Of the first draws whose `deviations` (N, G) from people of their kind are not odd: the best of
+    many would be an oddity.
+    """
+    groups = table.guided_groups()
+    columns = np.concatenate([groups[name] for name in WORN_RMS if name in groups])
+    names = [table.parameters[table.guided[column]].name for column in columns]
+    columns = columns[[not name.endswith(HAIR_COLOURS) for name in names]]
+    usual = np.flatnonzero(np.abs(deviations[:, columns]).max(axis=1) < _ODD)[:WARDROBE]
+    worn = np.asarray(draws.z[usual][:, columns], np.float32)
+    return Wardrobe(columns, worn, draws.attributes[usual])
 
 
 def colour_columns(table: ParameterTable) -> Annotated[IntArray, "H"]:
@@ -209,6 +232,7 @@ def inverted_by(
     """z (N, G) found for latents (N, 512) from kernel ridge on `data` on."""
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
+    start = dressed(ensemble, latents, region.around(latents).project(start), region, settings)
     bar = ProgressBar()
     return invert(
         ensemble,

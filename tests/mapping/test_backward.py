@@ -14,13 +14,8 @@ from facegen_addon.errors import UserError
 from facegen_addon.latent.checked import checked_latents
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance_matrix
-from facegen_addon.mapping.backward import (
-    BackwardMapping,
-    InversionSettings,
-    TrustRegion,
-    inversion_cost,
-    invert,
-)
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, inversion_cost, invert
 from facegen_addon.mapping.screening import propose_variety, spread
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from tests.anybody import Anybody

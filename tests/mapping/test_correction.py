@@ -13,7 +13,7 @@ from facegen_addon.artifacts import artifact
 from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.latent.sphere import angle, exp_map, normalise
 from facegen_addon.mapping import correction
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import (
     FEEDBACK,
     RENDER_FREE,
@@ -27,6 +27,7 @@ from facegen_addon.mapping.correction import (
     load_correction,
     load_sampler,
 )
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.mapping.perceptron import Perceptron
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.training.synthetic import synthetic_table

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.approach import Approach
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.mapping.correction import FEEDBACK
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.mapping.roundtrip import (
     FEEDBACKS,
     HALF_STEPS,

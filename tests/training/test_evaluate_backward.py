@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from models.training import evaluate_backward, real_latents, render_pairs
 from tests.mapping.test_backward import LinearNetwork, small_ensemble
 from tests.training.conftest import SyntheticNature

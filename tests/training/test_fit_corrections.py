@@ -14,8 +14,8 @@ import torch
 
 from facegen_addon.artifacts import load_npz, read_index
 from facegen_addon.latent.sphere import cosine_distance, normalise
-from facegen_addon.mapping.backward import inversion_cost
 from facegen_addon.mapping.correction import corrections_of
+from facegen_addon.mapping.inversion import inversion_cost
 from models.training import fit_corrections, pairs, real_latents, render_pairs, train_backward
 from models.training.talk_mapping import BASES
 from tests.training.conftest import SyntheticNature

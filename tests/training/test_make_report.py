@@ -12,7 +12,8 @@ import pytest
 
 from facegen_addon.errors import RejectedSample
 from facegen_addon.latent.sphere import procrustes_rotation
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.mapping.perceptron import Perceptron
 from models.training import make_report, pairs, real_latents, render_pairs
 from models.training.register import register

@@ -13,7 +13,8 @@ import pytest
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.heads.correlations import PairCorrelation
 from facegen_addon.latent.sphere import normalise
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.scene.render.view import View
 from facegen_addon.variety import gaps
 from models.training import render_pool

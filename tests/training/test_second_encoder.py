@@ -13,7 +13,8 @@ from scipy import stats
 
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder, EncoderSource
 from facegen_addon.errors import RejectedSample, UserError
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings, TrustRegion
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings, TrustRegion
 from facegen_addon.report.section import Section
 from facegen_addon.scene.render.view import View
 from models.training import pairs

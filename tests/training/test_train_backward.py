@@ -13,7 +13,8 @@ import torch
 
 from facegen_addon.artifacts import read_index
 from facegen_addon.latent.sphere import cosine_distance
-from facegen_addon.mapping.backward import BackwardMapping, InversionSettings
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.inversion import InversionSettings
 from facegen_addon.mapping.roundtrip import make_roundtrip
 from models.training import (
     fit_surrogates,
