@@ -9,7 +9,7 @@ agree, and where heads are believable (bounds per parameter group, in standard d
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from numpy.typing import ArrayLike
@@ -133,10 +133,12 @@ class BackwardMapping:
         wanted = self.asked(requested, grade)
         port = self.network.get_inputs()[0].name
         whole = region or self.region
+        if not styled:
+            whole = replace(whole, colours=None)
         region = whole.around(requested)
         z = region.project(self.network.run(None, {port: wanted})[0])
         if styled:
-            z = dressed(self.ensemble, requested, z, whole, self.settings, wanted)
+            z = dressed(requested, z, whole, wanted)
         if grade == "direct":
             return z
         return invert(self.ensemble, wanted, z, region, self.settings, progress=progress)

@@ -33,12 +33,15 @@ class HairColours:
         attributes: (W, 3) of the people, ATTRIBUTES.
         effects: (W, 512) by how much they move what the surrogates predict of the mean head of
             such people.
+        common: (512,) mean latent of people. What all photos have and renders lack, it has, too:
+            that it is like a colour says nothing of who has it.
     """
 
     columns: Annotated[IntArray, "H"]
     values: Annotated[Float32Array, "W H"]
     attributes: Annotated[Float32Array, "W 3"]
     effects: Annotated[Float32Array, "W 512"]
+    common: Annotated[Float32Array, "512"]
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> HairColours | None:
@@ -50,13 +53,13 @@ class HairColours:
             return None
         try:
             columns = np.asarray(arrays[_PREFIX + "columns"], np.intp)
-            values, attributes, effects = (
+            values, attributes, effects, common = (
                 np.asarray(arrays[_PREFIX + name], np.float32)
-                for name in ("values", "attributes", "effects")
+                for name in ("values", "attributes", "effects", "common")
             )
         except KeyError as error:
             raise UserError(f"the surrogates lack {error}", Need(Remedy.RETRAIN)) from None
-        return cls(columns, values, attributes, effects)
+        return cls(columns, values, attributes, effects, common)
 
     def arrays(self) -> dict[str, AnyArray]:
         """As `from_arrays` takes them, in half precision for storage."""
@@ -65,6 +68,7 @@ class HairColours:
             _PREFIX + "values": self.values.astype(np.float16),
             _PREFIX + "attributes": self.attributes.astype(np.float16),
             _PREFIX + "effects": self.effects.astype(np.float16),
+            _PREFIX + "common": self.common.astype(np.float32),
         }
 
     def chosen(
@@ -77,5 +81,5 @@ class HairColours:
             apart += (asked[:, column, None] - own[None, :, column]) ** 2
         among = min(_AMONG, len(own))
         farthest = np.partition(apart, among - 1, axis=1)[:, among - 1, None]
-        suits = np.asarray(latents, np.float32) @ self.effects.T
+        suits = (np.asarray(latents, np.float32) - self.common) @ self.effects.T
         return self.values[np.argmax(np.where(apart <= farthest, suits, -np.inf), axis=1)]

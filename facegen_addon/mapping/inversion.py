@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..errors import Need, Remedy, UserError
 from ..heads.parameters import ParameterTable
 from .attributes import Agreement, AttributePrior
 from .hair_colours import HairColours
-from .surrogate import SurrogateEnsemble, Tape
+from .surrogate import SurrogateEnsemble
 from .wardrobe import Wardrobe
 
 Progress = Callable[[int, int], None]
@@ -31,8 +31,6 @@ _BLOCK = 64
 _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 _REACH = 3.0
-_STYLES = 48
-"""Hairstyles of people of a kind that are tried on each head."""
 
 BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
 """Largest root mean square of a group, in standard deviations: where FaceNet looks and people do
@@ -278,38 +276,6 @@ def inversion_cost(
         disagreement 1 - |mean of members|^2, plus the prices of the soft limit, of correlations
         and of misreadings; and their gradient (N, G).
     """
-    terms = _cost_terms(ensemble, z, latents, region, settings, disagreement_weight)
-    # The members' mean is all that the cost sees, so one gradient serves every member.
-    to_mean = terms.to_read - latents - 2 * terms.weight[:, None] * terms.mean
-    gradient = ensemble.backward(terms.tape, to_mean[None] / len(terms.tape.members))
-    excess = 2 * settings.soft_limit_weight * terms.excess * np.sign(terms.away)
-    unnatural = 4 * settings.correlation_weight / z.shape[1] * terms.unnatural[:, None]
-    gradient += (excess + unnatural * terms.whitened) / region.spread
-    return terms.costs, gradient
-
-
-class _CostTerms(NamedTuple):
-    """What inversion's cost is made of, and its gradient needs; of N heads each."""
-
-    tape: Tape
-    mean: Float32Array
-    weight: Float32Array
-    away: RealArray
-    excess: RealArray
-    whitened: RealArray
-    unnatural: RealArray
-    to_read: Float32Array
-    costs: Float32Array
-
-
-def _cost_terms(
-    ensemble: SurrogateEnsemble,
-    z: RealArray,
-    latents: RealArray,
-    region: TrustRegion,
-    settings: InversionSettings,
-    disagreement_weight: RealArray | None = None,
-) -> _CostTerms:
     weight = np.full(len(z), settings.disagreement_weight, np.float32)
     if disagreement_weight is not None:
         weight = disagreement_weight.astype(np.float32)
@@ -320,57 +286,46 @@ def _cost_terms(
     excess = np.maximum(np.abs(away) - settings.soft_limit, 0)
     whitened = away @ region.precision
     unnatural = np.maximum(np.mean(whitened * away, axis=1) - 1, 0)
-    misread, to_read = np.zeros(len(z), np.float32), np.zeros((1, 1), np.float32)
-    if region.agreement is not None and settings.agreement_weight:
-        misread, to_read = (
-            (settings.agreement_weight * part).astype(np.float32)
-            for part in region.agreement.price(mean)
-        )
     costs = (
         1
         - np.einsum("nk,nk->n", mean, latents)
         + weight * disagreement
         + settings.soft_limit_weight * np.sum(excess**2, axis=1)
         + settings.correlation_weight * unnatural**2
-        + misread
     )
-    return _CostTerms(tape, mean, weight, away, excess, whitened, unnatural, to_read, costs)
+    to_mean = -(latents + 2 * weight[:, None] * mean)
+    if region.agreement is not None and settings.agreement_weight:
+        misread, slope = region.agreement.price(mean)
+        costs = costs + settings.agreement_weight * misread
+        to_mean = to_mean + (settings.agreement_weight * slope).astype(np.float32)
+    # The members' mean is all that the cost sees, so one gradient serves every member.
+    gradient = ensemble.backward(tape, to_mean[None] / len(tape.members))
+    gradient += 2 * settings.soft_limit_weight * excess * np.sign(away) / region.spread
+    natural = 4 * settings.correlation_weight / z.shape[1] * unnatural[:, None] * whitened
+    gradient += natural / region.spread
+    return costs, gradient
 
 
 def dressed(
-    ensemble: SurrogateEnsemble,
     latents: Annotated[RealArray, "N 512"],
     z: Annotated[RealArray, "N G"],
     region: TrustRegion,
-    settings: InversionSettings,
     wanted: Annotated[RealArray, "N 512"] | None = None,
 ) -> Annotated[Float32Array, "N G"]:
-    """Heads z (N, G) in whole hairstyles: of those of people like each, the one that costs least.
+    """Heads z (N, G) in whole hairstyles: of those of people like each, the one that suits best.
 
     `latents` say who the people are and, unless others are `wanted`, where the heads should be.
     What the region holds stays. The heads as they are where it has no wardrobe.
     """
-    wardrobe, given = region.wardrobe, region.given
-    if wardrobe is None or given is None or not len(z):
-        return np.asarray(z, np.float32)
+    worn_by = np.array(z, np.float32)
+    if region.wardrobe is None or region.given is None or not len(z):
+        return worn_by
+    free = ~np.isin(region.wardrobe.columns, region.held)
+    columns = region.wardrobe.columns[free]
     goals = latents if wanted is None else wanted
-    around = region.around(latents)
-    styles = wardrobe.of_people(given.asked(latents), _STYLES)
-    free = ~np.isin(wardrobe.columns, region.held)
-    columns = wardrobe.columns[free]
-
-    def one(row: int) -> Float32Array:
-        # A head at a time: what suits it never depends on its company.
-        tried = np.repeat(np.asarray(z[row : row + 1], np.float32), styles.shape[1], axis=0)
-        tried[:, columns] = wardrobe.worn[styles[row]][:, free]
-        tried = np.clip(tried, region.low, region.high)
-        here, goal = around.rows(slice(row, row + 1)), goals[row : row + 1]
-        costs = _cost_terms(ensemble, tried, goal.repeat(len(tried), 0), here, settings).costs
-        best: Float32Array = tried[np.argmin(costs)]
-        return best
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return np.stack(list(pool.map(one, range(len(z)))))
+    styles = region.wardrobe.chosen(goals, region.given.asked(latents))[:, free]
+    worn_by[:, columns] = np.clip(styles, region.low[columns], region.high[columns])
+    return worn_by
 
 
 def invert(

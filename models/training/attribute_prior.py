@@ -11,7 +11,7 @@ from typing import Annotated
 
 import numpy as np
 
-from facegen_addon.arrays import BoolArray, FloatArray, IntArray, RealArray
+from facegen_addon.arrays import BoolArray, Float32Array, FloatArray, IntArray, RealArray
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.mapping.attributes import AttributePrior
@@ -79,15 +79,30 @@ def fit_hair_colours(
     draws: Draws,
     columns: Annotated[IntArray, "H"],
     ensemble: SurrogateEnsemble,
+    common: Annotated[RealArray, "512"],
 ) -> HairColours:
-    """Guided `columns` (H,) of some of these people, and what they do to latents."""
+    """Guided `columns` (H,) of some of these people, and what they do to latents, of which those
+    of people are `common` (512,) on average."""
     z, attributes = draws.z[:_COLOURED], draws.attributes[:_COLOURED]
-    centre = prior.of(attributes)[0]
-    coloured = centre.copy()
-    coloured[:, columns] = z[:, columns]
-    effects = ensemble.predict(coloured)[0] - ensemble.predict(centre)[0]
     values, people = z[:, columns].astype(np.float32), attributes.astype(np.float32)
-    return HairColours(columns, values, people, effects)
+    effects = effects_of(prior, attributes, columns, values, ensemble)
+    return HairColours(columns, values, people, effects, np.asarray(common, np.float32))
+
+
+def effects_of(
+    prior: AttributePrior,
+    attributes: Annotated[RealArray, "W 3"],
+    columns: Annotated[IntArray, "H"],
+    values: Annotated[RealArray, "W H"],
+    ensemble: SurrogateEnsemble,
+) -> Annotated[Float32Array, "W 512"]:
+    """By how much values (W, H) of guided `columns` (H,) move what the surrogates predict of the
+    mean heads of people with these attributes."""
+    mean = prior.of(attributes)[0]
+    changed = mean.copy()
+    changed[:, columns] = values
+    effects: Float32Array = ensemble.predict(changed)[0] - ensemble.predict(mean)[0]
+    return effects
 
 
 def of_draws(

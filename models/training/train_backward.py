@@ -38,6 +38,7 @@ from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.mapping.attributes import AttributePrior
 from facegen_addon.mapping.backward import PRECISION, load_inversion
 from facegen_addon.mapping.inversion import InversionSettings, TrustRegion, dressed, invert
 from facegen_addon.mapping.surrogate import SurrogateEnsemble
@@ -50,6 +51,7 @@ from models.training import pairs, real_latents
 from models.training.attribute_prior import (
     Draws,
     draws_of,
+    effects_of,
     fit_attribute_prior,
     fit_hair_colours,
 )
@@ -119,13 +121,15 @@ def enter_surrogates(
     if draws is not None:
         given = fit_attribute_prior(model, AttributeProbes.load(), data, draws)
         settings = settings_given_people(model.table)
-        colours = fit_hair_colours(given[0], draws, colour_columns(model.table), ensemble)
+        common = real_latents.fit_latents().mean(axis=0)
+        columns = colour_columns(model.table)
+        colours = fit_hair_colours(given[0], draws, columns, ensemble, common)
     precision = prior_precision(model) if given is None else given_precision(given[1])
     TrustRegion.of(model.table, settings, precision)
     path = models_folder(model.name) / f"surrogate_{model.name}.npz"
     arrays = {**ensemble.arrays(), PRECISION: precision.astype(np.float16)}
     if given is not None and draws is not None:
-        styles = wardrobe_of(model.table, draws, given[1])
+        styles = wardrobe_of(model.table, given[0], draws, given[1], ensemble, common)
         arrays |= given[0].arrays() | styles.arrays() | colours.arrays()
     np.savez(path, **arrays)  # type: ignore[arg-type]
     register(
@@ -154,7 +158,12 @@ def settings_given_people(
 
 
 def wardrobe_of(
-    table: ParameterTable, draws: Draws, deviations: Annotated[RealArray, "N G"]
+    table: ParameterTable,
+    prior: AttributePrior,
+    draws: Draws,
+    deviations: Annotated[RealArray, "N G"],
+    ensemble: SurrogateEnsemble,
+    common: Annotated[RealArray, "512"],
 ) -> Wardrobe:
     """What draws of the prior wear: all of hair and beard but their colours.
 
@@ -167,7 +176,9 @@ def wardrobe_of(
     columns = columns[[not name.endswith(HAIR_COLOURS) for name in names]]
     usual = np.flatnonzero(np.abs(deviations[:, columns]).max(axis=1) < _ODD)[:WARDROBE]
     worn = np.asarray(draws.z[usual][:, columns], np.float32)
-    return Wardrobe(columns, worn, draws.attributes[usual])
+    people = draws.attributes[usual]
+    effects = effects_of(prior, people, columns, worn, ensemble)
+    return Wardrobe(columns, worn, people, effects, np.asarray(common, np.float32))
 
 
 def colour_columns(table: ParameterTable) -> Annotated[IntArray, "H"]:
@@ -232,7 +243,7 @@ def inverted_by(
     """z (N, G) found for latents (N, 512) from kernel ridge on `data` on."""
     rows = np.linspace(0, len(data) - 1, min(len(data), _START_PAIRS)).astype(int)
     start = KernelRidge.fit(pairs.Pairs(data.z[rows], data.latents[rows])).predict(latents)
-    start = dressed(ensemble, latents, region.around(latents).project(start), region, settings)
+    start = dressed(latents, region.around(latents).project(start), region)
     bar = ProgressBar()
     return invert(
         ensemble,

@@ -203,7 +203,8 @@ def colours_of_four() -> HairColours:
     people = np.array([[0.5, 70, 60]] * 2 + [[0.5, 30, 60]] * 2)
     effects = np.zeros((4, 512))
     effects[:, 3] = values[:, 0]
-    return HairColours(np.array([FREE]), *(a.astype(np.float32) for a in (values, people, effects)))
+    arrays = (values, people, effects, np.zeros(512))
+    return HairColours(np.array([FREE]), *(a.astype(np.float32) for a in arrays))
 
 
 def test_hair_has_the_colour_of_one_of_the_kind_that_suits(

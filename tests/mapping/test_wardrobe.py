@@ -10,7 +10,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.mapping.attributes import AttributePrior
 from facegen_addon.mapping.backward import BackwardMapping
-from facegen_addon.mapping.inversion import TrustRegion, dressed, inversion_cost, invert
+from facegen_addon.mapping.inversion import TrustRegion, dressed, invert
 from facegen_addon.mapping.wardrobe import Wardrobe
 from tests.mapping.test_attributes import SETTINGS, TABLE, People, fitted_to, latents_of
 from tests.mapping.test_backward import small_ensemble
@@ -26,36 +26,33 @@ def region() -> TrustRegion:
     prior = fitted_to(People(TABLE))
     sexes = np.array([[1.0, 50, 60]] * 100 + [[0.0, 50, 60]] * 100)
     worn = np.concatenate([np.resize(STYLES[:2], (100, 3)), np.resize(STYLES[2], (100, 3))])
-    return TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior, Wardrobe(WORN, worn, sexes))
+    effects, common = np.zeros((200, 512), np.float32), np.zeros(512, np.float32)
+    effects[:100, 9], common[9] = np.resize([-1, 1], 100), 0.3
+    wardrobe = Wardrobe(WORN, worn, sexes, effects, common)
+    return TrustRegion.of(TABLE, SETTINGS, np.eye(16), prior, wardrobe)
 
 
 def test_everybody_wears_what_people_of_the_kind_wear(region: TrustRegion) -> None:
     latents, z = latents_of(WOMAN, WOMAN, MAN), np.zeros((3, 16), np.float32)
-    worn = dressed(small_ensemble(), latents, z, region, SETTINGS)
+    worn = dressed(latents, z, region)
     assert {tuple(row) for row in worn[:2, WORN].tolist()} <= {tuple(row) for row in STYLES[:2]}
     np.testing.assert_array_equal(worn[2, WORN], STYLES[2])
     others = np.setdiff1d(np.arange(16), WORN)
     np.testing.assert_array_equal(worn[:, others], z[:, others])
 
 
-def test_of_all_the_style_that_costs_least(region: TrustRegion) -> None:
-    rng = np.random.default_rng(0)
-    z = rng.normal(0, 0.3, (6, 16)).astype(np.float32)
-    latents, ensemble = latents_of(*[WOMAN] * 6), small_ensemble()
-    worn = dressed(ensemble, latents, z, region, SETTINGS)
-
-    def cost(style: np.ndarray) -> np.ndarray:
-        tried = z.copy()
-        tried[:, WORN] = style
-        return inversion_cost(ensemble, tried, latents, region.around(latents), SETTINGS)[0]
-
-    best = np.stack([cost(style) for style in STYLES[:2]]).argmin(axis=0)
-    np.testing.assert_array_equal(worn[:, WORN], STYLES[best])
+def test_of_all_the_style_that_suits_what_a_latent_has_of_its_own(region: TrustRegion) -> None:
+    latents = latents_of(WOMAN, WOMAN)
+    latents[:, 9] = 0.4, 0.2  # the mean has 0.3, which suits the second style, too
+    worn = dressed(latents, np.zeros((2, 16)), region)
+    np.testing.assert_array_equal(worn[:, WORN], STYLES[[1, 0]])
+    worn = dressed(latents, np.zeros((2, 16)), region, wanted=latents[::-1])
+    np.testing.assert_array_equal(worn[:, WORN], STYLES[[0, 1]])
 
 
 def test_descent_keeps_the_hairstyle(region: TrustRegion) -> None:
     latents, ensemble = latents_of(*[WOMAN, MAN] * 10), small_ensemble()
-    start = dressed(ensemble, latents, np.zeros((20, 16)), region, SETTINGS)
+    start = dressed(latents, np.zeros((20, 16)), region)
     found = invert(ensemble, latents, start, region, SETTINGS)
     allowed = SETTINGS.worn_spread * 3.0 * region.around(latents).spread[:, WORN]
     assert (np.abs(found - start)[:, WORN] <= allowed + 1e-5).all()
@@ -66,7 +63,7 @@ def test_descent_keeps_the_hairstyle(region: TrustRegion) -> None:
 def test_what_is_held_is_not_dressed(region: TrustRegion) -> None:
     held = region.holding(np.isin(np.arange(16), WORN[:1]), np.full(16, 0.25))
     start = held.around(latents_of(MAN)).project(np.zeros((1, 16)))
-    worn = dressed(small_ensemble(), latents_of(MAN), start, held, SETTINGS)
+    worn = dressed(latents_of(MAN), start, held)
     assert worn[0, WORN[0]] == 0.25
     np.testing.assert_array_equal(worn[0, WORN[1:]], STYLES[2][1:])
 
@@ -74,9 +71,7 @@ def test_what_is_held_is_not_dressed(region: TrustRegion) -> None:
 def test_no_wardrobe_changes_nothing(region: TrustRegion) -> None:
     bare = replace(region, wardrobe=None)
     z = np.random.default_rng(1).normal(size=(2, 16)).astype(np.float32)
-    np.testing.assert_array_equal(
-        dressed(small_ensemble(), latents_of(WOMAN, MAN), z, bare, SETTINGS), z
-    )
+    np.testing.assert_array_equal(dressed(latents_of(WOMAN, MAN), z, bare), z)
     assert bare.wearing(z) is bare
 
 
