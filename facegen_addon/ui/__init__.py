@@ -36,11 +36,13 @@ from . import (
     shipped_pictures,
     slider_operators,
     thumbnails,
+    translations,
     variety,
     who,
 )
 
 _FEATURES = (
+    translations,
     preferences,
     preference_operators,
     lost_links,  # before properties, which has heads read after undo

@@ -52,4 +52,13 @@ def draw_message(layout: bpy.types.UILayout, message: str) -> None:
         column.label(text=line, icon="BLANK1" if number else "ERROR")
 
 
+def draw_sentences(layout: bpy.types.UILayout, *sentences: str) -> None:
+    """Explain something, in as many lines as a narrow sidebar needs, in Blender's language."""
+    for sentence in sentences:
+        column = layout.column(align=True)
+        column.scale_y = 0.8
+        for line in textwrap.wrap(bpy.app.translations.pgettext_iface(sentence), 38):
+            column.label(text=line, translate=False)
+
+
 CLASSES = (FACEGEN_PT_head,)
