@@ -24,90 +24,90 @@ def _units(both: Mapping[str, float], /, **one: float) -> dict[str, float]:
 
 EMOTIONS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
-    "smile": _units({"mouthSmile": 0.55, "cheekSquint": 0.35, "eyeSquint": 0.15}),
+    "smile": _units({"mouthSmile": 0.75, "cheekSquint": 0.5, "eyeSquint": 0.2}),
     "laugh": _units(
-        {"mouthSmile": 0.85, "cheekSquint": 0.7, "eyeSquint": 0.45, "mouthUpperUp": 0.3},
-        jawOpen=0.3,
+        {"mouthSmile": 1.0, "cheekSquint": 0.9, "eyeSquint": 0.5, "mouthUpperUp": 0.5},
+        jawOpen=0.4,
         browInnerUp=0.15,
     ),
     "anger": _units(
-        {"browDown": 0.9, "noseSneer": 0.35, "eyeSquint": 0.3, "mouthFrown": 0.3},
-        mouthShrugLower=0.3,
-        mouthRollUpper=0.2,
+        {"browDown": 1.0, "noseSneer": 0.8, "eyeSquint": 0.45, "mouthFrown": 0.6}
+        | {"mouthPress": 0.6},
+        mouthShrugLower=0.5,
+        mouthRollUpper=0.4,
+        jawForward=0.3,
     ),
     "fear": _units(
-        {"eyeWide": 0.8, "mouthStretch": 0.6, "browOuterUp": 0.2}, browInnerUp=0.9, jawOpen=0.15
+        {"eyeWide": 1.0, "mouthStretch": 1.0, "browOuterUp": 0.3, "mouthLowerDown": 0.3},
+        browInnerUp=1.0,
+        jawOpen=0.25,
     ),
     "surprise": _units(
-        {"browOuterUp": 0.8, "eyeWide": 0.7}, browInnerUp=0.8, jawOpen=0.4, mouthFunnel=0.15
+        {"browOuterUp": 1.0, "eyeWide": 0.9}, browInnerUp=1.0, jawOpen=0.5, mouthFunnel=0.2
     ),
     "disgust": _units(
-        {
-            "noseSneer": 0.9,
-            "browDown": 0.4,
-            "mouthUpperUp": 0.5,
-            "eyeSquint": 0.35,
-            "mouthFrown": 0.4,
-        },
-        mouthShrugLower=0.3,
+        {"noseSneer": 1.0, "browDown": 0.7, "mouthUpperUp": 0.8, "eyeSquint": 0.5}
+        | {"mouthFrown": 0.6, "cheekSquint": 0.5},
+        mouthShrugLower=0.5,
     ),
     "sadness": _units(
-        {"mouthFrown": 0.7, "eyeSquint": 0.2, "eyeLookDown": 0.15},
-        browInnerUp=0.85,
-        mouthShrugLower=0.45,
+        {"mouthFrown": 1.0, "eyeSquint": 0.3, "eyeLookDown": 0.3, "eyeBlink": 0.15},
+        browInnerUp=1.0,
+        mouthShrugLower=0.8,
     ),
     "contempt": _units(
-        {"eyeSquint": 0.15},
-        mouthSmileLeft=0.5,
-        mouthDimpleLeft=0.6,
-        mouthPressRight=0.3,
-        browDownRight=0.2,
+        {"eyeSquint": 0.3},
+        mouthSmileLeft=0.8,
+        mouthDimpleLeft=1.0,
+        mouthPressRight=0.6,
+        browDownRight=0.5,
+        noseSneerLeft=0.4,
     ),
     "doubt": _units(
-        {"mouthFrown": 0.25, "mouthPress": 0.3},
-        browOuterUpLeft=0.9,
-        browInnerUp=0.2,
-        browDownRight=0.6,
-        mouthLeft=0.2,
+        {"mouthFrown": 0.4, "mouthPress": 0.5},
+        browOuterUpLeft=1.0,
+        browDownRight=1.0,
+        eyeSquintRight=0.4,
+        mouthLeft=0.5,
     ),
     "pain": _units(
-        {"browDown": 0.7, "eyeSquint": 0.8, "eyeBlink": 0.45, "cheekSquint": 0.8}
-        | {"noseSneer": 0.4, "mouthStretch": 0.5, "mouthUpperUp": 0.35},
-        browInnerUp=0.5,
-        jawOpen=0.08,
+        {"browDown": 0.9, "eyeSquint": 0.9, "eyeBlink": 0.6, "cheekSquint": 1.0}
+        | {"noseSneer": 0.7, "mouthStretch": 0.9, "mouthUpperUp": 0.6, "mouthLowerDown": 0.5},
+        browInnerUp=0.6,
+        jawOpen=0.12,
     ),
     "shout": _units(
-        {"browDown": 0.6, "eyeWide": 0.3, "noseSneer": 0.3, "mouthUpperUp": 0.3}
-        | {"mouthLowerDown": 0.4, "mouthStretch": 0.3},
-        jawOpen=0.6,
+        {"browDown": 0.9, "eyeWide": 0.4, "noseSneer": 0.7, "mouthUpperUp": 0.5}
+        | {"mouthLowerDown": 0.6, "mouthStretch": 0.5},
+        jawOpen=0.75,
     ),
-    "kiss": _units({"eyeBlink": 0.25}, mouthPucker=0.9, mouthFunnel=0.15),
+    "kiss": _units({"eyeBlink": 0.25}, mouthPucker=1.0, mouthFunnel=0.2),
     "wink": _units(
-        {"mouthSmile": 0.45},
+        {"mouthSmile": 0.6},
         eyeBlinkLeft=1.0,
-        cheekSquintLeft=0.7,
-        browDownLeft=0.3,
-        browOuterUpRight=0.3,
-        mouthSmileLeft=0.6,
+        cheekSquintLeft=0.9,
+        browDownLeft=0.4,
+        browOuterUpRight=0.5,
+        mouthSmileLeft=0.85,
     ),
     "asleep": _units({"eyeBlink": 1.0}),
 }
 
 VISEMES: Mapping[str, Mapping[str, float]] = {
-    "PP": _units({"mouthPress": 0.5}, mouthRollLower=0.35, mouthRollUpper=0.35),
-    "FF": _units({"mouthUpperUp": 0.3}, mouthRollLower=0.7, jawOpen=0.06, mouthShrugUpper=0.2),
-    "TH": _units({"mouthUpperUp": 0.2, "mouthLowerDown": 0.2}, jawOpen=0.14, tongueOut=0.4),
-    "DD": _units({"mouthUpperUp": 0.25, "mouthLowerDown": 0.3, "mouthStretch": 0.1}, jawOpen=0.12),
-    "kk": _units({"mouthUpperUp": 0.25, "mouthLowerDown": 0.25, "mouthStretch": 0.2}, jawOpen=0.2),
-    "CH": _units({"mouthUpperUp": 0.2, "mouthLowerDown": 0.25}, mouthFunnel=0.65, jawOpen=0.06),
-    "SS": _units({"mouthUpperUp": 0.25, "mouthLowerDown": 0.35, "mouthStretch": 0.35}),
-    "nn": _units({"mouthUpperUp": 0.2, "mouthLowerDown": 0.2}, jawOpen=0.1),
-    "RR": _units({"mouthLowerDown": 0.15}, mouthFunnel=0.4, mouthPucker=0.25, jawOpen=0.12),
-    "aa": _units({"mouthUpperUp": 0.15, "mouthLowerDown": 0.2}, jawOpen=0.5),
-    "E": _units({"mouthStretch": 0.3, "mouthUpperUp": 0.25, "mouthLowerDown": 0.3}, jawOpen=0.22),
-    "ih": _units({"mouthSmile": 0.25, "mouthStretch": 0.3, "mouthLowerDown": 0.3}, jawOpen=0.12),
-    "oh": _units({}, mouthFunnel=0.55, mouthPucker=0.3, jawOpen=0.32),
-    "ou": _units({}, mouthPucker=0.8, mouthFunnel=0.3, jawOpen=0.1),
+    "PP": _units({"mouthPress": 0.8}, mouthRollLower=0.7, mouthRollUpper=0.7),
+    "FF": _units({"mouthUpperUp": 0.5}, mouthRollLower=1.0, jawOpen=0.08, mouthShrugUpper=0.3),
+    "TH": _units({"mouthUpperUp": 0.3, "mouthLowerDown": 0.3}, jawOpen=0.2, tongueOut=0.55),
+    "DD": _units({"mouthUpperUp": 0.35, "mouthLowerDown": 0.45, "mouthStretch": 0.2}, jawOpen=0.16),
+    "kk": _units({"mouthUpperUp": 0.3, "mouthLowerDown": 0.3, "mouthStretch": 0.3}, jawOpen=0.28),
+    "CH": _units({"mouthUpperUp": 0.3, "mouthLowerDown": 0.4}, mouthFunnel=0.85, jawOpen=0.08),
+    "SS": _units({"mouthUpperUp": 0.4, "mouthLowerDown": 0.6, "mouthStretch": 0.6}, jawOpen=0.03),
+    "nn": _units({"mouthUpperUp": 0.3, "mouthLowerDown": 0.3}, jawOpen=0.14),
+    "RR": _units({"mouthLowerDown": 0.25}, mouthFunnel=0.55, mouthPucker=0.35, jawOpen=0.16),
+    "aa": _units({"mouthUpperUp": 0.2, "mouthLowerDown": 0.3}, jawOpen=0.6),
+    "E": _units({"mouthStretch": 0.5, "mouthUpperUp": 0.35, "mouthLowerDown": 0.4}, jawOpen=0.28),
+    "ih": _units({"mouthSmile": 0.4, "mouthStretch": 0.4, "mouthLowerDown": 0.4}, jawOpen=0.16),
+    "oh": _units({}, mouthFunnel=0.7, mouthPucker=0.4, jawOpen=0.38),
+    "ou": _units({}, mouthPucker=0.95, mouthFunnel=0.4, jawOpen=0.12),
 }
 """Without "sil", silence, which is neutral."""
 

@@ -42,16 +42,21 @@ class Person:
 
 
 _AFRICAN, _ASIAN, _EUROPEAN = "african", "asian", "caucasian"
+_GREY = (("hair_grey", 0.75), ("brow_grey", 0.4))
+_EVEN = (
+    *(("skin_freckles", 0.0), ("skin_moles", 0.0), ("skin_blotchiness", 0.1), ("eye_shadow", 0.2)),
+    *(("hair_melanin", 0.6), ("hair_redness", 0.25), ("brow_melanin", 0.65)),
+)
 
 PEOPLE = (
-    Person("Ada", "Woman, 24", "woman", 24, _EUROPEAN, hair="Long Wavy"),
+    Person("Ada", "Woman, 24", "woman", 24, _EUROPEAN, hair="Long Straight"),
     Person("Amara", "Woman, 27", "woman", 27, _AFRICAN, hair="Afro"),
     Person("Mei", "Woman, 25", "woman", 25, _ASIAN, hair="Fringe"),
     Person("Jonas", "Man, 26", "man", 26, _EUROPEAN, hair="Short Sides", beard="stubble"),
     Person("Kofi", "Man, 29", "man", 29, _AFRICAN, hair="Buzz Cut", beard="goatee"),
     Person("Kenji", "Man, 28", "man", 28, _ASIAN, hair="Side Parting", beard="clean"),
-    Person("Freya", "Woman, 34", "woman", 34, _EUROPEAN, hair="Braid"),
-    Person("Zola", "Woman, 38", "woman", 38, _AFRICAN, hair="Bun"),
+    Person("Freya", "Woman, 34", "woman", 34, _EUROPEAN, hair="Bob"),
+    Person("Zola", "Woman, 38", "woman", 38, _AFRICAN, hair="Layered"),
     Person("Lin", "Woman, 41", "woman", 41, _ASIAN, hair="Bob"),
     Person("Marek", "Man, 37", "man", 37, _EUROPEAN, hair="Slick Back", beard="short full"),
     Person("Tunde", "Man, 42", "man", 42, _AFRICAN, hair="Bald", beard="short full"),
@@ -62,25 +67,26 @@ PEOPLE = (
     Person("Viktor", "Man, 51", "man", 51, _EUROPEAN, hair="Receding", beard="stubble"),
     Person("Samuel", "Man, 55", "man", 55, _AFRICAN, beard="moustache"),
     Person("Takeo", "Man, 58", "man", 58, _ASIAN, hair="Short Sides", beard="clean"),
-    Person("Margit", "Woman, 67", "woman", 67, _EUROPEAN, hair="Bob"),
-    Person("Esi", "Woman, 70", "woman", 70, _AFRICAN, hair="Bun"),
-    Person("Hana", "Woman, 74", "woman", 74, _ASIAN, hair="Layered"),
+    Person("Margit", "Woman, 67", "woman", 67, _EUROPEAN, hair="Layered", values=_GREY),
+    Person("Esi", "Woman, 70", "woman", 70, _AFRICAN, hair="Curly", values=_GREY),
+    Person("Hana", "Woman, 74", "woman", 74, _ASIAN, hair="Bob", values=_GREY),
     Person("Anselm", "Man, 66", "man", 66, _EUROPEAN, hair="Receding", beard="long full"),
     Person("Baako", "Man, 71", "man", 71, _AFRICAN, hair="Buzz Cut", beard="goatee"),
     Person("Wei", "Man, 75", "man", 75, _ASIAN, hair="Receding", beard="clean"),
-    Person("Runa", "Woman, 21", "woman", 21, _EUROPEAN, pick=1, hair="Ponytail"),
+    Person("Runa", "Woman, 21", "woman", 21, _EUROPEAN, pick=1, hair="Fringe"),
     Person("Leila", "Woman, 31", "woman", 31, _EUROPEAN, pick=2, hair="Long Straight"),
     Person("Diego", "Man, 32", "man", 32, _EUROPEAN, pick=3, hair="Curly", beard="shadow"),
     Person("Idris", "Man, 22", "man", 22, _AFRICAN, pick=1, hair="Afro", beard="clean"),
-    Person("Sora", "Woman, 19", "woman", 19, _ASIAN, pick=1, hair="Ponytail"),
+    Person("Sora", "Woman, 19", "woman", 19, _ASIAN, pick=1, hair="Long Straight"),
     Person(
         "Ragnar", "Man, 45", "man", 45, _EUROPEAN, pick=1, hair="Long Straight", beard="long full"
     ),
 )
 
+_BLACK = "garment=crew,colour=black"
 MANNEQUINS = (
-    Person("", "", "woman", 27, _EUROPEAN, pick=3, wear="garment=crew,colour=black"),
-    Person("", "", "man", 33, _EUROPEAN, pick=2),
+    Person("", "", "woman", 27, _EUROPEAN, pick=5, hair="Bun", wear=_BLACK, values=_EVEN),
+    Person("", "", "man", 33, _EUROPEAN, pick=2, hair="Short Sides", beard="clean", values=_EVEN),
 )
 """Who shows hair, brows and expressions, and who beards."""
 

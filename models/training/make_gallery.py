@@ -53,7 +53,7 @@ class _Frame:
 _FRAMES = {
     "head": _Frame(160, (0.09, 0.06, 0.82)),
     "hair": _Frame(136, (0.0, 0.0, 1.0), yaw=0.6),
-    "brows": _Frame(300, (0.29, 0.29, 0.42)),
+    "brows": _Frame(240, (0.29, 0.29, 0.42)),
     "beard": _Frame(216, (0.2, 0.26, 0.6)),
     "expression": _Frame(216, (0.2, 0.26, 0.6)),
 }

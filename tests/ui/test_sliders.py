@@ -575,7 +575,7 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
         assert ("label", "Influence: Jaw Open") in after
         assert [kind for kind, _ in after] == [kind for kind, _ in before]
         # Only measured sliders have a button that shows what they do.
-        assert len([name for _, name in before if name == "facegen.show_slider"]) == 1
+        assert len([name for _, name in before if name == "facegen.show_slider"]) == 2
 
 
 def test_only_what_was_moved_can_be_reset() -> None:
