@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 from ..errors import UserError
 from .head_model import HeadModel
 
@@ -23,3 +24,19 @@ def styled(
     for row, value in styles[name].items():
         result[model.table.index(row)] = value
     return result
+
+
+def name_of_style(
+    model: HeadModel,
+    parameters: Annotated[FloatArray, "P"] | Sequence[float],
+    kind: str,
+    free: Annotated[BoolArray, "P"],
+) -> str:
+    """Name of the style of a kind that a head (P,) has, by its `free` (P,) sliders; empty if of
+    none."""
+    for name, values in model.named_styles.get(kind, {}).items():
+        columns = {model.table.index(row): value for row, value in values.items()}
+        judged = [column for column in columns if free[column]]
+        if judged and all(abs(parameters[column] - columns[column]) < 1e-6 for column in judged):
+            return name
+    return ""

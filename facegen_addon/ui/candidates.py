@@ -36,7 +36,7 @@ from .who import WhoAsked, ask, who_of
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
 _KINDS = [
-    ("sample", "Any Head", "As the Sample panel's distribution has them"),
+    ("sample", "Any Head", "As One Head at a Time draws them"),
     ("nearby", "Nearby", "At an angle from this head"),
     *(
         (area, f"Other {area.capitalize()}", f"Only this head's {area} drawn anew")

@@ -92,23 +92,33 @@ def describe(row: Characteristic) -> str:
     return f"{text}.\nShape alone: {100 * row.explained:.0f} % of it can be read off a head"
 
 
-def draw(
+def draw_people(
     layout: bpy.types.UILayout,
     head: bpy.types.Object,
     known: Characteristics,
     settings: bpy.types.PropertyGroup,
 ) -> None:
-    """The characteristics of a head, who it is first, each section in a panel of its own."""
-    people = [row for row in known.rows if row.group == PEOPLE]
-    measures = [row for group in (WHOLE, *AREAS) for row in known.rows if row.group == group]
-    # The measures are closed at first: the panels below would be out of sight.
-    for title, rows, closed in (("Characteristics", people, False), ("Measures", measures, True)):
-        header, body = layout.panel(f"FACEGEN_{title.lower()}", default_closed=closed)
-        header.label(text=title)
-        if body is None:
+    """Who a head is."""
+    layout.prop(settings, "others_stay")
+    draw_rows(layout, head, [row for row in known.rows if row.group == PEOPLE])
+
+
+def draw_measures(
+    layout: bpy.types.UILayout,
+    head: bpy.types.Object,
+    known: Characteristics,
+    settings: bpy.types.PropertyGroup,
+) -> None:
+    """The measures of a face, a panel for each area."""
+    layout.prop(settings, "others_stay")
+    for area in (WHOLE, *AREAS):
+        rows = [row for row in known.rows if row.group == area]
+        if not rows:
             continue
-        body.prop(settings, "others_stay")
-        draw_rows(body, head, rows)
+        header, body = layout.panel(f"FACEGEN_measures_{area}", default_closed=True)
+        header.label(text=f"{area[:1].upper()}{area[1:]}")
+        if body is not None:
+            draw_rows(body, head, rows)
 
 
 def draw_rows(

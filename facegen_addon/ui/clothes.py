@@ -106,7 +106,7 @@ class FACEGEN_PT_clothes(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"
-    bl_order = 36
+    bl_order = 18
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

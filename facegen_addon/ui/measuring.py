@@ -21,7 +21,7 @@ from ..scene.workflows import measure
 from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
 from .head_operator import active_head, make_active, movable_head, selected_heads
-from .head_panel import draw_message
+from .head_panel import draw_message, draw_sentences
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
 from .shift_overlay import Signature
@@ -32,6 +32,14 @@ _SCOPES = [
     ("SELECTED", "Selected", "The selected heads, or the active one if none is"),
     ("ALL", "All", "All heads of the scene"),
 ]
+
+_MEANINGS = (
+    "Distance: how unlike two faces look to FaceNet, which was taught to tell people apart. 0: the"
+    " same picture. Most people are about 1 from one another.",
+    "Below 0.51 two faces read as one person: like twins, or two photos of somebody.",
+    "Shift: from the face that was asked for to the head that came of it. Below 0.51 the head still"
+    " reads as that face.",
+)
 
 
 @dataclass(frozen=True)
@@ -233,6 +241,10 @@ class FACEGEN_PT_measure(bpy.types.Panel):
         side = row.row(align=True)
         side.enabled = overlay.show
         side.prop(overlay, "show_map", toggle=True)
+        header, body = layout.panel("FACEGEN_figures")
+        header.label(text="What the Figures Mean")
+        if body is not None:
+            draw_sentences(body, *_MEANINGS)
 
 
 def facenet_hint() -> str:

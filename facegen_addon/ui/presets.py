@@ -16,13 +16,14 @@ from bpy_extras.io_utils import ImportHelper
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_FLAME, load_head_model
 from ..heads.face_hair.named import BEARDS, BROWS
+from ..heads.gallery import ShippedHead, gallery
 from ..heads.hair.styles import STYLES
 from ..heads.head_model import HeadModel
 from ..scene.head import history
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import presets
 from ..scene.workflows.asset_file import is_unsettled, settle_imported
-from . import preferences, thumbnails
+from . import preferences, shipped_pictures, thumbnails
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
 from .remedies import explain
@@ -30,12 +31,18 @@ from .who import asked, show
 
 _logger = logging.getLogger(__name__)
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs these strings to stay
+_shipped: dict[str, ShippedHead] = {}
+"""Those shipped heads whose names no preset of the user's has."""
+_POPUP_SCALE = 5.0
 _numbers: dict[str, int] = {}
 """Each preset's own while Blender runs: by it Blender knows the chosen one, whatever is deleted."""
 
 
 def refresh() -> None:
-    """Look for presets anew and load their portraits; must not happen while Blender draws."""
+    """Look for presets anew and load their portraits; must not happen while Blender draws.
+
+    The user's come first, then those that are shipped.
+    """
     items = []
     for name in presets.preset_names():
         try:
@@ -46,25 +53,44 @@ def refresh() -> None:
         key = f"preset {name} {hash(portrait)}"
         if portrait is not None:
             thumbnails.load(key, portrait)
-        number = _numbers.setdefault(name, len(_numbers))
-        items.append((name, name, "", thumbnails.icon(key) or 0, number))
+        items.append(_item(name, name, key))
+    _shipped.clear()
+    for head in _shipped_heads():
+        if head.name not in {item[0] for item in items}:
+            _shipped[head.name] = head
+            items.append(_item(head.name, head.about, f"head {head.name}"))
     _items[:] = items
+
+
+def _item(name: str, about: str, key: str) -> tuple[str, str, str, int, int]:
+    number = _numbers.setdefault(name, len(_numbers))
+    return name, name, about, thumbnails.icon(key) or 0, number
+
+
+def _shipped_heads() -> tuple[ShippedHead, ...]:
+    shipped_pictures.prepare()
+    try:
+        return gallery().heads
+    except UserError:  # which was said when its pictures were looked for
+        return ()
 
 
 def _preset_items(owner: Any, context: bpy.types.Context | None) -> list[Any]:
     return _items
 
 
-def _load(operator: Any, context: bpy.types.Context, path: Path) -> None:
+def _load(
+    operator: Any, context: bpy.types.Context, path: Path, shipped: ShippedHead | None = None
+) -> None:
     """Set the active head to a preset, or add a head where there is none or it is asked for."""
     mesh_object = active_head(context)
+    preset = presets.read_preset(path) if shipped is None else presets.of_shipped(shipped)
     if mesh_object is None or operator.as_new:
-        preset = presets.read_preset(path)
         model = load_head_model(preset.sliders.model or DEFAULT_FLAME)
         head = _added(context, model, preset, path.stem)
     else:
         head = movable_head(mesh_object)
-        preset = presets.load_preset(head, path)
+        presets.take_preset(head, preset, path.stem)
     if preset.who is not None:
         try:
             show(context.scene.facegen_who, preset.who)
@@ -157,7 +183,9 @@ class FACEGEN_OT_apply_preset(ReportingOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         """Apply it."""
-        _load(self, context, presets.preset_file(self.name))
+        path = presets.preset_file(self.name)
+        shipped = None if path.exists() else gallery().head(self.name)
+        _load(self, context, path, shipped)
 
 
 class FACEGEN_OT_delete_preset(ReportingOperator, bpy.types.Operator):
@@ -252,40 +280,31 @@ class FACEGEN_PG_presets(bpy.types.PropertyGroup):
     preset: EnumProperty(name="Preset", items=_preset_items)  # type: ignore[valid-type]
 
 
-class FACEGEN_PT_presets(bpy.types.Panel):
-    """Heads that were saved."""
-
-    bl_label = "Presets"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "FaceGen"
-    bl_order = 35
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the presets to choose from, and what can be done with the chosen one."""
-        layout = self.layout
-        settings = context.window_manager.facegen_presets
-        if _items:
-            chosen = settings.preset or _items[0][0]
-            layout.template_icon_view(settings, "preset", show_labels=True, scale_popup=4.5)
-            layout.label(text=chosen)
-            row = layout.row(align=True)
-            applying = row.row(align=True)
-            applying.enabled = active_head(context) is not None
-            applying.operator("facegen.apply_preset", text="Apply", icon="CHECKMARK").name = chosen
-            adding = row.operator("facegen.apply_preset", text="Add", icon="ADD")
-            adding.name, adding.as_new = chosen, True
-            row.operator("facegen.delete_preset", text="", icon="TRASH").name = chosen
-        else:
-            layout.label(text="No presets saved yet", icon="INFO")
-        if FACEGEN_OT_hair_style.poll(context):
-            menus = layout.row(align=True)
-            for styled in _STYLES:
-                menus.operator_menu_enum(styled.bl_idname, "style", text=styled.bl_label)
-        row = layout.row(align=True)
-        row.operator("facegen.save_preset", icon="FILE_TICK")
-        row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
+def draw_gallery(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The heads to choose from by their pictures, and what can be done with the chosen one."""
+    header, body = layout.panel("FACEGEN_people")
+    header.label(text="People")
+    if body is None:
+        return
+    settings = context.window_manager.facegen_presets
+    if _items:
+        chosen = settings.preset or _items[0][0]
+        body.template_icon_view(settings, "preset", show_labels=True, scale_popup=_POPUP_SCALE)
+        body.prop(settings, "preset", text="")
+        row = body.row(align=True)
+        adding = row.operator("facegen.apply_preset", text="Add", icon="ADD")
+        adding.name, adding.as_new = chosen, True
+        applying = row.row(align=True)
+        applying.enabled = active_head(context) is not None
+        applying.operator("facegen.apply_preset", text="Apply", icon="CHECKMARK").name = chosen
+        deleting = row.row(align=True)
+        deleting.enabled = chosen not in _shipped
+        deleting.operator("facegen.delete_preset", text="", icon="TRASH").name = chosen
+    else:
+        body.label(text="No presets saved yet", icon="INFO")
+    row = body.row(align=True)
+    row.operator("facegen.save_preset", icon="FILE_TICK")
+    row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
 
 
 @bpy.app.handlers.persistent
@@ -314,7 +333,6 @@ CLASSES = (
     FACEGEN_OT_delete_preset,
     *_STYLES,
     FACEGEN_PG_presets,
-    FACEGEN_PT_presets,
 )
 
 

@@ -9,28 +9,27 @@ parameters, kept in double precision beside them, are the truth; sliders show th
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import bpy
 import numpy as np
 from bpy.props import (
     BoolProperty,
-    EnumProperty,
     FloatProperty,
     PointerProperty,
     StringProperty,
 )
 
-from ..arrays import BoolArray, Float32Array, FloatArray
+from ..arrays import Float32Array, FloatArray
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.flame_person.head import LIKE_PERSON
 from ..heads.head_model import HeadModel
 from ..heads.parameters import Parameter, ParameterTable
+from ..heads.plain_words import words_of
 from ..mapping import influence, ranking
 from ..mapping.influence import Influence, SliderInfluence
 from ..mapping.ranking import Ranking
@@ -44,8 +43,10 @@ from ..scene.head.head_object import (
     edited_part,
     remove_listener,
 )
-from . import characteristics, preferences, thumbnails
+from . import characteristics, preferences, shipped_pictures, thumbnails
 from .remedies import explain
+from .short_lists import view_property
+from .slider_words import describe
 
 _logger = logging.getLogger(__name__)
 
@@ -66,21 +67,6 @@ class Sliders:
 
 
 _Found = TypeVar("_Found")
-
-VIEW_SHARES = {"SHARE_99": 0.99, "SHARE_95": 0.95, "SHARE_90": 0.9}
-"""Short lists by name, and the share of the visual variety that each keeps."""
-_VIEWS = [
-    ("ALL", "All", "All sliders"),
-    *(
-        (
-            name,
-            f"{100 * share:g} %",
-            f"Short list: the fewest sliders that keep {100 * share:g} % of the visual variety, as"
-            " FaceNet sees it. The others are hidden, not changed; expression and pose stay",
-        )
-        for name, share in VIEW_SHARES.items()
-    ),
-]
 
 _sliders: dict[str, Sliders] = {}
 _missing: dict[str, str] = {}
@@ -118,6 +104,7 @@ def ensure_sliders(model: HeadModel) -> None:
     if described is not None:
         _hang(characteristics.group_name(model.name), described)
     _sliders[model.name] = Sliders(model, group, described, figures, ranked)
+    shipped_pictures.prepare()
     first = first_figure(model.table, figures) if figures else None
     if first is not None:
         thumbnails.prepare(model.name, first)
@@ -145,25 +132,6 @@ def keep_ranking(model_name: str, ranked: Ranking) -> None:
         _sliders[model_name] = replace(_sliders[model_name], ranking=ranked)
 
 
-def viewed(table: ParameterTable, ranked: Ranking | None, view: str) -> Annotated[BoolArray, "P"]:
-    """Mask (P,) of the parameters that a view, one of VIEW_SHARES or "ALL", shows.
-
-    All of them where nothing is ranked. Groups of which nothing is ranked, expression
-    and pose, stay beside a short list.
-    """
-    share = VIEW_SHARES.get(view)
-    if share is None or ranked is None:
-        return np.ones(len(table), np.bool_)
-    listed = set(ranked.short_list(share))
-    judged = table.guided_groups()
-    return np.array([p.group not in judged or p.name in listed for p in table.parameters])
-
-
-def view_property() -> Any:
-    """A choice of sliders by the visual variety that they keep."""
-    return EnumProperty(name="View", description="Which sliders show", items=_VIEWS)
-
-
 def first_figure(table: ParameterTable, figures: Influence) -> SliderInfluence | None:
     """The figure that the panel begins with: of the most influential guided slider, if any."""
     guided = {table.names[column] for column in table.guided}
@@ -186,7 +154,7 @@ def _property(model_name: str, parameter: Parameter, figures: Influence | None) 
             _slider_moved(self, context, model_name, parameter.name)
 
     return FloatProperty(
-        name=parameter.label,
+        name=words_of(parameter).label,
         description=describe(parameter, figures),
         default=parameter.mean,
         min=parameter.minimum,
@@ -195,16 +163,6 @@ def _property(model_name: str, parameter: Parameter, figures: Influence | None) 
         precision=2,
         update=changed,
     )
-
-
-def describe(parameter: Parameter, figures: Influence | None) -> str:
-    """A slider's tooltip: label, range, unit and, where measured, its influence."""
-    low, high, unit = parameter.minimum, parameter.maximum, parameter.unit
-    if unit == "rad":  # Blender shows angles in degrees
-        low, high, unit = round(math.degrees(low)), round(math.degrees(high)), "degrees"
-    text = f"{parameter.label}, from {low:g} to {high:g} {unit}".rstrip()
-    found = figures.describe(parameter.name) if figures else ""
-    return f"{text}.\n{found}" if found else text
 
 
 def obstacle(mesh_object: bpy.types.Object, model: HeadModel) -> str:
@@ -233,7 +191,7 @@ def _slider_moved(values: Any, context: bpy.types.Context, model_name: str, name
         return parameters
 
     with _showing():
-        moved = _move(values.id_data, model_name, with_slider)
+        moved = move(values.id_data, model_name, with_slider)
     if moved:
         choose_slider(context.window_manager, model_name, name)
 
@@ -252,10 +210,10 @@ def _characteristic_moved(
         locked = locks.locked(mesh_object, known.table)
         return known.changed(head.parameters, {name: value}, held, locked)
 
-    _move(mesh_object, model_name, with_value)
+    move(mesh_object, model_name, with_value)
 
 
-def _move(
+def move(
     mesh_object: bpy.types.Object, model_name: str, wanted: Callable[[HeadObject], FloatArray]
 ) -> bool:
     """Give a head of this model the parameters (P,) that are wanted; whether it has them."""

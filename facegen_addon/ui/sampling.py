@@ -216,11 +216,13 @@ class FACEGEN_PG_sampling(bpy.types.PropertyGroup):
 class FACEGEN_PT_sample(bpy.types.Panel):
     """Heads drawn at random."""
 
-    bl_label = "Sample"
+    bl_label = "One Head at a Time"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"
-    bl_order = 10
+    bl_parent_id = "FACEGEN_PT_variety"
+    bl_order = 2
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw a button for each way to draw a head."""

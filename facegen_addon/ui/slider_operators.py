@@ -15,6 +15,7 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..heads.parameters import ParameterTable
+from ..heads.sections import section_columns
 from ..mapping import ranking
 from ..scene.head import locks
 from ..scene.head.head_object import MODEL_KEY
@@ -26,18 +27,22 @@ from .properties import (
     keep_ranking,
     missing_model,
     model_sliders,
-    view_property,
-    viewed,
 )
+from .short_lists import view_property, viewed
 
 RANKING = "Ranking"
 """Label of the job that ranks sliders."""
 
 
-def chosen_columns(table: ParameterTable, name: str, group: str) -> Annotated[IntArray, "K"]:
-    """Columns of one parameter, else of one group, else of all; UserError if there is none."""
+def chosen_columns(
+    table: ParameterTable, name: str = "", group: str = "", section: str = ""
+) -> Annotated[IntArray, "K"]:
+    """Columns of one parameter, else of one section of the panel, else of one group, else of all;
+    UserError if there is none."""
     if name:
         return np.array([table.index(name)])
+    if section:
+        return section_columns(table, section)
     if not group:
         return np.arange(len(table))
     if group not in table.groups:
@@ -49,11 +54,11 @@ def reset(
     table: ParameterTable,
     parameters: Annotated[FloatArray, "P"],
     locked: Annotated[BoolArray, "P"],
-    group: str,
+    columns: Annotated[IntArray, "K"],
 ) -> Annotated[FloatArray, "P"]:
-    """Parameters (P,) with those of a group, or all, at their mean, but for locked ones (P,)."""
+    """Parameters (P,) with those of columns (K,) at their mean, but for locked ones (P,)."""
     chosen = np.zeros(len(table), np.bool_)
-    chosen[chosen_columns(table, "", group)] = True
+    chosen[columns] = True
     return np.where(chosen & ~locked, table.mean, parameters)
 
 
@@ -70,13 +75,14 @@ def _active_model(context: bpy.types.Context) -> str:
 
 
 class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
-    """Set the sliders of one group, or all, back to the mean head; locked ones stay"""
+    """Set the sliders of one section, or all, back to the mean head; locked ones stay"""
 
     bl_idname = "facegen.reset_sliders"
     bl_label = "Reset Sliders"
     bl_options = {"REGISTER", "UNDO"}
 
     group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
+    section: StringProperty(name="Section", description="Of the panel, such as face/Nose")  # type: ignore[valid-type]
     view: view_property()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
@@ -84,7 +90,8 @@ class FACEGEN_OT_reset_sliders(HeadOperator, bpy.types.Operator):
         head = self.head(context)
         table = head.model.table
         kept = locks.locked(head.mesh_object, table) | ~_shown(table, head.model.name, self.view)
-        head.move_to(reset(table, head.parameters, kept, self.group))
+        columns = chosen_columns(table, group=self.group, section=self.section)
+        head.move_to(reset(table, head.parameters, kept, columns))
 
 
 class FACEGEN_OT_toggle_lock(HeadOperator, bpy.types.Operator):
@@ -96,13 +103,14 @@ class FACEGEN_OT_toggle_lock(HeadOperator, bpy.types.Operator):
 
     name: StringProperty(name="Slider", description="Empty: its group")  # type: ignore[valid-type]
     group: StringProperty(name="Group", description="Empty: all")  # type: ignore[valid-type]
+    section: StringProperty(name="Section", description="Of the panel, such as face/Nose")  # type: ignore[valid-type]
     view: view_property()  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
         """Lock all that the view shows, or unlock them if all are locked."""
         head = self.head(context)
         table = head.model.table
-        columns = chosen_columns(table, self.name, self.group)
+        columns = chosen_columns(table, self.name, self.group, self.section)
         if not self.name:
             columns = columns[_shown(table, head.model.name, self.view)[columns]]
         all_locked = locks.locked(head.mesh_object, table)[columns].all()

@@ -13,18 +13,21 @@ from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
+from ..heads.catalogue import load_head_model
 from ..heads.wear.outfit import Outfit
 from ..request_fields import RequestField, fields_of
-from ..scene.head.head_object import HeadObject
+from ..scene.head.head_object import MODEL_KEY, HeadObject
+from ..scene.head.locks import count_locked, locked
 from ..scene.workflows import made_variety
 from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
 from ..variety.fields import APART, COUNT, DISTANCE, DISTRIBUTION, FILL_GAPS, GRADE, MODEL
+from ..variety.held import Held
 from ..variety.request import VarietyRequest
 from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
 from .field_properties import property_of
-from .head_operator import make_active
+from .head_operator import active_head, make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
 from .who import ask
@@ -67,6 +70,11 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
     place: BoolProperty(  # type: ignore[valid-type]
         name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
     )
+    keep_locked: BoolProperty(  # type: ignore[valid-type]
+        name="Keep Locked",
+        default=True,
+        description="What is locked on the active head stays as it is there, on all of them",
+    )
     keep_images: BoolProperty(  # type: ignore[valid-type]
         name="Keep Images",
         description="Keep the render of each head in the scene, as bytes, for a script to read",
@@ -76,7 +84,8 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         """Generate, then place; what was made stays in the scene (made_variety)."""
         made_variety.forget_error(context.scene)
         request = self._request(context)
-        with closing(run_variety(request)) as events:
+        held = _held(context, request.model) if self.keep_locked else None
+        with closing(run_variety(request, held)) as events:
             for event in events:
                 yield Progress(LABELS[event.stage], event.done, event.total)
         result = event.result
@@ -101,6 +110,16 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         values = {field.name: getattr(self, field.name) for field in fields_of(VarietyRequest)}
         values[FILL_GAPS.name] = tuple(run.name for run in values[FILL_GAPS.name])
         return VarietyRequest(**values, device=preferences.of(context).device)
+
+
+def _held(context: bpy.types.Context, model_name: str) -> Held | None:
+    """What is locked on the active head; None where nothing is, or it is of another model."""
+    mesh_object = active_head(context)
+    if mesh_object is None or mesh_object[MODEL_KEY] != load_head_model(model_name).name:
+        return None
+    head = HeadObject.of(mesh_object)
+    kept = locked(mesh_object, head.model.table)
+    return Held(head.parameters, kept) if kept.any() else None
 
 
 def _placing(
@@ -153,8 +172,7 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "count")
     column.prop(settings, "distance")
-    if not settings.distance:
-        column.label(text=f"0: same face, {_threshold():.2f}", icon="INFO")
+    column.label(text=f"0: {_threshold():.2f}, read as two people", icon="INFO")
     column.prop(settings, "apart_in")
     column.prop(settings, "distribution")
     grade = column.row()
@@ -182,6 +200,9 @@ def _draw_button(
         setattr(button, field.name, getattr(settings, field.name))
     ask(button, context, settings.distribution)
     button.model = context.window_manager.facegen.model
+    head = active_head(context)
+    if head is not None and head[MODEL_KEY] == button.model and count_locked(head):
+        layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
     if not usable:
         layout.label(text="FaceNet's file is missing", icon="ERROR")
         if preferences.PACKAGE:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who is asked for: the first of the panels; what draws by latents takes its settings over."""
+"""Who is asked for, a part of the Variety panel: what draws by latents takes its settings over."""
 
 from __future__ import annotations
 
@@ -115,11 +115,13 @@ def who_of(operator: Any) -> Who:
 class FACEGEN_PT_who(bpy.types.Panel):
     """Who is asked for."""
 
-    bl_label = "Who"
+    bl_label = "People to Draw"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"
-    bl_order = 5
+    bl_parent_id = "FACEGEN_PT_variety"
+    bl_order = 1
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw sex, ages, skin, population and probe."""

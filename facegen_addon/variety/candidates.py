@@ -23,11 +23,13 @@ from ..mapping.approach import Approach, answer_from_heads, nearest_render
 from ..mapping.backward import BackwardMapping
 from ..mapping.correction import load_sampler
 from ..mapping.inversion import Progress
+from ..mapping.sampling import HeadSampler
 from ..mapping.screening import VarietyProposal, propose_variety
 from ..random_streams import random_stream
 from .background_thread import think
 from .earlier_runs import read_achieved
 from .gaps import propose_gap_fillers
+from .held import Held
 from .request import VarietyRequest
 from .result import Rendered, See, VarietyEvent
 from .stopwatch import Stopwatch
@@ -61,12 +63,15 @@ class Candidates:
         model: HeadModel,
         watch: Stopwatch,
         load: Callable[[HeadModel, Who], Guide] = load_guide,
+        held: Held | None = None,
     ) -> None:
-        """`load` is called once, in a thread, where the first latent is asked for.
+        """`load` is called once, in a thread, where the first latent is asked for; `held` is what
+        all of them keep.
 
         UserError, naming it, for an earlier run that is missing, damaged or of another kind.
         """
         self._request, self._model, self._watch, self._load = request, model, watch, load
+        self._held = held
         self._ready: deque[Candidate] = deque()
         self._numbers = itertools.count()
         self._guide: Guide | None = None
@@ -107,7 +112,7 @@ class Candidates:
                 return nearby(asked, z)
 
         def see(z: Float32Array) -> tuple[Rendered, Float32Array]:
-            seen = forward(table.from_standardised(z)[0])
+            seen = forward(self._kept(table.from_standardised(z)[0]))
             return seen, seen.latent
 
         start = table.standardise(first.parameters)
@@ -121,16 +126,30 @@ class Candidates:
         with self._watch.stage("sample"):
             if request.distribution == "latent":
                 return self._guided(rng, tell)
-            return [Candidate(draw_heads(self._model, request.distribution, rng, 1)[0], None)]
+            return [Candidate(self._drawn(rng), None)]
+
+    def _kept(self, parameters: FloatArray) -> FloatArray:
+        return parameters if self._held is None else self._held.kept(parameters)
+
+    def _drawn(self, rng: np.random.Generator) -> FloatArray:
+        """A head (P,) that no latent guides."""
+        distribution, held = self._request.distribution, self._held
+        if held is None:
+            return draw_heads(self._model, distribution, rng, 1)[0]
+        sampler = HeadSampler.load(self._model)
+        return sampler.sample(distribution, held.parameters, held.locked, rng).parameters
 
     def _guided(self, rng: np.random.Generator, tell: Progress) -> list[Candidate]:
         request = self._request
         if self._guide is None:
-            self._guide = self._load(self._model, request.who)
+            backward, faces = self._load(self._model, request.who)
+            if self._held is not None:
+                backward = self._held.backward(backward, self._model.table)
+            self._guide = backward, faces
         batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
         proposal = self._proposal(self._guide, batch, rng, tell)
         return [
-            Candidate(parameters, requested)
+            Candidate(self._kept(parameters), requested)
             for requested, parameters in zip(proposal.requested, proposal.parameters, strict=True)
         ]
 

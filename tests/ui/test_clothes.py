@@ -14,7 +14,7 @@ from facegen_addon.mapping.sampling import Sampled
 from facegen_addon.scene.head import completion, worn
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 from facegen_addon.ui import clothes, properties, sampling
-from tests.ui.test_sliders import RecordingLayout
+from tests.ui.panels import RecordingLayout
 
 
 def only_head() -> HeadObject:

@@ -17,7 +17,7 @@ from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, Head
 from facegen_addon.scene.head.latents import SEED_KEY, Latents
 from facegen_addon.scene.head.locks import set_locked
 from facegen_addon.ui import properties, sampling
-from tests.ui.test_sliders import RecordingLayout, check_call
+from tests.ui.panels import RecordingLayout, check_call
 
 GUIDED = [name for name in HEAD_MODELS if f"backward_{name}" in read_index()]
 FINISHED = {"FINISHED"}

@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -15,8 +14,8 @@ from facegen_addon.mapping import ranking
 from facegen_addon.mapping.ranking import Ranking
 from facegen_addon.scene.head.head_object import PARAMETERS_KEY
 from facegen_addon.scene.head.locks import locked
-from facegen_addon.ui import head_panel, properties
-from tests.ui.test_sliders import RecordingLayout
+from facegen_addon.ui import properties, short_lists, slider_rows
+from tests.ui.panels import RecordingLayout, draw_panels
 
 MODEL = load_head_model("anny")
 TABLE = MODEL.table
@@ -56,7 +55,7 @@ def panel() -> Iterator[bpy.types.PropertyGroup]:
 
 def drawn() -> list[tuple[str, str]]:
     log: list[tuple[str, str]] = []
-    head_panel.FACEGEN_PT_head.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    draw_panels(RecordingLayout(log))
     return log
 
 
@@ -149,10 +148,10 @@ def test_padlocks_in_a_view_lock_what_shows(head: bpy.types.Object) -> None:
 
 def test_the_padlock_of_a_group_is_closed_when_all_that_shows_is() -> None:
     table = TABLE
-    viewed = properties.viewed(table, made_up(), "SHARE_99")
+    viewed = short_lists.viewed(table, made_up(), "SHARE_99")
     locks = np.zeros(len(table), np.bool_)
     locks[[table.index("nose_point_up"), table.index("nose_hump_incr")]] = True
-    shown = head_panel._Shown(None, None, None, [], locks, viewed)  # type: ignore[arg-type]
+    shown = slider_rows.Shown(None, None, None, [], locks, viewed)  # type: ignore[arg-type]
     assert shown.kept[table.columns("nose")].all()
     assert not shown.kept[table.columns("skin")].all()
 
@@ -219,14 +218,14 @@ def test_sliders_that_are_not_guided_are_hidden_beside_guided_ones() -> None:
     rows = {name: TABLE.parameters[TABLE.index(name)] for name in ("age", "weight", "neck_x")}
     unguided = replace(rows["weight"], guided=False)
     table = type(TABLE)([unguided, rows["age"], rows["neck_x"]])
-    assert properties.viewed(table, made_up(), "SHARE_99").tolist() == [False, True, True]
-    assert properties.viewed(table, None, "SHARE_99").all()
-    assert properties.viewed(table, made_up(), "ALL").all()
+    assert short_lists.viewed(table, made_up(), "SHARE_99").tolist() == [False, True, True]
+    assert short_lists.viewed(table, None, "SHARE_99").all()
+    assert short_lists.viewed(table, made_up(), "ALL").all()
 
 
 def test_the_tooltips_say_what_a_view_keeps() -> None:
     items = bpy.context.window_manager.facegen.bl_rna.properties["view"].enum_items
     assert items.keys() == ["ALL", "SHARE_99", "SHARE_95", "SHARE_90"]
-    for view, share in properties.VIEW_SHARES.items():
+    for view, share in short_lists.VIEW_SHARES.items():
         assert f"keep {100 * share:g} % of the visual variety" in items[view].description
         assert "hidden, not changed" in items[view].description

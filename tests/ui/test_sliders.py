@@ -4,7 +4,6 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -13,10 +12,15 @@ import pytest
 import facegen_addon
 from facegen_addon.errors import UserError
 from facegen_addon.heads import catalogue
+from facegen_addon.heads.areas import AREAS
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
+from facegen_addon.heads.characteristics import WHOLE
+from facegen_addon.heads.plain_words import words_of
+from facegen_addon.heads.sections import EXPRESSION, FACE, HAIR, WHO, Section, sections
 from facegen_addon.scene.head import completion, head_object
 from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
-from facegen_addon.ui import head_panel, properties, thumbnails
+from facegen_addon.ui import properties, slider_rows, thumbnails
+from tests.ui.panels import RecordingLayout, draw_panels
 
 MODELS = tuple(HEAD_MODELS)
 
@@ -57,7 +61,7 @@ def test_every_parameter_is_a_slider_with_its_range(model: str) -> None:
     values = sliders(add_head(model))
     for parameter in load_head_model(model).table.parameters:
         rna = values.bl_rna.properties[parameter.name]
-        assert rna.name == parameter.label
+        assert rna.name == words_of(parameter).label
         assert rna.hard_min == pytest.approx(parameter.minimum)
         assert rna.hard_max == pytest.approx(parameter.maximum)
         assert getattr(values, parameter.name) == pytest.approx(parameter.mean)
@@ -303,7 +307,8 @@ def test_a_head_without_hair_still_moves() -> None:
 def test_tooltips_carry_the_influence(measured: None) -> None:
     rna = sliders(add_head()).bl_rna.properties
     assert rna["age"].description == (
-        "Age, from 0.4 to 1.\nInfluence: 0.031 cosine distance and 0.8 mm per standard deviation"
+        "Age: young to old.\nAge, from 0.4 to 1.\n"
+        "Influence: 0.031 cosine distance and 0.8 mm per standard deviation"
     )
     assert rna["jawOpen"].description.endswith(
         "Influence: 0.001 (noise: 0.003) cosine distance and 0.8 mm per quarter of the range"
@@ -337,7 +342,7 @@ def test_search_finds_by_every_word() -> None:
     everything = np.ones(len(table), np.bool_)
 
     def names(search: str, viewed: np.ndarray = everything) -> tuple[list[str], int]:
-        rows, others = head_panel.found(table, search, viewed)
+        rows, others = slider_rows.found(table, search, viewed)
         return [parameter.name for parameter in rows], others
 
     assert names("jaw OPEN") == (["jawOpen"], 0)
@@ -346,19 +351,19 @@ def test_search_finds_by_every_word() -> None:
     assert names("nothing of the kind") == ([], 0)
 
 
-def test_long_groups_show_their_first_sliders() -> None:
-    table = load_head_model("anny").table
+def test_long_sections_show_their_first_sliders_and_asymmetries_last() -> None:
+    table = load_head_model("person").table
     viewed = np.ones(len(table), np.bool_)
-    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=False)
-    assert (len(shown), more) == (
-        head_panel.FIRST,
-        len(table.columns("expression")) - head_panel.FIRST,
-    )
-    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=True)
-    assert (len(shown), more) == (len(table.columns("expression")), 0)
-    viewed[table.columns("expression")[1:]] = False
-    shown, more = head_panel.group_rows(table, "expression", viewed, show_all=False)
-    assert ([p.name for p in shown], more) == ([table.names[table.columns("expression")[0]]], 0)
+    ears, mouth = Section(FACE, "Ears"), Section(FACE, "Mouth")
+    shown, more = slider_rows.section_rows(table, ears, viewed, show_all=False)
+    assert (len(shown), more) == (11, 11)
+    everything, more = slider_rows.section_rows(table, ears, viewed, show_all=True)
+    assert (len(everything), more) == (22, 0) and everything[:11] == shown
+    shown, more = slider_rows.section_rows(table, mouth, viewed, show_all=False)
+    assert (len(shown), more) == (slider_rows.FIRST, 24 - slider_rows.FIRST)
+    viewed[table.columns("mouth")] = False
+    shown, more = slider_rows.section_rows(table, mouth, viewed, show_all=False)
+    assert ([p.name for p in shown], more) == (["lip_colour", "lip_darkness"], 0)
 
 
 def test_reset_of_a_group_and_of_all() -> None:
@@ -513,62 +518,25 @@ def our_handlers() -> dict[str, int]:
     return {name: count for name, count in ours.items() if count}
 
 
-def check_call(function: str, **given: object) -> None:
-    """Blender's own UILayout has this function with these arguments, and these icons."""
-    parameters = bpy.types.UILayout.bl_rna.functions[function].parameters
-    assert given.keys() <= set(parameters.keys())
-    if "icon" in given:
-        assert given["icon"] in parameters["icon"].enum_items
-
-
-class RecordingLayout:
-    """A stand-in for UILayout, which exists only while a window draws: notes what is asked."""
-
-    def __init__(self, log: list[tuple[str, str]]) -> None:
-        self.log = log
-
-    def prop(self, data: object, name: str, **options: object) -> None:
-        check_call("prop", **options)
-        assert hasattr(data, name)
-        self.log.append(("prop", name))
-
-    def operator(self, name: str, **options: object) -> object:
-        check_call("operator", **options)
-        self.log.append(("operator", name))
-        # Setting what the operator has no property for is an error.
-        operator = getattr(bpy.ops.facegen, name.removeprefix("facegen."))
-        allowed = operator.get_rna_type().properties.keys()
-        return type("Properties", (), {"__slots__": tuple(allowed)})()
-
-    def label(self, **options: object) -> None:
-        check_call("label", **options)
-        self.log.append(("label", str(options["text"])))
-
-    def template_icon(self, icon_value: int, **options: object) -> None:
-        check_call("template_icon", icon_value=icon_value, **options)
-        self.log.append(("icon", str(icon_value)))
-
-    def panel(self, idname: str, **options: object) -> tuple["RecordingLayout", object]:
-        check_call("panel", idname=idname, **options)
-        self.log.append(("panel", idname))
-        return self, self
-
-    def row(self, **options: object) -> "RecordingLayout":
-        check_call("row", **options)
-        return self
-
-    column = box = row
+def drawn_wholly() -> list[tuple[str, str]]:
+    """All sections with all that is in them."""
+    settings = bpy.context.window_manager.facegen
+    settings.show_all = True
+    try:
+        return drawn()
+    finally:
+        settings.show_all = False
 
 
 def drawn() -> list[tuple[str, str]]:
     log: list[tuple[str, str]] = []
-    head_panel.FACEGEN_PT_head.draw(SimpleNamespace(layout=RecordingLayout(log)), bpy.context)
+    draw_panels(RecordingLayout(log))
     return log
 
 
 def test_the_panel_without_a_head_offers_to_add_one() -> None:
     assert ("operator", "facegen.add_head") in drawn()
-    assert not [kind for kind, _ in drawn() if kind == "panel"]
+    assert [name for kind, name in drawn() if kind == "panel"] == ["FACEGEN_people"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -578,11 +546,16 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
     panels_drawn = [text for kind, text in drawn() if kind == "panel"]
     influence_drawn = ["FACEGEN_influence"] if model == "anny" else []
     of_flame = model in ("open_flame", "open_person")
-    described = ["FACEGEN_characteristics", "FACEGEN_measures"] if of_flame else []
-    groups_drawn = [f"FACEGEN_{model}_{group}" for group in table.groups]
-    assert panels_drawn == influence_drawn + described + groups_drawn
-    if of_flame:
-        assert table.groups[:3] == ("shape", "expression", "pose")
+    measures = [f"FACEGEN_measures_{area}" for area in (WHOLE, *AREAS)] if of_flame else []
+    who, face, hair, expression = (
+        [f"FACEGEN_{model}_{section.key}" for section in sections(table, panel)]
+        for panel in (WHO, FACE, HAIR, EXPRESSION)
+    )
+    of_face = [*influence_drawn, *measures, *face, "FACEGEN_short_lists"]
+    assert panels_drawn == ["FACEGEN_people", *who, *of_face, *hair, *expression]
+    assert all(
+        parameter.name in {name for _, name in drawn_wholly()} for parameter in table.parameters
+    )
     settings = bpy.context.window_manager.facegen
     settings.search = "melanin"
     assert {text for kind, text in drawn() if kind == "prop"} >= {"skin_melanin", "hair_melanin"}
@@ -599,10 +572,10 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
         assert len([kind for kind, _ in before if kind == "icon"]) == 2
         sliders(head).jawOpen = 0.2
         after = drawn()
-        assert ("label", "Influence: Jaw open") in after
+        assert ("label", "Influence: Jaw Open") in after
         assert [kind for kind, _ in after] == [kind for kind, _ in before]
         # Only measured sliders have a button that shows what they do.
-        assert len([name for _, name in before if name == "facegen.show_slider"]) == 1
+        assert len([name for _, name in before if name == "facegen.show_slider"]) == 2
 
 
 def test_only_what_was_moved_can_be_reset() -> None:
@@ -610,12 +583,13 @@ def test_only_what_was_moved_can_be_reset() -> None:
     table = load_head_model("anny").table
     sliders(head).age = 0.9
     parameters, none = head[PARAMETERS_KEY].to_list(), np.zeros(len(table), np.bool_)
-    assert head_panel.moved(table, parameters, none, "")
-    assert head_panel.moved(table, parameters, none, "phenotype")
-    assert not head_panel.moved(table, parameters, none, "expression")
-    assert not head_panel.moved(table, parameters, ~none, "")
+    everything = np.arange(len(table))
+    assert slider_rows.moved(table, parameters, none, everything)
+    assert slider_rows.moved(table, parameters, none, table.columns("phenotype"))
+    assert not slider_rows.moved(table, parameters, none, table.columns("expression"))
+    assert not slider_rows.moved(table, parameters, ~none, everything)
     bpy.ops.facegen.reset_sliders()
-    assert not head_panel.moved(table, head[PARAMETERS_KEY].to_list(), none, "")
+    assert not slider_rows.moved(table, head[PARAMETERS_KEY].to_list(), none, everything)
 
 
 def test_the_panel_says_when_sliders_are_missing() -> None:

@@ -13,8 +13,8 @@ from facegen_addon.latent.people import SKINS
 from facegen_addon.latent.who import Who
 from facegen_addon.scene.head import latents
 from facegen_addon.ui import who as who_panel
+from tests.ui.panels import RecordingLayout
 from tests.ui.test_sampling import FINISHED, add_head, press
-from tests.ui.test_sliders import RecordingLayout
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import pytest
 from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.latent.sphere import cosine_distance, geodesic, normalise
 from facegen_addon.variety.candidates import Candidate, Candidates
+from facegen_addon.variety.held import Held
 from facegen_addon.variety.request import VarietyRequest
 from facegen_addon.variety.result import Rendered
 from facegen_addon.variety.stopwatch import Stopwatch
 from tests.mapping.test_backward import TABLE
-from tests.variety.stand_ins import HEAD, rendered
+from tests.variety.stand_ins import HEAD, guide, rendered
 
 
 def latents(count: int) -> np.ndarray:
@@ -100,3 +101,20 @@ def test_an_earlier_run_that_is_not_there_is_named() -> None:
     request = VarietyRequest(fill_gaps=("nowhere",))
     with pytest.raises(UserError, match=r"nowhere is missing"):
         Candidates(request, HEAD, Stopwatch())
+
+
+@pytest.mark.parametrize("distribution", ["latent", "prior", "uniform"])
+def test_what_is_held_stays_to_the_last_bit_and_the_rest_varies(distribution: str) -> None:
+    table = HEAD.table
+    locked = np.zeros(len(table), np.bool_)
+    locked[[0, 2]] = True
+    there = table.mean + 0.37 * table.std
+    request = VarietyRequest(distribution=distribution, grade="direct", count=2, budget=12)
+    source = Candidates(request, HEAD, Stopwatch(), lambda model, who: guide(), Held(there, locked))
+    rows = []
+    for _ in range(6):
+        list(source.think())
+        rows.append(source.take().parameters)
+    heads = np.stack(rows)
+    assert (heads[:, locked] == there[locked]).all()
+    assert (np.ptp(heads[:, ~locked], axis=0) > 0).any()

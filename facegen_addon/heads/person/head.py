@@ -79,6 +79,11 @@ def years(age: Annotated[FloatArray, "N"]) -> Annotated[FloatArray, "N"]:
     return _YOUNG + _YEARS * (age - _GROWN)
 
 
+def age_of(years: float) -> float:
+    """Anny's age of somebody of so many years."""
+    return _GROWN + (years - _YOUNG) / _YEARS
+
+
 def lightness(
     model: HeadModel, parameters: Annotated[FloatArray, "N P"]
 ) -> Annotated[FloatArray, "N"]:

@@ -26,6 +26,11 @@ def locked(mesh_object: bpy.types.Object, table: ParameterTable) -> Annotated[Bo
     return np.array([name in names for name in table.names], np.bool_)
 
 
+def count_locked(mesh_object: bpy.types.Object) -> int:
+    """How many sliders of a head are locked."""
+    return len(_names(mesh_object, LOCKED_KEY))
+
+
 def set_locked(mesh_object: bpy.types.Object, names: Iterable[str], on: bool) -> None:
     """Lock the sliders of these names, or unlock them; those of other names stay as they are."""
     _change(mesh_object, LOCKED_KEY, set(names), on)

@@ -22,6 +22,8 @@ from ...arrays import ByteArray, FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
+from ...heads.expressions import expressive
+from ...heads.gallery import ShippedHead
 from ...heads.head_model import HeadModel
 from ...heads.named_styles import styled
 from ...heads.wear.outfit import BARE, Outfit
@@ -180,22 +182,34 @@ def _who(value: object) -> Mapping[str, str] | None:
     return {name: value[name] for name in names}
 
 
+def of_shipped(head: ShippedHead) -> Preset:
+    """A shipped head as a preset; nobody is asked for by it."""
+    wear = (head.wear,) if head.wear else None
+    columns = {name: [value] for name, value in head.parameters.items()}
+    return Preset(SliderFile(Path(f"{head.name}.json"), head.model, columns, wear), None, None)
+
+
 def load_preset(head: HeadObject, path: Path) -> Preset:
-    """Make a head the preset's, locked sliders too, and record it in the head's history.
+    """Make a head that of a preset's file, see `take_preset`; UserError if it is none."""
+    preset = read_preset(path)
+    take_preset(head, preset, path.stem)
+    return preset
+
+
+def take_preset(head: HeadObject, preset: Preset, name: str) -> None:
+    """Make a head a preset's, locked sliders too, and record it by name in the head's history.
 
     What it wears becomes the preset's; with presets that do not say that, it stays.
 
-    UserError, before anything changes, if the file is none or is of another model.
+    UserError, before anything changes, if it is of another model.
     """
-    preset = read_preset(path)
     parameters, outfit = preset.parameters(head.model), preset.outfit(head.model)
     history.before_change(head)
     head.set_parameters(parameters)
     if outfit is not None:
         head.wear(outfit)
     store_seed(head.mesh_object, None)  # what was drawn before was another head
-    history.record(head, f"Preset {path.stem}")
-    return preset
+    history.record(head, f"Preset {name}")
 
 
 def wear_style(head: HeadObject, kind: str, name: str) -> None:
@@ -209,6 +223,18 @@ def wear_style(head: HeadObject, kind: str, name: str) -> None:
     history.before_change(head)
     head.set_parameters(np.where(kept, before, parameters))
     history.record(head, f"{kind.capitalize()}: {name}")
+
+
+def wear_expression(head: HeadObject, name: str) -> None:
+    """Give a head the expression of this name, locked sliders excepted; gaze is part of it.
+
+    Its history records it. UserError, before anything changes, if there is no such expression.
+    """
+    table, before = head.model.table, head.parameters
+    parameters = expressive(table, before, name)
+    history.before_change(head)
+    head.move_to(np.where(locked(head.mesh_object, table), before, parameters))
+    history.record(head, f"Expression: {name}")
 
 
 def delete_preset(name: str) -> None:

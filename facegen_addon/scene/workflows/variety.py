@@ -21,6 +21,7 @@ from ...latent.checked import LATENT_SIZE
 from ...variety.apart import Views
 from ...variety.candidates import Candidates
 from ...variety.hands import Hands
+from ...variety.held import Held
 from ...variety.loop import make_variety
 from ...variety.request import VarietyRequest
 from ...variety.result import Forward, Rendered, VarietyEvent
@@ -28,8 +29,11 @@ from ...variety.stopwatch import Stopwatch
 from ..render.head_renderer import HeadRenderer, RenderedHead
 
 
-def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
-    """Generate; yields progress and at last the result, see make_variety.
+def run_variety(
+    request: VarietyRequest, held: Held | None = None
+) -> Generator[VarietyEvent, None, None]:
+    """Generate; yields progress and at last the result, see make_variety. `held`: what all heads
+    keep of one that is there.
 
     NotReached if the budget is spent before; UserError for what is missing or damaged, and for an
     encoder whose latents are not of B's size where heads are made by B.
@@ -43,7 +47,7 @@ def run_variety(request: VarietyRequest) -> Generator[VarietyEvent, None, None]:
     if request.distribution == "latent":
         check_encoder_fits(encoders[0], LATENT_SIZE)
     watch = Stopwatch()
-    source = Candidates(request, model, watch)
+    source = Candidates(request, model, watch, held=held)
     open_forward = partial(_rendered_forward, model, request, encoders, watch)
     yield from make_variety(request, source, open_forward, watch)
 

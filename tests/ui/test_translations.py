@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Translations name what the panel says, and Blender takes them."""
+
+import ast
+from pathlib import Path
+
+import bpy
+import pytest
+
+import facegen_addon
+from facegen_addon.heads.plain_words import WORDS
+from facegen_addon.ui import translations
+from facegen_addon.ui.german import GERMAN
+
+ROOT = Path(facegen_addon.__file__).parent
+
+
+def said() -> set[str]:
+    """All texts in the code of the panel, and the words for sliders and both their ends."""
+    files = [*(ROOT / "ui").glob("*.py"), ROOT / "heads" / "sections.py"]
+    texts = {
+        node.value
+        for file in files
+        if file.name != "german.py"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    for words in WORDS.values():
+        texts |= {words.label, *(end[:1].upper() + end[1:] for end in (words.low, words.high))}
+    return texts
+
+
+def test_every_text_that_is_translated_is_there() -> None:
+    assert not set(GERMAN) - said()
+
+
+def test_every_panel_is_translated() -> None:
+    panels = {
+        cls.bl_label
+        for cls in (getattr(bpy.types, name) for name in dir(bpy.types))
+        if getattr(cls, "bl_category", "") == "FaceGen"
+    }
+    assert panels and panels <= set(GERMAN)
+
+
+def test_blender_gives_the_other_text_back() -> None:
+    if "de" not in bpy.app.translations.locales and "de_DE" not in bpy.app.translations.locales:
+        pytest.skip("this Blender has no other languages")
+    view = bpy.context.preferences.view
+    view.language = "de" if "de" in bpy.app.translations.locales else "de_DE"
+    view.use_translate_interface = True
+    try:
+        assert bpy.app.translations.pgettext_iface("Hair and Beard") == "Haare und Bart"
+    finally:
+        view.language = "en_US"
+
+
+def test_contexts_of_labels_and_buttons_are_covered() -> None:
+    for texts in translations.LANGUAGES.values():
+        assert {context for context, _ in texts} == {"*", "Operator"}
+        assert len(texts) == 2 * len(GERMAN)
