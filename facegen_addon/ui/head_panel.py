@@ -18,7 +18,7 @@ from ..heads.parameters import Parameter, ParameterTable
 from ..mapping.influence import Influence, SliderInfluence
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.head.locks import locked
-from . import characteristics, jobs, thumbnails
+from . import characteristics, jobs, new_face, sculpting, thumbnails
 from .head_operator import active_head
 from .properties import (
     VIEW_SHARES,
@@ -35,6 +35,7 @@ from .slider_operators import RANKING, chosen_columns
 FIRST = 20
 """Sliders of a long group that show without asking for all."""
 _THUMBNAIL_SCALE = 4.5
+_SEEN_MM = 0.05  # what rounds to less than 0.1 mm is no movement
 
 
 def matches(row: Parameter | Characteristic, search: str) -> bool:
@@ -112,7 +113,9 @@ def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]
     return (
         f"Per {figure.step_words}:",
         f"Cosine distance {figures.cosine_words(figure)}",
-        f"Skin moves {figure.mean_mm:.1f} mm",
+        f"Skin moves {figure.mean_mm:.1f} mm"
+        if figure.mean_mm >= _SEEN_MM
+        else "Colour or hair: the shape stays",
     )
 
 
@@ -129,6 +132,7 @@ class FACEGEN_PT_head(bpy.types.Panel):
         """Draw what there is for the active object."""
         layout = self.layout
         settings = context.window_manager.facegen
+        new_face.draw(layout, context)
         row = layout.row(align=True)
         row.prop(settings, "model", text="")
         row.operator("facegen.choose_flame_file", text="", icon="FILE_FOLDER")
@@ -146,6 +150,7 @@ class FACEGEN_PT_head(bpy.types.Panel):
         if hindrance:
             draw_message(layout, hindrance)
             return
+        sculpting.draw(layout, head)
         _draw_influence(layout, sliders, settings.slider)
         table, parameters = sliders.model.table, head[PARAMETERS_KEY].to_list()
         in_view = viewed(table, sliders.ranking, settings.view)
