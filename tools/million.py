@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A large data set made, merged, gone on with and verified, with F replaced by a clock.
+"""A large data set merged, gone on with and verified, with F replaced by a clock.
 
     python -m tools.million                         200,000 images of 20,000 heads: `make million`
     python -m tools.million --count 1000000 --shard-size 500
 
-Each step is a process of the command line, and all that it does is real but for F: render processes
-that answer at once, and an encoder that draws its answers (tools.million_clock). Printed are the
-seconds and the peak memory of each.
+Two shards are made by the farm, by render processes that answer at once and an encoder that draws
+its answers (tools.million_clock); the others are copies with other numbers and latents. Each
+further step is a process of the command line: printed are its seconds and its peak memory.
 """
 
 import argparse
@@ -70,29 +70,28 @@ def _parser() -> argparse.ArgumentParser:
     add("--count", type=int, default=200_000, help="samples; default: %(default)s")
     add("--shard-size", type=int, default=100, help="samples a shard; default: %(default)s")
     add("--limit", type=float, default=500.0, help="megabytes; default: %(default)s")
-    add("--folder", type=Path, help="where to work: 30 kB a sample; default: TMPDIR")
+    add("--folder", type=Path, help="where to work: 35 kB a sample; default: TMPDIR")
     return parser
 
 
 def _steps(folder: Path, count: int, shard_size: int) -> dict[str, Step]:
     recipe, whole = folder / "recipe.toml", folder / "whole"
     recipe.write_text(_RECIPE, encoding="utf-8")
-    make = [*_CLOCK, "--recipe", str(recipe), "--count", str(count), "--workers", "1"]
+    make = [*_CLOCK, "make", "--recipe", str(recipe), "--count", str(count), "--workers", "1"]
     make += ["--shard-size", str(shard_size), "--resume"]
+    shards = -(-count // shard_size)
     halves = [str(folder / f"half-{number}") for number in range(2)]
-    steps = {
-        f"make, machine {number} of 2": _run(
-            [*make, "--shard", f"{number}/2", "--output", half], folder
-        )
-        for number, half in enumerate(halves)
-    }
+    for number, half in enumerate(halves):
+        _run([*make, "--shard", f"{number}/{shards}", "--output", half], folder)
+    _run([*_CLOCK, "copy", *halves], folder)
+    steps: dict[str, Step] = {}
     steps["merge"] = _run([*_FACEGEN, "merge", *halves, "--output", str(whole)], folder)
     for half in halves:
         shutil.rmtree(half)
-    shards = -(-count // shard_size)
     again = [*make, "--shard", "0/1", "--output", str(whole)]
     steps[f"go on with {shards} shards"] = _run(again, folder)
-    steps["verify"] = _run([*_FACEGEN, "verify", str(whole)], folder)
+    verify = [*_FACEGEN, "verify", str(whole), "--seeds", "0"]  # copies come from no seed
+    steps["verify"] = _run(verify, folder)
     return steps
 
 

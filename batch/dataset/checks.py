@@ -26,7 +26,7 @@ from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
 from batch.dataset.sidecar import ShardSummary, Sidecar
 from batch.dataset.spread import Spread
-from batch.dataset.table import StoredTable
+from batch.dataset.table import StoredTable, differing_column
 from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
@@ -133,10 +133,9 @@ def _check_table(gathered: Gathered, apart: Collection[int]) -> Check:
             raise UserError(f"{path} has other columns than its run: {_REMEDY}")
         if stored.rows != table.rows:
             raise UserError(f"{path} has {stored.rows} rows, the tars {table.rows}: {_REMEDY}")
-        for expected, found in zip(table.groups(apart), stored.groups(), strict=True):
-            for name in expected.column_names:
-                if not found[name].equals(expected[name]):
-                    raise UserError(f"{path}: {name} differs from the tars: {_REMEDY}")
+        name = differing_column(table, apart, stored)
+        if name:
+            raise UserError(f"{path}: {name} differs from the tars: {_REMEDY}")
     return check
 
 

@@ -65,6 +65,7 @@ APART = "apart"
 PARAMETER = "parameter."
 """Before the name of each column of a parameter."""
 _ROWS_PER_GROUP = 4096
+_ROWS_COMPARED = 512  # at a time
 
 
 def require_pyarrow() -> None:
@@ -138,21 +139,21 @@ class TableSpool:
             schema = schema.append(pa.field(name, self._kind(name)))
         return schema.append(pa.field(APART, pa.bool_()))
 
-    def groups(self, apart: Collection[int]) -> Iterator["pyarrow.Table"]:
-        """The whole table, 4,096 rows at a time; apart: identities of the set whose members are
+    def pieces(self, apart: Collection[int], rows: int) -> Iterator["pyarrow.Table"]:
+        """The whole table, so many rows at a time; apart: identities of the set whose members are
         mutually apart."""
         import pyarrow as pa
 
         done, read = 0, dict.fromkeys(LATENTS, 0)
-        for batches in _regrouped(self._batches):
+        for batches in _regrouped(self._batches, rows):
             table = pa.Table.from_batches(_one_a_shard(batches))
             stop = done + len(table)
             for name, file in self._latents.items():
                 there = self._there[name][done:stop]
                 latents = iter(file[read[name] : read[name] + sum(there)])
                 read[name] += sum(there)
-                rows = [next(latents) if one else None for one in there]
-                table = table.append_column(name, pa.array(rows, self._kind(name)))
+                column = [next(latents) if one else None for one in there]
+                table = table.append_column(name, pa.array(column, self._kind(name)))
             marks = [identity in apart for identity in table["identity"].to_pylist()]
             yield table.append_column(APART, pa.array(marks, pa.bool_()))
             done = stop
@@ -164,10 +165,17 @@ class TableSpool:
         return pa.list_(pa.float32(), (self._size or LATENT_SIZE) if all(self._there[name]) else -1)
 
 
-def _regrouped(batches: Iterable["pyarrow.RecordBatch"]) -> Iterator[list["pyarrow.RecordBatch"]]:
-    """The same rows in pieces of batches, of as many rows as Parquet has in a group."""
+def _regrouped(
+    batches: Iterable["pyarrow.RecordBatch"], rows: int
+) -> Iterator[list["pyarrow.RecordBatch"]]:
+    """The same rows in pieces of batches, so many rows in each group but the last.
+
+    What is not used any more between two groups goes back to the system at once.
+    """
+    import pyarrow as pa
+
     group: list[pyarrow.RecordBatch] = []
-    room = _ROWS_PER_GROUP
+    room = rows
     for batch in batches:
         start = 0
         while start < batch.num_rows:
@@ -176,7 +184,8 @@ def _regrouped(batches: Iterable["pyarrow.RecordBatch"]) -> Iterator[list["pyarr
             group.append(piece)
             if not room:
                 yield group
-                group, room = [], _ROWS_PER_GROUP
+                group, room = [], rows
+                pa.default_memory_pool().release_unused()
     if group:
         yield group
 
@@ -231,8 +240,18 @@ def write_table(table: TableSpool, apart: Collection[int], path: Path) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
-        for group in table.groups(apart):
+        for group in table.pieces(apart, _ROWS_PER_GROUP):
             writer.write_table(group, row_group_size=_ROWS_PER_GROUP)
+
+
+def differing_column(table: TableSpool, apart: Collection[int], stored: "StoredTable") -> str:
+    """The first column in which a table is not what it has to be; empty if there is none."""
+    ours, theirs = table.pieces(apart, _ROWS_COMPARED), stored.pieces(_ROWS_COMPARED)
+    for expected, found in zip(ours, theirs, strict=True):
+        for name in expected.column_names:
+            if not found[name].equals(expected[name]):
+                return str(name)
+    return ""
 
 
 class StoredTable:
@@ -251,12 +270,12 @@ class StoredTable:
         """Leave the file alone."""
         self._file.close()
 
-    def groups(self) -> Iterator["pyarrow.Table"]:
-        """The rows, 4,096 at a time."""
+    def pieces(self, rows: int) -> Iterator["pyarrow.Table"]:
+        """The whole table, so many rows at a time."""
         import pyarrow as pa
 
         with self._reading():
-            for batches in _regrouped(self._file.iter_batches(_ROWS_PER_GROUP)):
+            for batches in _regrouped(self._file.iter_batches(rows, use_threads=False), rows):
                 yield pa.Table.from_batches(batches)
 
     @contextlib.contextmanager
