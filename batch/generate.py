@@ -272,9 +272,9 @@ def _provenance(model: HeadModel, encoder: EncoderSource) -> dict[str, Any]:
     load_blender()
     import bpy
 
-    from facegen_addon.scene.render.head_renderer import compute_device
+    from facegen_addon.scene.render.devices import use_device
 
-    return describe_versions(bpy.app.version_string, compute_device()) | {
+    return describe_versions(bpy.app.version_string, use_device()) | {
         "encoder": {"name": encoder.name, "sha256": encoder.sha256},
         "head model": model.sources,
     }

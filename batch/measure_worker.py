@@ -63,9 +63,9 @@ class BlenderStudio:
         load_blender()
         import bpy
 
-        from facegen_addon.scene.render.head_renderer import compute_device
+        from facegen_addon.scene.render.devices import use_device
 
-        return describe_versions(bpy.app.version_string, compute_device())
+        return describe_versions(bpy.app.version_string, use_device())
 
 
 def chunk_measurer(

@@ -32,7 +32,15 @@ SIZE = WholeNumber(
 )
 SEED = WholeNumber(name="seed", help="same seed, same heads", default=0, low=0, high=2**31 - 1)
 LIGHT = OneOf(name="light", help="light preset", default="studio", names=LIGHT_PRESETS)
-DEVICE = OneOf(name="device", help="what Cycles renders on", default="auto", names=("auto", "CPU"))
+GPU_KINDS = ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL")
+"""By which Cycles drives GPUs, the fastest first where there are several."""
+DEVICE = OneOf(
+    name="device",
+    help="what Cycles renders on",
+    default="auto",
+    names=("auto", "CPU", "GPU", *GPU_KINDS),
+    said={"auto": "the fastest GPU, or else the CPU", "GPU": "one that has to be there"},
+)
 
 MEASURING_SAMPLES = SAMPLES.but(help="samples a pixel, as B was fitted with", default=8)
 MEASURING_SIZE = 224

@@ -16,8 +16,8 @@ class RenderSettings:
 
     Raises UserError, naming value and remedy, for what cannot be.
 
-    size in pixels (images are square); light is one of LIGHT_PRESETS; device is "auto" or
-    "CPU"; face_only renders no more than the face crop, for F alone.
+    size in pixels (images are square); light is one of LIGHT_PRESETS; device is one of
+    DEVICE; face_only renders no more than the face crop, for F alone.
     """
 
     engine: str = ENGINE.declared
@@ -35,6 +35,6 @@ class RenderSettings:
             (self.size in SIZE, "size", self.size, f"{SIZE.accepted} {SIZE.unit}"),
             (self.seed in SEED, "seed", self.seed, SEED.accepted),
             (self.light in LIGHT, "light", self.light, f"one of {LIGHT.accepted}"),
-            (self.device in DEVICE, "device", self.device, "auto or CPU"),
+            (self.device in DEVICE, "device", self.device, DEVICE.accepted),
         )
         check_values(checks)

@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checks of `dataset verify` on a whole run, one after the other."""
 
-import hashlib
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import numpy as np
 
-from batch.dataset.closing import CROISSANT_FILE, INDEX_FILE, TABLE_FILE, Gathered, Progress
+from batch.dataset.closing import (
+    CROISSANT_FILE,
+    INDEX_FILE,
+    TABLE_FILE,
+    Gathered,
+    Progress,
+    file_facts,
+)
 from batch.dataset.croissant import hashes
-from batch.dataset.diversity import evenly
 from batch.dataset.inspection import Check, Inspection, parameter_table
 from batch.dataset.record import describe_shot
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import IMAGE_SUFFIXES, read_shard
-from batch.dataset.sidecar import Sidecar
-from batch.dataset.table import read_table
+from batch.dataset.sidecar import ShardSummary, Sidecar
+from batch.dataset.spread import Spread
+from batch.dataset.table import StoredTable, differing_column
 from facegen_addon.arrays import Float32Array, RealArray
 from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
@@ -66,22 +74,26 @@ def check_run(run: RunFolder) -> Check:
     return check
 
 
-def check_shards(run: RunFolder, share: float, progress: Progress) -> ShardChecks:
-    """Check every shard, every sample, and a share of them closely."""
+def check_shards(run: RunFolder, share: float, scratch: Path, progress: Progress) -> ShardChecks:
+    """Check every shard, every sample, and a share of them closely.
+
+    scratch: a folder for rows that wait, as long as what was gathered is used.
+    """
     files, samples = Check("shards"), Check("samples")
-    sidecars: list[Sidecar] = []
+    shards: list[ShardSummary] = []
     for number in range(run.shard_count):
         with files.noting():
-            sidecars.append(Sidecar.read(run, number))
-    inspection = Inspection(parameter_table(run), sidecars, share, progress)
-    gathered = Gathered(run, sidecars)
-    for sidecar in sidecars:
+            shards.append(Sidecar.read(run, number).summary)
+    inspection = Inspection(parameter_table(run), shards, share, progress)
+    gathered = Gathered(run, shards, scratch)
+    for shard in shards:
         with files.noting():
+            sidecar = Sidecar.read(run, shard.shard)
             sidecar.check_file(run)
             with samples.noting():
-                gathered.add(sidecar, inspection.passing(sidecar.samples(run)))
+                gathered.add(sidecar, inspection.passing(sidecar, sidecar.samples(run)))
     size = f"{gathered.bytes / 1e6:,.1f} MB"
-    files.figures = f"{len(sidecars)} of {run.shard_count} by sha256, {size}"
+    files.figures = f"{len(shards)} of {run.shard_count} by sha256, {size}"
     samples.figures = (
         f"{inspection.seen} of {run.request['count']}, {len(gathered.failed)} given up"
     )
@@ -93,7 +105,7 @@ def check_closing(gathered: Gathered) -> Iterator[Check]:
     """index.json, table.parquet and croissant.json: that they are of these very shards."""
     spread = gathered.diversity()
     yield _check_index(gathered.run, gathered.facts(spread))
-    yield _check_table(gathered.run, gathered.table.finish(spread.apart))
+    yield _check_table(gathered, spread.apart)
     yield _check_croissant(gathered)
 
 
@@ -107,25 +119,23 @@ def _check_index(run: RunFolder, facts: Mapping[str, Any]) -> Check:
             what = ", ".join(differing) or "files"
             raise UserError(f"{run.path}/{INDEX_FILE} is not of these shards ({what}): {_REMEDY}")
         for name, noted in files.items():
-            data = read_file(run.path / name, _REMEDY)
-            found = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-            if found != noted:
+            if _file_facts(run, name) != noted:
                 raise UserError(f"{run.path / name} is not the file of {INDEX_FILE}: {_REMEDY}")
         check.figures = f"of these shards; {', '.join(files)} by sha256"
     return check
 
 
-def _check_table(run: RunFolder, expected: Any) -> Check:
-    check = Check(
-        "table", f"{expected.num_rows} rows of {expected.num_columns} columns, as the tars"
-    )
-    with check.noting():
-        found = read_table(run.path / TABLE_FILE)
-        if not found.schema.equals(expected.schema):
-            raise UserError(f"{run.path / TABLE_FILE} has other columns than its run: {_REMEDY}")
-        for name in expected.column_names:
-            if not found[name].equals(expected[name]):
-                raise UserError(f"{run.path / TABLE_FILE}: {name} differs from the tars: {_REMEDY}")
+def _check_table(gathered: Gathered, apart: Collection[int]) -> Check:
+    table, path = gathered.table, gathered.run.path / TABLE_FILE
+    check = Check("table", f"{table.rows} rows of {len(table.schema)} columns, as the tars")
+    with check.noting(), contextlib.closing(StoredTable(path)) as stored:
+        if not stored.schema.equals(table.schema):
+            raise UserError(f"{path} has other columns than its run: {_REMEDY}")
+        if stored.rows != table.rows:
+            raise UserError(f"{path} has {stored.rows} rows, the tars {table.rows}: {_REMEDY}")
+        name = differing_column(table, apart, stored)
+        if name:
+            raise UserError(f"{path}: {name} differs from the tars: {_REMEDY}")
     return check
 
 
@@ -136,13 +146,22 @@ def _check_croissant(gathered: Gathered) -> Check:
             noted = hashes(_read_json(run, CROISSANT_FILE))
         except (KeyError, TypeError):
             raise UserError(f"{run.path / CROISSANT_FILE} is damaged: {_REMEDY}") from None
-        table = read_file(run.path / TABLE_FILE, _REMEDY)
-        found = {sidecar.file: sidecar.sha256 for sidecar in gathered.sidecars}
-        found[TABLE_FILE] = hashlib.sha256(table).hexdigest()
+        found = {shard.file: shard.sha256 for shard in gathered.shards}
+        found[TABLE_FILE] = _file_facts(run, TABLE_FILE)["sha256"]
         if noted != found:
             raise UserError(f"{run.path / CROISSANT_FILE} has other hashes: {_REMEDY}")
         check.figures = f"{len(found)} files by sha256"
     return check
+
+
+def _file_facts(run: RunFolder, name: str) -> dict[str, Any]:
+    path = run.path / name
+    try:
+        return file_facts(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: {_REMEDY}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): {_REMEDY}") from None
 
 
 def _read_json(run: RunFolder, name: str) -> dict[str, Any]:
@@ -156,14 +175,15 @@ def _read_json(run: RunFolder, name: str) -> dict[str, Any]:
     return content
 
 
-def some_samples(run: RunFolder, sidecars: Sequence[Sidecar], count: int) -> Iterator[StoredSample]:
+def some_samples(
+    run: RunFolder, shards: Sequence[ShardSummary], count: int
+) -> Iterator[StoredSample]:
     """`count` samples of a run at most, evenly spread, whole."""
-    indices = [index for sidecar in sidecars for index in sidecar.attempts]
-    chosen = {indices[place] for place in evenly(len(indices), count)}
-    for sidecar in sidecars:
-        if chosen.isdisjoint(sidecar.attempts):
+    spread = Spread(shards, count)
+    for shard in shards:
+        if shard.shard not in spread:
             continue
-        path = run.tar(sidecar.shard)
+        chosen, path = spread.of(Sidecar.read(run, shard.shard)), run.tar(shard.shard)
         for key, members in read_shard(path):
             if int(key) in chosen:
                 yield read_sample(run, key, members, str(path))

@@ -9,31 +9,31 @@ import contextlib
 import hashlib
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from batch.dataset.card import SHEET_FILE, data_set_card, licence_of, title_of
 from batch.dataset.croissant import Described, croissant
-from batch.dataset.diversity import Diversity, diversity, evenly
+from batch.dataset.diversity import Diversity
+from batch.dataset.identities import Identities
 from batch.dataset.pictures import sample_sheet
 from batch.dataset.record import known
 from batch.dataset.run_folder import RECIPE_FILE, WORK_FOLDER, RunFolder
 from batch.dataset.sample import StoredSample
-from batch.dataset.sidecar import Sidecar
-from batch.dataset.table import TableBuilder, write_table
+from batch.dataset.sidecar import ShardSummary, Sidecar
+from batch.dataset.spool import SPOOL_PREFIX
+from batch.dataset.spread import Spread
+from batch.dataset.table import TableSpool, write_table
 from batch.lock import only_one
 from batch.shards import encode_json
-from facegen_addon.arrays import FloatArray
-from facegen_addon.artifacts import artifact, read_file
+from facegen_addon.artifacts import read_file
 from facegen_addon.atomic_file import replacing
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import NotReached
-from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
-from facegen_addon.latent.census import census_of
 from facegen_addon.latent.metrics import distance_summary
 from facegen_addon.png import encode_png
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 INDEX_FILE, TABLE_FILE = "index.json", "table.parquet"
 CROISSANT_FILE, CARD_FILE = "croissant.json", "README.md"
 _SHOWN = 16  # samples on the contact sheet
+_AT_ONCE = 512  # samples whose rows are in memory
 
 Progress = Callable[[str, float, float], None]
 
@@ -57,44 +58,54 @@ class Closing:
 
 
 class Gathered:
-    """Facts that a pass over the shards of a run gathers for the files that close it."""
+    """Facts that a pass over the shards of a run gathers for the files that close it.
 
-    def __init__(self, run: RunFolder, sidecars: Sequence[Sidecar]) -> None:
-        self.run, self.sidecars = run, sidecars
-        self.table = TableBuilder(run)
+    scratch: a folder for rows that wait; what stays in memory hardly depends on the run's size.
+    """
+
+    def __init__(self, run: RunFolder, shards: Sequence[ShardSummary], scratch: Path) -> None:
+        self.run, self.shards = run, shards
+        self.table = TableSpool(run, scratch)
         self.shown: list[StoredSample] = []
-        indices = [index for sidecar in sidecars for index in sidecar.attempts]
-        self._chosen = {indices[place] for place in evenly(len(indices), _SHOWN)}
-        self._distances: list[float] = []
+        self._identities = Identities(run, scratch)
+        self._spread = Spread(shards, _SHOWN)
+        self._distances = array("d")
         self._labelled = 0
 
     def add(self, sidecar: Sidecar, samples: Iterable[StoredSample]) -> None:
         """Take in the samples of one shard; their pictures are not kept but for some to show."""
-        rows = []
+        chosen = self._spread.of(sidecar)
+        coming = iter(samples)
+        while some := list(itertools.islice(self._without_pictures(coming, chosen), _AT_ONCE)):
+            self.table.add(sidecar.shard, some)
+            self._identities.add(some)
+
+    def _without_pictures(
+        self, samples: Iterator[StoredSample], chosen: Collection[int]
+    ) -> Iterator[StoredSample]:
         for sample in samples:
-            if sample.index in self._chosen:
+            if sample.index in chosen:
                 self.shown.append(sample)
             self._labelled += bool(sample.labels)
             distance = known(sample.record["cosine_distance"])
             if distance is not None:
                 self._distances.append(float(distance))
-            rows.append(sample.without_pictures())
-        self.table.add(sidecar.shard, rows)
+            yield sample.without_pictures()
 
     @property
     def samples(self) -> int:
         """Number of samples."""
-        return sum(len(sidecar.attempts) for sidecar in self.sidecars)
+        return sum(shard.samples for shard in self.shards)
 
     @property
     def bytes(self) -> int:
         """Size of all shards, bytes."""
-        return sum(sidecar.bytes for sidecar in self.sidecars)
+        return sum(shard.bytes for shard in self.shards)
 
     @property
     def failed(self) -> list[Mapping[str, Any]]:
         """Samples that had to be given up: index, seed, reason."""
-        return [failure for sidecar in self.sidecars for failure in sidecar.failed]
+        return [failure for shard in self.shards for failure in shard.failed]
 
     @property
     def has_labels(self) -> bool:
@@ -103,7 +114,7 @@ class Gathered:
 
     def diversity(self) -> Diversity:
         """Figures of the differences between the people of the run."""
-        return diversity(self.table.identity_latents(), self.run.request["versions"]["encoder"])
+        return self._identities.diversity()
 
     def facts(self, spread: Diversity) -> dict[str, Any]:
         """The contents of index.json without the hashes of the files beside it."""
@@ -113,18 +124,18 @@ class Gathered:
             "count": self.run.request["count"],
             "samples": self.samples,
             "bytes": self.bytes,
-            "shards": [_shard_facts(sidecar) for sidecar in self.sidecars],
+            "shards": [_shard_facts(shard) for shard in self.shards],
             "failed": self.failed,
             "statistics": self._statistics(spread),
         }
 
     def _statistics(self, spread: Diversity) -> dict[str, Any]:
-        attempts = [n for sidecar in self.sidecars for n in sidecar.attempts.values()]
-        worst = [sidecar.checked["worst_depth_mm"] for sidecar in self.sidecars]
+        worst = [shard.checked["worst_depth_mm"] for shard in self.shards]
+        rejected = sum(shard.rejected for shard in self.shards)
         distances = distance_summary(np.array(self._distances)) if self._distances else None
         return {
             "accepted": self.samples,
-            "rejected": sum(attempts) + sum(failure["seed"][2] for failure in self.failed),
+            "rejected": rejected + sum(failure["seed"][2] for failure in self.failed),
             "failed": len(self.failed),
             "labelled": self._labelled,
             "identities": spread.identities,
@@ -132,50 +143,23 @@ class Gathered:
             "mutually_apart": len(spread.apart),
             "median_distance_of_identities": spread.median,
             "requested_to_achieved": None if distances is None else vars(distances),
-            "census": self._census(),
+            "census": self._identities.census(),
             "label_check": {
-                "samples": sum(sidecar.checked["samples"] for sidecar in self.sidecars),
+                "samples": sum(shard.checked["samples"] for shard in self.shards),
                 "worst_depth_mm": max((w for w in worst if w is not None), default=None),
             },
         }
 
-    def _census(self) -> dict[str, Any]:
-        """Who is in the run, by identity."""
-        run, table = self.run, self.table
-        achieved = table.identity_latents()
-        reads = run.request["versions"]["encoder"]["sha256"] == artifact(DEFAULT_ENCODER).sha256
-        return census_of(
-            own_attributes(run, table.heads()),
-            table.requested_latents(),
-            np.stack(list(achieved.values())) if achieved and reads else None,
-        )
 
-
-def own_attributes(
-    run: RunFolder, parameters: Annotated[FloatArray, "N P"]
-) -> Annotated[FloatArray, "N 3"] | None:
-    """Who heads are by their own parameters.
-
-    None where their model says nothing of it, is a file of somebody's, or has other sliders now.
-    """
-    name = run.request["model"]
-    if name not in HEAD_MODELS:
-        return None
-    model = load_head_model(name)
-    if [row["name"] for row in run.run["parameters"]] != list(model.table.names):
-        return None
-    return model.attributes(parameters)
-
-
-def _shard_facts(sidecar: Sidecar) -> dict[str, Any]:
+def _shard_facts(shard: ShardSummary) -> dict[str, Any]:
     return {
-        "shard": sidecar.shard,
-        "file": sidecar.file,
-        "bytes": sidecar.bytes,
-        "sha256": sidecar.sha256,
-        "samples": len(sidecar.attempts),
-        "failed": len(sidecar.failed),
-        "device": sidecar.device,
+        "shard": shard.shard,
+        "file": shard.file,
+        "bytes": shard.bytes,
+        "sha256": shard.sha256,
+        "samples": shard.samples,
+        "failed": len(shard.failed),
+        "device": shard.device,
     }
 
 
@@ -185,20 +169,20 @@ def close_run(run: RunFolder, progress: Progress | None = None) -> Closing:
     UserError if a shard is missing, damaged or another run's, NotReached if no sample is there at
     all; nothing is written then. UserError if the disk refuses, too.
     """
-    gathered = _gather(run, progress or (lambda stage, done, total: None))
-    if not gathered.samples:
-        raise NotReached(
-            f"all {len(gathered.failed)} samples of {run.path} had to be given up, see data-*.json"
-            " in it: change [accept] or the ranges of the recipe"
-        )
     with _scratch(run) as scratch:
+        gathered = _gather(run, scratch, progress or (lambda stage, done, total: None))
+        if not gathered.samples:
+            raise NotReached(
+                f"all {len(gathered.failed)} samples of {run.path} had to be given up, see"
+                " data-*.json in it: change [accept] or the ranges of the recipe"
+            )
         _write(gathered, scratch)
     return Closing(gathered.samples, len(gathered.failed), gathered.bytes)
 
 
-def _gather(run: RunFolder, progress: Progress) -> Gathered:
-    sidecars = [Sidecar.read(run, number) for number in range(run.shard_count)]
-    gathered = Gathered(run, sidecars)
+def _gather(run: RunFolder, scratch: Path, progress: Progress) -> Gathered:
+    shards = [Sidecar.read(run, number).summary for number in range(run.shard_count)]
+    gathered = Gathered(run, shards, scratch)
     done = itertools.count(1)
 
     def counted(samples: Iterable[StoredSample]) -> Iterator[StoredSample]:
@@ -206,7 +190,8 @@ def _gather(run: RunFolder, progress: Progress) -> Gathered:
             progress("read shards", next(done), gathered.samples)
             yield sample
 
-    for sidecar in sidecars:
+    for number in range(run.shard_count):
+        sidecar = Sidecar.read(run, number)
         sidecar.check_file(run)
         gathered.add(sidecar, counted(sidecar.samples(run)))
     return gathered
@@ -218,7 +203,7 @@ def _scratch(run: RunFolder) -> Iterator[Path]:
     folder = run.path / WORK_FOLDER / "closing"
     with only_one(folder / "lock"):
         folder.mkdir(parents=True, exist_ok=True)  # where there are no locks, it is not there yet
-        for leftover in folder.glob(".facegen-*"):
+        for leftover in folder.glob(f"{SPOOL_PREFIX}*"):
             leftover.unlink()
         try:
             yield folder
@@ -229,18 +214,17 @@ def _scratch(run: RunFolder) -> Iterator[Path]:
 
 def _write(gathered: Gathered, scratch: Path) -> None:
     run, spread = gathered.run, gathered.diversity()
-    table, facts = gathered.table.finish(spread.apart), gathered.facts(spread)
+    facts = gathered.facts(spread)
     written: dict[str, dict[str, Any]] = {}
 
     def write(name: str, fill: Callable[[Path], object]) -> None:
         with replacing(run.path / name, durable=True, scratch=scratch) as partial:
             fill(partial)
-            data = partial.read_bytes()
-        written[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            written[name] = file_facts(partial)
 
-    write(TABLE_FILE, lambda path: write_table(table, path))
+    write(TABLE_FILE, lambda path: write_table(gathered.table, spread.apart, path))
     write(SHEET_FILE, lambda path: path.write_bytes(encode_png(sample_sheet(gathered.shown))))
-    described = _described(gathered, table.schema, written[TABLE_FILE])
+    described = _described(gathered, gathered.table.schema, written[TABLE_FILE])
     write(CROISSANT_FILE, lambda path: path.write_bytes(encode_json(croissant(described))))
     recipe = read_file(run.path / RECIPE_FILE, "restore it").decode(errors="replace")
     card = data_set_card(run, facts, recipe, gathered.shown[0])
@@ -248,6 +232,13 @@ def _write(gathered: Gathered, scratch: Path) -> None:
     # Last: who finds an index finds everything.
     index = encode_json(facts | {"files": dict(written)})
     write(INDEX_FILE, lambda path: path.write_bytes(index))
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Size and sha256 of a file, as index.json has them."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"bytes": path.stat().st_size, "sha256": digest}
 
 
 def _described(gathered: Gathered, schema: "pyarrow.Schema", table: Mapping[str, Any]) -> Described:
@@ -261,7 +252,7 @@ def _described(gathered: Gathered, schema: "pyarrow.Schema", table: Mapping[str,
         " shown.",
         licence=licence_of(run.request["model"]).url,
         version=str(run.request["versions"]["FaceGen"]),
-        shards=gathered.sidecars,
+        shards=gathered.shards,
         schema=schema,
         suffix=sample.suffix,
         labels=gathered.has_labels,

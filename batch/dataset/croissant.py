@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from batch.dataset.sidecar import Sidecar
+from batch.dataset.sidecar import ShardSummary
 
 if TYPE_CHECKING:
     import pyarrow
@@ -81,7 +81,7 @@ class Described:
     description: str
     licence: str
     version: str
-    shards: Sequence[Sidecar]
+    shards: Sequence[ShardSummary]
     schema: "pyarrow.Schema"
     suffix: str
     labels: bool

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from batch.dataset.closing import Progress
-from batch.dataset.diversity import evenly
 from batch.dataset.members import read_labels
 from batch.dataset.record import known
 from batch.dataset.run_folder import RunFolder
 from batch.dataset.sample import StoredSample
-from batch.dataset.sidecar import Sidecar
+from batch.dataset.sidecar import ShardSummary, Sidecar
+from batch.dataset.spread import Spread
 from facegen_addon.errors import UserError
 from facegen_addon.heads.parameters import Parameter, ParameterTable
 from facegen_addon.labels.label_check import check_labels
@@ -53,23 +53,26 @@ class Inspection:
     """Looks at samples as they pass by, closely at a share of them, evenly spread."""
 
     def __init__(
-        self, table: ParameterTable, sidecars: Sequence[Sidecar], share: float, progress: Progress
+        self,
+        table: ParameterTable,
+        shards: Sequence[ShardSummary],
+        share: float,
+        progress: Progress,
     ) -> None:
-        indices = [index for sidecar in sidecars for index in sidecar.attempts]
-        self.total, self.seen = len(indices), 0
-        places = evenly(len(indices), math.ceil(share * len(indices)))
-        self._chosen = {indices[place] for place in places}
+        self.total, self.seen = sum(shard.samples for shard in shards), 0
+        self._spread = Spread(shards, math.ceil(share * self.total))
         self._table, self._progress = table, progress
         self._parameters, self._latents = Check("parameters"), Check("latents")
         self._images, self._labels = Check("images"), Check("labels")
         self._vectors = self._decoded = self._labelled = self._compared = 0
         self._worst = 0.0
 
-    def passing(self, samples: Iterable[StoredSample]) -> Iterator[StoredSample]:
-        """The same samples, each looked at."""
+    def passing(self, sidecar: Sidecar, samples: Iterable[StoredSample]) -> Iterator[StoredSample]:
+        """The same samples of a shard, each looked at."""
+        chosen = self._spread.of(sidecar)
         for sample in samples:
             self.seen += 1
-            self._look(sample, f"sample {sample.key}: ")
+            self._look(sample, sample.index in chosen, f"sample {sample.key}: ")
             self._progress("read samples", self.seen, self.total)
             yield sample
 
@@ -84,12 +87,12 @@ class Inspection:
         )
         return [self._parameters, self._latents, self._images, self._labels]
 
-    def _look(self, sample: StoredSample, where: str) -> None:
+    def _look(self, sample: StoredSample, closely: bool, where: str) -> None:
         with self._parameters.noting(where):
             self._table.validate(sample.parameters)
         with self._latents.noting(where):
             self._check_distance(sample)
-        if sample.index in self._chosen:
+        if closely:
             with self._images.noting(where):
                 self._check_image(sample)
             with self._labels.noting(where):

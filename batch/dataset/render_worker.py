@@ -26,13 +26,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def serve(pipe: PoolPipe) -> None:
     """Answer jobs until the pipe closes."""
-    from facegen_addon.scene.render.head_renderer import compute_device
+    from facegen_addon.scene.render.devices import use_device
 
     set_up: SetUp = pipe.set_up
     settings = SampleSettings(**set_up.settings)
     model = load_head_model(set_up.model)
     with SampleRenderer(model, settings, dense=set_up.dense, pictures=set_up.pictures) as renderer:
-        pipe.ready(compute_device() if settings.device == "auto" else "CPU")
+        pipe.ready(use_device(settings.device))
         with _finisher(pipe) as finisher:
             for task in pipe.tasks():
                 finisher.take(task, renderer.render(task.content.shot))

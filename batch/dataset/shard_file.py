@@ -51,7 +51,9 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     """The files of an archive, whose every byte is accounted for."""
     try:
         with path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            for member in archive:
+            while (member := archive.next()) is not None:
+                # Which else keeps all that were read.
+                archive.members.clear()  # type: ignore[attr-defined]
                 content = archive.extractfile(member) if member.isreg() else None
                 if content is None:
                     _fail(path, f"holds {member.name!r}, which is no file")

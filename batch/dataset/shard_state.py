@@ -42,12 +42,13 @@ def problem_of(run: RunFolder, shard: int) -> str:
 def is_done(run: RunFolder, shard: int) -> bool:
     """Whether a shard is there, whole, and no further try could add a sample to it.
 
-    What a killed process left of its making is removed.
+    Its bytes are read again only if it was written to, or brought here, after what stands beside
+    it: closing a run reads all of them anyway. What a killed process left of its making is removed.
     """
     sidecar = read_sidecar(run, shard)
     if sidecar is None or any(failure.get("retry") for failure in sidecar["failed"]):
         return False
-    problem = problem_of(run, shard)
+    problem = "" if _is_untouched(run, shard, sidecar["bytes"]) else problem_of(run, shard)
     if problem:
         logger.warning("%s; it is made again", problem)
         return False
@@ -55,6 +56,18 @@ def is_done(run: RunFolder, shard: int) -> bool:
         with contextlib.suppress(UserError), only_one(run.work(shard) / "lock"):
             shutil.rmtree(run.work(shard), ignore_errors=True)
     return True
+
+
+def _is_untouched(run: RunFolder, shard: int, size: int) -> bool:
+    """Whether a tar file of that size is older than what was written beside it, once it was whole.
+
+    Equal times are no proof: a disk may count by seconds.
+    """
+    try:
+        tar, beside = run.tar(shard).stat(), run.sidecar(shard).stat()
+    except OSError:
+        return False
+    return tar.st_size == size and tar.st_mtime_ns < beside.st_mtime_ns
 
 
 def failures(run: RunFolder, shard: int) -> int:

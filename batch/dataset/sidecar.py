@@ -13,7 +13,28 @@ from batch.dataset.sample import StoredSample, read_sample
 from batch.dataset.shard_file import read_shard
 from facegen_addon.errors import UserError
 
-_REMEDY = "make this shard again by generate --resume, or bring both of its files here again"
+_REMEDY = (
+    "remove both of its files and make them again by `dataset make --resume`, or bring both here"
+    " again"
+)
+
+
+@dataclass(frozen=True)
+class ShardSummary:
+    """A sidecar in few bytes, however many samples its shard has.
+
+    samples: how many are there; rejected: how many draws of theirs were; the rest as in a Sidecar.
+    """
+
+    shard: int
+    file: str
+    bytes: int
+    sha256: str
+    samples: int
+    rejected: int
+    failed: Sequence[Mapping[str, Any]]
+    checked: Mapping[str, Any]
+    device: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,21 @@ class Sidecar:
     failed: Sequence[Mapping[str, Any]]
     checked: Mapping[str, Any]
     device: str
+
+    @property
+    def summary(self) -> "ShardSummary":
+        """What is kept of it while a run's shards are gone through."""
+        return ShardSummary(
+            shard=self.shard,
+            file=self.file,
+            bytes=self.bytes,
+            sha256=self.sha256,
+            samples=len(self.attempts),
+            rejected=sum(self.attempts.values()),
+            failed=self.failed,
+            checked=self.checked,
+            device=self.device,
+        )
 
     @classmethod
     def read(cls, run: RunFolder, shard: int) -> "Sidecar":

@@ -30,6 +30,7 @@ from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import blender_silent, load_blender
+from facegen_addon.terminal.temporary import own_temporary_files
 
 if TYPE_CHECKING:
     from batch.dataset.plan import Plan
@@ -99,12 +100,13 @@ def verify(
 ) -> Iterator[Check]:
     """One check after the other; what needs whole shards is left out where they are not."""
     yield check_run(run)
-    found = check_shards(run, options.labels, progress)
-    yield from found.checks
-    if found.gathered is None:
-        return
-    yield from check_closing(found.gathered)
-    yield from _remade(found.gathered, options, remaking, progress)
+    with own_temporary_files() as scratch:
+        found = check_shards(run, options.labels, scratch, progress)
+        yield from found.checks
+        if found.gathered is None:
+            return
+        yield from check_closing(found.gathered)
+        yield from _remade(found.gathered, options, remaking, progress)
 
 
 def _remade(
@@ -114,10 +116,10 @@ def _remade(
         return
     run, plan = gathered.run, remaking.open_plan()
     if options.seeds:
-        some = some_samples(run, gathered.sidecars, options.seeds)
+        some = some_samples(run, gathered.shards, options.seeds)
         yield check_seeds(plan, [sample.without_pictures() for sample in some], progress)
     if options.render:
-        samples = list(some_samples(run, gathered.sidecars, options.render))
+        samples = list(some_samples(run, gathered.shards, options.render))
         with remaking.open_renderer(run, plan) as render:
             check = check_renders(render, samples, progress)
         yield check

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import FloatArray, IntArray, RealArray
 from ..random_streams import random_stream
 from .attributes import AttributeProbes
-from .coverage import group_coverage
+from .coverage import mean_of_groups
 from .natural import NaturalFaces
 from .people import (
     BALANCED,
@@ -27,6 +27,7 @@ from .people import (
     PopulationFaces,
     eight_groups_of,
 )
+from .sphere import cosine_distance_matrix
 
 AGES = tuple(POPULATIONS[BALANCED][1])
 """Ranges of age, years, that a census tells apart; the outer ones hold all beyond as well."""
@@ -66,40 +67,63 @@ def census_of(
         achieved: FaceNet latents of their renders.
         None for each that there is not.
     """
-    probes = AttributeProbes.load()
-    read = {
-        "parameters": parameters,
-        "requested": None if requested is None else probes.read(requested),
-        "achieved": None if achieved is None else probes.read(achieved),
-    }
-    return {
-        "sex": list(SEXES),
-        "skin": list(SKINS),
-        "age": [f"{low:g} to {high:g}" for low, high in AGES],
-        **{
-            source: None if attributes is None else count_people(attributes).tolist()
-            for source, attributes in read.items()
-        },
-        "groups": _groups(read, achieved),
-    }
+    tally = CensusTally()
+    if parameters is not None:
+        tally.add("parameters", parameters)
+    if requested is not None:
+        tally.add_latents("requested", requested)
+    if achieved is not None:
+        tally.add_latents("achieved", achieved)
+    return tally.census()
 
 
-def _groups(
-    read: Mapping[str, FloatArray | None], achieved: RealArray | None
-) -> dict[str, dict[str, Any]]:
-    """Of each of EIGHT_GROUPS: heads by each source, and people's distance to the nearest head."""
-    counts = {
-        source: None
-        if attributes is None
-        else np.bincount(eight_groups_of(attributes), minlength=len(EIGHT_GROUPS)).tolist()
-        for source, attributes in read.items()
-    }
-    covered = None if achieved is None or not len(achieved) else coverage_of_groups(achieved)
-    return {
-        name: {source: found and found[k] for source, found in counts.items()}
-        | {"coverage": None if covered is None else round(float(covered[k]), 4)}
-        for k, name in enumerate(EIGHT_GROUPS)
-    }
+class CensusTally:
+    """A census of heads that come piece by piece: in the end that of all of them at once."""
+
+    def __init__(self) -> None:
+        self._probes = AttributeProbes.load()
+        self._counts: dict[str, IntArray] = {}
+        self._groups: dict[str, IntArray] = {}
+        self._nearest: FloatArray | None = None
+
+    def add(self, source: str, attributes: Annotated[RealArray, "N J"]) -> None:
+        """Count heads by one of SOURCES, which says this of them."""
+        groups = np.bincount(eight_groups_of(attributes), minlength=len(EIGHT_GROUPS))
+        self._counts[source] = count_people(attributes) + self._counts.get(source, 0)
+        self._groups[source] = groups + self._groups.get(source, 0)
+
+    def add_latents(self, source: str, latents: Annotated[RealArray, "N D"]) -> None:
+        """Count heads by their FaceNet latents; those that were achieved cover people, too."""
+        self.add(source, self._probes.read(latents))
+        if source == "achieved" and len(latents):
+            nearest = _nearest_to_people(latents)
+            before = self._nearest
+            self._nearest = nearest if before is None else np.minimum(before, nearest)
+
+    def census(self) -> dict[str, Any]:
+        """Who they are, as `census_of` says it."""
+        return {
+            "sex": list(SEXES),
+            "skin": list(SKINS),
+            "age": [f"{low:g} to {high:g}" for low, high in AGES],
+            **{source: self._listed(self._counts, source) for source in SOURCES},
+            "groups": self._of_groups(),
+        }
+
+    def _of_groups(self) -> dict[str, dict[str, Any]]:
+        """Of each of EIGHT_GROUPS: heads by each source, people's distance to the nearest head."""
+        counts = {source: self._listed(self._groups, source) for source in SOURCES}
+        nearest = self._nearest
+        covered = None if nearest is None else mean_of_groups(nearest, _people_of_groups()[1])
+        return {
+            name: {source: found and found[k] for source, found in counts.items()}
+            | {"coverage": None if covered is None else round(float(covered[k]), 4)}
+            for k, name in enumerate(EIGHT_GROUPS)
+        }
+
+    @staticmethod
+    def _listed(counts: Mapping[str, IntArray], source: str) -> list[Any] | None:
+        return counts[source].tolist() if source in counts else None
 
 
 def coverage_of_groups(heads: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "8"]:
@@ -107,8 +131,11 @@ def coverage_of_groups(heads: Annotated[RealArray, "N D"]) -> Annotated[FloatArr
 
     The people do not exist: they are drawn where real faces of their group lie, always the same.
     """
-    people, groups = _people_of_groups()
-    return group_coverage(people, groups, heads)
+    return mean_of_groups(_nearest_to_people(heads), _people_of_groups()[1])
+
+
+def _nearest_to_people(heads: Annotated[RealArray, "N D"]) -> Annotated[FloatArray, "P"]:
+    return np.asarray(cosine_distance_matrix(_people_of_groups()[0], heads).min(axis=1))
 
 
 @cache

@@ -169,9 +169,15 @@ def group_coverage(
 ) -> Annotated[FloatArray, "G"]:
     """Mean distance from the people of each group, 0 to the largest of `groups` (M,), to their
     nearest head; NaN for a group of nobody."""
-    nearest = cosine_distance_matrix(people, heads).min(axis=1)
+    return mean_of_groups(cosine_distance_matrix(people, heads).min(axis=1), groups)
+
+
+def mean_of_groups(
+    values: Annotated[RealArray, "M"], groups: Annotated[IntArray, "M"]
+) -> Annotated[FloatArray, "G"]:
+    """Mean of values by the groups, 0 to the largest, that they belong to; NaN for one of none."""
     counts = np.bincount(groups)
-    sums = np.bincount(groups, nearest)
+    sums = np.bincount(groups, values)
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 

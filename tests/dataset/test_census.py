@@ -10,7 +10,7 @@ import pytest
 
 from batch.dataset import generate
 from batch.dataset.card import _census
-from batch.dataset.closing import own_attributes
+from batch.dataset.identities import own_attributes
 from batch.dataset.recipe import Recipe
 from batch.dataset.recipe_tables import People
 from batch.dataset.run_folder import RunFolder
@@ -30,12 +30,13 @@ def run_of(model: str, names: list[str]) -> Any:
 def test_heads_say_who_they_are_where_their_model_does() -> None:
     person = load_head_model("person")
     names, heads = list(person.table.names), person.sample_prior(np.random.default_rng(0), 3)
-    found = own_attributes(run_of("person", names), heads)
-    assert found is not None and np.array_equal(found, person.attributes(heads))
-    assert own_attributes(run_of("person", names[1:]), heads) is None, "of another version"
-    assert own_attributes(run_of("user:flame", names), heads) is None
+    found = own_attributes(run_of("person", names))
+    assert found is not None and np.array_equal(found(heads), person.attributes(heads))
+    assert own_attributes(run_of("person", names[1:])) is None, "of another version"
+    assert own_attributes(run_of("user:flame", names)) is None
     open_flame = load_head_model("open_flame")
-    assert own_attributes(run_of("open_flame", list(open_flame.table.names)), heads) is None
+    says = own_attributes(run_of("open_flame", list(open_flame.table.names)))
+    assert says is not None and says(heads) is None
 
 
 def test_a_card_says_who_is_in_it_and_how_near_others_are() -> None:

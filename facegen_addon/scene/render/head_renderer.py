@@ -21,6 +21,7 @@ from ...heads.wear.outfit import Outfit
 from ...labels.camera import Camera, head_rotation, middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings
+from .devices import render_scene, use_device
 from .studio import StudioRenderer, shows_face, use_single_layer
 
 Extent = Callable[[Annotated[FloatArray, "5 2"]], Annotated[FloatArray, "4"]]
@@ -131,7 +132,7 @@ class HeadRenderer(StudioRenderer):
             if not shows_face(points, box, self.settings.size, self.settings.size):
                 raise RejectedSample("the head does not show its face")
             _set_border(self._scene.render, _union([extent(points) for extent in self.extents]))
-        bpy.ops.render.render(write_still=True, scene=self._scene.name)
+        render_scene(self._scene, self.settings.device, write_still=True)
         return RenderedHead(self._studio.read(self._file), points, box, vertices)
 
     def _aim(self, points: Float32Array) -> None:
@@ -219,7 +220,7 @@ def _configure_cycles(scene: bpy.types.Scene, settings: EngineSettings) -> None:
     cycles.diffuse_bounces = 2
     cycles.glossy_bounces = 1
     cycles.caustics_reflective = cycles.caustics_refractive = False
-    cycles.device = "GPU" if settings.device == "auto" and compute_device() != "CPU" else "CPU"
+    cycles.device = "CPU" if use_device(settings.device) == "CPU" else "GPU"
 
 
 def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None:
@@ -227,24 +228,3 @@ def _configure_variant(scene: bpy.types.Scene, settings: RenderSettings) -> None
     scene.render.use_border = settings.face_only
     if settings.engine == "CYCLES":
         scene.cycles.seed = settings.seed
-
-
-def compute_device() -> str:
-    """Switch on the fastest device that Cycles finds and name it; "CPU" if there is no other."""
-    addon = bpy.context.preferences.addons.get("cycles")
-    if addon is None:
-        return "CPU"
-    preferences = addon.preferences
-    for kind in ("OPTIX", "CUDA", "HIP", "ONEAPI", "METAL"):
-        try:
-            preferences.compute_device_type = kind
-        except TypeError:  # this build of Blender does not know the kind
-            continue
-        preferences.refresh_devices()
-        devices = [device for device in preferences.devices if device.type == kind]
-        if devices:
-            for device in preferences.devices:
-                device.use = device.type == kind
-            return f"{kind}: {', '.join(device.name for device in devices)}"
-    preferences.compute_device_type = "NONE"
-    return "CPU"

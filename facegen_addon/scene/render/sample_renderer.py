@@ -37,7 +37,7 @@ _LAST_SEED = 2**31 - 1
 class SampleSettings:
     """Settings by which samples are rendered; the same settings and shot give the same bytes.
 
-    width, height: pixels; device: "auto" or "CPU"; threads of the CPU: 0 for all;
+    width, height: pixels; device: one of DEVICE; threads of the CPU: 0 for all;
     labels: whether landmarks and label images are made, too; quality of JPEGs: 1 to 100.
     """
 
@@ -58,7 +58,7 @@ class SampleSettings:
             (self.samples in SAMPLES, "samples", self.samples, SAMPLES.accepted),
             (self.width in SIZE, "width", self.width, f"{SIZE.accepted} {SIZE.unit}"),
             (self.height in SIZE, "height", self.height, f"{SIZE.accepted} {SIZE.unit}"),
-            (self.device in DEVICE, "device", self.device, "auto or CPU"),
+            (self.device in DEVICE, "device", self.device, DEVICE.accepted),
             (0 <= self.threads <= 1024, "threads", self.threads, "1 to 1024, or 0 for all"),
             (
                 not self.labels or self.engine != "WORKBENCH",
@@ -139,7 +139,7 @@ class SampleRenderer(StudioRenderer):
         vertices, worn = self._studio.pose(shot.parameters, shot.outfit)
         five = self.model.five_points(vertices)
         camera = self._arrange(shot, middle_of_face(five))
-        self._studio.render()
+        self._studio.render(self.settings.device)
         image, encoded = self._saved()
         points = camera.project(five)
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))

@@ -20,6 +20,7 @@ from ...labels.shot import SENSOR_WIDTH
 from ..head.head_object import HeadObject
 from ..head.objects import remove_with_data
 from .collar import Collar
+from .devices import render_scene
 from .surroundings import Surroundings
 from .wardrobe import Wardrobe
 
@@ -79,9 +80,9 @@ class Studio:
         turned = Matrix((camera.rotation.T @ _FROM_OPENCV).tolist())
         self.camera.rotation_euler = turned.to_euler()
 
-    def render(self) -> None:
-        """Have Blender render the scene, into an image of its own."""
-        bpy.ops.render.render(scene=self.scene.name)
+    def render(self, device: str) -> None:
+        """Have Blender render the scene, into an image of its own; see `render_scene`."""
+        render_scene(self.scene, device)
 
     def save(self, path: Path) -> None:
         """Write what was last rendered, in the format that the scene's settings say."""
