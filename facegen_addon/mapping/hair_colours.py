@@ -81,5 +81,7 @@ class HairColours:
             apart += (asked[:, column, None] - own[None, :, column]) ** 2
         among = min(_AMONG, len(own))
         farthest = np.partition(apart, among - 1, axis=1)[:, among - 1, None]
+        # Nearest, not farthest ahead: else all would be as fair or as dark as people come.
         suits = (np.asarray(latents, np.float32) - self.common) @ self.effects.T
+        suits -= 0.5 * np.sum(self.effects**2, axis=1)
         return self.values[np.argmax(np.where(apart <= farthest, suits, -np.inf), axis=1)]

@@ -31,6 +31,7 @@ _BLOCK = 64
 _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 _REACH = 3.0
+_OF_ONE = 0.8  # spread around one person's colours, of that of people of a kind
 
 BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
 """Largest root mean square of a group, in standard deviations: where FaceNet looks and people do
@@ -175,6 +176,7 @@ class TrustRegion:
             # As old as they read: heads that are made older, to read so, need not be grey.
             read = self.given.probes.read(latents)
             centre[:, self.colours.columns] = self.colours.chosen(latents, read)
+            spread[:, self.colours.columns] *= _OF_ONE
         return replace(
             self,
             given=None,
