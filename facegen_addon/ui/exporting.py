@@ -28,6 +28,7 @@ from ..scene.export.parts import (
 from ..scene.export.targets import TARGETS
 from ..scene.head.head_object import HeadObject
 from . import jobs
+from .framing import show
 from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
 from .jobs import JobOperator, Progress
 
@@ -291,7 +292,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
 
 
 class FACEGEN_OT_import_parameters(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Add the heads of a file of slider values (.json, .npz) at the 3D cursor"""
+    """Add the heads of a file of slider values (.json, .npz)"""
 
     bl_idname = "facegen.import_parameters"
     bl_label = "Import Parameters"
@@ -308,6 +309,7 @@ class FACEGEN_OT_import_parameters(ReportingOperator, bpy.types.Operator, Import
             context.scene.cursor.location,
         )
         context.view_layer.objects.active = heads[0].mesh_object
+        show(context, [head.mesh_object for head in heads])
         self.report({"INFO"}, f"{len(heads)} heads of {heads[0].model.name}")
 
 

@@ -12,7 +12,7 @@ from ..mapping.backward import is_trained
 from ..mapping.sampling import HeadSampler
 from ..scene.workflows.new_head import add_drawn_head
 from ..variety.fields import DISTRIBUTION
-from . import jobs, variety
+from . import jobs, variety, warm_up
 from .field_properties import property_of
 from .framing import show
 from .head_operator import ReportingOperator, make_active
@@ -51,9 +51,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Draw the buttons; they ask for whom the panel Who asks for. A job shows in their place."""
     if jobs.draw(layout):
         return
-    distribution = offered_distribution(
-        DISTRIBUTION.default, is_trained(context.window_manager.facegen.model)
-    )
+    model_name = context.window_manager.facegen.model
+    warm_up.begin(model_name)
+    distribution = offered_distribution(DISTRIBUTION.default, is_trained(model_name))
     column = layout.column()
     column.scale_y = 1.5
     button = column.operator("facegen.new_face", icon="USER")

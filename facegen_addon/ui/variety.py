@@ -91,6 +91,14 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         " their error, instead of renders: needs no FaceNet, but nothing was seen",
     )
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """What it does, and what holds of the heads."""
+        if not properties.predicted:
+            return str(cls.__doc__)
+        said = predicted.guarantee(properties.distance or _threshold())
+        return f"{cls.__doc__}. {' '.join(said)}"
+
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
         """Generate, then place; what was made stays in the scene (made_variety)."""
         made_variety.forget_error(context.scene)

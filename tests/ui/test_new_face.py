@@ -15,6 +15,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
 from facegen_addon.scene.head.latents import read
+from facegen_addon.ui import warm_up
 from facegen_addon.ui.framing import frame, free_of, show_colours
 
 
@@ -179,3 +180,16 @@ class _View:
             x, y = x * self.view_distance, y * self.view_distance
             window = Matrix(((1 / x, 0, 0, 0), (0, 1 / y, 0, 0), (0, 0, -2 / far, 0), (0, 0, 0, 1)))
         return SimpleNamespace(perspective_matrix=window @ matrix)
+
+
+def test_warming_up_reads_what_a_head_needs_and_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warm_up.begin("open_flame")
+    assert not warm_up._begun, "in the background nobody waits for a button"
+    bpy.ops.facegen.new_face(seed=5, model="open_flame")
+    warm_up.prepare("open_flame")
+    warm_up.prepare("nobody")  # whoever asks for it is told
+    bpy.ops.facegen.new_face(seed=5, model="open_flame")
+    first, second = (np.array(head[PARAMETERS_KEY]) for head in _heads())
+    np.testing.assert_array_equal(first, second)

@@ -312,6 +312,10 @@ def test_without_facenet_heads_are_apart_by_prediction_and_the_panel_says_so(
     button = SimpleNamespace()
     variety.ask_button(button, bpy.context, "latent")
     assert button.predicted
+    described = bpy.types.FACEGEN_OT_generate_variety.description(
+        bpy.context, SimpleNamespace(predicted=True, distance=0.6)
+    )
+    assert described.startswith("Generate heads") and "95% of pairs will be 0.60" in described
     shown: list[str] = []
     column = SimpleNamespace(label=lambda text, **_: shown.append(text))
     layout: Any = SimpleNamespace(column=lambda **_: column)
