@@ -5,7 +5,8 @@
 #   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
-#             tools/window/story.py, which leaves its screenshots in out/window.
+#             tools/window/story.py, or another of these named by STORY (first_faces), which leaves its
+#             screenshots in out/window.
 # Without arguments both: sh tools/test_blender.sh [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
@@ -72,7 +73,7 @@ window() {
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
     at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
-        blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/story.py" \
+        blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/${STORY:-story}.py" \
         -- "$inside/window/out" >out/window/log.txt 2>&1 || status=$?
     cp "$home"/out/*.png out/window/
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.

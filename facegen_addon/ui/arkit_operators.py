@@ -11,6 +11,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..heads.catalogue import load_head_model
 from ..scene.exchange.arkit_import import import_arkit
+from .framing import show
 from .head_operator import ReportingOperator, active_head, make_active, movable_head
 from .importing import SequenceImport
 from .properties import model_property
@@ -29,7 +30,7 @@ class FACEGEN_OT_import_arkit(SequenceImport, ReportingOperator, bpy.types.Opera
     onto_active: BoolProperty(  # type: ignore[valid-type]
         name="Onto the Active Head",
         description="Animate the active head, whose face and locked sliders stay, instead of"
-        " adding one at the 3D cursor",
+        " adding one",
         default=False,
     )
     model: model_property()  # type: ignore[valid-type]
@@ -48,6 +49,8 @@ class FACEGEN_OT_import_arkit(SequenceImport, ReportingOperator, bpy.types.Opera
         )
         self.report_imported(imported)
         make_active(context, imported.heads[0].mesh_object)
+        if mesh_object is None:
+            show(context, [imported.heads[0].mesh_object])
 
 
 CLASSES = (FACEGEN_OT_import_arkit,)

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
@@ -21,8 +23,12 @@ from ..scene.export.parts import (
     NECKS,
     TEXTURE_SIZES,
     ExportSettings,
+    expected_triangles,
 )
+from ..scene.export.targets import TARGETS
+from ..scene.head.head_object import HeadObject
 from . import jobs
+from .framing import show
 from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
 from .jobs import JobOperator, Progress
 
@@ -50,10 +56,31 @@ _NECK = [
 ]
 
 
+_TARGETS = [(name, target.label, target.said) for name, target in TARGETS.items()]
+
+
+def _take_over(operator: _Settings, context: bpy.types.Context) -> None:
+    """The dialog begins with what a target asks for."""
+    for name, value in target_options(operator.target).items():
+        setattr(operator, name, value)
+
+
+def target_options(name: str) -> dict[str, Any]:
+    """The properties that a target of this name sets."""
+    target = TARGETS[name]
+    return ({"format": target.format} if target.format else {}) | dict(target.options)
+
+
 class _Settings:
     """Properties that both operators have."""
 
     filepath: StringProperty(subtype="FILE_PATH")  # type: ignore[valid-type]
+    target: EnumProperty(  # type: ignore[valid-type]
+        name="For",
+        items=_TARGETS,
+        update=_take_over,
+        description="The program that the files are for: their unit, and what to begin with",
+    )
     format: EnumProperty(name="Format", items=_FORMATS)  # type: ignore[valid-type]
     shape_keys: BoolProperty(  # type: ignore[valid-type]
         name="Shape Keys", description="One for each expression, named as its slider"
@@ -112,11 +139,12 @@ class _Settings:
             hair_triangles=self.hair_triangles,
             lod=self.lod,
             neck=self.neck,
+            target=self.target,
         )
 
 
 class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
-    """Write the selected heads: one to the file named, several to files of their names beside it"""
+    """Write the selected heads: one to the file named, several to files of that name and theirs"""
 
     bl_idname = "facegen.write_heads"
     bl_label = "Write Heads"
@@ -136,9 +164,10 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
             self._tell([export_head(path, sources[0], self.settings())])
             return
         done = []
-        with closing(
-            export_heads(path.parent, sources, self.format, self.settings(), self.replace)
-        ) as files:
+        writing = export_heads(
+            path.parent, sources, self.format, self.settings(), self.replace, path.stem
+        )
+        with closing(writing) as files:
             for exported in files:
                 done.append(exported)
                 yield Progress("Exporting", len(done), len(sources))
@@ -151,20 +180,30 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
         hair = sum(head.hair_triangles for head in done)
         inside = f", {hair:,} of them hair" if hair else ", no hair"
         self.report({"INFO"}, f"{place}: {triangles}{inside}")
-        for note in dict.fromkeys(note for head in done for note in head.notes):
+        notes = [note for head in done for note in head.notes]
+        if self.shape_keys or self.armature:  # asked for, and not to be had
+            notes.append(FORMATS[self.format].leaves_out)
+        for note in filter(None, dict.fromkeys(notes)):
             self.report({"WARNING"}, note)
 
 
 class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
-    """Export the selected heads, one file each"""
+    """Export the selected heads, one file each.
+
+    Called by a script, it returns when the files are there; what the script leaves open is as the
+    target asks.
+    """
 
     bl_idname = "facegen.export_heads"
     bl_label = "Export Heads"
+    bl_description = "Export the selected heads, one file each"
 
     filename_ext = ".glb"
     filter_glob: StringProperty(  # type: ignore[valid-type]
         default="*.glb;*.fbx;*.obj;*.json", options={"HIDDEN"}
     )
+    asked: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    """Whether the dialog has asked: then the files are written beside Blender, as a job."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -172,11 +211,14 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         return active_head(context) is not None and jobs.current() is None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Suggest the head's name and ask for the file."""
+        """Suggest the head's name, or one for several, and ask for the file."""
+        self.asked = True
+        self._leave_open()
         if not self.filepath:
             head = active_head(context)
             assert head is not None, "poll has seen to it"
-            self.filepath = bpy.path.clean_name(head.name)
+            several = len(selected_heads(context)) > 1
+            self.filepath = "heads" if several else bpy.path.clean_name(head.name)
         self.check(context)
         return ExportHelper.invoke(self, context, event)
 
@@ -192,9 +234,13 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
+        layout.prop(self, "target")
         layout.prop(self, "format")
         if self.format == _JSON:
             return
+        lines = layout.column(align=True)
+        for line in textwrap.wrap(FORMATS[self.format].leaves_out, 34):
+            lines.label(text=line, icon="INFO")
         moving = layout.column(heading="Include")
         moving.enabled = FORMATS[self.format].can_move
         moving.prop(self, "shape_keys")
@@ -209,17 +255,36 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         row = layout.row()
         row.enabled = not (self.shape_keys and moving.enabled) and not self.lod
         row.prop(self, "subdivision")
-        if len(selected_heads(context)) > 1:
+        heads = selected_heads(context)
+        if len(heads) > 1:
             layout.prop(self, "replace")
-            layout.label(text="One file a head, by its name", icon="INFO")
+            layout.label(text="One file a head: this name and its own", icon="INFO")
+        self._draw_triangles(layout, heads)
+
+    def _draw_triangles(self, layout: bpy.types.UILayout, heads: list[HeadObject]) -> None:
+        """How many there will be, before anything is written."""
+        column = layout.column(align=True)
+        for model in {head.model.name: head.model for head in heads}.values():
+            skin, hair = expected_triangles(model, self.settings())
+            column.label(text=f"{skin:,} triangles a head of {model.name}", icon="MESH_DATA")
+            if hair:
+                column.label(text=f"and at most {hair:,} of hair", icon="BLANK1")
+
+    def _leave_open(self) -> None:
+        """What nobody has set is as the target asks."""
+        for name, value in target_options(self.target).items():
+            if not self.properties.is_property_set(name):
+                setattr(self, name, value)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hand over to the job, which a file browser's operator cannot be."""
+        self._leave_open()
         names = _Settings.__annotations__
         options = {name: getattr(self, name) for name in names}
         options["filepath"] = named(self.filepath, self.format)
+        how = "INVOKE_DEFAULT" if self.asked else "EXEC_DEFAULT"
         try:
-            bpy.ops.facegen.write_heads("INVOKE_DEFAULT", **options)
+            bpy.ops.facegen.write_heads(how, **options)
         except RuntimeError as error:  # the job's own report, as scripts get it
             self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
             return {"CANCELLED"}
@@ -227,7 +292,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
 
 
 class FACEGEN_OT_import_parameters(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Add the heads of a file of slider values (.json, .npz) at the 3D cursor"""
+    """Add the heads of a file of slider values (.json, .npz)"""
 
     bl_idname = "facegen.import_parameters"
     bl_label = "Import Parameters"
@@ -244,6 +309,7 @@ class FACEGEN_OT_import_parameters(ReportingOperator, bpy.types.Operator, Import
             context.scene.cursor.location,
         )
         context.view_layer.objects.active = heads[0].mesh_object
+        show(context, [head.mesh_object for head in heads])
         self.report({"INFO"}, f"{len(heads)} heads of {heads[0].model.name}")
 
 

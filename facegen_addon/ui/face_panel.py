@@ -29,6 +29,7 @@ from .slider_rows import (
 )
 
 _THUMBNAIL_SCALE = 4.5
+_SEEN_MM = 0.05  # what rounds to less than 0.1 mm is no movement
 
 
 def shown_figure(sliders: Sliders, name: str) -> SliderInfluence | None:
@@ -49,7 +50,9 @@ def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]
     return (
         f"Per {figure.step_words}:",
         f"Cosine distance {figures.cosine_words(figure)}",
-        f"Skin moves {figure.mean_mm:.1f} mm",
+        f"Skin moves {figure.mean_mm:.1f} mm"
+        if figure.mean_mm >= _SEEN_MM
+        else "Colour or hair: the shape stays",
     )
 
 

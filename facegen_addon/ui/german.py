@@ -55,6 +55,7 @@ GERMAN = {
     " reads as that face.": "Abweichung: vom gewünschten Gesicht zum Kopf, der daraus wurde. Unter"
     " 0,51 wirkt der Kopf noch wie dieses Gesicht.",
     # Buttons and settings
+    "New Face": "Neues Gesicht",
     "Add Head": "Kopf hinzufügen",
     "Add": "Hinzufügen",
     "Apply": "Anwenden",

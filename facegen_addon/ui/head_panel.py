@@ -8,7 +8,7 @@ import textwrap
 import bpy
 
 from ..scene.head.head_object import MODEL_KEY
-from . import presets
+from . import new_face, presets, sculpting
 from .head_operator import active_head
 from .properties import missing_model, model_sliders, obstacle, sliders_of
 
@@ -26,6 +26,7 @@ class FACEGEN_PT_head(bpy.types.Panel):
         """Draw what adds a head, and what hinders the active one."""
         layout = self.layout
         settings = context.window_manager.facegen
+        new_face.draw(layout, context)
         row = layout.row(align=True)
         row.prop(settings, "model", text="")
         row.operator("facegen.choose_flame_file", text="", icon="FILE_FOLDER")
@@ -43,6 +44,8 @@ class FACEGEN_PT_head(bpy.types.Panel):
         hindrance = obstacle(head, sliders.model)
         if hindrance:
             draw_message(layout, hindrance)
+            return
+        sculpting.draw(layout, head)
 
 
 def draw_message(layout: bpy.types.UILayout, message: str) -> None:

@@ -139,7 +139,7 @@ def draw(layout: bpy.types.UILayout) -> bool:
         return False
     column = layout.column(align=True)
     column.progress(factor=_running.factor, text=_running.text)
-    column.label(text="stops", icon="EVENT_ESC")
+    column.label(text="Esc stops")  # the key's icon is wider than Blender leaves room for
     return True
 
 

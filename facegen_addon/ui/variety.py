@@ -14,19 +14,22 @@ from bpy.props import BoolProperty, PointerProperty, StringProperty
 from ..choices import SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
 from ..heads.catalogue import load_head_model
-from ..heads.wear.outfit import Outfit
+from ..heads.wear.outfit import Outfit, check_dressed
 from ..request_fields import RequestField, fields_of
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.head.locks import count_locked, locked
 from ..scene.workflows import made_variety
 from ..scene.workflows.variety import run_variety
 from ..scene.workflows.variety_placing import place_heads
+from ..variety import predicted
 from ..variety.fields import APART, COUNT, DISTANCE, DISTRIBUTION, FILL_GAPS, GRADE, MODEL
 from ..variety.held import Held
+from ..variety.predicted import PredictedVariety, predict_variety
 from ..variety.request import VarietyRequest
 from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
 from .field_properties import property_of
+from .framing import show
 from .head_operator import active_head, make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
@@ -68,7 +71,9 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     place: BoolProperty(  # type: ignore[valid-type]
-        name="Add to Scene", default=True, description="Stand the heads in a grid at the 3D cursor"
+        name="Add to Scene",
+        default=True,
+        description="Stand the heads in a grid where there is room for it",
     )
     keep_locked: BoolProperty(  # type: ignore[valid-type]
         name="Keep Locked",
@@ -80,11 +85,28 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         description="Keep the render of each head in the scene, as bytes, for a script to read",
     )
 
+    predicted: BoolProperty(  # type: ignore[valid-type]
+        name="By Prediction",
+        description="Tell heads apart by what surrogates of FaceNet predict, with a margin for"
+        " their error, instead of renders: needs no FaceNet, but nothing was seen",
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """What it does, and what holds of the heads."""
+        if not properties.predicted:
+            return str(cls.__doc__)
+        said = predicted.guarantee(properties.distance or _threshold())
+        return f"{cls.__doc__}. {' '.join(said)}"
+
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
         """Generate, then place; what was made stays in the scene (made_variety)."""
         made_variety.forget_error(context.scene)
         request = self._request(context)
         held = _held(context, request.model) if self.keep_locked else None
+        if self.predicted:
+            yield from _predicting(context, request, held)
+            return
         with closing(run_variety(request, held)) as events:
             for event in events:
                 yield Progress(LABELS[event.stage], event.done, event.total)
@@ -122,8 +144,29 @@ def _held(context: bpy.types.Context, model_name: str) -> Held | None:
     return Held(head.parameters, kept) if kept.any() else None
 
 
+def _predicting(
+    context: bpy.types.Context, request: VarietyRequest, held: Held | None
+) -> Iterator[Progress]:
+    """Choose heads by prediction and stand them in the scene, which keeps no latents of renders."""
+    model = load_head_model(request.model)
+    if request.wear:
+        check_dressed(model)
+    choosing = predict_variety(request, model, held=held)
+    result = None
+    with closing(choosing):
+        while result is None:
+            try:
+                event = next(choosing)
+            except StopIteration as finished:
+                result = finished.value
+            else:
+                yield Progress(LABELS[event.stage], event.done, event.total)
+    yield from _placing(context, result, request.outfit)
+    made_variety.forget(context.scene)
+
+
 def _placing(
-    context: bpy.types.Context, result: VarietyResult, outfit: Outfit
+    context: bpy.types.Context, result: VarietyResult | PredictedVariety, outfit: Outfit
 ) -> Iterator[Progress]:
     """Stand the heads at the 3D cursor in an outfit and select them."""
     count = len(result.heads)
@@ -138,11 +181,12 @@ def _placing(
 
 
 def _select(context: bpy.types.Context, head_ids: list[str]) -> None:
-    """Select these heads alone, the first as the active object."""
+    """Select these heads alone, the first as the active object, and have them seen."""
     objects = [HeadObject.find(head_id).mesh_object for head_id in head_ids]
     make_active(context, objects[0])
     for mesh_object in objects:
         mesh_object.select_set(True)
+    show(context, objects)
 
 
 class FACEGEN_PT_variety(bpy.types.Panel):
@@ -190,24 +234,38 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
 def _draw_button(
     layout: bpy.types.UILayout, context: bpy.types.Context, settings: FACEGEN_PG_variety
 ) -> None:
-    """The button; grey, with what to do, where heads cannot be told apart for want of FaceNet."""
-    facenet = file_states.facenet()
-    usable = facenet is None or facenet.usable  # None: not looked for yet
+    """The button, and what holds of its heads where FaceNet cannot see them."""
     row = layout.row()
-    row.scale_y, row.enabled = 1.4, usable
+    row.scale_y = 1.4
     button = row.operator("facegen.generate_variety", icon="OUTLINER_OB_GROUP_INSTANCE")
     for field in _ON_PANEL:
         setattr(button, field.name, getattr(settings, field.name))
-    ask(button, context, settings.distribution)
-    button.model = context.window_manager.facegen.model
+    ask_button(button, context, settings.distribution)
     head = active_head(context)
     if head is not None and head[MODEL_KEY] == button.model and count_locked(head):
         layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
-    if not usable:
-        layout.label(text="FaceNet's file is missing", icon="ERROR")
-        if preferences.PACKAGE:
-            opening = layout.operator("preferences.addon_show", text="Open Preferences")
-            opening.module = preferences.PACKAGE
+    if button.predicted:
+        row.enabled = settings.distribution == "latent"
+        draw_guarantee(layout, settings.distance)
+
+
+def ask_button(button: Any, context: bpy.types.Context, distribution: str) -> None:
+    """Have a variety's button ask for whom the panels ask for, by renders if FaceNet is there."""
+    ask(button, context, distribution)
+    button.model = context.window_manager.facegen.model
+    facenet = file_states.facenet()
+    button.predicted = facenet is not None and not facenet.usable  # None: not looked for yet
+
+
+def draw_guarantee(layout: bpy.types.UILayout, distance: float) -> None:
+    """Say what holds of a variety by prediction, and where FaceNet is to be had."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(predicted.guarantee(distance or _threshold())):
+        column.label(text=line, icon="BLANK1" if number else "INFO")
+    if preferences.PACKAGE:
+        opening = layout.operator("preferences.addon_show", text="Get FaceNet", icon="PREFERENCES")
+        opening.module = preferences.PACKAGE
 
 
 @cache

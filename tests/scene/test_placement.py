@@ -1,28 +1,89 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where heads stand."""
+"""Where heads stand: beside what is there."""
 
+import itertools
+
+import bpy
 import pytest
-from mathutils import Vector
+from mathutils import Matrix, Vector
 
-from facegen_addon.scene.head.placement import free_origin, grid_places, place_between
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.scene.head.placement import (
+    Box,
+    free_origin,
+    grid_places,
+    place_between,
+    taken_room,
+)
+from facegen_addon.scene.workflows.new_head import add_head
+
+ORIGIN = Vector((1.0, 2.0, 3.0))
 
 
 def test_a_grid_begins_at_a_free_origin() -> None:
-    origin = Vector((1.0, 2.0, 3.0))
-    assert free_origin(4, origin, []) == origin
-    assert free_origin(4, origin, [Vector((9.0, 2.0, 3.0))]) == origin
+    assert free_origin(4, ORIGIN, []) == ORIGIN
+    assert free_origin(4, ORIGIN, [Box.of_head(Vector((9.0, 2.0, 3.0)))]) == ORIGIN
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_grid_stands_in_no_head(number: int) -> None:
-    origin = Vector((1.0, 2.0, 3.0))
-    taken = [grid_places(4, origin)[number] + Vector((0.05, 0.0, 0.05)), Vector((2.0, 0.0, 0.0))]
-    moved = grid_places(4, free_origin(4, origin, taken))
-    assert min((place - other).length for place in moved for other in taken) > 0.3
-    assert min(place.x for place in moved) > 2.0
+    shift = Vector((0.05, 0.0, 0.05))
+    places = (grid_places(4, ORIGIN)[number] + shift, Vector((2.0, 2.0, 3.0)))
+    taken = [Box.of_head(place) for place in places]
+    moved = [Box.of_head(place) for place in grid_places(4, free_origin(4, ORIGIN, taken))]
+    assert not any(box.overlaps(other) for box in moved for other in taken)
+    assert min(box.low.x for box in moved) > 1.0
 
 
-def test_a_blend_stands_in_front_where_heads_are_close() -> None:
-    near, far = Vector((0.3, 0.0, 0.0)), Vector((2.0, 0.0, 0.0))
-    assert place_between(Vector(), far) == Vector((1.0, 0.0, 0.0))
-    assert place_between(Vector(), near).y < -0.2
+def test_heads_added_one_after_another_stand_in_a_row() -> None:
+    taken: list[Box] = []
+    for number in range(5):
+        place = free_origin(1, ORIGIN, taken)
+        assert place.x == pytest.approx(1.0 + 0.35 * number, abs=1e-3)
+        assert (place.y, place.z) == (2.0, 3.0)
+        taken.append(Box.of_head(place))
+
+
+def test_what_stands_behind_or_above_is_not_in_the_way() -> None:
+    for step in (Vector((0.0, 1.0, 0.0)), Vector((0.0, 0.0, 0.5))):
+        assert free_origin(1, ORIGIN, [Box.of_head(ORIGIN + step)]) == ORIGIN
+
+
+def test_a_blend_stands_between_heads_or_beside_them_never_before_one() -> None:
+    near, far = Vector((0.35, 0.0, 0.0)), Vector((2.0, 0.0, 0.0))
+    boxes = {place.x: [Box.of_head(Vector()), Box.of_head(place)] for place in (near, far)}
+    assert place_between(Vector(), far, boxes[far.x]) == Vector((1.0, 0.0, 0.0))
+    beside = place_between(Vector(), near, boxes[near.x])
+    assert beside.y == 0.0 and beside.x > near.x + 0.3
+
+
+def test_heads_stand_beside_the_default_cube_and_one_another_but_on_a_floor() -> None:
+    bpy.ops.wm.read_factory_settings()  # cube, light, camera
+    bpy.ops.mesh.primitive_plane_add(size=50.0)
+    model = load_head_model("open_flame")
+    heads = [add_head(model, bpy.context).mesh_object for _ in range(3)]
+    heads[1].matrix_world = Matrix.Translation((9.0, 0.0, 0.0))
+    heads.append(add_head(model, bpy.context).mesh_object)
+    assert [head.location.x for head in heads] == pytest.approx([1.175, 9.0, 1.875, 1.525])
+    bpy.context.view_layer.update()
+    boxes = [
+        Box.around(item.matrix_world @ Vector(corner) for corner in item.bound_box)
+        for item in (bpy.data.objects["Cube"], *heads)
+    ]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_hidden_objects_and_lights_take_no_room() -> None:
+    bpy.ops.wm.read_factory_settings()
+    cube = bpy.data.objects["Cube"]
+    assert len(taken_room(bpy.context.view_layer)) == 1
+    cube.hide_set(True)
+    assert taken_room(bpy.context.view_layer) == []
+
+
+def test_a_head_takes_its_room_wherever_it_was_moved_and_scaled() -> None:
+    head = add_head(load_head_model("open_flame"), bpy.context).mesh_object
+    head.matrix_world = Matrix.Translation((5.0, 0.0, 0.0)) @ Matrix.Scale(2.0, 4)
+    (box,) = taken_room(bpy.context.view_layer)
+    assert tuple(box.high - box.low) == pytest.approx((0.7, 0.7, 0.7))
+    assert (box.low.x + box.high.x) / 2 == pytest.approx(5.0)

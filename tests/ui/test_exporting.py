@@ -13,8 +13,9 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.scene.exchange.slider_import import export_sliders
+from facegen_addon.scene.export import files
 from facegen_addon.scene.export.files import HeadSource, export_head
-from facegen_addon.scene.export.parts import ExportSettings
+from facegen_addon.scene.export.parts import ExportSettings, expected_triangles
 from facegen_addon.scene.head.head_object import MODEL_KEY, HeadObject
 from facegen_addon.scene.head.history import history_of
 from facegen_addon.ui import exporting, jobs
@@ -65,16 +66,97 @@ def test_several_heads_are_a_file_each(tmp_path: Path) -> None:
     options = {"format": "obj", "hair": "none"}
     assert _export(tmp_path / "any.obj", **options) == {"FINISHED"}
     names = {file.name for file in tmp_path.glob("*.obj")}
-    assert names == {"Ada.obj", "Bea_1.obj", "Bea_1_2.obj"}
-    with pytest.raises(RuntimeError, match=r"Ada\.obj is there already"):
+    assert names == {"any_Ada.obj", "any_Bea_1.obj", "any_Bea_1_2.obj"}
+    with pytest.raises(RuntimeError, match=r"any_Ada\.obj is there already"):
         _export(tmp_path / "any.obj", **options)
     assert _export(tmp_path / "any.obj", replace=True, **options) == {"FINISHED"}
 
 
-def test_obj_leaves_out_what_it_cannot_hold(tmp_path: Path) -> None:
+def test_obj_leaves_out_what_it_cannot_hold_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _add()
     options = {"format": "obj", "hair": "none", "shape_keys": True, "armature": True}
     assert _export(tmp_path / "ada.obj", subdivision=1, **options) == {"FINISHED"}
+    told: list[str] = []
+    settings = ExportSettings(hair="none", textures=0)
+    operator: Any = SimpleNamespace(
+        filepath=str(tmp_path / "b.obj"), format="obj", replace=False, shape_keys=True,
+        armature=False, settings=lambda: settings, report=lambda _, text: told.append(text),
+    )  # fmt: skip
+    operator._tell = lambda done: exporting.FACEGEN_OT_write_heads._tell(operator, done)
+    list(exporting.FACEGEN_OT_write_heads.steps(operator, bpy.context))
+    assert told[1:] == ["OBJ leaves out shape keys, bones, roughness and normals"]
+
+
+def test_a_head_that_fails_among_several_says_that_none_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Ada", "Bea"):
+        _add(name=name)
+    write = files._write
+
+    def failing(path: Path, head: HeadSource, settings: ExportSettings) -> Any:
+        if head.name == "Bea":
+            raise UserError("Bea.obj cannot be written: no")
+        return write(path, head, settings)
+
+    monkeypatch.setattr(files, "_write", failing)
+    with pytest.raises(RuntimeError, match=r"Bea\.obj.*; none of the 2 files was written"):
+        _export(tmp_path / "a.obj", format="obj", hair="none")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_replaced_is_named_with_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("Ada", "Bea"):
+        _add(name=name)
+    move = Path.replace
+
+    def failing(file: Path, target: Path) -> Any:
+        if file.name == "a_Bea.obj":
+            raise PermissionError(13, "in use")
+        return move(file, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(RuntimeError, match=r"a_Bea\.obj cannot be replaced \(in use\); 3 of 4"):
+        _export(tmp_path / "a.obj", format="obj", hair="none")
+
+
+@pytest.mark.parametrize("target", ["generic", "unreal", "unity", "godot"])
+def test_a_target_begins_with_what_it_asks_for(
+    tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a script says itself stays as it said."""
+    asked: list[tuple[Path, ExportSettings]] = []
+
+    def note(path: Path, head: HeadSource, settings: ExportSettings) -> Any:
+        asked.append((path, settings))
+        return files.ExportedHead(path, 1, 0, ())
+
+    monkeypatch.setattr(exporting, "export_head", note)
+    _add()
+    bpy.ops.facegen.export_heads(filepath=str(tmp_path / "guard"), target=target)
+    bpy.ops.facegen.export_heads(
+        filepath=str(tmp_path / "guard"), target=target, format="obj", shape_keys=False, textures=0
+    )
+    (path, settings), (own_path, own) = asked
+    suffix = {"unreal": "fbx", "unity": "fbx"}.get(target, "glb")
+    assert path == tmp_path / f"guard.{suffix}" and own_path == tmp_path / "guard.obj"
+    moves = target != "generic"
+    assert (settings.target, settings.shape_keys, settings.armature) == (target, moves, moves)
+    assert (own.shape_keys, own.armature, own.textures) == (False, False, 0)
+
+
+def test_the_dialog_says_how_many_triangles_there_will_be(tmp_path: Path) -> None:
+    head = _add()
+    for lod in (0, 2):
+        settings = ExportSettings(lod=lod, hair_triangles=4000, textures=0)
+        skin, hair = expected_triangles(head.model, settings)
+        written = export_head(tmp_path / f"{lod}.glb", HeadSource.of(head), settings)
+        assert written.triangles - written.hair_triangles == skin
+        assert 0 < written.hair_triangles <= hair
 
 
 def test_the_neck_ends_as_the_dialog_says(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -87,6 +88,20 @@ def test_correcting_moves_the_active_head_and_says_so() -> None:
     assert known.shift < known.shift_before
     assert bpy.ops.facegen.correct_shift() == {"FINISHED"}  # no nearer, and none the worse
     np.testing.assert_array_equal(latents.read(head).achieved, known.achieved)
+
+
+def test_it_says_which_heads_it_will_change() -> None:
+    asked = Latents(requested=E[0])
+    heads = [add_head(name, known=asked if name != "B" else None) for name in "ABCDEF"]
+    assert measuring.will_change(heads[:1]) == "Changes A"
+    assert measuring.will_change(heads[:3]) == "Changes A, C"
+    assert measuring.will_change(heads) == "Changes A, C, D and 2 more"
+    assert measuring.will_change(heads[1:2]) == "Changes no head: none was asked for"
+    described = bpy.types.FACEGEN_OT_correct_shift.description(
+        bpy.context, SimpleNamespace(scope="ALL")
+    )
+    assert described.startswith("Move heads nearer") and "\n" not in described
+    assert described.endswith("sliders stay. Changes A, C, D and 2 more")
 
 
 def test_what_cannot_be_done_is_one_line() -> None:

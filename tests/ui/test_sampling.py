@@ -173,13 +173,13 @@ def test_a_blend_is_a_third_head_between_the_two(fraction: float) -> None:
         assert distances[0] < distances[1]
 
 
-def test_a_blend_of_neighbours_steps_forward() -> None:
+def test_a_blend_of_neighbours_stands_beside_them() -> None:
     first, second = two_heads()
     first.location.x, second.location.x = 0.0, 0.35
     press("blend_heads", fraction=0.5)
     blend = bpy.context.view_layer.objects.active
-    assert blend.location.x == pytest.approx(0.175)
-    assert blend.location.y < -0.25
+    assert blend.location.x == pytest.approx(0.7, abs=1e-3)
+    assert blend.location.y == 0.0
 
 
 def test_blends_need_two_heads_of_one_model() -> None:

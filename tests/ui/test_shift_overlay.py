@@ -253,6 +253,18 @@ def test_the_map_lies_in_the_corner_that_sidebars_leave_free() -> None:
     assert map_box(REGION, [Box(999, 30, 1, 700)], 1.0) == free
 
 
+def test_the_map_covers_as_little_of_heads_as_it_can() -> None:
+    right = map_box(REGION, [], 1.0)
+    assert right is not None
+    assert map_box(REGION, [], 1.0, [(500.0, 350.0, 80.0)]) == right
+    left = map_box(REGION, [Box(0, 30, 60, 700)], 1.0, [(900.0, 150.0, 80.0)])
+    assert left is not None and (left.x, left.y) == (60 + 12, right.y)
+    both = [(900.0, 150.0, 80.0), (100.0, 150.0, 80.0)]
+    above = map_box(REGION, [], 1.0, both)
+    assert above is not None and above.x == right.x and above.y > 300
+    assert above.y + above.height < 700 - 60  # below what Blender writes there
+
+
 def test_the_map_hides_where_there_is_no_room() -> None:
     assert map_box(Box(0, 0, 399, 700), [], 1.0) is None
     assert map_box(Box(0, 0, 401, 700), [], 1.0) is not None

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate Variety in Blender: heads placed or nothing at all."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import bpy
 import numpy as np
 import pytest
 
 from batch.options import parse_options
 from facegen_addon.encoders import encoder
+from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import Need, NotReached, Remedy, UserError
 from facegen_addon.heads.catalogue import DEFAULT_MODEL
 from facegen_addon.request_fields import FilePaths, OneOf, RequestField, WholeNumber, fields_of
@@ -16,8 +20,10 @@ from facegen_addon.scene.head.latents import SEED_KEY, read
 from facegen_addon.scene.workflows import made_variety
 from facegen_addon.scene.workflows.variety import run_variety
 from facegen_addon.scene.workflows.variety_placing import COLLECTION, place_heads
-from facegen_addon.ui import jobs
+from facegen_addon.ui import file_states, jobs, variety
+from facegen_addon.ui.file_states import FileState
 from facegen_addon.ui.variety import LABELS
+from facegen_addon.variety import predicted
 from facegen_addon.variety.request import VarietyRequest
 
 SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
@@ -283,3 +289,54 @@ def test_the_panel_takes_any_distance_that_the_command_line_takes() -> None:
     assert distance.hard_min == 0.0
     assert 1.9999 < distance.hard_max < 2.0
     assert VarietyRequest(distance=distance.hard_max).distance == distance.hard_max
+
+
+def test_without_facenet_heads_are_apart_by_prediction_and_the_panel_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise UserError("facenet.onnx is missing: build it")
+
+    monkeypatch.setattr(encoder.Encoder, "load", missing)
+    monkeypatch.setattr(file_states, "facenet", lambda: FileState(False, "not found"))
+    asked = {"count": 3, "distance": 0.2, "grade": "direct", "predicted": True}
+    assert bpy.ops.facegen.generate_variety(**asked, seed=7) == {"FINISHED"}
+    heads = _heads()
+    assert [head.name for head in heads] == ["Head 01", "Head 02", "Head 03"]
+    for head in heads:
+        assert read(head).requested is not None and read(head).achieved is None
+        assert head[SEED_KEY] == 7
+    assert set(bpy.context.selected_objects) == set(heads)
+    assert made_variety.MADE_KEY not in bpy.context.scene
+    assert bpy.context.scene.facegen_variety.last == "3 heads, 0.20 apart as predicted"
+    button = SimpleNamespace()
+    variety.ask_button(button, bpy.context, "latent")
+    assert button.predicted
+    described = bpy.types.FACEGEN_OT_generate_variety.description(
+        bpy.context, SimpleNamespace(predicted=True, distance=0.6)
+    )
+    assert described.startswith("Generate heads") and "95% of pairs will be 0.60" in described
+    shown: list[str] = []
+    column = SimpleNamespace(label=lambda text, **_: shown.append(text))
+    layout: Any = SimpleNamespace(column=lambda **_: column)
+    variety.draw_guarantee(layout, 0.0)
+    assert shown == list(predicted.guarantee(same_face_threshold()))
+
+
+def test_stopped_half_way_a_variety_by_prediction_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = _blocks()
+    whole = jobs.Running.step
+
+    def step(job: jobs.Running) -> bool:
+        more = whole(job)
+        if job.label == "Placing":
+            raise KeyboardInterrupt
+        return more
+
+    monkeypatch.setattr(jobs.Running, "step", step)
+    asked = {"count": 2, "distance": 0.2, "grade": "direct", "predicted": True}
+    with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
+        bpy.ops.facegen.generate_variety(**asked)
+    assert _blocks() == before

@@ -15,7 +15,7 @@ from ...heads.head_model import HeadModel
 from ..head import history, locks
 from ..head.animation import Keys, animate, driven, frame_rate, key_frames, plan_keys
 from ..head.head_object import HeadObject
-from ..head.placement import grid_places
+from ..head.placement import free_origin, grid_places, taken_room
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _grid(
     origin: Vector,
 ) -> list[HeadObject]:
     heads = []
-    for place, row in zip(grid_places(len(rows), origin), rows, strict=True):
+    free = free_origin(len(rows), origin, taken_room(bpy.context.view_layer))
+    for place, row in zip(grid_places(len(rows), free), rows, strict=True):
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
         head.mesh_object.location = place

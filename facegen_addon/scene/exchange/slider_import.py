@@ -15,13 +15,14 @@ from ...heads.catalogue import load_head_model
 from ...heads.exchange.slider_file import read_slider_file, write_slider_file
 from ..head import history
 from ..head.head_object import HeadObject
-from ..head.placement import grid_places
+from ..head.placement import free_origin, grid_places, taken_room
 
 
 def import_sliders(
     path: Path, fallback: str, collection: bpy.types.Collection, origin: Vector
 ) -> list[HeadObject]:
-    """Add the heads of a slider file to ``collection``: a grid from ``origin`` (metres).
+    """Add the heads of a slider file to ``collection``: a grid from ``origin`` (metres), or
+    beside what stands there.
 
     ``fallback``: the model's name where the file does not say it. UserError, before anything is
     added, if the file is none or its model cannot be loaded.
@@ -31,7 +32,8 @@ def import_sliders(
     rows = file.rows(model.table)
     outfits = file.outfits(len(rows)) if model.dressed else None
     heads = []
-    for number, (place, row) in enumerate(zip(grid_places(len(rows), origin), rows, strict=True)):
+    free = free_origin(len(rows), origin, taken_room(bpy.context.view_layer))
+    for number, (place, row) in enumerate(zip(grid_places(len(rows), free), rows, strict=True)):
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
         if outfits is not None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ...arrays import Int32Array, IntArray
 from ..head.objects import add_subdivision
@@ -27,9 +28,17 @@ COLOUR = "Color"
 
 @contextmanager
 def export_scene(
-    name: str, parts: HeadParts, armature: bool, subdivision: int, bake: BakeTextures
+    name: str,
+    parts: HeadParts,
+    armature: bool,
+    subdivision: int,
+    bake: BakeTextures,
+    scale: float = 1.0,
 ) -> Iterator[None]:
-    """Show the parts in the window, alone; afterwards all is as it was before."""
+    """Show the parts in the window, alone; afterwards all is as it was before.
+
+    scale: by which lengths are multiplied, the scene's unit being as much smaller.
+    """
     window = bpy.context.window or bpy.context.window_manager.windows[0]
     before, layer = window.scene, window.view_layer
     scene = bpy.data.scenes.new("FaceGen Export")
@@ -37,6 +46,8 @@ def export_scene(
         try:
             window.scene = scene
             _build(name, parts, armature, subdivision, scene, bake(scene))
+            if scale != 1.0:
+                _scale(scene, scale)
             yield
         finally:
             window.scene = before
@@ -51,6 +62,19 @@ def _without_new_images() -> Iterator[None]:
         yield
     finally:
         bpy.data.batch_remove([image for image in bpy.data.images if image not in before])
+
+
+def _scale(scene: bpy.types.Scene, scale: float) -> None:
+    """Make meshes, keys and bones larger and the unit of lengths smaller: objects keep scale 1."""
+    larger = Matrix.Scale(scale, 4)
+    for item in scene.objects:
+        if item.type == "MESH":
+            item.data.transform(larger, shape_keys=True)
+        else:
+            item.data.transform(larger)
+    scene.unit_settings.system = "METRIC"
+    scene.unit_settings.scale_length = 1.0 / scale
+    scene.view_layers[0].update()
 
 
 def _remove(scene: bpy.types.Scene) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import bpy
 
-from ...arrays import FloatArray
+from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
 from ...heads.head_model import HeadModel
 from ...heads.wear.outfit import BARE, Outfit
@@ -24,22 +24,27 @@ from .bake import Textures
 from .export_scene import export_scene
 from .gltf_file import with_sparse_normals
 from .head_textures import colours_alone, head_textures, images_of
-from .parts import ExportSettings, HeadParts, head_parts
+from .parts import ExportSettings, HeadParts, head_parts, triangles_of
+from .targets import TARGETS
 
 # Windows keeps these names for devices, whatever suffix follows.
 _RESERVED = {"con", "prn", "aux", "nul"} | {
     f"{port}{n}" for port in ("com", "lpt") for n in "123456789"
 }
 
+_CENTIMETRES = 100.0  # of a metre
+
 
 @dataclass(frozen=True)
 class HeadSource:
-    """A head to export: its name, model, parameters (P,) and what it wears."""
+    """A head to export: its name, model, parameters (P,), what it wears, and what was sculpted on
+    it, an offset of its vertices (V, 3), metres, None for nothing."""
 
     name: str
     model: HeadModel
     parameters: Annotated[FloatArray, "P"]
     outfit: Outfit = BARE
+    sculpted: Annotated[Float32Array, "V 3"] | None = None
 
     @classmethod
     def of(cls, head: HeadObject) -> HeadSource:
@@ -50,7 +55,8 @@ class HeadSource:
                 f"head {mesh_object.name!r} has a mesh that was edited and no longer fits its"
                 " model; export it by Blender's own File > Export"
             )
-        return cls(mesh_object.name, head.model, head.parameters, head.outfit)
+        sculpted = head.sculpted()
+        return cls(mesh_object.name, head.model, head.parameters, head.outfit, sculpted)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ def _write_fbx(path: Path, settings: ExportSettings) -> set[str]:
         add_leaf_bones=False,
         bake_anim=False,
         path_mode="STRIP",
+        **TARGETS[settings.target].fbx,
     )
 
 
@@ -111,15 +118,22 @@ class _Format:
     addon: str = ""
     can_move: bool = True  # shape keys and armature
     embeds: bool = False  # textures, which else lie beside it
+    scales: bool = False  # says its unit, so that lengths may be in another than metres
     # Readers of .mtl take normals for heights, and Blender both maps for colours: of these, the
     # file names none, and has them beside it for whoever links them by hand.
     data_maps: bool = True
+    leaves_out: str = ""
 
 
 FORMATS = {
-    "obj": _Format(_write_obj, can_move=False, data_maps=False),
+    "obj": _Format(
+        _write_obj,
+        can_move=False,
+        data_maps=False,
+        leaves_out="OBJ leaves out shape keys, bones, roughness and normals",
+    ),
     "glb": _Format(_write_glb, "io_scene_gltf2", embeds=True),
-    "fbx": _Format(_write_fbx, "io_scene_fbx"),
+    "fbx": _Format(_write_fbx, "io_scene_fbx", scales=True),
 }
 """Formats by the suffix of their files."""
 
@@ -145,22 +159,29 @@ def export_heads(
     format_name: str,
     settings: ExportSettings,
     replace: bool = True,
+    prefix: str = "",
 ) -> Generator[ExportedHead, None, None]:
-    """Write each head to a file of its name in ``folder``, yielding after each.
+    """Write each head to a file of its name, after ``prefix``, in ``folder``, yielding after each.
 
     No file appears before all are complete, and none if the generator is closed before. UserError
-    as for ``export_head``, or if a file is there already and is not to be replaced.
+    as for ``export_head``, which then says that nothing was written, or if a file is there already
+    and is not to be replaced.
     """
     check_format(format_name, settings)
     if not heads:
         raise UserError("no head is selected; select the heads to export")
     folder = Path(folder)
-    names = [f"{name}.{format_name}" for name in file_names([head.name for head in heads])]
+    stems = file_names([f"{prefix}_{head.name}" if prefix else head.name for head in heads])
+    names = [f"{stem}.{format_name}" for stem in stems]
     if not replace:
         _refuse_to_replace(folder, names)
     with _complete_folder(folder, replace) as partial:
         for name, head in zip(names, heads, strict=True):
-            yield _exported(folder / name, _write(partial / name, head, settings), settings)
+            try:
+                parts = _write(partial / name, head, settings)
+            except UserError as error:
+                raise UserError(f"{error}; none of the {len(heads)} files was written") from None
+            yield _exported(folder / name, parts, settings)
 
 
 def _refuse_to_replace(folder: Path, names: Sequence[str]) -> None:
@@ -195,11 +216,7 @@ def file_names(names: Sequence[str]) -> list[str]:
 
 
 def _exported(path: Path, parts: HeadParts, settings: ExportSettings) -> ExportedHead:
-    head, corners = parts.head.faces.shape
-    if settings.subdivision:  # a polygon becomes a quad a corner, and each of these four
-        head *= 2 * corners * 4 ** (settings.subdivision - 1)
-    else:
-        head *= corners - 2
+    head = triangles_of(parts.head.faces, settings.subdivision)
     hair = len(parts.hair.faces) if parts.hair is not None else 0
     worn = sum(2 * len(part.faces) for part in parts.worn)
     return ExportedHead(path, head + hair + worn, hair, parts.notes)
@@ -209,7 +226,7 @@ def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
     how = FORMATS[path.suffix.removeprefix(".")]
     if how.addon:
         _need_addon(how.addon)
-    parts = head_parts(head.model, head.parameters, settings, head.outfit)
+    parts = head_parts(head.model, head.parameters, settings, head.outfit, head.sculpted)
     keep = _packed if how.embeds else partial(_saved, path)
 
     def bake(scene: bpy.types.Scene) -> dict[str, Textures]:
@@ -218,7 +235,8 @@ def _write(path: Path, head: HeadSource, settings: ExportSettings) -> HeadParts:
             keep(name, image)
         return textures if how.data_maps else colours_alone(textures)
 
-    with export_scene(path.stem, parts, settings.armature, settings.subdivision, bake):
+    scale = _CENTIMETRES if TARGETS[settings.target].centimetres and how.scales else 1.0
+    with export_scene(path.stem, parts, settings.armature, settings.subdivision, bake, scale):
         try:
             finished = how.write(path, settings) == {"FINISHED"}
         except RuntimeError as error:
@@ -268,9 +286,20 @@ def _complete_folder(folder: Path, replace: bool = True) -> Iterator[Path]:
             files = sorted(partial.iterdir())
             if not replace:
                 _refuse_to_replace(folder, [file.name for file in files])
-            for file in files:
-                file.replace(folder / file.name)
+            _move_up(files, folder)
     except OSError as error:
         raise UserError(
             f"{folder} cannot be written to ({error.strerror}); choose another folder"
         ) from None
+
+
+def _move_up(files: Sequence[Path], folder: Path) -> None:
+    """Move complete files into ``folder``; UserError, saying what is there already, half way."""
+    for number, file in enumerate(files):
+        try:
+            file.replace(folder / file.name)
+        except OSError as error:
+            raise UserError(
+                f"{folder / file.name} cannot be replaced ({error.strerror}); {number} of"
+                f" {len(files)} files were written before it: close the program that has it open"
+            ) from None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import Float32Array, FloatArray
+from ...arrays import Float32Array, FloatArray, Int32Array, IntArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance
 from ...heads.head_model import HeadModel
@@ -22,6 +22,7 @@ from .bake import BakedLook, kind_of_texture, texture_uv
 from .closed_neck import with_closed_neck
 from .hair import HairOnHead
 from .part import Look, Part, ShapeKeys, compact
+from .targets import TARGETS
 from .worn import Dressed
 
 HAIR = ("cards", "ribbons", "none")
@@ -51,7 +52,8 @@ class ExportSettings:
     textures: texels each way of what the look is baked to, 0: colours of vertices instead;
     hair_triangles: of cards, at most, of the finest level; lod: level of detail, 0 the finest;
     neck: one of NECKS: open as it is cut off, closed towards the inside, or open, and ending in the
-    same edge on every head, so that all fit one body.
+    same edge on every head, so that all fit one body; target: one of TARGETS, whose scale and axes
+    the file has.
     """
 
     shape_keys: bool = False
@@ -62,8 +64,11 @@ class ExportSettings:
     hair_triangles: int = 20_000
     lod: int = 0
     neck: str = NECKS[0]
+    target: str = next(iter(TARGETS))
 
     def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise UserError(f"target is {self.target!r}; choose from {', '.join(TARGETS)}")
         if self.hair not in HAIR:
             raise UserError(f"hair is {self.hair!r}; choose from {', '.join(HAIR)}")
         if self.neck not in NECKS:
@@ -103,16 +108,19 @@ def head_parts(
     parameters: Annotated[FloatArray, "P"],
     settings: ExportSettings,
     outfit: Outfit = BARE,
+    sculpted: Annotated[Float32Array, "V 3"] | None = None,
 ) -> HeadParts:
     """The parts of a head with these parameters (P,) in an outfit.
 
-    It is at rest if an armature is to pose it, else in its pose.
+    It is at rest if an armature is to pose it, else in its pose. sculpted: offset of its vertices.
     """
     full = model.rig(parameters)
     rig = replace(full, weights=strongest(full.weights))
     shown = at_rest(model.table, parameters) if settings.armature else parameters
     basis = _without_expression(model, shown) if settings.shape_keys else shown
     vertices = model.forward(basis)[0]
+    if sculpted is not None:
+        vertices = vertices + sculpted
     keys = _expression_keys(model, basis, parameters) if settings.shape_keys else None
     notes: tuple[str, ...] = ()
     if settings.armature:
@@ -205,17 +213,7 @@ def _head_part(
     settings: ExportSettings,
 ) -> Part:
     surface, textured = model.surface, bool(settings.textures)
-    faces, uv, slots = surface.polygons, surface.polygon_uv, slot_of_polygons(surface)
-    if textured:
-        uv = texture_uv(surface)
-    if settings.lod:
-        level = level_of_detail(model, settings.lod)
-        faces, slots = level.of_corners(surface.polygons), slots[level.face]
-        uv = level.of_corners(uv)
-    # Lashes are nothing without a texture, and eyes are painted on the corneas before them.
-    left_out = [number for number, slot in enumerate(slots_of(surface)) if _hides(slot, textured)]
-    shown = ~np.isin(slots, left_out)
-    faces, uv, slots = faces[shown], uv[shown], slots[shown]
+    faces, uv, slots = _polygons(model, settings)
     looks = [_look(surface, slot, appearance, textured) for slot in slots_of(surface)]
     used, look_of_face = np.unique(slots, return_inverse=True)
     colour = np.insert(appearance.vertex_colour, 3, 1.0, axis=1)
@@ -231,6 +229,47 @@ def _head_part(
         weights=weights,
     )
     return compact(with_closed_neck(model, whole) if settings.neck == "closed" else whole)
+
+
+def _polygons(
+    model: HeadModel, settings: ExportSettings
+) -> tuple[Int32Array, Float32Array, Int32Array]:
+    """Corners (F, C) of the polygons that are exported, their u and v (F, C, 2) and slots (F,)."""
+    surface, textured = model.surface, bool(settings.textures)
+    faces, uv, slots = surface.polygons, surface.polygon_uv, slot_of_polygons(surface)
+    if textured:
+        uv = texture_uv(surface)
+    if settings.lod:
+        level = level_of_detail(model, settings.lod)
+        faces, slots = level.of_corners(surface.polygons), slots[level.face]
+        uv = level.of_corners(uv)
+    # Lashes are nothing without a texture, and eyes are painted on the corneas before them.
+    left_out = [number for number, slot in enumerate(slots_of(surface)) if _hides(slot, textured)]
+    shown = ~np.isin(slots, left_out)
+    return faces[shown], uv[shown], slots[shown]
+
+
+def triangles_of(faces: Annotated[IntArray, "F C"], subdivision: int) -> int:
+    """How many triangles polygons (F, C) come to after so many levels of subdivision."""
+    count, corners = faces.shape
+    if not subdivision:
+        return count * (corners - 2)
+    # A polygon becomes a quad a corner, and each of these four.
+    return count * 2 * corners * 4 ** (subdivision - 1)  # type: ignore[no-any-return]
+
+
+def expected_triangles(model: HeadModel, settings: ExportSettings) -> tuple[int, int]:
+    """Triangles of a head, a closed neck's few aside, and at most of its hair; clothes not counted.
+
+    Hair is 0 where it is left out, and for ribbons two a segment of every strand.
+    """
+    faces, _, _ = _polygons(model, settings)
+    head = triangles_of(faces, settings.subdivision)
+    if settings.hair == "cards":
+        return head, int(_HAIR_OF_LOD[settings.lod] * settings.hair_triangles)
+    if settings.hair == "ribbons":
+        return head, int(2 * (model.strand_sizes - 1).sum())
+    return head, 0
 
 
 def _hides(slot: Slot, textured: bool) -> bool:

@@ -22,7 +22,7 @@ from ...heads.skin.parameters import skin_values
 from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from ...heads.wear.outfit import Outfit
-from . import materials, skin_material, worn
+from . import materials, sculpted, skin_material, worn
 from .objects import add_subdivision, require_own
 from .slots import slot_of_polygons, slots_of
 
@@ -155,13 +155,24 @@ class HeadObject:
         """The objects of what the head wears, as far as they are there."""
         return list(self._worn.values())
 
+    def sculpted(self) -> Annotated[Float32Array, "V 3"] | None:
+        """What was sculpted on the head: an offset of its vertices, metres; None for nothing."""
+        self._keep_sculpted()
+        return sculpted.offset_of(self.mesh_object.data)
+
+    def remove_sculpted(self) -> None:
+        """Have the head be what its parameters make of it."""
+        sculpted.forget(self.mesh_object.data)
+        self._write_shape(self.model.forward(self.parameters)[0])
+        self.set_parameters(self.parameters)  # hair and clothes follow
+
     def wear(self, outfit: Outfit) -> None:
         """Have the head wear this and nothing else; parts that were removed by hand come back.
 
         UserError, before anything changes, if heads of its model wear nothing.
         """
         parameters, before = self.parameters, self.outfit
-        vertices = self.model.forward(parameters)[0]
+        vertices = self._vertices(parameters)
         self._worn = worn.choose(self.mesh_object, self.head_id, self.model, outfit)
         self._own_data()
         if outfit.headwear != before.headwear:
@@ -176,12 +187,14 @@ class HeadObject:
     ) -> Annotated[Float32Array, "V 3"]:
         """Give the head these parameters (P,) and return its vertices (V, 3), metres.
 
-        UserError, before anything changes, if one is not finite or out of its range.
+        What was sculpted stays. UserError, before anything changes, if one is not finite or out of
+        its range.
         """
         (parameters,) = self.model.table.validate(parameters)
-        vertices = self.model.forward(parameters)[0]
         appearance = self.model.appearance(parameters)
         self._own_data()
+        self._keep_sculpted()
+        vertices = self._vertices(parameters)
         self._write_shape(vertices)
         self._write_colours(appearance, parameters)
         self._write_strands(parameters, vertices)
@@ -204,6 +217,7 @@ class HeadObject:
             self._begin_moving(parameters)
             return
         self._own_data()
+        self._keep_sculpted()
         style = self.model.hair_style(parameters)
         reshaped, restyled = live.shape.move(parameters), style != live.style
         for owner in self._owners:
@@ -217,7 +231,8 @@ class HeadObject:
         if complete:
             self._complete(parameters)
         elif reshaped:
-            self._write_shape(live.shape.vertices)
+            mesh = self.mesh_object.data
+            self._write_shape(sculpted.with_offset(mesh, live.shape.vertices))
         live.parameters, live.style = parameters, style
         self._finish(parameters)
 
@@ -232,7 +247,8 @@ class HeadObject:
         stale = [owner for owner in self._owners if not _is_complete(owner, parameters)]
         if not stale:
             return
-        vertices, mesh = self.model.forward(parameters)[0], self.mesh_object.data
+        self._keep_sculpted()
+        vertices, mesh = self._vertices(parameters), self.mesh_object.data
         fits = len(mesh.vertices) == len(vertices) and not mesh.is_editmode
         if self.mesh_object in stale and fits:
             self._write_shape(vertices)
@@ -270,9 +286,18 @@ class HeadObject:
         hair = self.hair_object.data if with_hair and self.hair_object is not None else None
         worn.fit(self._worn, self.mesh_object, self.model, parameters, vertices, hair)
 
-    def _write_shape(self, vertices: Float32Array) -> None:
+    def _vertices(self, parameters: FloatArray) -> Float32Array:
+        return sculpted.with_offset(self.mesh_object.data, self.model.forward(parameters)[0])
+
+    def _keep_sculpted(self) -> None:
+        """Keep what was sculpted, where the mesh is one that parameters have shaped."""
         mesh = self.mesh_object.data
-        mesh.attributes["position"].data.foreach_set("vector", vertices.ravel())
+        shaped = COMPLETE_KEY in mesh and PARAMETERS_KEY in self.mesh_object
+        if shaped and not mesh.is_editmode and mesh.shape_keys is None:
+            sculpted.keep(mesh, self.head_id, lambda: self.model.forward(self.parameters)[0])
+
+    def _write_shape(self, vertices: Float32Array) -> None:
+        sculpted.write(self.mesh_object.data, self.head_id, vertices)
 
     def _write_colours(self, appearance: Appearance, parameters: FloatArray) -> None:
         write_look(self.mesh_object.data, self.model, appearance, parameters)

@@ -3,33 +3,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import bpy
 from mathutils import Vector
 
+from ...arrays import FloatArray
 from ...encoders.encoder import DEFAULT_ENCODER
 from ...heads.catalogue import load_head_model
 from ...heads.wear.outfit import BARE, Outfit
-from ...variety.result import GeneratedHead, VarietyResult
+from ...variety.predicted import PredictedVariety
+from ...variety.result import VarietyResult
 from ..head import history
-from ..head.head_object import MODEL_KEY, HeadObject
+from ..head.head_object import HeadObject
 from ..head.latents import Latents, store, store_seed
 from ..head.objects import remove_with_data, require_own
-from ..head.placement import free_origin, grid_places
+from ..head.placement import free_origin, grid_places, taken_room
 
 COLLECTION = "FaceGen Variety"
 """Name of the collection that a variety's heads are put into, which hides or deletes them all."""
 
 
+@dataclass(frozen=True)
+class _Known:
+    """All that is known of a head that was accepted: parameters (P,), its seed and latents."""
+
+    parameters: Annotated[FloatArray, "P"]
+    seed: int
+    latents: Latents
+
+
 def place_heads(
-    result: VarietyResult,
+    result: VarietyResult | PredictedVariety,
     collection: bpy.types.Collection,
     origin: Vector,
     outfit: Outfit = BARE,
 ) -> Generator[HeadObject, None, None]:
-    """Stand the heads, in an outfit, in a grid from ``origin`` (metres), or beside the heads that
-    are there, in a collection of their own.
+    """Stand the heads, in an outfit, in a grid from ``origin`` (metres), or beside what
+    stands there, in a collection of their own.
 
     Each has its seed, latents and history, and its number in its name. Closed before its end, it
     removes what it has placed. UserError if ``collection`` is another file's.
@@ -40,15 +53,14 @@ def place_heads(
     collection.children.link(own)
     name = str(own.name)
     placed: list[str] = []
-    bpy.context.view_layer.update()  # heads of this very moment are where they are said to be
-    taken = [o.matrix_world.translation for o in bpy.context.scene.objects if MODEL_KEY in o]
-    count = len(result.heads)
-    places = grid_places(count, free_origin(count, origin, taken))
+    known = _known(result)
+    count = len(known)
+    places = grid_places(count, free_origin(count, origin, taken_room(bpy.context.view_layer)))
     try:
-        for number, (place, head) in enumerate(zip(places, result.heads, strict=True), start=1):
+        for number, (place, head) in enumerate(zip(places, known, strict=True), start=1):
             added = HeadObject.create(model, bpy.data.collections[name])
             placed.append(added.head_id)
-            _furnish(added, head, number, facenet=result.encoder == DEFAULT_ENCODER)
+            _furnish(added, head, number)
             if outfit != BARE:
                 added.wear(outfit)
             added.mesh_object.location = place
@@ -59,15 +71,23 @@ def place_heads(
         raise
 
 
-def _furnish(added: HeadObject, head: GeneratedHead, number: int, *, facenet: bool) -> None:
-    """Give a new head all that is known of the one that was accepted.
+def _known(result: VarietyResult | PredictedVariety) -> Sequence[_Known]:
+    """The panel speaks of FaceNet's latents of renders, so only those are kept as achieved."""
+    if isinstance(result, PredictedVariety):
+        return [_Known(h.parameters, result.seed, Latents(h.requested)) for h in result.heads]
+    facenet = result.encoder == DEFAULT_ENCODER
+    return [
+        _Known(h.parameters, h.seed, Latents(h.requested, h.achieved if facenet else None))
+        for h in result.heads
+    ]
 
-    The panel speaks of FaceNet's latents, so only those are kept.
-    """
+
+def _furnish(added: HeadObject, head: _Known, number: int) -> None:
+    """Give a new head all that is known of the one that was accepted."""
     added.set_parameters(head.parameters)
     added.mesh_object.name = f"Head {number:02}"
     store_seed(added.mesh_object, head.seed)
-    store(added.mesh_object, Latents(head.requested, head.achieved if facenet else None))
+    store(added.mesh_object, head.latents)
     history.record(added, f"Variety {number:02}")
 
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adds a head to the scene where it can be seen: at the 3D cursor, or beside what stands there."""
+
+from __future__ import annotations
+
+import bpy
+
+from ...heads.head_model import HeadModel
+from ...mapping.sampling import Sampled
+from ..head import history
+from ..head.head_object import HeadObject
+from ..head.latents import Latents, store, store_seed
+from ..head.placement import free_origin, taken_room
+
+
+def add_head(model: HeadModel, context: bpy.types.Context, subdivision: int = 1) -> HeadObject:
+    """The mean head of a model, in the context's collection; ``subdivision`` levels, 0 for none.
+
+    UserError, before anything is added, if that collection is another file's.
+    """
+    taken = taken_room(context.view_layer)
+    head = HeadObject.create(model, context.collection, subdivision)
+    head.mesh_object.location = free_origin(1, context.scene.cursor.location, taken)
+    return head
+
+
+def add_drawn_head(
+    model: HeadModel, sampled: Sampled, context: bpy.types.Context, label: str, seed: int
+) -> HeadObject:
+    """A head that was drawn with a seed, with the latent that it was asked for.
+
+    ``label``: what its history calls it. UserError as of ``add_head``.
+    """
+    head = add_head(model, context)
+    head.set_parameters(sampled.parameters)
+    store_seed(head.mesh_object, seed)
+    store(head.mesh_object, Latents(requested=sampled.requested))
+    history.record(head, label)
+    return head
