@@ -81,6 +81,11 @@ GERMAN = {
     "Reads as asked for": "Wirkt wie gewünscht",
     "Reads as another face": "Wirkt wie ein anderes Gesicht",
     "Reads as the same face": "Wirkt wie dasselbe Gesicht",
+    "Real Faces": "Echte Gesichter",
+    "Plausible": "Glaubhaft",
+    "Any Sliders": "Beliebig",
+    "Quick": "Schnell",
+    "Careful": "Sorgfältig",
     # Who
     "Man": "Mann",
     "Woman": "Frau",

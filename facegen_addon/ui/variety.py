@@ -216,7 +216,7 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "count")
     column.prop(settings, "distance")
-    column.label(text=f"0: {_threshold():.2f}, read as two people", icon="INFO")
+    column.label(text=f"At 0: {_threshold():.2f}, two people", icon="INFO")
     column.prop(settings, "apart_in")
     column.prop(settings, "distribution")
     grade = column.row()

@@ -198,7 +198,7 @@ def test_a_model_without_surrogates_says_what_to_do(
         raise UserError("nothing has been trained for flame_abc yet", need)
 
     monkeypatch.setattr(ranking, "compute_steps", missing)
-    with pytest.raises(RuntimeError, match="yet: choose Prior or Uniform"):
+    with pytest.raises(RuntimeError, match="yet: choose Plausible or Any Sliders"):
         bpy.ops.facegen.rank_sliders()
 
 
