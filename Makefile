@@ -87,6 +87,7 @@ else
 	$(PYTHON) -m models.training.rank_sliders --model anny
 	$(PYTHON) -m models.training.rank_sliders --model open_flame
 	$(PYTHON) -m models.training.rank_sliders --model person
+	$(PYTHON) -m models.training.make_gallery
 	$(MAKE) corrections MODEL=anny
 	$(MAKE) corrections MODEL=open_flame
 endif

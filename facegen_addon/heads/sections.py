@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import numpy as np
@@ -89,6 +91,10 @@ def section_of(parameter: Parameter) -> Section:
     )
 
 
+_TABLES = 16  # that are remembered: panels ask at every movement of the mouse
+
+
+@lru_cache(4 * _TABLES)
 def sections(table: ParameterTable, panel: str) -> tuple[Section, ...]:
     """The sections of a panel that a table has parameters for, in the order of the panel."""
     found = dict.fromkeys(section_of(parameter) for parameter in table.parameters)
@@ -107,9 +113,16 @@ def sections(table: ParameterTable, panel: str) -> tuple[Section, ...]:
 
 def section_columns(table: ParameterTable, key: str) -> Annotated[IntArray, "K"]:
     """Columns (K,) of the section of this key; UserError if the table has none such."""
-    columns = [i for i, p in enumerate(table.parameters) if section_of(p).key == key]
-    if not columns:
-        raise UserError(
-            f"unknown section {key!r}: give one such as {section_of(table.parameters[0]).key!r}"
-        )
-    return np.array(columns, np.intp)
+    known = _columns(table)
+    if key not in known:
+        raise UserError(f"unknown section {key!r}: choose from {', '.join(known)}")
+    return known[key]
+
+
+@lru_cache(_TABLES)
+def _columns(table: ParameterTable) -> Mapping[str, IntArray]:
+    """Key of a section -> its columns (K,)."""
+    columns: dict[str, list[int]] = {}
+    for column, parameter in enumerate(table.parameters):
+        columns.setdefault(section_of(parameter).key, []).append(column)
+    return {key: np.array(found, np.intp) for key, found in columns.items()}

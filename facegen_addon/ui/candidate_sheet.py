@@ -23,7 +23,8 @@ Box = tuple[float, float, float, float]
 """x, y, width, height in pixels of a region, y upwards."""
 
 COLUMNS = 3
-TITLE = "Click a head  ·  Esc to close"
+TITLE = "Click a head, or press 1 to 9  ·  Esc to close"
+_DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 # Pixels at a scale of 1.
 _PICTURE, _SMALLEST, _GAP, _TITLE_HEIGHT, _TEXT_SIZE, _RADIUS, _FRAME = 150, 8, 8, 26, 12, 8, 3
 _CORNER_STEPS = 8
@@ -70,6 +71,12 @@ def cell_at(arrangement: Arrangement, x: float, y: float) -> int | None:
         if left <= x < left + width and bottom <= y < bottom + height:
             return index
     return None
+
+
+def index_of_key(key: str) -> int | None:
+    """Index of the picture that a key stands for, 1 being at the top left; None for other keys."""
+    digits = (*_DIGITS, *(f"NUMPAD_{number}" for number in range(1, 10)))
+    return digits.index(key) % len(_DIGITS) if key in digits else None
 
 
 def free_space(window: Any, others: Iterable[Any]) -> Box:

@@ -26,7 +26,7 @@ from ..scene.workflows.candidates import (
 )
 from ..variety.fields import DISTRIBUTION
 from . import jobs, preferences
-from .candidate_sheet import Sheet, cell_at
+from .candidate_sheet import Sheet, cell_at, index_of_key
 from .field_properties import property_of
 from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
@@ -173,7 +173,7 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """A click takes a candidate, Esc closes; looking around is let through, nothing else."""
+        """A click or a digit takes a candidate, Esc closes; looking around is let through."""
         if self._shown is None or self._shown is not _sheet:  # closed, or opened anew
             return {"CANCELLED"}
         place = self._shown.place(context.screen)
@@ -185,11 +185,12 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
         if under != self._shown.hovered:
             self._shown.hovered = under
             area.tag_redraw()
-        if event.type == "LEFTMOUSE" and event.value == "PRESS" and under is not None:
-            return self._click(under)
+        chosen = under if event.type == "LEFTMOUSE" else index_of_key(event.type)
+        if event.value == "PRESS" and chosen is not None:
+            return self._choose(chosen)
         return {"PASS_THROUGH"} if jobs.is_harmless(context, event) else {"RUNNING_MODAL"}
 
-    def _click(self, index: int) -> set[str]:
+    def _choose(self, index: int) -> set[str]:
         close_sheet()
         try:
             _take(index)

@@ -42,11 +42,25 @@ def _description(field: RequestField) -> str:
     return f"{text}; {open_at}: {field.unset}"
 
 
+_WORDS = {
+    "latent": "Real Faces",
+    "prior": "Plausible",
+    "uniform": "Any Sliders",
+    "direct": "Quick",
+    "refined": "Careful",
+    "one-render": "One Render",
+    "other-crops": "Other Crops",
+    "other-hands": "Other Hands",
+}
+"""Name of a choice -> what the panel calls it, where the name is the laboratory's."""
+
+
+def _shown(name: str) -> str:
+    return _WORDS.get(name, name.capitalize() if name.islower() else name)
+
+
 def _items(field: OneOf) -> list[tuple[str, str, str]]:
-    return [
-        (name, name.capitalize() if name.islower() else name, _sentence(field.said.get(name, "")))
-        for name in field.names
-    ]
+    return [(name, _shown(name), _sentence(field.said.get(name, ""))) for name in field.names]
 
 
 def _sentence(phrase: str) -> str:

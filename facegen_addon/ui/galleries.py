@@ -220,6 +220,7 @@ def _draw_face(layout: bpy.types.UILayout, shown: Shown) -> None:
 
 def _draw_gallery(layout: bpy.types.UILayout, styles: Any, kind: str) -> None:
     column = layout.column(align=True)
+    column.label(text=_LABELS[kind])
     column.template_icon_view(
         styles, kind, show_labels=True, scale=_SCALE, scale_popup=_POPUP_SCALE
     )

@@ -55,6 +55,7 @@ GERMAN = {
     " reads as that face.": "Abweichung: vom gewünschten Gesicht zum Kopf, der daraus wurde. Unter"
     " 0,51 wirkt der Kopf noch wie dieses Gesicht.",
     # Buttons and settings
+    "New Face": "Neues Gesicht",
     "Add Head": "Kopf hinzufügen",
     "Add": "Hinzufügen",
     "Apply": "Anwenden",
@@ -80,6 +81,11 @@ GERMAN = {
     "Reads as asked for": "Wirkt wie gewünscht",
     "Reads as another face": "Wirkt wie ein anderes Gesicht",
     "Reads as the same face": "Wirkt wie dasselbe Gesicht",
+    "Real Faces": "Echte Gesichter",
+    "Plausible": "Glaubhaft",
+    "Any Sliders": "Beliebig",
+    "Quick": "Schnell",
+    "Careful": "Sorgfältig",
     # Who
     "Man": "Mann",
     "Woman": "Frau",

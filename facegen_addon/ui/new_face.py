@@ -48,7 +48,7 @@ class FACEGEN_OT_new_face(WhoAsked, Draw, ReportingOperator, bpy.types.Operator)
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw the buttons; they ask for whom the panel Who asks for. A job shows in their place."""
+    """Draw the buttons; they ask for whom People to Draw asks for. A job shows in their place."""
     if jobs.draw(layout):
         return
     model_name = context.window_manager.facegen.model

@@ -32,6 +32,8 @@ from .slider_rows import (
 )
 
 _YOUNGEST, _OLDEST = 18, 80
+_ROW_UNITS = 11.0
+"""Width of a row of swatches, in Blender's units of a button's height."""
 _COLOURS = {
     "skin": ("Skin", ("skin_melanin",)),
     "eyes": ("Eyes", ("iris_melanin", "iris_green")),
@@ -149,7 +151,7 @@ def draw_swatches(layout: bpy.types.UILayout, shown: Shown, kind: str) -> None:
     draw_padlock_of(row, shown, names[0])
     chosen = nearest({name: shown.value(name) for name in names}, kind)
     row = column.row(align=True)
-    row.scale_y = 1.3
+    row.scale_x, row.scale_y = _ROW_UNITS / len(swatches(kind)), 1.3
     for swatch in swatches(kind):
         button = row.operator(
             "facegen.take_colour",

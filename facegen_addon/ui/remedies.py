@@ -10,13 +10,13 @@ _AGAIN = "install FaceGen's zip again"
 _REMEDIES = {
     Remedy.BUILD_ENCODER: "give the path of its .onnx file",
     Remedy.RESTORE: _AGAIN,
-    Remedy.RETRAIN: "install FaceGen's zip again, or do without latents: choose Prior or Uniform",
-    Remedy.TRAIN: "choose Prior or Uniform; training needs FaceGen's source, see its documentation",
+    Remedy.RETRAIN: "install FaceGen's zip again, or choose Plausible or Any Sliders",
+    Remedy.TRAIN: "choose Plausible or Any Sliders; training needs FaceGen's source, see its pages",
     Remedy.FIT_CORRECTIONS: _AGAIN,
     Remedy.RANK_SLIDERS: "press Rank Sliders",
     Remedy.MEASURE_INFLUENCE: _AGAIN,
     Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
-    Remedy.AVOID_LATENTS: "or choose Prior or Uniform, which do without B",
+    Remedy.AVOID_LATENTS: "or choose Plausible or Any Sliders, which do without B",
 }
 _FACENET = "get it in FaceGen's preferences: Build from Download, or Locate"
 

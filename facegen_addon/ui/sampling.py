@@ -268,7 +268,7 @@ def _draw_distribution(
     button.distribution = offered
     ask(button, context, offered)
     if not trained:
-        layout.label(text="No latents yet: Prior and Uniform work", icon="INFO")
+        layout.label(text="No real faces yet: the others work", icon="INFO")
 
 
 def _draw_walks(layout: bpy.types.UILayout, context: bpy.types.Context, trained: bool) -> None:

@@ -24,8 +24,8 @@ from .slider_operators import chosen_columns
 
 FIRST = 20
 """Sliders of a long section that show without asking for all."""
-_END_UNITS = 3.4
-"""Width of the word at a slider's end, in Blender's units of a button's height."""
+_END_UNITS = {"RIGHT": 2.0, "LEFT": 3.3}
+"""Alignment of the word at a slider's end -> its width, in Blender's units of a button's height."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def draw_between(layout: bpy.types.UILayout, shown: Shown, name: str) -> None:
 
 def _draw_end(row: bpy.types.UILayout, word: str, alignment: str) -> None:
     end = row.row(align=True)
-    end.ui_units_x, end.alignment = _END_UNITS, alignment
+    end.ui_units_x, end.alignment = _END_UNITS[alignment], alignment
     end.label(text=f"{word[:1].upper()}{word[1:]}")
 
 

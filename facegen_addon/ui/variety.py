@@ -151,7 +151,7 @@ def _predicting(
     model = load_head_model(request.model)
     if request.wear:
         check_dressed(model)
-    choosing = predict_variety(request, model, held)
+    choosing = predict_variety(request, model, held=held)
     result = None
     with closing(choosing):
         while result is None:
@@ -216,7 +216,7 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "count")
     column.prop(settings, "distance")
-    column.label(text=f"0: {_threshold():.2f}, read as two people", icon="INFO")
+    column.label(text=f"At 0: {_threshold():.2f}, two people", icon="INFO")
     column.prop(settings, "apart_in")
     column.prop(settings, "distribution")
     grade = column.row()
@@ -241,7 +241,9 @@ def _draw_button(
     for field in _ON_PANEL:
         setattr(button, field.name, getattr(settings, field.name))
     ask_button(button, context, settings.distribution)
-    _draw_locks(layout, context, button.model)
+    head = active_head(context)
+    if head is not None and head[MODEL_KEY] == button.model and count_locked(head):
+        layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
     if button.predicted:
         row.enabled = settings.distribution == "latent"
         draw_guarantee(layout, settings.distance)
@@ -253,13 +255,6 @@ def ask_button(button: Any, context: bpy.types.Context, distribution: str) -> No
     button.model = context.window_manager.facegen.model
     facenet = file_states.facenet()
     button.predicted = facenet is not None and not facenet.usable  # None: not looked for yet
-
-
-def _draw_locks(layout: bpy.types.UILayout, context: bpy.types.Context, model: str) -> None:
-    """Say how many sliders of the active head stay on all heads."""
-    head = active_head(context)
-    if head is not None and head[MODEL_KEY] == model and count_locked(head):
-        layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
 
 
 def draw_guarantee(layout: bpy.types.UILayout, distance: float) -> None:

@@ -143,9 +143,9 @@ class Candidates:
         request = self._request
         if self._guide is None:
             backward, faces = self._load(self._model, request.who)
-            if self._held is not None:
-                backward = self._held.backward(backward, self._model.table)
-            self._guide = backward, faces
+            held = self._held
+            kept = backward if held is None else held.backward(backward, self._model.table)
+            self._guide = kept, faces
         batch = min(request.renders, max(_PROPOSED_PER_HEAD * request.count, 32))
         proposal = self._proposal(self._guide, batch, rng, tell)
         return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Annotated
 
 import numpy as np
@@ -90,13 +90,14 @@ def guarantee(distance: float) -> tuple[str, ...]:
 def predict_variety(
     request: VarietyRequest,
     model: HeadModel,
-    held: Held | None = None,
     load: Callable[[HeadModel, Who], Guide] = load_guide,
+    held: Held | None = None,
 ) -> Generator[VarietyEvent, None, PredictedVariety]:
     """Propose heads and choose as many as demanded that are predicted to be apart.
 
-    `held`: what all heads have in common. The same for the same request. UserError for what only
-    renders can tell; NotReached, with what was reached, where there are too few after some tries.
+    The same for the same request. `held`: what all heads keep of one that is there. UserError for
+    what only renders can tell; NotReached, with what was reached, where there are too few after
+    some tries.
     """
     _check(request)
     demanded = request.distance + margin(request.model, request.apart_in)
@@ -104,16 +105,11 @@ def predict_variety(
     parameters: list[FloatArray] = []
     latents: list[Float32Array] = []
     predicted: list[Float32Array] = []
-
-    @cache
-    def guide() -> Guide:
-        backward, faces = load(model, request.who)
-        return (held.backward(backward, model.table) if held else backward), faces
-
+    guide = cache(partial(_guide, model, request.who, load, held))
     yield VarietyEvent("sample", 0, count)
     for number in range(_TRIES):
         proposal = yield from _thought(request, guide, number, demanded)
-        parameters.extend(held.kept(proposal.parameters) if held else proposal.parameters)
+        parameters.extend(proposal.parameters if held is None else held.kept(proposal.parameters))
         latents.extend(proposal.requested)
         predicted.extend(proposal.predicted)
         distances = cosine_distance_matrix(np.array(predicted))
@@ -132,6 +128,13 @@ def predict_variety(
         f" reach {max(reached, 0.0):.2f}; ask for fewer or a smaller distance, or build FaceNet,"
         " which needs no margin"
     )
+
+
+def _guide(
+    model: HeadModel, who: Who, load: Callable[[HeadModel, Who], Guide], held: Held | None
+) -> Guide:
+    backward, faces = load(model, who)
+    return (backward if held is None else held.backward(backward, model.table)), faces
 
 
 def _check(request: VarietyRequest) -> None:

@@ -21,7 +21,14 @@ from facegen_addon.scene.render.portrait import portraits
 from facegen_addon.scene.workflows import candidates as scene_candidates
 from facegen_addon.scene.workflows.candidates import COUNT, CandidatesRequest, make_candidates
 from facegen_addon.ui import candidates, jobs
-from facegen_addon.ui.candidate_sheet import arrange, cell_at, free_space, linear, rounded
+from facegen_addon.ui.candidate_sheet import (
+    arrange,
+    cell_at,
+    free_space,
+    index_of_key,
+    linear,
+    rounded,
+)
 
 MODEL = load_head_model(DEFAULT_MODEL)
 PRIOR = {"kind": "sample", "distribution": "prior", "seed": 4}
@@ -234,6 +241,13 @@ def test_a_pixel_hits_the_picture_that_it_is_in(
     ]
     assert cell_at(sheet, x, y) == (holding[0] if holding else None)
     assert len(holding) <= 1
+
+
+def test_digits_stand_for_pictures() -> None:
+    keys = ("ONE", "NINE", "NUMPAD_1", "NUMPAD_9", "ZERO", "NUMPAD_0", "A", "LEFTMOUSE")
+    assert [index_of_key(key) for key in keys] == [0, 8, 0, 8, None, None, None, None]
+    known = bpy.types.Event.bl_rna.properties["type"].enum_items
+    assert all(key in known for key in keys)
 
 
 def test_pictures_are_counted_row_by_row_from_the_top_left() -> None:

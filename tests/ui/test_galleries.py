@@ -5,6 +5,7 @@ import bpy
 import numpy as np
 import pytest
 
+from facegen_addon.heads.expressions import EXPRESSIONS
 from facegen_addon.heads.gallery import gallery
 from facegen_addon.scene.head import history, locks
 from facegen_addon.scene.head.head_object import HeadObject
@@ -46,7 +47,8 @@ def test_a_picture_is_chosen_and_known_again(head: HeadObject) -> None:
     styles.hair, styles.brows, styles.beard = "Bob", "thin", "goatee"
     styles.expression = "smile"
     assert (styles.hair, styles.brows, styles.beard) == ("Bob", "thin", "goatee")
-    assert styles.expression == "smile" and value(head, "mouthSmileLeft") == 0.55
+    smile = EXPRESSIONS["smile"]["mouthSmileLeft"]
+    assert styles.expression == "smile" and value(head, "mouthSmileLeft") == smile
     properties.sliders_of(head.mesh_object).hair_curl = 0.7
     assert styles.hair == shipped_pictures.OWN
     before = head.parameters
@@ -117,8 +119,9 @@ def test_register_twice_leaves_no_icon() -> None:
     import facegen_addon
 
     shipped_pictures.prepare()
-    assert shipped_pictures.swatch_icon("hair", "Black")
+    assert "swatch hair Black" in shipped_pictures._swatches
     facegen_addon.unregister()
-    assert not shipped_pictures.swatch_icon("hair", "Black")
+    assert shipped_pictures._swatches is None
+    assert shipped_pictures.swatch_icon("hair", "Black") == 0
     assert not hasattr(bpy.types.Object, "facegen_styles")
     facegen_addon.register()

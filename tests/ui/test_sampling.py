@@ -337,6 +337,6 @@ def test_the_panel_greys_latents_of_a_model_without_a_mapping(
     assert ("grey", "latent") in shown and ("grey", "facegen.sample_nearby") in shown
     assert ("choice", "prior") in shown
     assert [text for kind, text in shown if kind == "label"] == [
-        "No latents yet: Prior and Uniform work",
+        "No real faces yet: the others work",
         "Re-roll",
     ]

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 
 from facegen_addon.errors import Need, Remedy, UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.sections import EXPRESSION, FACE, HAIR, WHO, section_of, sections
 from facegen_addon.mapping import ranking
 from facegen_addon.mapping.ranking import Ranking
 from facegen_addon.scene.head.head_object import PARAMETERS_KEY
 from facegen_addon.scene.head.locks import locked
 from facegen_addon.ui import properties, short_lists, slider_rows
+from facegen_addon.ui.face_panel import FACEGEN_PT_face as FACE_PANEL
 from tests.ui.panels import RecordingLayout, draw_panels
 
 MODEL = load_head_model("anny")
@@ -53,23 +56,32 @@ def panel() -> Iterator[bpy.types.PropertyGroup]:
     settings.search, settings.view = "", "ALL"
 
 
-def drawn() -> list[tuple[str, str]]:
+def drawn(*panels: Any) -> list[tuple[str, str]]:
     log: list[tuple[str, str]] = []
-    draw_panels(RecordingLayout(log))
+    draw_panels(RecordingLayout(log), *panels)
     return log
 
 
-def sliders_drawn() -> set[str]:
-    return {name for kind, name in drawn() if kind == "prop"} & set(TABLE.names)
+ALWAYS = {"gender", "weight", "muscle", "african", "asian", "caucasian"}
+"""What the Who panel shows in any view."""
 
 
-def groups_drawn() -> list[str]:
+def sliders_drawn(*panels: Any) -> set[str]:
+    return {name for kind, name in drawn(*panels) if kind == "prop"} & set(TABLE.names)
+
+
+def sections_drawn() -> list[str]:
     prefix = "FACEGEN_anny_"
     return [
         name.removeprefix(prefix)
         for kind, name in drawn()
         if kind == "panel" and name.startswith(prefix)
     ]
+
+
+def all_sections() -> list[str]:
+    panels = (WHO, FACE, HAIR, EXPRESSION)
+    return [section.key for panel in panels for section in sections(TABLE, panel)]
 
 
 def of_identity(names: set[str]) -> set[str]:
@@ -81,15 +93,15 @@ def of_identity(names: set[str]) -> set[str]:
 def test_a_short_list_shows_the_leading_sliders_with_expression_and_pose(
     head: bpy.types.Object, panel: bpy.types.PropertyGroup, view: str, count: int
 ) -> None:
-    everything = groups_drawn()
-    assert everything == list(TABLE.groups)
+    assert sections_drawn() == all_sections()
     assert ("prop", "view") in drawn()
     panel.view = view
     shown = sliders_drawn()
-    assert of_identity(shown) == set(LEADING[:count])
+    assert of_identity(shown) - (ALWAYS - set(LEADING[:count])) == set(LEADING[:count])
     assert "neck_x" in shown and "browDownLeft" in shown
-    groups = {TABLE.parameters[TABLE.index(name)].group for name in LEADING[:count]}
-    assert set(groups_drawn()) == groups | {"expression", "pose"}
+    listed = {section_of(TABLE.parameters[TABLE.index(name)]).key for name in LEADING[:count]}
+    moving = {section.key for section in sections(TABLE, EXPRESSION)}
+    assert set(sections_drawn()) == listed | moving
     assert ("label", f"{count} of {len(TABLE.guided)} sliders") in drawn()
 
 
@@ -109,15 +121,15 @@ def test_a_search_looks_in_the_view_and_tells_what_lies_outside(
 ) -> None:
     panel.view, panel.search = "SHARE_95", "melanin"
     outside = sum("melanin" in name for name in TABLE.names) - 1
-    assert sliders_drawn() == {"skin_melanin"}
-    assert ("label", f"{outside} outside the short list") in drawn()
+    assert sliders_drawn(FACE_PANEL) == {"skin_melanin"}
+    assert ("label", f"{outside} outside the short list") in drawn(FACE_PANEL)
     panel.search = "cheek blush"
-    assert sliders_drawn() == set()
-    assert ("label", "1 outside the short list") in drawn()
+    assert sliders_drawn(FACE_PANEL) == set()
+    assert ("label", "1 outside the short list") in drawn(FACE_PANEL)
     panel.search = "nothing of the kind"
-    assert ("label", "No slider of that name") in drawn()
+    assert ("label", "No slider of that name") in drawn(FACE_PANEL)
     panel.view, panel.search = "ALL", "cheek blush"
-    assert sliders_drawn() == {"cheek_blush"}
+    assert sliders_drawn(FACE_PANEL) == {"cheek_blush"}
 
 
 def test_reset_in_a_view_leaves_what_is_hidden(head: bpy.types.Object) -> None:
@@ -164,7 +176,7 @@ def test_an_unranked_model_shows_all_and_offers_to_rank(
     head = add_head()
     assert not any(name == "facegen.rank_sliders" for _, name in drawn())
     panel.view = "SHARE_95"
-    assert groups_drawn() == list(TABLE.groups)
+    assert sections_drawn() == all_sections()
     assert ("operator", "facegen.rank_sliders") in drawn()
 
     def steps(model: object) -> ranking.Steps:
@@ -174,7 +186,7 @@ def test_an_unranked_model_shows_all_and_offers_to_rank(
     monkeypatch.setattr(ranking, "compute_steps", steps)
     assert bpy.ops.facegen.rank_sliders() == {"FINISHED"}
     assert ranking.cached_path("anny").is_file()
-    assert of_identity(sliders_drawn()) == set(LEADING[:3])
+    assert of_identity(sliders_drawn()) - (ALWAYS - set(LEADING[:3])) == set(LEADING[:3])
     assert head[PARAMETERS_KEY].to_list() == TABLE.default().tolist()
 
 
@@ -186,7 +198,7 @@ def test_a_model_without_surrogates_says_what_to_do(
         raise UserError("nothing has been trained for flame_abc yet", need)
 
     monkeypatch.setattr(ranking, "compute_steps", missing)
-    with pytest.raises(RuntimeError, match="yet: choose Prior or Uniform"):
+    with pytest.raises(RuntimeError, match="yet: choose Plausible or Any Sliders"):
         bpy.ops.facegen.rank_sliders()
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Generate Variety in Blender: heads placed or nothing at all."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from batch.options import parse_options
 from facegen_addon.encoders import encoder
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import Need, NotReached, Remedy, UserError
-from facegen_addon.heads.catalogue import DEFAULT_MODEL
+from facegen_addon.heads.catalogue import DEFAULT_MODEL, load_head_model
 from facegen_addon.request_fields import FilePaths, OneOf, RequestField, WholeNumber, fields_of
 from facegen_addon.scene.head import history
 from facegen_addon.scene.head.head_object import ID_KEY, MODEL_KEY
@@ -24,6 +25,7 @@ from facegen_addon.ui import file_states, jobs, variety
 from facegen_addon.ui.file_states import FileState
 from facegen_addon.ui.variety import LABELS
 from facegen_addon.variety import predicted
+from facegen_addon.variety.held import Held
 from facegen_addon.variety.request import VarietyRequest
 
 SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
@@ -340,3 +342,28 @@ def test_stopped_half_way_a_variety_by_prediction_leaves_nothing(
     with pytest.raises(RuntimeError, match="KeyboardInterrupt"):
         bpy.ops.facegen.generate_variety(**asked)
     assert _blocks() == before
+
+
+def test_what_is_locked_on_the_active_head_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Held | None] = []
+
+    def noted(request: VarietyRequest, held: Held | None = None) -> Iterator[None]:
+        seen.append(held)
+        raise UserError("enough")
+        yield
+
+    monkeypatch.setattr(variety, "run_variety", noted)
+    bpy.ops.facegen.add_head(model="anny", subdivision=0)
+    head = bpy.context.active_object
+    bpy.ops.facegen.toggle_lock(section="face/Nose")
+    for asked in ({"model": "anny"}, {"model": "anny", "keep_locked": False}, {"model": "person"}):
+        with pytest.raises(RuntimeError, match="enough"):
+            bpy.ops.facegen.generate_variety(distribution="prior", **asked)
+    first, *others = seen
+    assert first is not None and others == [None, None]
+    assert first.parameters.tolist() == head["facegen_parameters"].to_list()
+    assert first.locked.sum() == len(load_head_model("anny").table.columns("nose"))
+    bpy.ops.facegen.toggle_lock(section="face/Nose")
+    with pytest.raises(RuntimeError, match="enough"):
+        bpy.ops.facegen.generate_variety(distribution="prior", model="anny")
+    assert seen[-1] is None

@@ -34,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def predicted(held: Held | None = None, **asked: Any) -> tuple[PredictedVariety, list[str]]:
     """The variety of a request, and the stages that were told."""
     request = VarietyRequest(**{"count": 3, "distance": DISTANCE, "grade": "direct"} | asked)
-    steps = predict_variety(request, HEAD, held, load=lambda model, who: guide())
+    steps = predict_variety(request, HEAD, held=held, load=lambda model, who: guide())
     stages = []
     while True:
         try:
