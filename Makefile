@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1400 --rounds 4 --per-round 500 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate expectation influence parity bench extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -143,6 +143,14 @@ bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ra
 	@$(PYTHON) -m tools.bench_farm | grep ratio
 	@$(PYTHON) -m tools.bench_farm --memory 2000 | grep ratio
 	@$(RECIPES) -m tools.bench_flame
+
+million: ## a large data set merged and verified in flat memory, F replaced by a clock (COUNT=200000)
+	@$(SET_UP) runtime
+	@$(PYTHON) -m tools.million $(if $(COUNT),--count $(COUNT)) $(if $(FOLDER),--folder "$(FOLDER)")
+
+gpu-check: ## does the GPU render what the CPU does, how fast (6 minutes); GPU_SITE=: onnxruntime-gpu
+	@$(SET_UP) runtime
+	@$(if $(GPU_SITE),PYTHONPATH="$(GPU_SITE)") $(PYTHON) -m tools.gpu_check
 
 extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64: that one alone
 	@$(SET_UP) runtime

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .onnx_runtime import InferenceSession
 
 CPU_PROVIDERS = ("CPUExecutionProvider",)
+CUDA_PROVIDER = "CUDAExecutionProvider"
 
 DAMAGED_ARCHIVE = (
     ValueError,
@@ -226,17 +227,14 @@ def open_onnx(
 ) -> InferenceSession:
     """A session on a model's bytes; `path` is named in errors, 0 threads means one per core."""
     # Loaded here: the rooms without ONNX Runtime use this module too.
-    runtime = onnx_runtime()
+    runtime, wanted = onnx_runtime(), list(providers)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Threads that wait asleep: beside a renderer this takes half the time of waiting awake.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session: InferenceSession = runtime.InferenceSession(
-            data, options, providers=list(providers)
-        )
-        return session
+        session: InferenceSession = runtime.InferenceSession(data, options, providers=wanted)
     # ONNX Runtime raises a dozen unrelated types for a damaged file, all below Exception.
     except Exception as error:
         reason = str(error).splitlines()[0]
@@ -244,6 +242,29 @@ def open_onnx(
             f"{path} is not a usable ONNX model ({reason}): give another file, or make this one"
             " again"
         ) from None
+    # Where a driver or a library is missing, it would go on on the CPU without a word.
+    if wanted[0] not in session.get_providers():
+        raise UserError(
+            f"ONNX Runtime has {wanted[0]}, but it does not start: its driver, CUDA or cuDNN is"
+            " missing or of another version; put that right, or choose the device cpu"
+        )
+    return session
+
+
+def providers_of(device: str) -> tuple[str, ...]:
+    """What ONNX Runtime is to run on: "cpu" or "cuda"; UserError if it is not available."""
+    if device == "cpu":
+        return CPU_PROVIDERS
+    if device != "cuda":
+        raise UserError(f"unknown encoder device {device!r}: choose cpu or cuda")
+    runtime = onnx_runtime()
+    if CUDA_PROVIDER not in runtime.get_available_providers():
+        raise UserError(
+            "encoder device 'cuda' is not available: install onnxruntime-gpu, or choose cpu"
+        )
+    if hasattr(runtime, "preload_dlls"):  # CUDA as packages of pip, where it is there so
+        runtime.preload_dlls()
+    return (CUDA_PROVIDER, *CPU_PROVIDERS)
 
 
 def read_file(path: Path, remedy: str | Need) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 
 SCRIPTS = (
     "batch/facegen.slurm.sh",
+    "tools/gpu_bundle.sh",
     "tools/set_up.sh",
     "tools/test_blender.sh",
     "tools/test_bpy.sh",

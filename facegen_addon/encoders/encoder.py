@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from ..arrays import ByteArray, Float32Array, FloatArray, RealArray
-from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, read_file, read_index
+from ..artifacts import CPU_PROVIDERS, artifact, open_onnx, providers_of, read_file, read_index
 from ..errors import Need, Remedy, UserError
-from ..onnx_runtime import onnx_runtime
 from .crop_jitter import AS_OURS, CropJitter
 from .face_crop import align_face, aligned_box, crop_face, face_box
 
@@ -162,7 +161,7 @@ class Encoder:
         source = find_encoder(encoder)
         intake = Intake.of(source.name, source.facts)
         session = open_onnx(
-            source.read(), source.path, threads=threads, providers=_providers(device)
+            source.read(), source.path, threads=threads, providers=providers_of(device)
         )
         image_size, latent_size = _interface(session, source.path)
         return cls(source.name, source.threshold, image_size, latent_size, session, intake)
@@ -214,11 +213,26 @@ class Encoder:
         ordered = images if intake.channels == "RGB" else images[..., ::-1]
         levels = ordered.transpose(0, 3, 1, 2).astype(np.float32)
         pixels = (levels - np.float32(intake.offset)) / np.float32(intake.scale)
-        (latents,) = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
+        latents = self._run(pixels)
         norms = np.linalg.norm(latents, axis=1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise UserError(f"encoder {self.name} gave NaN or zero latents: choose another one")
         return latents / norms
+
+    def _run(self, pixels: Annotated[Float32Array, "N 3 S S"]) -> Annotated[Float32Array, "N D"]:
+        """The network's answers; UserError if a GPU that it runs on fails."""
+        try:
+            (latents,) = self.session.run(None, {self.session.get_inputs()[0].name: pixels})
+        # ONNX Runtime has a dozen unrelated types for what may go wrong, all below Exception.
+        except Exception as error:
+            device = self.session.get_providers()[0]
+            if device in CPU_PROVIDERS:
+                raise
+            raise UserError(
+                f"the encoder failed on {device} ({str(error).splitlines()[0]}): free the GPU's"
+                " memory, see to its driver, or choose the encoder device cpu"
+            ) from None
+        return np.asarray(latents)
 
 
 def _moved(points: RealArray, jitter: CropJitter) -> RealArray:
@@ -238,18 +252,6 @@ def check_encoder_fits(encoder: Encoder, latent_size: int) -> None:
             f" {latent_size}; use the encoder {DEFAULT_ENCODER}",
             Need(Remedy.AVOID_LATENTS),
         )
-
-
-def _providers(device: str) -> tuple[str, ...]:
-    if device == "cpu":
-        return CPU_PROVIDERS
-    if device != "cuda":
-        raise UserError(f"unknown encoder device {device!r}: choose cpu or cuda")
-    if "CUDAExecutionProvider" not in onnx_runtime().get_available_providers():
-        raise UserError(
-            "encoder device 'cuda' is not available: install onnxruntime-gpu, or choose cpu"
-        )
-    return ("CUDAExecutionProvider", *CPU_PROVIDERS)
 
 
 def _interface(session: InferenceSession, path: Path) -> tuple[int, int]:

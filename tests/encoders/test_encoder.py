@@ -3,7 +3,9 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -157,6 +159,31 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_runtime(), "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(UserError, match="'cuda' is not available"):
         Encoder.load(device="cuda")
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnx_runtime(), "get_available_providers", lambda: both)
+    with pytest.raises(UserError, match="CUDAExecutionProvider, but it does not start"):
+        Encoder.load(device="cuda")  # as with a driver that is missing
+
+
+class FullGPU:
+    """A session on a GPU whose memory is full."""
+
+    def get_providers(self) -> list[str]:
+        return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+    def get_inputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="input")]
+
+    def run(self, *arguments: object) -> list[np.ndarray]:
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 9\nmore")
+
+
+def test_a_gpu_that_fails_is_told_in_a_line(tmp_path: Path) -> None:
+    write_encoder(tmp_path / "tiny.onnx")
+    encoder = replace(Encoder.load(tmp_path / "tiny.onnx"), session=FullGPU())
+    size = encoder.image_size
+    with pytest.raises(UserError, match=r"failed on CUDA.* \(Failed to allocate .* size 9\)"):
+        encoder.embed(np.zeros((1, size, size, 3), np.uint8))
 
 
 # Encoders by name ---------------------------------------------------------------------------------
