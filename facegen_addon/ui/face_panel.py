@@ -60,6 +60,7 @@ class FACEGEN_PT_face(HeadPanel, bpy.types.Panel):
     """The face of the active head, area by area."""
 
     bl_label = "Face"
+    bl_translation_context = "FaceGen"  # not a mesh's
     bl_order = 12
 
     def draw(self, context: bpy.types.Context) -> None:

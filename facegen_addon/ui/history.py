@@ -135,6 +135,7 @@ class FACEGEN_PT_history(bpy.types.Panel):
     """Steps of the active head."""
 
     bl_label = "History"
+    bl_translation_context = "FaceGen"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"

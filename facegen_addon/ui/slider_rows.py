@@ -24,7 +24,7 @@ from .slider_operators import chosen_columns
 
 FIRST = 20
 """Sliders of a long section that show without asking for all."""
-_END_UNITS = {"RIGHT": 2.0, "LEFT": 3.3}
+_END_UNITS = {"RIGHT": 2.6, "LEFT": 3.3}
 """Alignment of the word at a slider's end -> its width, in Blender's units of a button's height."""
 
 

@@ -7,8 +7,9 @@ import bpy
 
 from .german import GERMAN
 
-_CONTEXTS = ("*", "Operator")
-"""Blender's names for where a text stands: labels, and operators' buttons."""
+_CONTEXTS = ("*", "Operator", "FaceGen")
+"""Where a text stands, as Blender has it: labels, operators' buttons, and panels whose titles mean
+something else in Blender, as a mesh's Face."""
 _LOCALES = {"de": GERMAN, "de_DE": GERMAN}  # the second up to Blender 4
 LANGUAGES = {
     locale: {(context, english): other for english, other in texts.items() for context in _CONTEXTS}

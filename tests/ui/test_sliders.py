@@ -324,7 +324,8 @@ def test_the_touched_slider_has_pictures(measured: None) -> None:
     assert thumbnails.icons("anny", "jawOpen") is None
     assert bpy.ops.facegen.show_slider(name="jawOpen") == {"FINISHED"}
     # Without a window icons have no numbers, but their pictures are loaded.
-    assert [tuple(icon.image_size) for icon in thumbnails._collection.values()] == [(96, 96)] * 4
+    icons = {key: icon for key, icon in thumbnails._collection.items() if key.startswith("slider")}
+    assert [tuple(icon.image_size) for icon in icons.values()] == [(96, 96)] * 4
 
 
 def test_damaged_figures_leave_sliders_without_them(
@@ -453,7 +454,7 @@ def test_sliders_leave_an_edited_mesh_alone(subdivided: bool) -> None:
     with pytest.raises(RuntimeError, match=reason):
         bpy.ops.facegen.reset_sliders()
     text = " ".join(text for kind, text in drawn() if kind == "label")
-    assert reason in text[0].lower() + text[1:]
+    assert reason in text.lower()
     if not subdivided:
         bpy.ops.object.mode_set(mode="OBJECT")
         sliders(bpy.data.objects[name]).weight = 0.8

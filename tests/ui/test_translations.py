@@ -57,5 +57,5 @@ def test_blender_gives_the_other_text_back() -> None:
 
 def test_contexts_of_labels_and_buttons_are_covered() -> None:
     for texts in translations.LANGUAGES.values():
-        assert {context for context, _ in texts} == {"*", "Operator"}
-        assert len(texts) == 2 * len(GERMAN)
+        assert {context for context, _ in texts} == {"*", "Operator", "FaceGen"}
+        assert len(texts) == 3 * len(GERMAN)

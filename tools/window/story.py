@@ -48,13 +48,12 @@ from tools.window.hands import (
 )
 
 # Pixels of a display of 1280x800 in Blender 4.3's default theme.
-ADD_HEAD = (1123, 154)
-SEARCH = (1100, 414)
-SHAPE_GROUP = (1060, 440)
-SLIDER = (1080, 490)
+ADD_HEAD = (1133, 223)
+SLIDER = (1080, 573)  # of age, in the Who panel of an open head
+SEARCH = (1100, 578)  # in the Face panel, once the Head panel is folded
 NOWHERE = (200, 600)
 # Headers of panels, as they lie once those above them are folded.
-HEAD, SAMPLE, VARIETY, HISTORY, PRESETS = ((1040, y) for y in (97, 125, 153, 181, 209))
+HEAD, WHO, FACE, VARIETY, HISTORY = ((1040, y) for y in (97, 125, 153, 265, 293))
 
 
 def story() -> Steps:
@@ -124,22 +123,25 @@ def open_sidebar() -> Steps:
 
 
 def head_by_mouse() -> Steps:
-    """A head added by a real click."""
+    """An open head added by a real click."""
+    bpy.context.window_manager.facegen.model = "open_flame"
+    area().tag_redraw()
+    yield DRAWN
     yield from click(ADD_HEAD)
     yield from point(NOWHERE)
     assert len(heads()) == 1 and heads()[0]["facegen_model"] == "open_flame", heads()
     yield from look()
     photograph("panel")
-    yield from click(SHAPE_GROUP)
 
 
 def slider_by_mouse() -> Steps:
     """A slider dragged for real moves the head and nothing in the panel; its tooltip."""
     before = positions(heads()[0])
+    values = addon("ui.characteristics").values_of(heads()[0])
+    age = values.age
     yield from drag(SLIDER, 60)
     photograph("drag")
-    value = sliders(heads()[0]).shape_002
-    assert value > 0.5, f"the drag left Shape 2 at {value}"
+    assert values.age > age + 5.0, f"the drag left {age} years at {values.age}"
     assert np.abs(positions(heads()[0]) - before).max() > 1e-3
     check_heads()
     yield from hover(SLIDER)
@@ -149,6 +151,7 @@ def slider_by_mouse() -> Steps:
 def search_by_keyboard() -> Steps:
     """Words typed into the search."""
     settings = bpy.context.window_manager.facegen
+    yield from click(HEAD)
     yield from click(SEARCH)
     yield from write("jaw")
     yield from press("Return")
@@ -210,7 +213,7 @@ def presets() -> Steps:
 
 def other_panels() -> Steps:
     """The panels below, after those above them are folded by the mouse."""
-    for header in (HEAD, SAMPLE, VARIETY, PRESETS, HISTORY):
+    for header in (WHO, FACE, VARIETY, HISTORY):
         yield from click(header)
     yield from point(NOWHERE)
     photograph("panels")
