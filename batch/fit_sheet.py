@@ -12,7 +12,7 @@ from facegen_addon.photo.second_encoder import SecondOpinion
 
 _GAP, _STRIP = 12, 44
 _BACKGROUND, _WORDS, _FIGURES = (24, 26, 30), (236, 238, 242), (122, 200, 190)
-_HEIGHT = 15.0
+_HEIGHT = 12.0
 
 
 def comparison(
@@ -28,7 +28,7 @@ def comparison(
     columns = [
         (head.faces[0].square, "photo", ""),
         (head.seen.image, "same camera", figures[0]),
-        (head.front.image, "from the front", " ".join(figures[1:])),
+        (head.front.image, "front", " ".join(figures[1:])),
     ]
     shown = columns if with_photo else columns[1:]
     side = max(image.shape[0] for image, *_ in shown)

@@ -24,7 +24,7 @@ _CHEEKS = ((41, 31, 3), (46, 35, 13))
 _LOWER_LIP, _MOUTH, _EYES = (57, 66), slice(60, 68), (slice(36, 42), slice(42, 48))
 # Metres, from between the eyes, in the head's own axes: right, back, up.
 _HAIR = [
-    (x, 0.022 + 0.3 * abs(x), z) for z in (0.088, 0.097, 0.106) for x in (-0.03, -0.01, 0.01, 0.03)
+    (x, 0.022 + 0.3 * abs(x), z) for z in (0.093, 0.101, 0.109) for x in (-0.03, -0.01, 0.01, 0.03)
 ]
 _FRONT = [(x, -0.012, z) for z in (0.036, 0.046, 0.056, 0.066) for x in (-0.02, 0.0, 0.02)]
 _RADIUS = {"cheek": 0.010, "lip": 0.003, "hair": 0.005, "front": 0.004}
@@ -33,7 +33,7 @@ _SKIN_LIGHT, _SKIN_HUE = 0.55, 0.30
 """By how much skin differs at most from the cheeks: logarithms of luminance, and of red and blue
 over green."""
 _DARKEST = 0.002
-_TEETH, _TEETH_RED, _DARK = 0.45, 0.62, 0.10
+_TEETH, _TEETH_RED, _DARK = 0.55, 0.75, 0.10
 """Teeth are at least so bright, of the cheeks, and no more red than this share of their redness;
 an open mouth is darker than this."""
 
@@ -72,10 +72,13 @@ def measure(
     scalp = np.concatenate([seen.pixels(eyes + np.array(place), "hair") for place in _HAIR])
     front = np.concatenate([seen.pixels(eyes + np.array(place), "front") for place in _FRONT])
     not_skin = ~_like_skin(scalp, cheek)
+    hair = scalp[not_skin]
+    # Hair shines: the darker half says its colour.
+    darker = hair[luminance(hair) <= np.median(luminance(hair))] if len(hair) else hair
     teeth, opened = _mouth(seen, marks[_MOUTH], cheek)
     return FaceColours(
         cheek=cheek, lip=lip,
-        hair=np.median(scalp[not_skin], axis=0) if not_skin.mean() > 0.4 else None,
+        hair=np.median(darker, axis=0) if not_skin.mean() > 0.4 else None,
         hair_seen=float(not_skin.mean()), front=float((~_like_skin(front, cheek)).mean()),
         teeth=teeth, open=opened,
     )  # fmt: skip
@@ -141,7 +144,7 @@ def _mouth(seen: _Places, inner: RealArray, cheek: FloatArray) -> tuple[float, f
     """Shares of teeth and of darkness between the lips, whose inner landmarks are (8, 3)."""
     left, right = inner[0], inner[4]
     across = np.linspace(0.2, 0.8, 13)[:, None, None]
-    down = np.array([0.0, 0.0, 1.0]) * np.linspace(0.004, -0.008, 9)[:, None]
+    down = np.array([0.0, 0.0, 1.0]) * np.linspace(0.003, -0.013, 11)[:, None]
     places = left * (1 - across) + right * across + down[None]
     at = np.floor(seen.camera.project(places.reshape(-1, 3))).astype(int)
     side = len(seen.light)

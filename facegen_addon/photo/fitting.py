@@ -142,13 +142,13 @@ def fit_person(
             lambda heads: _predicted(tools.backward, heads, latent), cautious,
         )  # fmt: skip
 
-    light = gain(photo, render)
     best = _Tried(alone, seen_alone, achieved_alone, float(cosine_distance(latent, achieved_alone)))
     before = best.distance
     yield STEPS[3]
     most = before + (0.0 if nearest else min(NOISE, max(0.0, tools.encoder.threshold - before)))
     for cautious in (False, True):
         row = _refined(tools.backward, latent, achieved_alone, alone, moved(cautious))
+        light = gain(model, alone, row, photo, render)
         seen = tools.see(row, first.view, light, backdrop)
         achieved = _embedded(seen, tools, lead)
         distance = float(cosine_distance(latent, achieved))

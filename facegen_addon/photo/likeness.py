@@ -20,18 +20,20 @@ from ..heads.surface import Surface
 from .colours import FaceColours, opponent
 
 _HAIR = ("hair_melanin", "hair_redness", "hair_grey")
-_SPREAD = {"hair_melanin": 0.45, "hair_redness": 0.22, "hair_grey": 0.30}
+_SPREAD = {"hair_melanin": 0.60, "hair_redness": 0.22, "hair_grey": 0.30}
 """Standard deviations of B's errors in hair."""
 _HAIR_NOISE = np.array([0.35, 0.22, 0.30])
 """Of the photo's, by `opponent`: light falls otherwise on hair than on cheeks."""
+_GREYS, _GREYING = 0.12, (30.0, 50.0)
+"""Standard deviation of grey in the hair of the young, and ages between which that ceases."""
 _FOLLOWERS = {
     "brow_melanin": ("hair_melanin", 0.6), "brow_grey": ("hair_grey", 0.5),
     "beard_grey": ("hair_grey", 0.6), "beard_redness": ("hair_redness", 0.5),
 }  # fmt: skip
 """Hair of the face -> what it follows, and how much of that change."""
 _SKIN = ("skin_melanin", "skin_redness")
-_SKIN_SPREAD = (0.35, 0.5)
-_SKIN_NOISE = np.array([0.45, 0.16, 0.30])
+_SKIN_SPREAD = (0.5, 0.6)
+_SKIN_NOISE = np.array([0.45, 0.12, 0.24])
 _LIPS = ("lip_colour", "lip_darkness")
 _LIPS_NOISE = np.array([0.25, 0.12, 0.2])
 _LIPS_SPREAD = (0.8, 0.8)
@@ -40,7 +42,7 @@ _NOTHING = 0.30
 _SWEPT = {"hair_back": 0.5, "hair_fringe": 0.0}
 _UPPER, _OPENED = 0.45, 0.5
 """Of the expressions that show teeth and open the jaw, for all of a mouth."""
-_DOUBT = 0.012
+_DOUBT = 0.02
 """Cosine distance by which the surrogates have to see a head further from the photo, to weigh as
 much as one standard deviation of colour, squared."""
 _MOST_DOUBT = 0.04
@@ -78,9 +80,19 @@ def liken(
     return np.clip(row, model.table.minimum, model.table.maximum)
 
 
-def gain(photo: FaceColours, render: FaceColours) -> float:
-    """By how much brighter the photo's light is than the render's, within reason."""
-    brighter = float(opponent(photo.cheek)[0] - opponent(render.cheek)[0])
+def gain(
+    model: HeadModel,
+    alone: Annotated[FloatArray, "P"],
+    moved: Annotated[FloatArray, "P"],
+    photo: FaceColours,
+    render: FaceColours,
+) -> float:
+    """By how much brighter the photo's light is than that of the render of head `alone` (P,), the
+    skin of the head `moved` (P,) being what it is; within reason."""
+    cheeks = _cheeks(model.surface)
+    skins = [model.appearance(row).vertex_colour[cheeks].mean(0) for row in (alone, moved)]
+    fairer = float(opponent(skins[1])[0] - opponent(skins[0])[0])
+    brighter = float(opponent(photo.cheek)[0] - opponent(render.cheek)[0]) - fairer
     return float(np.exp(np.clip(brighter, -0.7, 0.7)))
 
 
@@ -114,12 +126,21 @@ def _hair_colour(
     off = (colours - colours[0] - asked) / _HAIR_NOISE
     far = (grid - before) / [_SPREAD[name] for name in _HAIR]
     cost = np.square(off).sum(axis=1) + np.square(far).sum(axis=1) + doubt(heads) / _DOUBT
+    cost += np.square(grid[:, 2] / _GREYS) * _youth(model, row)
     best = grid[int(cost.argmin())]
     row[columns] = best
     change = dict(zip(_HAIR, best - before, strict=True))
     for name, (leader, share) in _FOLLOWERS.items():
         if name in table.names:
             row[table.index(name)] += share * change[leader]
+
+
+def _youth(model: HeadModel, row: FloatArray) -> float:
+    """1 for a head too young for grey hair, 0 for an old one, or one of unknown age."""
+    said = model.attributes(row[None])
+    if said is None:
+        return 0.0
+    return float(np.clip((_GREYING[1] - said[0, 1]) / (_GREYING[1] - _GREYING[0]), 0.0, 1.0))
 
 
 def _skin(model: HeadModel, row: FloatArray, photo: FaceColours, render: FaceColours) -> None:

@@ -73,5 +73,5 @@ def test_a_huge_picture_is_refused_by_its_header(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="missing.jpg is missing"):
+    with pytest.raises(UserError, match=r"missing\.jpg is missing"):
         check_photo(tmp_path / "missing.jpg")
