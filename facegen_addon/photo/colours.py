@@ -24,9 +24,12 @@ _CHEEKS = ((41, 31, 3), (46, 35, 13))
 _LOWER_LIP, _MOUTH, _EYES = (57, 66), slice(60, 68), (slice(36, 42), slice(42, 48))
 # Metres, from between the eyes, in the head's own axes: right, back, up.
 _HAIR = [
-    (x, 0.022 + 0.3 * abs(x), z) for z in (0.093, 0.101, 0.109) for x in (-0.03, -0.01, 0.01, 0.03)
+    (x, 0.022 + 0.3 * abs(x), z) for z in (0.097, 0.105, 0.113) for x in (-0.03, -0.01, 0.01, 0.03)
 ]
 _FRONT = [(x, -0.012, z) for z in (0.036, 0.046, 0.056, 0.066) for x in (-0.02, 0.0, 0.02)]
+_BROW = (0.0, -0.012, 0.038)
+"""The middle of the forehead, which may be lit where the cheeks are not."""
+_DARKER = 0.35
 _RADIUS = {"cheek": 0.010, "lip": 0.003, "hair": 0.005, "front": 0.004}
 """Metres."""
 _SKIN_LIGHT, _SKIN_HUE = 0.55, 0.30
@@ -42,8 +45,9 @@ an open mouth is darker than this."""
 class FaceColours:
     """Colours in a square; None where they cannot be told.
 
-    cheek, lip, hair (3,): medians; front: share of the forehead that is not like skin, hair_seen:
-    the same of where hair grows, 0 to 1; teeth, open: shares of the mouth.
+    cheek (3,): of lit skin, on cheeks and forehead; lip, hair (3,); front: share of the forehead
+    that is not like skin, hair_seen: the same of where hair grows, 0 to 1; teeth, open: shares of
+    the mouth.
     """
 
     cheek: Annotated[FloatArray, "3"]
@@ -67,14 +71,15 @@ def measure(
     eyes = np.mean([marks[part].mean(0) for part in _EYES], axis=0)
     seen = _Places(light, camera)
 
-    cheek = _brighter([seen.median(marks[list(rows)].mean(0), "cheek") for rows in _CHEEKS])
+    cheeks = [seen.median(marks[list(rows)].mean(0), "cheek") for rows in _CHEEKS]
+    cheek = _brighter([*cheeks, seen.median(eyes + np.array(_BROW), "cheek")])
     lip = seen.median(marks[list(_LOWER_LIP)].mean(0), "lip")
     scalp = np.concatenate([seen.pixels(eyes + np.array(place), "hair") for place in _HAIR])
     front = np.concatenate([seen.pixels(eyes + np.array(place), "front") for place in _FRONT])
     not_skin = ~_like_skin(scalp, cheek)
     hair = scalp[not_skin]
-    # Hair shines: the darker half says its colour.
-    darker = hair[luminance(hair) <= np.median(luminance(hair))] if len(hair) else hair
+    # Hair shines, and skin shows through: its darker part says its colour.
+    darker = hair[luminance(hair) <= np.quantile(luminance(hair), _DARKER)] if len(hair) else hair
     teeth, opened = _mouth(seen, marks[_MOUTH], cheek)
     return FaceColours(
         cheek=cheek, lip=lip,
@@ -128,8 +133,8 @@ class _Places:
 
 
 def _brighter(colours: list[FloatArray]) -> FloatArray:
-    """The mean of both, or, where one lies in shadow or is turned away, the brighter."""
-    first, second = sorted(colours, key=lambda colour: float(luminance(colour)))
+    """The mean of the two brightest, or, where one lies in shadow, the brightest."""
+    *_, first, second = sorted(colours, key=lambda colour: float(luminance(colour)))
     if luminance(first) < 0.55 * luminance(second):
         return second
     return np.asarray((first + second) / 2)

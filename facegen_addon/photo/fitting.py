@@ -3,7 +3,7 @@
 
 What the cues ask for is confirmed by one render, or, where B alone was nearer, by another of a more
 cautious change: what comes out is not further from the photo, by the encoder, than B alone, but for
-the noise of a render.
+the noise of a render, or a little for the eye's sake where it surely reads as the person.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ FRONT = View(focal_length=SENSOR_WIDTH * View().distance / FRAME)
 """As large as a photo's square shows faces."""
 NOISE = 0.04
 """Cosine distance that says nothing: the same head turned by two degrees is as much further or
-nearer (docs/results/photo.md). What the eye sees at once, hair and expression, may cost as much."""
+nearer (docs/results/photo.md)."""
+_SURE, _FOR_THE_EYE = 0.75, 0.08
+"""Of the same-face threshold, below which a head is surely read as the person; so far it may then
+be further than B's own: what the eye sees at once, hair and expression, FaceNet sees otherwise."""
 _FARTHEST = 14.0
 """Pixels by which the detector may see a landmark elsewhere than it is; beyond, it saw another."""
 
@@ -98,7 +101,7 @@ class FittedHead:
 
     def words(self, threshold: float) -> str:
         """How sure the likeness is, in plain words."""
-        if self.distance < 0.75 * threshold:
+        if self.distance < _SURE * threshold:
             said = "reads as the same person"
         elif self.distance < threshold:
             said = "reads as the same person, barely"
@@ -145,7 +148,7 @@ def fit_person(
     best = _Tried(alone, seen_alone, achieved_alone, float(cosine_distance(latent, achieved_alone)))
     before = best.distance
     yield STEPS[3]
-    most = before + (0.0 if nearest else min(NOISE, max(0.0, tools.encoder.threshold - before)))
+    most = before if nearest else acceptable(before, tools.encoder.threshold)
     for cautious in (False, True):
         row = _refined(tools.backward, latent, achieved_alone, alone, moved(cautious))
         light = gain(model, alone, row, photo, render)
@@ -163,6 +166,15 @@ def fit_person(
         latent=latent, achieved=best.achieved, distance=best.distance, distance_alone=before,
         refined=best.parameters is not alone, attributes=dict(zip(ATTRIBUTES, said, strict=False)),
     )  # fmt: skip
+
+
+def acceptable(alone: float, threshold: float) -> float:
+    """How far a head may be from the photo where B's own is at `alone`: what reads as the person
+    goes on reading so."""
+    surely = _SURE * threshold
+    if alone < surely:
+        return min(alone + _FOR_THE_EYE, max(surely, alone + NOISE))
+    return min(alone + NOISE, max(threshold, alone))
 
 
 @dataclass(frozen=True)

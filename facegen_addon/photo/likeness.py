@@ -42,7 +42,7 @@ _NOTHING = 0.30
 _SWEPT = {"hair_back": 0.5, "hair_fringe": 0.0}
 _UPPER, _OPENED = 0.45, 0.5
 """Of the expressions that show teeth and open the jaw, for all of a mouth."""
-_DOUBT = 0.02
+_DOUBT = 0.015
 """Cosine distance by which the surrogates have to see a head further from the photo, to weigh as
 much as one standard deviation of colour, squared."""
 _MOST_DOUBT = 0.04
