@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1400 --rounds 4 --per-round 500 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -119,6 +119,11 @@ hands: ## 64 heads of MODEL, apart IN other hands, seen by another detector: out
 	$(PYTHON) batch/run.py generate --model "$(or $(MODEL),person)" --count $(or $(COUNT),64) \
 		--apart-in $(or $(IN),other-crops) --samples 8 --size 224 --no-comparison --output out/hands --replace
 	$(RECIPES) -m models.training.report_other_hands out/hands
+
+fit-report: ## how near heads come that are fitted to COUNT photos of LFW, or PHOTOS: docs/results/photo.md
+	@$(SET_UP) runtime sface
+	@$(PYTHON) -m models.training.measure_fit $(if $(COUNT),--count $(COUNT)) \
+		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

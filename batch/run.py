@@ -49,13 +49,17 @@ COMMANDS = {
         "batch.dataset.commands",
         "make | merge | verify: labelled data sets, by recipe",
     ),
+    "fit": ("batch.fit", "fit heads to photos of people"),
     "influence": ("batch.influence", "render what each slider of a head model does"),
     "measure": ("batch.measure", "tell how far from the requested latents heads land"),
     "mesh": ("batch.mesh", "turn parameters into meshes, without Blender"),
     "export": ("batch.export", "write heads as glTF, FBX or OBJ"),
     "import-flame": ("batch.import_flame", "read FLAME parameters into sliders"),
     "import-arkit": ("batch.import_arkit", "read ARKit face captures into sliders"),
-    "encoder": ("batch.encoder", "put FaceNet where FaceGen looks for it, from a wheel or a file"),
+    "encoder": (
+        "batch.encoder",
+        "put FaceNet or the face detector in place, from a wheel or file",
+    ),
     "export-flame": ("batch.export_flame", "write heads as FLAME parameters"),
 }
 """Name of a command -> its module, and what it does in a line of help."""

@@ -17,18 +17,19 @@ ALLOWED: dict[str, set[str]] = {
     "encoders": set(),
     "mapping": {"encoders", "heads", "latent"},
     "variety": {"encoders", "heads", "latent", "mapping"},
+    "photo": {"encoders", "heads", "labels", "latent", "mapping"},
     "scene.head": {"encoders", "heads", "latent", "mapping"},
-    "scene.render": {"encoders", "heads", "labels", "mapping", "scene.head"},
+    "scene.render": {"encoders", "heads", "labels", "mapping", "photo", "scene.head"},
     "scene.export": {"heads", "scene.head"},
     "scene.exchange": {"heads", "scene.head"},
     "scene.workflows": {
-        *("encoders", "heads", "latent", "mapping", "variety"),
+        *("encoders", "heads", "labels", "latent", "mapping", "photo", "variety"),
         *("scene.head", "scene.render"),
     },
     "report": set(),
     "terminal": set(),
     "ui": {
-        *("encoders", "heads", "labels", "latent", "mapping", "variety"),
+        *("encoders", "heads", "labels", "latent", "mapping", "photo", "variety"),
         *("scene.head", "scene.render", "scene.export", "scene.exchange", "scene.workflows"),
     },
 }
@@ -169,6 +170,7 @@ def test_the_checks_see_a_wrong_import(wrong: str) -> None:
         ("mapping", "bpy,torch"),
         ("report", "bpy,torch,onnxruntime"),
         ("terminal", "bpy,torch,onnxruntime"),
+        ("photo", "bpy,torch"),
         ("variety", "bpy,torch"),
     ],
 )

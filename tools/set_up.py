@@ -77,19 +77,21 @@ def main(parts: list[str]) -> int:
 
 
 def make_check() -> None:
-    """What `make check` needs: the tools, NumPy, ONNX Runtime, both encoders; no bpy."""
+    """What `make check` needs: the tools, NumPy, ONNX Runtime, encoders, detector; no bpy."""
     _install(CHECK, "check.txt", megabytes=200)
     _install(CHECK, "test.txt", "-c", str(REQUIREMENTS / "check.txt"), megabytes=360)
     _build_encoder("facenet", CHECK)
     _build_encoder("sface", CHECK)
+    _build_encoder("mtcnn", CHECK)
 
 
 def make_runtime() -> None:
-    """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet's ONNX file."""
+    """The add-on's environment: bpy, NumPy, ONNX Runtime; then FaceNet and the detector."""
     _install(RUNTIME, f"runtime-py{VERSION}.txt", megabytes=1500)
     _check_system_libraries(RUNTIME)
     make_dataset()
     _build_encoder("facenet", RUNTIME)
+    _build_encoder("mtcnn", RUNTIME)
 
 
 def make_dataset() -> None:

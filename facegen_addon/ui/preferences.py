@@ -11,6 +11,7 @@ import bpy
 from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from ..choices import DEVICE
+from ..encoders.mtcnn_file import is_there as detector_is_there
 from ..user_folder import user_folder
 from . import file_states
 from .file_states import FileState
@@ -75,6 +76,7 @@ class FACEGEN_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         """Each part with a line that says how it stands."""
         draw_facenet(self.layout.box())
+        draw_detector(self.layout.box())
         draw_flame_files(self.layout.box(), of(context).flame_files)
         draw_device(self.layout.box(), self)
         draw_folder(self.layout.box())
@@ -87,6 +89,16 @@ def draw_facenet(layout: bpy.types.UILayout) -> None:
     row = layout.row()
     row.operator("facegen.locate_facenet", icon="FILE_FOLDER")
     row.operator("facegen.build_facenet", icon="FILE_REFRESH")
+
+
+def draw_detector(layout: bpy.types.UILayout) -> None:
+    """The face detector's file and where to get it."""
+    layout.label(text="Face Detector", icon="IMAGE_DATA")
+    if detector_is_there():
+        layout.label(text="Found: MTCNN, by which photos are fitted", icon="CHECKMARK")
+    else:
+        layout.label(text="Not found. Heads are fitted to photos with it alone.", icon="INFO")
+    layout.row().operator("facegen.get_detector", icon="FILE_FOLDER")
 
 
 def draw_flame_files(layout: bpy.types.UILayout, files: tuple[Path, ...]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..encoders.encoder import DEFAULT_ENCODER
+from ..encoders.mtcnn_file import DETECTOR
 from ..errors import Need, Remedy, explained
 
 _AGAIN = "install FaceGen's zip again"
@@ -18,6 +19,7 @@ _REMEDIES = {
     Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
     Remedy.AVOID_LATENTS: "or choose Plausible or Any Sliders, which do without B",
 }
+_DETECTOR = "get it in FaceGen's preferences: Face Detector"
 _FACENET = "get it in FaceGen's preferences: Build from Download, or Locate"
 
 
@@ -30,4 +32,6 @@ def remedy(need: Need) -> str:
     """The remedy of a need: a button to press or a thing to do."""
     if need == Need(Remedy.BUILD_ENCODER, DEFAULT_ENCODER):
         return _FACENET
+    if need == Need(Remedy.BUILD_ENCODER, DETECTOR):
+        return _DETECTOR
     return _REMEDIES[need.remedy]
