@@ -158,7 +158,7 @@ class FACEGEN_PT_photo(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "FaceGen"
-    bl_order = 12
+    bl_order = 19
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
