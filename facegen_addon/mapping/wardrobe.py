@@ -80,7 +80,11 @@ class Wardrobe:
         """What suits heads for latents `goals` best of what people with ATTRIBUTES wear: (N, C)."""
         styles = self.of_people(attributes, _STYLES)
         own = np.asarray(goals, np.float32) - self.common
-        suits = [self.effects[row] @ goal for row, goal in zip(styles, own, strict=True)]
+        # What a style does at all is its price: else too many would be bald or have an afro.
+        sizes = np.sum(self.effects**2, axis=1)
+        suits = [
+            self.effects[row] @ goal - sizes[row] for row, goal in zip(styles, own, strict=True)
+        ]
         best = np.take_along_axis(styles, np.argmax(suits, axis=1)[:, None], axis=1)[:, 0]
         return self.worn[best]
 

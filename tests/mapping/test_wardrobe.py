@@ -50,6 +50,17 @@ def test_of_all_the_style_that_suits_what_a_latent_has_of_its_own(region: TrustR
     np.testing.assert_array_equal(worn[:, WORN], STYLES[[0, 1]])
 
 
+def test_a_style_that_changes_more_has_to_suit_better() -> None:
+    """Two styles in the latent's direction: that which goes as far, not ten times as far."""
+    effects = np.zeros((2, 512), np.float32)
+    effects[:, 9] = 0.3, 3.0
+    worn, people = STYLES[:2], np.array([[1.0, 50, 60]] * 2)
+    wardrobe = Wardrobe(WORN, worn, people, effects, np.zeros(512, np.float32))
+    goal = np.zeros((1, 512), np.float32)
+    goal[0, 9] = 0.6
+    np.testing.assert_array_equal(wardrobe.chosen(goal, people[:1])[0], STYLES[0])
+
+
 def test_descent_keeps_the_hairstyle(region: TrustRegion) -> None:
     latents, ensemble = latents_of(*[WOMAN, MAN] * 10), small_ensemble()
     start = dressed(latents, np.zeros((20, 16)), region)
