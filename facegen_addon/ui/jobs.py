@@ -122,12 +122,12 @@ class Running:
                 _redraw(self._manager)
 
     def _show(self) -> None:
-        """Have views drawn anew if the text has changed: that takes long where heads are many."""
+        """Have sidebars drawn anew if the text has changed; views full of heads would take long."""
         if self.text == self._shown:
             return
         self._shown = self.text
         _set_status(self._window, f"{self.text}  ·  Esc stops")
-        _redraw(self._manager)
+        _redraw(self._manager, "UI")
 
 
 _running: Running | None = None
@@ -298,11 +298,15 @@ def _set_status(window: bpy.types.Window | None, text: str | None) -> None:
             bpy.context.workspace.status_text_set(text)
 
 
-def _redraw(manager: bpy.types.WindowManager) -> None:
+def _redraw(manager: bpy.types.WindowManager, region_type: str = "") -> None:
+    """Have all 3D views drawn anew, or these regions of them alone."""
     for window in manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                area.tag_redraw()
+            if area.type != "VIEW_3D":
+                continue
+            for region in area.regions:
+                if region_type in ("", region.type):
+                    region.tag_redraw()
 
 
 @bpy.app.handlers.persistent

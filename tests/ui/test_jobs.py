@@ -210,15 +210,17 @@ def test_what_a_running_job_lets_through(kind: str, ctrl: bool, x: int, harmless
 def test_views_are_drawn_anew_only_when_there_is_something_new_to_say(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A view full of heads takes long to draw, and the work waits for it."""
+    """And of these the sidebars alone: a view full of heads takes long, and the work waits."""
     drawn: list[str] = []
-    monkeypatch.setattr(jobs, "_redraw", lambda manager: drawn.append(job.text))
+    monkeypatch.setattr(
+        jobs, "_redraw", lambda manager, kind="": drawn.append(f"{kind} {job.text}")
+    )
     job = jobs.start(Progress("Choosing", done, 6) for done in (1, 1, 1, 2, 2))
     monkeypatch.setattr(jobs.Running, "eta_seconds", None)
     while job.advance(0.0):
         pass
     jobs.stop()
-    assert drawn == ["Choosing 1 of 6", "Choosing 2 of 6"]
+    assert drawn == ["UI Choosing 1 of 6", "UI Choosing 2 of 6"]
 
 
 def test_a_job_is_drawn_as_two_rows() -> None:

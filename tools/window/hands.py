@@ -23,7 +23,7 @@ FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
 MODULE = "bl_ext.user_default.facegen"
 TAB = "FaceGen"
 DRAWN = 2.5  # seconds that a redraw takes at most, with software GL on a busy machine
-_PATIENCE = 300.0  # seconds for anything
+_PATIENCE = 900.0  # seconds for anything
 
 Place = tuple[int, int]
 Steps = Iterator[float]
