@@ -57,6 +57,7 @@ class Running:
         self._window = window
         self._timer: Any = None
         self.label, self.done, self.total = "Preparing", 0, 0
+        self._shown = ""
         self._started = self._stepped = time.monotonic()
 
     @property
@@ -121,6 +122,10 @@ class Running:
                 _redraw(self._manager)
 
     def _show(self) -> None:
+        """Have views drawn anew if the text has changed: that takes long where heads are many."""
+        if self.text == self._shown:
+            return
+        self._shown = self.text
         _set_status(self._window, f"{self.text}  ·  Esc stops")
         _redraw(self._manager)
 
@@ -133,11 +138,14 @@ def current() -> Running | None:
     return _running
 
 
-def draw(layout: bpy.types.UILayout) -> bool:
-    """Show the running job's progress and the key that stops it; False if there is none."""
+def draw(layout: bpy.types.UILayout, *, align: bool = True) -> bool:
+    """Show the running job's progress and the key that stops it, as two rows that touch or not.
+
+    False if there is none.
+    """
     if _running is None:
         return False
-    column = layout.column(align=True)
+    column = layout.column(align=align)
     column.progress(factor=_running.factor, text=_running.text)
     column.label(text="Esc stops")  # the key's icon is wider than Blender leaves room for
     return True

@@ -48,14 +48,17 @@ class FACEGEN_OT_new_face(WhoAsked, Draw, ReportingOperator, bpy.types.Operator)
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Draw the buttons; they ask for whom People to Draw asks for. A job shows in their place."""
-    if jobs.draw(layout):
+    """Draw the buttons; they ask for whom People to Draw asks for.
+
+    A job shows in their place, as high as they are, so that nothing below moves.
+    """
+    column = layout.column()
+    column.scale_y = 1.5
+    if jobs.draw(column, align=False):
         return
     model_name = context.window_manager.facegen.model
     warm_up.begin(model_name)
     distribution = offered_distribution(DISTRIBUTION.default, is_trained(model_name))
-    column = layout.column()
-    column.scale_y = 1.5
     button = column.operator("facegen.new_face", icon="USER")
     button.distribution = distribution
     ask(button, context, distribution)

@@ -168,4 +168,5 @@ def _thought(
             done, total = next(steps)
         except StopIteration as finished:
             return finished.value  # type: ignore[no-any-return]
-        yield VarietyEvent("sample", done, total or request.count)
+        share = done / total if total else 0.0
+        yield VarietyEvent("sample", int(share * request.count), request.count)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import pytest
@@ -204,3 +205,38 @@ def test_what_a_running_job_lets_through(kind: str, ctrl: bool, x: int, harmless
     expected = {"PASS_THROUGH"} if harmless else {"RUNNING_MODAL"}
     assert toy.modal(SCREEN, event) == expected
     jobs.stop()
+
+
+def test_views_are_drawn_anew_only_when_there_is_something_new_to_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A view full of heads takes long to draw, and the work waits for it."""
+    drawn: list[str] = []
+    monkeypatch.setattr(jobs, "_redraw", lambda manager: drawn.append(job.text))
+    job = jobs.start(Progress("Choosing", done, 6) for done in (1, 1, 1, 2, 2))
+    monkeypatch.setattr(jobs.Running, "eta_seconds", None)
+    while job.advance(0.0):
+        pass
+    jobs.stop()
+    assert drawn == ["Choosing 1 of 6", "Choosing 2 of 6"]
+
+
+def test_a_job_is_drawn_as_two_rows() -> None:
+    shown: list[str] = []
+    column = SimpleNamespace(
+        progress=lambda factor, text: shown.append(text), label=lambda text: shown.append(text)
+    )
+    aligned: list[bool] = []
+
+    def new_column(align: bool) -> SimpleNamespace:
+        aligned.append(align)
+        return column
+
+    layout: Any = SimpleNamespace(column=new_column)
+    assert not jobs.draw(layout)
+    jobs.start(Progress("Choosing", 0, 0) for _ in range(1))
+    try:
+        assert jobs.draw(layout) and jobs.draw(layout, align=False)
+    finally:
+        jobs.stop()
+    assert shown == ["Preparing", "Esc stops"] * 2 and aligned == [True, False]
