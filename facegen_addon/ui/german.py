@@ -27,6 +27,8 @@ GERMAN = {
     "Eyes": "Augen",
     "Nose": "Nase",
     "Cheeks": "Wangen",
+    "Iris": "Iris",
+    "Lips": "Lippen",
     "Mouth": "Mund",
     "Jaw and Chin": "Kiefer und Kinn",
     "Ears": "Ohren",

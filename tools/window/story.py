@@ -50,7 +50,7 @@ from tools.window.hands import (
 # Pixels of a display of 1280x800 in Blender 4.3's default theme.
 ADD_HEAD = (1133, 223)
 SLIDER = (1080, 573)  # of age, in the Who panel of an open head
-SEARCH = (1100, 578)  # in the Face panel, once the Head panel is folded
+SEARCH = (1100, 581)  # in the Face panel, once the Head panel is folded
 NOWHERE = (200, 600)
 # Headers of panels, as they lie once those above them are folded.
 HEAD, WHO, FACE, VARIETY, HISTORY = ((1040, y) for y in (97, 125, 153, 265, 293))
@@ -151,7 +151,7 @@ def slider_by_mouse() -> Steps:
 def search_by_keyboard() -> Steps:
     """Words typed into the search."""
     settings = bpy.context.window_manager.facegen
-    yield from click(HEAD)
+    yield from fold(HEAD)
     yield from click(SEARCH)
     yield from write("jaw")
     yield from press("Return")
@@ -214,9 +214,16 @@ def presets() -> Steps:
 def other_panels() -> Steps:
     """The panels below, after those above them are folded by the mouse."""
     for header in (WHO, FACE, VARIETY, HISTORY):
-        yield from click(header)
+        yield from fold(header)
     yield from point(NOWHERE)
     photograph("panels")
+
+
+def fold(header: Place) -> Steps:
+    """Click on a panel's header, or unfold it so: those below it move only as they are drawn."""
+    yield from click(header)
+    area().tag_redraw()
+    yield DRAWN
 
 
 def candidates() -> Steps:
