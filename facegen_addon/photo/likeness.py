@@ -13,8 +13,7 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray
-from ..heads.hair.colour import mixed_colour
-from ..heads.hair.parameters import hair_values
+from ..heads.hair.colour import UNPIGMENTED, pigmented_colour
 from ..heads.head_model import HeadModel
 from ..heads.surface import Surface
 from .colours import FaceColours, luminance, opponent
@@ -114,12 +113,11 @@ def _hair_colour(
     if photo.hair is None or render.hair is None or not set(_HAIR) <= set(table.names):
         return
     columns = [table.index(name) for name in _HAIR]
-    values, before = hair_values(table, row), row[columns]
+    before = row[columns]
     axes = np.linspace(0, 1, 16), np.linspace(0, 1, 6), np.linspace(0, 1, 9)
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(_HAIR))
     grid = np.concatenate([before[None], grid])
-    mixed = [mixed_colour({**values, **dict(zip(_HAIR, one, strict=True))}) for one in grid]
-    colours = opponent(np.stack(mixed))
+    colours = opponent(np.stack([_seen_hair(*one) for one in grid]))
     asked = (
         opponent(photo.hair) - opponent(photo.cheek)
         - opponent(render.hair) + opponent(render.cheek)
@@ -138,6 +136,13 @@ def _hair_colour(
     for name, (leader, share) in _FOLLOWERS.items():
         if name in table.names:
             row[table.index(name)] += share * change[leader]
+
+
+def _seen_hair(melanin: float, redness: float, grey: float) -> FloatArray:
+    """The colour (3,) by which hair differs from other hair in renders: some grey strands among
+    dark ones are seen less than their share of the light says."""
+    pigmented = np.log(pigmented_colour(melanin, redness))
+    return np.exp(pigmented + grey * (np.log(UNPIGMENTED) - pigmented))
 
 
 def _youth(model: HeadModel, row: FloatArray) -> float:
