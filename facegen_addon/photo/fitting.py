@@ -141,7 +141,8 @@ def fit_person(
 
     def moved(cautious: bool) -> FloatArray:
         return liken(
-            model, second.parameters, photo, render, second.smile if expression else None,
+            model, alone if cautious else second.parameters, photo, render,
+            second.smile if expression else None,
             lambda heads: _predicted(tools.backward, heads, latent), cautious,
         )  # fmt: skip
 
@@ -150,7 +151,9 @@ def fit_person(
     yield STEPS[3]
     most = before if nearest else acceptable(before, tools.encoder.threshold)
     for cautious in (False, True):
-        row = _refined(tools.backward, latent, achieved_alone, alone, moved(cautious))
+        row = moved(cautious)
+        if not cautious:
+            row = _refined(tools.backward, latent, achieved_alone, alone, row)
         light = gain(model, alone, row, photo, render)
         seen = tools.see(row, first.view, light, backdrop)
         achieved = _embedded(seen, tools, lead)

@@ -13,17 +13,17 @@ from typing import Annotated
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray
-from ..heads.hair.colour import mixed_colour
-from ..heads.hair.parameters import hair_values
+from ..heads.hair.colour import UNPIGMENTED, pigmented_colour
 from ..heads.head_model import HeadModel
 from ..heads.surface import Surface
-from .colours import FaceColours, opponent
+from .colours import FaceColours, luminance, opponent
 
 _HAIR = ("hair_melanin", "hair_redness", "hair_grey")
 _SPREAD = {"hair_melanin": 0.60, "hair_redness": 0.22, "hair_grey": 0.30}
 """Standard deviations of B's errors in hair."""
-_HAIR_NOISE = np.array([0.35, 0.22, 0.30])
-"""Of the photo's, by `opponent`: light falls otherwise on hair than on cheeks."""
+_HAIR_NOISE, _DIM = np.array([0.30, 0.22, 0.30]), 0.06
+"""Of the photo's, by `opponent`: light falls otherwise on hair than on cheeks; and the luminance,
+of the cheeks', below which hair has next to no hue that could be told."""
 _GREYS, _GREYING = 0.12, (30.0, 50.0)
 """Standard deviation of grey in the hair of the young, and ages between which that ceases."""
 _FOLLOWERS = {
@@ -32,14 +32,15 @@ _FOLLOWERS = {
 }  # fmt: skip
 """Hair of the face -> what it follows, and how much of that change."""
 _SKIN = ("skin_melanin", "skin_redness")
-_SKIN_SPREAD = (0.5, 0.6)
-_SKIN_NOISE = np.array([0.45, 0.12, 0.24])
+_SKIN_SPREAD = (0.3, 0.5)
+_SKIN_NOISE = np.array([0.45, 0.25, 0.50])
 _LIPS = ("lip_colour", "lip_darkness")
 _LIPS_NOISE = np.array([0.25, 0.12, 0.2])
 _LIPS_SPREAD = (0.8, 0.8)
 _NOTHING = 0.30
 """Share of a forehead without skin up to which it counts as free of hair."""
-_SWEPT = {"hair_back": 0.5, "hair_fringe": 0.0}
+_SWEPT, _SHORT = {"hair_back": 0.5, "hair_fringe": 0.0}, 0.48
+"""Hair that leaves the forehead free; long hair, of a back length above this, is parted instead."""
 _UPPER, _OPENED = 0.45, 0.5
 """Of the expressions that show teeth and open the jaw, for all of a mouth."""
 _DOUBT = 0.015
@@ -66,12 +67,13 @@ def liken(
 ) -> Annotated[FloatArray, "P"]:
     """A head (P,), seen in a render, moved towards the photo's colours, hair and expression.
 
-    `smile`: 0 to 1; None for a head at rest. A `cautious` change leaves the hair's style."""
+    `smile`: 0 to 1; None for a head at rest. A `cautious` change is of hair's colour and expression
+    alone."""
     row = np.array(parameters, np.float64)
     _hair_colour(model, row, photo, render, doubt)
-    _skin(model, row, photo, render)
-    _lips(model, row, photo, render)
     if not cautious:
+        _skin(model, row, photo, render)
+        _lips(model, row, photo, render)
         _forehead(model, row, photo, render, doubt)
     if smile is None:
         row[model.table.moving] = model.table.mean[model.table.moving]
@@ -111,19 +113,20 @@ def _hair_colour(
     if photo.hair is None or render.hair is None or not set(_HAIR) <= set(table.names):
         return
     columns = [table.index(name) for name in _HAIR]
-    values, before = hair_values(table, row), row[columns]
+    before = row[columns]
     axes = np.linspace(0, 1, 16), np.linspace(0, 1, 6), np.linspace(0, 1, 9)
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(_HAIR))
     grid = np.concatenate([before[None], grid])
-    mixed = [mixed_colour({**values, **dict(zip(_HAIR, one, strict=True))}) for one in grid]
-    colours = opponent(np.stack(mixed))
+    colours = opponent(np.stack([_seen_hair(*one) for one in grid]))
     asked = (
         opponent(photo.hair) - opponent(photo.cheek)
         - opponent(render.hair) + opponent(render.cheek)
     )  # fmt: skip
     heads = np.tile(row, (len(grid), 1))
     heads[:, columns] = grid
-    off = (colours - colours[0] - asked) / _HAIR_NOISE
+    dim = _DIM * float(luminance(photo.cheek) / max(float(luminance(photo.hair)), 1e-3))
+    noise = _HAIR_NOISE * [1.0, 1.0 + dim, 1.0 + dim]
+    off = (colours - colours[0] - asked) / noise
     far = (grid - before) / [_SPREAD[name] for name in _HAIR]
     cost = np.square(off).sum(axis=1) + np.square(far).sum(axis=1) + doubt(heads) / _DOUBT
     cost += np.square(grid[:, 2] / _GREYS) * _youth(model, row)
@@ -133,6 +136,13 @@ def _hair_colour(
     for name, (leader, share) in _FOLLOWERS.items():
         if name in table.names:
             row[table.index(name)] += share * change[leader]
+
+
+def _seen_hair(melanin: float, redness: float, grey: float) -> FloatArray:
+    """The colour (3,) by which hair differs from other hair in renders: some grey strands among
+    dark ones are seen less than their share of the light says."""
+    pigmented = np.log(pigmented_colour(melanin, redness))
+    return np.exp(pigmented + grey * (np.log(UNPIGMENTED) - pigmented))
 
 
 def _youth(model: HeadModel, row: FloatArray) -> float:
@@ -208,7 +218,10 @@ def _forehead(
     """Hair leaves a forehead free that is free in the photo."""
     if photo.front < _NOTHING and render.front > photo.front + 0.1:
         swept = row.copy()
-        _set(model, swept, _SWEPT)
+        long = "hair_back_length" in model.table.names and (
+            model.value(row, "hair_back_length") > _SHORT
+        )
+        _set(model, swept, {**_SWEPT, "hair_back": 0.1} if long else _SWEPT)
         before, after = doubt(np.stack([row, swept]))
         if after < before + _MOST_DOUBT:
             row[:] = swept
