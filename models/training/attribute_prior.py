@@ -84,9 +84,9 @@ def fit_hair_colours(
     """Guided `columns` (H,) of some of these people, and what they do to latents, of which those
     of people are `common` (512,) on average."""
     z, attributes = draws.z[:_COLOURED], draws.attributes[:_COLOURED]
-    values, people = z[:, columns].astype(np.float32), attributes.astype(np.float32)
+    values = z[:, columns].astype(np.float32)
     effects = effects_of(prior, attributes, columns, values, ensemble)
-    return HairColours(columns, values, people, effects, np.asarray(common, np.float32))
+    return HairColours(columns, values, attributes, effects, np.asarray(common, np.float32))
 
 
 def effects_of(

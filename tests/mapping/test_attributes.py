@@ -200,11 +200,13 @@ def test_agreement_brings_heads_to_read_as_asked(prior: AttributePrior) -> None:
 def colours_of_four() -> HairColours:
     """Two old and two young people with grey and brown hair, of which the latent's fourth tells."""
     values = np.array([[1.0], [-1.0], [0.9], [-0.9]])
-    people = np.array([[0.5, 70, 60]] * 2 + [[0.5, 30, 60]] * 2)
+    people = np.array([[0.5, 70.0, 60]] * 2 + [[0.5, 30, 60]] * 2)
     effects = np.zeros((4, 512))
     effects[:, 3] = values[:, 0]
-    arrays = (values, people, effects, np.zeros(512))
-    return HairColours(np.array([FREE]), *(a.astype(np.float32) for a in arrays))
+    common = np.zeros(512, np.float32)
+    return HairColours(
+        np.array([FREE]), values.astype(np.float32), people, effects.astype(np.float32), common
+    )
 
 
 def test_hair_has_the_colour_of_one_of_the_kind_that_suits(

@@ -92,7 +92,7 @@ def test_arrays_are_read_as_they_were_written(region: TrustRegion) -> None:
     read = Wardrobe.from_arrays({**arrays, "weight_0": np.zeros(1)})
     assert read is not None
     np.testing.assert_array_equal(read.columns, WORN)
-    np.testing.assert_array_equal(read.worn, region.wardrobe.worn)
+    np.testing.assert_array_equal(read.values, region.wardrobe.values)
     assert Wardrobe.from_arrays({"weight_0": np.zeros(1)}) is None
     del arrays["wardrobe_worn"]
     with pytest.raises(UserError, match="wardrobe_worn"):
@@ -110,7 +110,7 @@ def test_heads_of_person_wear_a_style_of_the_wardrobe() -> None:
     latents = (latents / np.linalg.norm(latents, axis=1, keepdims=True)).astype(np.float32)
     for grade in ("direct", "refined"):
         z = backward.standardised(latents, grade)[:, wardrobe.columns]
-        away = np.abs(z[:, None] - wardrobe.worn).mean(axis=2).min(axis=1)
+        away = np.abs(z[:, None] - wardrobe.values).mean(axis=2).min(axis=1)
         assert (away < (0.01 if grade == "direct" else 0.35)).all(), (grade, away)
         alone = backward.standardised(latents[2:3], grade)[:, wardrobe.columns]
         np.testing.assert_allclose(alone[0], z[2], atol=1e-4)
