@@ -105,6 +105,8 @@ def spread(
     `kept`, and inverts again.
     """
     settings = replace(backward.settings, steps=_STEPS_PER_PUSH)
+    # Pushed from style to style, hair would end as nobody wears it: each keeps near its first one.
+    region = backward.region.around(wanted).wearing(z)
     for push_number in range(_PUSHES):
         if progress:
             progress(push_number, _PUSHES)
@@ -116,7 +118,7 @@ def spread(
         push = np.maximum(lacking, 0) @ predicted
         wanted = _moved(wanted, -_PUSH_STRENGTH * push, kept)
         asked = backward.asked(wanted, "refined")
-        z = invert(backward.ensemble, asked, z, backward.region, settings)
+        z = invert(backward.ensemble, asked, z, region, settings)
     return wanted, z
 
 
