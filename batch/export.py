@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RECORD = "export.json"
 """What the folder holds, and the mark of a folder that --replace may replace."""
+_FOR = "generic, unreal, unity or godot: format, unit, axes and contents as it wants them"
 _EXAMPLES = """\
 SOURCE is the folder of a `generate` run, or a slider file that generate or import-flame wrote. The
 folder gets head_0000.glb and so on, and export.json, which says what each file holds. Metres; Y is
@@ -49,6 +50,7 @@ examples:
   {program} export out/demo --output out/glb
   {program} export sliders.json --format fbx --shape-keys --armature --output out/fbx
   {program} export out/demo/heads.npz --format obj --hair none --subdivision 1 --output out/obj
+  {program} export out/demo --for unreal --lod 1 --output out/unreal
   {program} export out/demo --neck same-edge --shape-keys --armature --output out/heads
   {program} export out/demo --textures 512 --hair-triangles 8000 --lod 1 --output out/game
   {program} export out/demo --wear garment=shirt,colour=sky,glasses=round --output out/dressed
@@ -57,11 +59,16 @@ examples:
 
 def main(arguments: Sequence[str]) -> int:
     """Run `export`; UserError for a wrong value; on every failure the folder stays as it was."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    target = parser.parse_args(arguments).target
     load_blender()
     from facegen_addon.scene.export.files import check_format, export_heads
     from facegen_addon.scene.export.parts import ExportSettings
+    from facegen_addon.scene.export.targets import TARGETS
 
+    if target in TARGETS:  # what nobody has said is as the target asks
+        parser.set_defaults(**TARGETS[target].asks)
+    options = parser.parse_args(arguments)
     settings = ExportSettings(
         **{field.name: getattr(options, field.name) for field in fields(ExportSettings)}
     )
@@ -96,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("source", type=Path, metavar="SOURCE", help="folder of a run, or slider file")
+    add("--for", dest="target", default="generic", metavar="TARGET", help=_FOR)
     add("--format", default="glb", help="glb, fbx or obj; default: glb")
     add("--shape-keys", action="store_true", help="add a shape key per expression")
     add("--armature", action="store_true", help="add bones for neck, jaw and eyes")

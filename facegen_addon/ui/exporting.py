@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
@@ -61,14 +60,8 @@ _TARGETS = [(name, target.label, target.said) for name, target in TARGETS.items(
 
 def _take_over(operator: _Settings, context: bpy.types.Context) -> None:
     """The dialog begins with what a target asks for."""
-    for name, value in target_options(operator.target).items():
+    for name, value in TARGETS[operator.target].asks.items():
         setattr(operator, name, value)
-
-
-def target_options(name: str) -> dict[str, Any]:
-    """The properties that a target of this name sets."""
-    target = TARGETS[name]
-    return ({"format": target.format} if target.format else {}) | dict(target.options)
 
 
 class _Settings:
@@ -272,7 +265,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
 
     def _leave_open(self) -> None:
         """What nobody has set is as the target asks."""
-        for name, value in target_options(self.target).items():
+        for name, value in TARGETS[self.target].asks.items():
             if not self.properties.is_property_set(name):
                 setattr(self, name, value)
 

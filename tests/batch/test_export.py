@@ -41,6 +41,17 @@ def heads(tmp_path: Path, rng: np.random.Generator) -> Path:
     return path
 
 
+def test_a_target_says_format_and_contents_but_for_what_is_said(
+    tmp_path: Path, heads: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+    assert export.main([str(heads), "--for", "unity", "--output", str(output), *BARE_MESH]) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == f"2 heads as fbx: {output}"
+    settings = json.loads((output / export.RECORD).read_text())["settings"]
+    assert settings["target"] == "unity" and settings["shape_keys"] and settings["armature"]
+    assert settings["hair"] == "none" and settings["textures"] == 0
+
+
 @pytest.mark.parametrize("format_name", ["glb", "fbx", "obj"])
 def test_a_file_a_head_and_a_record(
     tmp_path: Path, heads: Path, capfd: pytest.CaptureFixture[str], format_name: str
@@ -103,6 +114,10 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path, heads: Path) -> None
         (["--textures", "99"], "textures is 99; give 256 to 4096, or 0 for none"),
         (["--textures", "many"], "see export --help"),
         (["--hair-triangles", "1"], "hair_triangles is 1; give 500 to 200000"),
+        (
+            ["--for", "cryengine"],
+            "target is 'cryengine'; choose from generic",
+        ),
         (["--lod", "4"], "lod is 4; give 0 to 3"),
         (["--lod", "1", "--subdivision", "1"], "levels of detail have fewer triangles"),
         (["--subdivision", "9"], "subdivision is 9; give 0 to 3"),

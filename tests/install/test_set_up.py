@@ -74,7 +74,7 @@ def test_what_is_checked_is_the_runtime_without_bpy(project: Path, version: str)
 
 
 def test_check_installs_no_bpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own environment, with both encoders built by it; `.venv` stays as it is."""
+    """Its own environment, with encoders and detector built by it; `.venv` stays as it is."""
     made: list[tuple[str, str]] = []
 
     def note(*arguments: object, megabytes: int = 0) -> None:
@@ -84,7 +84,7 @@ def test_check_installs_no_bpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_up, "_install", note)
     monkeypatch.setattr(set_up, "_build_encoder", note)
     assert set_up.main(["check"]) == 0
-    asked = ["check.txt", "test.txt", "facenet", "sface"]
+    asked = ["check.txt", "test.txt", "facenet", "sface", "mtcnn"]
     assert made == [(".venv-check", what) for what in asked]
 
 

@@ -30,6 +30,11 @@ class Target:
     fbx: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def asks(self) -> dict[str, Any]:
+        """What an export for it begins with: the format, if one is wanted, and the options."""
+        return ({"format": self.format} if self.format else {}) | dict(self.options)
+
 
 _MOVING = {"shape_keys": True, "armature": True, "hair": "cards", "textures": 1024}
 
