@@ -12,6 +12,8 @@ GERMAN = {
     "Hair and Beard": "Haare und Bart",
     "Expression": "Ausdruck",
     "Clothes": "Kleidung",
+    "Photo": "Foto",
+    "Fit from Photo...": "Nach Foto formen ...",
     "Variety": "Vielfalt",
     "People to Draw": "Wen zeichnen",
     "One Head at a Time": "Kopf für Kopf",

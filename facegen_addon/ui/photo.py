@@ -19,6 +19,7 @@ from ..mapping.backward import is_trained
 from ..photo.fitting import FittedHead
 from ..scene.workflows import photo_heads
 from . import file_states, jobs, preferences
+from .framing import show
 from .head_operator import make_active
 from .head_panel import draw_message
 from .jobs import JobOperator, Progress
@@ -89,11 +90,9 @@ class FACEGEN_OT_fit_photo(_Settings, JobOperator, bpy.types.Operator):
                     fitted, faults = end.value
                     break
                 yield Progress(_FITTING, done, total)
-        heads = photo_heads.place(
-            fitted, model, context.collection, context.scene.cursor.location,
-            keep_latent=self.keep_latent,
-        )  # fmt: skip
+        heads = photo_heads.place(fitted, model, context, keep_latent=self.keep_latent)
         make_active(context, heads[0].mesh_object)
+        show(context, [head.mesh_object for head in heads])
         self._tell(context, fitted, faults)
 
     def _photos(self) -> list[Path]:

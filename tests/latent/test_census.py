@@ -66,8 +66,9 @@ def test_a_group_that_loses_its_heads_is_covered_worse() -> None:
     without = heads[faces.groups_of(heads) != names.index("fairer older men")]
     before, after = (census_of(None, None, latents)["groups"] for latents in (heads, without))
     lost = {name: after[name]["coverage"] - before[name]["coverage"] for name in names}
-    assert max(lost, key=lost.__getitem__) == "fairer older men"
-    assert lost["fairer older men"] > 2 * np.median(list(lost.values()))
+    # Darker older men lose neighbours, too, women next to nothing.
+    assert set(sorted(lost, key=lost.__getitem__)[-2:]) == {"fairer older men", "darker older men"}
+    assert lost["fairer older men"] > 5 * max(lost[name] for name in names if "women" in name)
     distances = [group["coverage"] for group in after.values()]
     assert coverage_ratio({"groups": after}) == max(distances) / min(distances)
     assert np.allclose(coverage_of_groups(without), distances, atol=1e-4)

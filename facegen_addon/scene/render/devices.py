@@ -83,7 +83,7 @@ def render_scene(scene: bpy.types.Scene, wanted: str, *, write_still: bool = Fal
         reason = lines[0] if lines else "it says nothing"
     if wanted != "auto":
         raise UserError(
-            f"device {wanted} failed ({reason}): free its memory (fewer --workers, smaller images),"
+            f"device {wanted} failed ({reason}): free its memory (fewer processes, smaller images),"
             " see to its driver, or choose auto or CPU"
         ) from None
     logger.warning("the GPU failed (%s): rendering goes on on the CPU", reason)

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import bpy
 import numpy as np
-from mathutils import Vector
 
 from ...arrays import FloatArray
 from ...encoders.encoder import Encoder
@@ -26,7 +25,7 @@ from ...photo.photo_face import SQUARE, PhotoFace, find_faces
 from ..head import history
 from ..head.head_object import HeadObject
 from ..head.latents import Latents, store
-from ..head.placement import free_origin, grid_places
+from ..head.placement import free_origin, grid_places, taken_room
 from ..render.photo_file import read_photo
 from ..render.sample_renderer import SampleRenderer, SampleSettings
 
@@ -129,19 +128,19 @@ def fit_photos(
 def place(
     fitted: Sequence[FittedHead],
     model: str,
-    collection: bpy.types.Collection,
-    cursor: Vector,
+    context: bpy.types.Context,
     *,
     keep_latent: bool = False,
 ) -> list[HeadObject]:
-    """Add fitted heads to a collection, in a grid from the cursor (metres) or where there is room.
+    """Add fitted heads to the context's collection, in a grid from the cursor or where is room.
 
-    `keep_latent`: each has the latent of its photo as the one that was asked for."""
-    taken = [o.matrix_world.translation.copy() for o in collection.objects if o.type == "MESH"]
+    `keep_latent`: each has the latent of its photo as the one that was asked for.
+    """
+    taken, cursor = taken_room(context.view_layer), context.scene.cursor.location
     places = grid_places(len(fitted), free_origin(len(fitted), cursor, taken))
     heads = []
     for one, where in zip(fitted, places, strict=True):
-        head = HeadObject.create(load_head_model(model), collection)
+        head = HeadObject.create(load_head_model(model), context.collection)
         head.set_parameters(one.parameters)
         head.mesh_object.location = where
         if keep_latent:
