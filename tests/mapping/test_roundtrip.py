@@ -75,8 +75,9 @@ def run(
 def test_each_compensated_render_brings_the_heads_nearer(seed: int) -> None:
     trip = run(natural(seed, 5), renders=3)
     shifts = np.stack([trip.step(k).shift for k in range(4)])
-    assert (shifts[1] < 0.1 * shifts[0]).all()
-    assert (shifts[3] < 0.3 * shifts[1]).all()
+    # What comes back exactly stays: nothing is smaller than no shift, but for rounding.
+    assert (shifts[1] <= 0.1 * shifts[0] + 1e-6).all()
+    assert (shifts[3] <= 0.3 * shifts[1] + 1e-6).all()
 
 
 def test_every_step_is_kept_and_consistent() -> None:
