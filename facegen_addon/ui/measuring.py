@@ -15,6 +15,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 
 from ..encoders.encoder import same_face_threshold
 from ..errors import NotReached, UserError
+from ..generators import retold
 from ..scene.head import latents
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import measure
@@ -288,12 +289,8 @@ def _counted(label: str, work: Work, total: int) -> Generator[Progress, None, li
     """The progress of work on heads; what it returns."""
     yield Progress(label, 0, total)
     with closing(work):
-        while True:
-            try:
-                done = next(work)
-            except StopIteration as end:
-                return list(end.value)
-            yield Progress(label, done, total)
+        outcomes = yield from retold(work, lambda done: Progress(label, done, total))
+    return list(outcomes)
 
 
 _last: tuple[str, Signature, Summary] | None = None

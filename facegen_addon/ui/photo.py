@@ -14,6 +14,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..encoders.encoder import same_face_threshold
 from ..encoders.mtcnn_file import is_there
 from ..errors import UserError
+from ..generators import retold
 from ..heads.catalogue import DEFAULT_MODEL
 from ..mapping.backward import is_trained
 from ..photo.fitting import FittedHead
@@ -83,13 +84,7 @@ class FACEGEN_OT_fit_photo(_Settings, JobOperator, bpy.types.Operator):
             everybody=self.everybody, same_person=self.same_person, expression=self.expression,
         )  # fmt: skip
         with closing(work):
-            while True:
-                try:
-                    done, total = next(work)
-                except StopIteration as end:
-                    fitted, faults = end.value
-                    break
-                yield Progress(_FITTING, done, total)
+            fitted, faults = yield from retold(work, lambda step: Progress(_FITTING, *step))
         heads = photo_heads.place(fitted, model, context, keep_latent=self.keep_latent)
         make_active(context, heads[0].mesh_object)
         show(context, [head.mesh_object for head in heads])

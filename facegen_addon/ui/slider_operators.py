@@ -13,6 +13,7 @@ from bpy.props import StringProperty
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import UserError
+from ..generators import retold
 from ..heads.catalogue import load_head_model
 from ..heads.parameters import ParameterTable
 from ..heads.sections import section_columns
@@ -174,12 +175,7 @@ class FACEGEN_OT_rank_sliders(jobs.JobOperator, bpy.types.Operator):
         """Rank by the model's surrogates and keep the ranking; UserError where it has none."""
         model = load_head_model(_active_model(context))
         work = ranking.compute_steps(model)
-        while True:
-            try:
-                yield jobs.Progress(RANKING, *next(work))
-            except StopIteration as end:
-                ranked: ranking.Ranking = end.value
-                break
+        ranked = yield from retold(work, lambda step: jobs.Progress(RANKING, *step))
         ranking.save(ranked, ranking.cached_path(model.name))
         keep_ranking(model.name, ranked)
 

@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
 from ..encoders.encoder import same_face_threshold
+from ..generators import retold
 from ..heads.catalogue import load_head_model
 from ..heads.wear.outfit import Outfit, check_dressed
 from ..request_fields import RequestField, fields_of
@@ -152,15 +153,10 @@ def _predicting(
     if request.wear:
         check_dressed(model)
     choosing = predict_variety(request, model, held=held)
-    result = None
     with closing(choosing):
-        while result is None:
-            try:
-                event = next(choosing)
-            except StopIteration as finished:
-                result = finished.value
-            else:
-                yield Progress(LABELS[event.stage], event.done, event.total)
+        result = yield from retold(
+            choosing, lambda event: Progress(LABELS[event.stage], event.done, event.total)
+        )
     yield from _placing(context, result, request.outfit)
     made_variety.forget(context.scene)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..arrays import Float32Array, FloatArray
 from ..encoders.encoder import find_encoder
+from ..generators import retold
 from ..heads.drawing import draw_heads
 from ..heads.head_model import HeadModel
 from ..latent.people import Faces
@@ -85,13 +86,10 @@ class Candidates:
             return
         yield VarietyEvent("sample", 0, self._request.count)
         steps = think(partial(self._batch, next(self._numbers)))
-        while True:
-            try:
-                done, total = next(steps)
-            except StopIteration as finished:
-                self._ready.extend(finished.value)
-                return
-            yield VarietyEvent("sample", done, total or self._request.count)
+        batch = yield from retold(
+            steps, lambda step: VarietyEvent("sample", step[0], step[1] or self._request.count)
+        )
+        self._ready.extend(batch)
 
     def take(self) -> Candidate:
         """The next candidate, after ``think``."""

@@ -17,6 +17,7 @@ import numpy as np
 from ..arrays import Float32Array, FloatArray
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import NotReached, UserError
+from ..generators import retold
 from ..heads.head_model import HeadModel
 from ..latent.selection import greedy_selection, largest_distance, largest_selection
 from ..latent.sphere import cosine_distance_matrix
@@ -162,11 +163,10 @@ def _thought(
         count = max(_PER_HEAD * request.count, _AT_LEAST)
         return propose_variety(*load(), rng, count, demanded, request.grade, tell)
 
-    steps = think(propose)
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as finished:
-            return finished.value  # type: ignore[no-any-return]
+    def told(step: tuple[int, int]) -> VarietyEvent:
+        done, total = step
         share = done / total if total else 0.0
-        yield VarietyEvent("sample", int(share * request.count), request.count)
+        return VarietyEvent("sample", int(share * request.count), request.count)
+
+    proposal = yield from retold(think(propose), told)
+    return proposal

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from ...arrays import FloatArray
 from ...encoders.encoder import Encoder
 from ...encoders.face_detector import FaceDetector
 from ...errors import UserError
+from ...generators import retold
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
 from ...labels.shot import Background, Light, Shot, View
@@ -109,18 +111,13 @@ def fit_photos(
             raise UserError(faults[0])
         if same_person:
             people = [[face for faces in people for face in faces]]
-        done, total = len(photos), len(photos) + each * len(people)
+        total = len(photos) + each * len(people)
+        done = count(len(photos))
         fitted = []
         for faces in people:
             steps = fit_person(faces, tools, expression=expression, nearest=nearest)
-            while True:
-                try:
-                    next(steps)
-                except StopIteration as end:
-                    fitted.append(end.value)
-                    break
-                yield done, total
-                done += 1
+            head = yield from retold(steps, lambda _: (next(done), total))
+            fitted.append(head)
         yield total, total
     return fitted, faults
 
