@@ -34,12 +34,14 @@ class HeadModel(Protocol):
 
     table: its rows hold those of `appearance_parameters`; the groups "expression" and "pose" are
     what a recording moves, unit "rad" marks turns of joints. studio_light: the light preset that
-    "studio" stands for, in which B learns the model's heads.
+    "studio" stands for, in which B learns the model's heads. denoised: whether what is rendered
+    for F alone goes through Cycles' denoiser, or has more samples where there is none.
     """
 
     name: str
     table: ParameterTable
     studio_light: str = "studio"
+    denoised: bool = False
 
     def __hash__(self) -> int:
         """Hash by identity: caches keep what they computed for a model under it."""

@@ -101,6 +101,7 @@ class PersonLook(HeadModel):
     """
 
     studio_light = "portrait"
+    denoised = True
 
     @property
     @abstractmethod

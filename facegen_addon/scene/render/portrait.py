@@ -78,7 +78,7 @@ def render_probe(
     """
     loaded = Encoder.load(encoder, threads=threads)
     with HeadRenderer(
-        model, RenderSettings(samples=settings.samples, size=MEASURING_SIZE)
+        model, RenderSettings(samples=settings.samples, size=MEASURING_SIZE, face_only=True)
     ) as renderer:
         render = bpy.data.scenes[renderer.scene_name].render
         if threads:
