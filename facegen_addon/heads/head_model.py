@@ -34,8 +34,8 @@ class HeadModel(Protocol):
 
     table: its rows hold those of `appearance_parameters`; the groups "expression" and "pose" are
     what a recording moves, unit "rad" marks turns of joints. studio_light: the light preset that
-    "studio" stands for, in which B learns the model's heads. denoised: whether what is rendered
-    for F alone goes through Cycles' denoiser, or has more samples where there is none.
+    "studio" stands for, in which B learns the model's heads. denoised: whether images and
+    what F sees go through Cycles' denoiser, where there is one; data sets never do.
     """
 
     name: str

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fewer samples for the same latent: what is rendered for F alone goes through Cycles' denoiser
-where the build has one, and has more samples where it has none (docs/results/noise.md)."""
+"""Less noise at the same samples: Cycles' denoiser, where the build of Blender has one
+(docs/results/noise.md)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import importlib
 
 import bpy
 
-_DENOISED, _PLAIN = 0.75, 2.0
-"""Times the samples asked for, with a denoiser and in builds without one: about as near to many."""
+_WITHOUT = 2
+"""Times the samples asked for that F takes in builds without: about as near to many samples."""
 
 
 def has_denoiser() -> bool:
@@ -17,8 +17,9 @@ def has_denoiser() -> bool:
     return bool(getattr(importlib.import_module("_cycles"), "with_openimagedenoise", False))
 
 
-def render_quietly(scene: bpy.types.Scene, samples: int) -> None:
-    """Have Cycles render as latents need it, not eyes, by a denoiser and fewer samples.
+def denoise(scene: bpy.types.Scene, *, for_latents: bool) -> None:
+    """Have Cycles denoise what it renders of a scene that is set up, or, where it cannot and only
+    latents count, take more samples.
 
     The denoiser sees albedo and normals as they are: filtered before, as by Blender's default, they
     cost as much again and gain nothing here. Not to be undone in a scene that has been rendered:
@@ -26,6 +27,6 @@ def render_quietly(scene: bpy.types.Scene, samples: int) -> None:
     """
     cycles = scene.cycles
     cycles.use_denoising = has_denoiser()
-    share = _DENOISED if cycles.use_denoising else _PLAIN
-    cycles.samples = max(1, round(share * samples))
-    cycles.denoising_prefilter, cycles.denoising_quality = "NONE", "BALANCED"
+    cycles.denoising_prefilter, cycles.denoising_quality = "NONE", "FAST"
+    if for_latents and not cycles.use_denoising:
+        cycles.samples *= _WITHOUT

@@ -21,7 +21,7 @@ from ...heads.wear.outfit import Outfit
 from ...labels.camera import Camera, head_rotation, middle_of_face
 from ...labels.shot import PORTRAIT_DISTANCE, PORTRAIT_FRAME, Background, Light, View
 from ...render_settings import RenderSettings
-from .denoising import render_quietly
+from .denoising import denoise
 from .devices import render_scene, use_device
 from .studio import StudioRenderer, shows_face, use_single_layer
 
@@ -49,8 +49,9 @@ class RenderedHead:
 class HeadRenderer(StudioRenderer):
     """A scene of its own with one head, camera, light and collar; close it when done.
 
-    outfit: what its heads wear, None for the plain one. Where the settings ask for the face alone,
-    as F does, and the head model says so, all that it renders is denoised.
+    outfit: what its heads wear, None for the plain one. Renders of head models that say so are
+    denoised where that can be done; else, and if the face alone is asked for, as F does, they have
+    more samples.
     """
 
     def __init__(
@@ -62,8 +63,8 @@ class HeadRenderer(StudioRenderer):
         self.mesh_seconds = 0.0  # spent on meshes rather than on rendering them
         self._file = self._studio.folder / "head.png"
         configure(self._scene, settings, settings.size, settings.size)
-        if model.denoised and settings.face_only and settings.engine == "CYCLES":
-            render_quietly(self._scene, settings.samples)
+        if model.denoised and settings.engine == "CYCLES":
+            denoise(self._scene, for_latents=settings.face_only)
         self._see_as_set()
         self._scene.render.filepath = str(self._file)
 
