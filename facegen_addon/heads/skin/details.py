@@ -20,7 +20,7 @@ _EYE = np.array([0.0308, -0.1392, 0.7284])  # the template's left pupil, from th
 _EYE_CORNER = np.array([0.0475, -0.124, 0.7265])
 _MOUTH_CORNER = np.array([0.0244, -0.1375, 0.6613])
 _NOSE_WING = np.array([0.0175, -0.147, 0.690])
-_FOLD_END, _CHIN = np.array([0.034, 0.0, 0.658]), np.array([0.030, 0.0, 0.640])
+_FOLD_END, _CHIN = np.array([0.033, 0.0, 0.661]), np.array([0.032, 0.0, 0.636])
 _WAVES = 12
 _HASH = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], np.uint32)
 
@@ -149,7 +149,7 @@ def lines(place: Annotated[FloatArray, "M 3"]) -> Annotated[Float32Array, "M"]:
     wide = np.maximum.reduce([_eye_hollows(place), _mouth_folds(place), _neck_bands(place)])
     near, second = _cells(place, 0.0034, 4)
     net = smoothstep(0.12, 0.0, second - near) * (0.5 + 0.5 * smoothstep(-0.1, -0.13, place[:, 1]))
-    return (-_THIN * thin - _WIDE * wide - 0.00007 * net).astype(np.float32)
+    return (-_THIN * thin - _WIDE * wide - 0.00006 * net).astype(np.float32)
 
 
 _THIN, _WIDE = 0.00035, 0.00045
@@ -163,8 +163,8 @@ def _forehead_lines(place: FloatArray) -> FloatArray:
     within *= smoothstep(0.052, 0.035, np.abs(x)) * smoothstep(-0.08, -0.10, y)
     across = _ridge(wavy / 0.0090, 0.26) * within * _broken(place, 0.06, 13)
     frown = smoothstep(0.0026, 0.0, np.abs(np.abs(x) - 0.0075 - 0.25 * (z - 0.745)))
-    frown *= smoothstep(0.733, 0.740, z) * smoothstep(0.764, 0.752, z) * (y < -0.10)
-    return np.maximum(0.75 * across, 0.8 * frown * _broken(place, 0.02, 14))
+    frown *= smoothstep(0.734, 0.741, z) * smoothstep(0.760, 0.746, z) * (y < -0.10)
+    return np.maximum(0.9 * across, 0.6 * frown * _broken(place, 0.02, 14))
 
 
 def _eye_lines(place: FloatArray) -> FloatArray:
@@ -203,19 +203,20 @@ def _mouth_lines(place: FloatArray) -> FloatArray:
     x, y, z = place.T
     fold = smoothstep(0.0026, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
     start = _MOUTH_CORNER + np.array([0.003, 0.0, -0.002])
-    down = smoothstep(0.0016, 0.0, _near_path(place, start, _CHIN, 0.001))
+    down = smoothstep(0.0020, 0.0, _near_path(place, start, _CHIN, 0.001))
     lip = np.hypot(0.72 * x, z - 0.6625)
     ring = smoothstep(0.007, 0.010, lip) * smoothstep(0.020, 0.013, lip) * (y < -0.11)
     upright = _ridge(np.arctan2(x, np.abs(z - 0.6625) + 0.02) / 0.075, 0.2) * ring
-    return np.maximum.reduce([fold, 0.8 * down, 0.6 * upright]) * _broken(place, 0.018, 18)
+    return np.maximum.reduce([fold, 0.4 * down, 0.6 * upright]) * _broken(place, 0.018, 18)
 
 
 def _mouth_folds(place: FloatArray) -> FloatArray:
     """What lies around the lines beside nose and mouth: the ends of cheeks that sag."""
     fold = smoothstep(0.0070, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
-    start = _MOUTH_CORNER + np.array([0.002, 0.0, 0.002])
-    down = smoothstep(0.0050, 0.0, _near_path(place, start, _CHIN, 0.001))
-    return np.asarray(np.maximum(fold, 0.7 * down) * (0.8 + 0.2 * _broken(place, 0.03, 22)))
+    start = _MOUTH_CORNER + np.array([0.002, 0.0, 0.001])
+    down = smoothstep(0.0080, 0.0, _near_path(place, start, _CHIN, 0.001))
+    down *= smoothstep(_CHIN[2], start[2], place[:, 2])  # fading downwards
+    return np.asarray(np.maximum(fold, 0.75 * down) * (0.8 + 0.2 * _broken(place, 0.03, 22)))
 
 
 def _neck_lines(place: FloatArray) -> FloatArray:

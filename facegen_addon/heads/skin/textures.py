@@ -37,7 +37,7 @@ _OF_KINDS = np.array([[0.40, 0.08, 0.0], [0.42, 0.05, 0.05], [1.1, 0.25, 0.35]])
 MARK_COLOURS = np.exp(_OF_KINDS @ PIGMENTS)
 """What each kind of marks, as details.KINDS has them, makes of the skin's light, (3, 3)."""
 
-LINE_SHADE, STUBBLE_SHADE = 0.34, 0.30
+LINE_SHADE, STUBBLE_SHADE = 0.39, 0.30
 """Log of the light that is missing in the deepest line, and where a shaved hair is."""
 MAP_SIZE = 1024
 """Texels of a model's maps each way: half a millimetre on a face."""
@@ -64,7 +64,7 @@ class FineWeights:
         # At most every third of the places has a mole.
         shares = [values["skin_freckles"], values["skin_spots"], 0.35 * values["skin_moles"]]
         lines = values["skin_lines"]
-        lined = 1.9 * lines * (1.0 + 0.6 * lines)  # the young have next to none, the old deep ones
+        lined = 2.05 * lines * (1.0 + 0.6 * lines)  # the young have next to none, the old deep ones
         depths = [lined, 1.8 * values["skin_pores"], 0.5 + values["skin_age"]]
         return cls(
             component_weights(values)[_FINE_ROWS],
