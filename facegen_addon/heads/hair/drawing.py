@@ -38,7 +38,7 @@ _GREY_FROM, _GREY_YEARS = 0.70, 0.24
 
 _COILED, _LONGEST_COILS = 0.7, 0.54
 """Curl from which hair stands out from the head, and the longest that is worn so."""
-_DYED = 0.4
+_DYED = 0.3
 """Share of women who show next to no grey."""
 
 
