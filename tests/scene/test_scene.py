@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Heads as Blender objects, renders of them, and the operators, in a real bpy."""
 
+import gc
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -102,6 +103,19 @@ def test_closing_leaves_nothing_behind() -> None:
     with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
         renderer.render(MODEL.table.default())
     assert _counts(kinds) == before
+
+
+def test_a_closed_renderer_ends_its_engine() -> None:
+    """One that outlives its scene points to freed data: now and then, a later renderer crashed."""
+
+    def engines() -> list[object]:
+        gc.collect()
+        return [one for one in gc.get_objects() if isinstance(one, bpy.types.RenderEngine)]
+
+    with HeadRenderer(MODEL, RenderSettings(**SMALL)) as renderer:
+        renderer.render(MODEL.table.default())
+        assert engines()  # kept between renders, or each of them would build its scene anew
+    assert not engines()
 
 
 def test_the_face_is_where_the_points_are() -> None:

@@ -141,7 +141,11 @@ def test_heads_of_one_material_have_skins_of_their_own(maps: FineMaps) -> None:
         mesh.attributes[name].data.foreach_get("vector", values)
         return values.reshape(4, 3)
 
-    np.testing.assert_allclose(vector(one, skin_material.RELIEF)[:, 0], 1.8 * 0.8 * DEPTHS["lines"])
+    np.testing.assert_allclose(
+        vector(one, skin_material.RELIEF)[:, 0],
+        FineWeights.of(VALUES).depths[0] * DEPTHS["lines"],
+        rtol=1e-6,
+    )
     assert (vector(other, skin_material.RELIEF)[:, 0] == 0.0).all()
     assert vector(one, skin_material.PATTERN)[:, 2].min() > 0.3
     assert (vector(other, skin_material.PATTERN)[:, 2] == 0.0).all()

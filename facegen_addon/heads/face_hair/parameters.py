@@ -121,7 +121,7 @@ def _draw_brows(
         "brow_gap": 0.55 + 0.08 * female,
         "brow_thickness": 0.47 + 0.12 * male + 0.05 * african,
         "brow_taper": 0.40 + 0.24 * female,
-        "brow_density": 0.74 + 0.02 * male - 0.08 * aged * female - 0.04 * asian,
+        "brow_density": 0.74 + 0.02 * male - 0.16 * aged * female - 0.04 * asian,
         "brow_bushiness": 0.16 + 0.26 * male + 0.30 * aged * male,
     }
     spreads = {
@@ -135,8 +135,8 @@ def _draw_brows(
     column["brow_asymmetry"][:] = 0.14 * noise["brow_asymmetry"]
     hair = np.clip(column["hair_melanin"], 0.0, 1.0)
     column["brow_melanin"][:] = 0.33 + 0.44 * hair + 0.05 * noise["brow_melanin"]
-    late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.84) / 0.16, 0.0, 1.0)
-    column["brow_grey"][:] = (0.7 * people["male"] + 0.4 * female) * late + 0.03 * np.abs(
+    late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.80) / 0.16, 0.0, 1.0)
+    column["brow_grey"][:] = (0.75 * people["male"] + 0.65 * female) * late + 0.03 * np.abs(
         noise["brow_grey"]
     )
     column["lash_density"][:] = 0.34 + 0.42 * female - 0.10 * aged + 0.12 * noise["lash_density"]

@@ -18,19 +18,22 @@ _ANCHORS = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 1.0])
 _PIGMENTED = np.array(
     [
         (0.60, 0.46, 0.27),  # white blond
-        (0.42, 0.27, 0.115),  # blond
-        (0.22, 0.120, 0.045),  # dark blond
-        (0.105, 0.052, 0.021),  # light brown
-        (0.042, 0.021, 0.0105),  # brown
+        (0.40, 0.27, 0.135),  # blond
+        (0.20, 0.120, 0.058),  # dark blond
+        (0.094, 0.053, 0.027),  # light brown
+        (0.040, 0.0225, 0.0125),  # brown
         (0.0155, 0.0093, 0.0063),  # dark brown
         (0.0072, 0.0056, 0.0050),  # black
     ]
 )
 """Linear RGB of hair by its melanin, chosen by eye."""
-_RED = np.array([1.25, 0.62, 0.22])
+_RED = np.array([1.2, 0.64, 0.28])
 """What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
 _SEEN_THROUGH = 0.75
 """How much a strand among others has of their mean colour."""
+_IN_A_LOCK, _USUAL_SHARE = 0.8, 0.73
+"""How much lighter, in log, a strand is in the middle of its lock than between two; where the
+share of the nearest lock is the usual, hair has its colour."""
 _ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
 _SHADED = (-0.007, 0.012)
@@ -56,13 +59,17 @@ def colours_of_strands(
 ) -> Annotated[RealArray, "S 3"]:
     """The colour (S, 3) of each strand: some lighter, with more or less grey among it."""
     noise = roots.noise
-    lighter = np.exp(0.13 * np.clip(noise[:, 7:8], -2, 2) + 0.18 * roots.character[roots.lock, 5:6])
+    lighter = np.exp(
+        0.06 * np.clip(noise[:, 7:8], -2, 2)
+        + 0.14 * roots.flow[roots.lock, 5:6]
+        + _IN_A_LOCK * (roots.share[:, :1] - _USUAL_SHARE)
+    )
     own = pigmented * lighter
     # Hair greys at the temples first.
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
     share = smoothstep(0.0, 0.5, 1.5 * grey - order)[:, None]
-    white = UNPIGMENTED * np.exp(0.12 * np.clip(noise[:, 7:8], -2, 2))
+    white = UNPIGMENTED * lighter
     colours = own + share * (white - own)
     # Seen through others, strands differ less than they do alone.
     mean = pigmented + grey * (UNPIGMENTED - pigmented)

@@ -36,9 +36,9 @@ _SPREAD = 0.06
 _GREY_FROM, _GREY_YEARS = 0.70, 0.24
 """Age (0.6 is 18 years, 1 is 80) at which hair begins to grey, and until most of it may be."""
 
-_COILED, _LONGEST_COILS = 0.7, 0.54
+_COILED, _LONGEST_COILS = 0.7, 0.49
 """Curl from which hair stands out from the head, and the longest that is worn so."""
-_DYED = 0.4
+_DYED = 0.3
 """Share of women who show next to no grey."""
 
 

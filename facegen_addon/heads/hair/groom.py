@@ -18,9 +18,13 @@ from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
 from .tied import tied, tied_share
 
-_RADIUS, _MORE_RADIUS = 2.0e-4, 1.2e-4
+_RADIUS, _MORE_RADIUS = 2.6e-4, 1.0e-4
 """Metres at the root, and what short hair has more: a strand stands for a tuft."""
-_TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.2]).astype(np.float32)
+_TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.15]).astype(np.float32)
+_JOINED = 0.6
+"""How much less strands lie between locks at their tips, where these are whole."""
+_ELSEWHERE = 0.06
+"""Metres between the tips of locks that have nothing in common."""
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
@@ -69,6 +73,7 @@ class Groom:
         behind = heights_behind_the_edge(self.roots, values)
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
         thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
+        thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 
@@ -97,22 +102,49 @@ class Groom:
         clump = values["hair_clumping"] * (0.35 + 0.65 * ramp(0.004, 0.10, long))
         clump += (0.9 - clump) * ramp(0.0, 1.0, values["hair_tied"])
         scatter = np.minimum(length * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.75 * clump)
-        scatter = (scatter * (1 - 0.6 * tied_share(roots, values)))[lock][:, None]
-        coil = np.float32(min(0.0008 * curl + 0.0045 * kink, 0.12 * long))
-        offset = start - start[roots.leader][lock]
-        parts = [offset, noise[:, :3] * scatter, noise[:, 3:6] * scatter, noise[:, 6:] * coil]
+        scatter = scatter * (1 - 0.6 * tied_share(roots, values)) * (1 - 0.6 * kink)
+        scatter = scatter[lock][:, None]
+        coil = np.float32(min(0.0008 * curl + 0.0045 * kink, 0.15 * long))
+        placed = placed.astype(np.float32)
+        share = _shares_between(roots, values, placed)
+        aside = start[roots.leader][roots.between[:, 1:]] - start[roots.leader][lock][:, None]
+        offset = start - start[roots.leader][lock] - (share[..., None] * aside).sum(1)
+        parts = [
+            offset,
+            noise[:, :3] * scatter,
+            noise[:, 3:6] * scatter,
+            np.clip(noise[:, 6:], -1.3, 1.3) * coil,
+        ]
         t, turns = ALONG, 2 * np.pi * (2.0 + 2.0 * kink)
         basis = [
-            1 - clump * smoothstep(0.0, 0.85, t),
+            1 - clump * smoothstep(0.1, 1.0, t),
             t**1.3,
             t * np.sin(5 * t),
             t**0.5 * np.sin(turns * t),
             t**0.5 * (np.cos(turns * t) - 1),
         ]
         mixing = np.einsum("bk,wc->bckw", np.stack(basis), turn).reshape(-1, POINTS * 3)
-        points = placed.reshape(-1, POINTS * 3).astype(np.float32)[lock]
+        points = placed.reshape(-1, POINTS * 3)[lock]
         points += np.concatenate(parts, axis=1).astype(np.float32) @ mixing.astype(np.float32)
-        return points.reshape(-1, POINTS, 3)
+        points = points.reshape(-1, POINTS, 3)
+        joined = (1 - _JOINED * clump * smoothstep(0.1, 1.0, t)).astype(np.float32)[:, None]
+        for other, much in zip(roots.between[:, 1:].T, share.T, strict=True):
+            points += (much[:, None, None] * joined) * (placed[other] - placed[lock])
+        return points
+
+
+def _shares_between(
+    roots: HairRoots, values: Values, placed: Annotated[RealArray, "L K 3"]
+) -> Annotated[RealArray, "S 2"]:
+    """How much each strand follows the second and third lock near it, (S, 2).
+
+    None of one that goes elsewhere, as beyond a parting; coils and what is tied have their own way.
+    """
+    alone = max(ramp(0.25, 0.6, values["hair_curl"]), ramp(0.0, 0.5, values["hair_tied"]))
+    ends = placed[:, -1]
+    apart = np.linalg.norm(ends[roots.between[:, 1:]] - ends[roots.lock][:, None], axis=2)
+    together: RealArray = smoothstep(_ELSEWHERE, 0.4 * _ELSEWHERE, apart) * (1 - alone)
+    return (roots.share[:, 1:] * together).astype(np.float32)
 
 
 def _shorten(points: RealArray, shown: RealArray) -> None:
@@ -196,11 +228,11 @@ def _waved(roots: HairRoots, values: Values, locks: RealArray) -> RealArray:
     arc = np.cumsum(segment, axis=0) - segment[0]
     total = arc[-1]
     turns = np.minimum(total / (0.075 - 0.04 * curl), (POINTS - 1) / 3.6)
-    phase = 2 * np.pi * turns * arc / np.maximum(total, 1e-6) + roots.character[:, 7] * (
-        0.5 + 1.5 * curl
+    phase = 2 * np.pi * turns * arc / np.maximum(total, 1e-6) + (
+        0.9 * roots.flow[:, 7] + 1.5 * curl * roots.character[:, 7]
     )
     grow = smoothstep(0.01, 0.06, arc) * np.minimum(total / 0.10, 1.0)
     grow = grow * (1 - 0.6 * tied_share(roots, values) * smoothstep(0.6, 0.3, ALONG)[:, None])
-    swing = grow * (0.009 * wave + 0.012 * curl)
+    swing = grow * (0.013 * wave + 0.012 * curl)
     turn = grow * 0.012 * curl
     return locks + (swing * np.sin(phase))[:, None] * side + (turn * (np.cos(phase)))[:, None] * out

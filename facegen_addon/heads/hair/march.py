@@ -22,10 +22,14 @@ SHORTEST, LONGEST = 0.003, 0.45
 """Metres at length 0 and 1; between them they grow by equal factors."""
 ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
 """Share of the length at each point: closer together where hair leaves the head."""
-_FACE_FRONT, _FACE_TOP = -0.060, 0.062
+_FACE_FRONT, _FACE_TOP = -0.045, 0.062
 """Metres from the skull's middle: hair does not hang farther in front, below that height, from
 which the face widens downwards."""
-_FACE_HALF_WIDTH = 0.064
+_FACE_HALF_WIDTH, _DRAWN_BACK = 0.064, 0.35
+"""Metres, and the share of what is too far in front that hair is drawn back at each point."""
+
+_AS_ITS_NEIGHBOURS, _BY_ITSELF = 0.85, 0.35
+"""How much of a lock's character it has with those around it, and how much alone."""
 
 Values = Mapping[str, float]
 
@@ -57,10 +61,13 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     # Cut at one height: what is rooted higher is longer by its way down.
     length = length + long * (1 - values["hair_layers"]) * zones.path
     # Short hair fades out towards its edge.
-    fade = np.clip(0.5 + zones.field / 0.03, 0.5, 1.0)
+    least = 0.25 + 0.25 * zones.top
+    fade = np.clip(least + zones.field / 0.03, 0.0, 1.0)
     length = length * (fade + (1 - fade) * smoothstep(0.02, 0.06, length))
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
-    length = length * np.exp(np.clip(roots.character[:, 0], -1.5, 1.2) * spread)
+    spread *= 1 - 0.9 * ramp(0.55, 0.95, values["hair_curl"])  # coils are cut to a round shape
+    own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
+    length = length * np.exp(np.clip(own, -1.5, 1.2) * spread)
     fringe = values["hair_fringe"] * zones.front
     cut = 0.042 + 0.95 * zones.field
     return (length + fringe * (np.minimum(length, cut) - length)).astype(np.float32)
@@ -78,7 +85,7 @@ def march(
     comb = _Comb(roots, values, start, proxy)
     kink = ramp(0.55, 0.95, values["hair_curl"])
     volume, untidy = values["hair_volume"], values["hair_untidiness"]
-    own = roots.character.T
+    own = _AS_ITS_NEIGHBOURS * roots.flow.T + _BY_ITSELF * roots.character.T
     points = np.empty((POINTS, *start.shape), np.float32)
     points[0] = start
     short = 1 - smoothstep(0.006, 0.05, length)
@@ -86,11 +93,12 @@ def march(
     lift = lift * (1 - 0.8 * max(values["hair_back"], 0.0) * (1 - volume))
     lift = lift * (1 - 0.5 * comb.fringe)
     # Cut short at the sides, it lies.
-    lift = lift * (1 - 0.7 * short * (1 - roots.zones.top) * (1 - kink))
+    lies = 1 - smoothstep(0.02, 0.06, length)
+    lift = lift * (1 - 0.85 * lies * (1 - roots.zones.top) * (1 - kink))
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
     holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
-    wild = untidy * np.float32(0.28)
+    wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
     travelled = np.zeros_like(length)
     distance, normal = proxy.outward(start, 0.0)
     previous = normal
@@ -178,16 +186,22 @@ class _Comb:
         below = np.clip(0.3 - offset[2] / 0.05, 0, 1)
         combed[1] += (0.4 + self.tuck * 1.3) * below
         inward = (combed * normal).sum(0)
-        return normalised(combed - normal * inward)
+        tangent = combed - normal * inward
+        # At the nape, what is left of a comb downwards points to the sides: there hair falls.
+        nape = smoothstep(0.01, -0.03, offset[2]) * smoothstep(0.01, 0.04, offset[1])
+        falling = np.stack([0.1 * tangent[0], tangent[1], np.minimum(tangent[2], 0.0) - 0.6])
+        return normalised(tangent + nape * (falling - tangent))
 
     def beside_the_face(self, points: RealArray) -> RealArray:
-        """Points moved to the sides of the face, bar those of a fringe."""
+        """Points moved to the sides of the face and towards the ears, bar those of a fringe."""
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
         inside = inside * (1 - self.fringe)
         side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
-        width = _FACE_HALF_WIDTH * np.clip((_FACE_TOP - z) / 0.055, 0.0, 1.0)
+        below = np.clip((_FACE_TOP - z) / 0.055, 0.0, 1.0)
+        width = _FACE_HALF_WIDTH * below
         missing = np.maximum(width - side * x, 0.0)
         moved = points.copy()
         moved[0] += inside * side * missing
+        moved[1] += _DRAWN_BACK * inside * below * np.maximum(_FACE_FRONT - y, 0.0)
         return moved

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import IntArray, RealArray
+from ..appearance import smoothstep
 from ..surface import Surface, neck_edge
 
 _ROUND, _UP = 48, 28
@@ -143,7 +144,12 @@ class HeadProxy:
         fade = np.clip((self._neck_top - points[2]) / 0.03, 0.0, 1.0)
         level = np.sqrt((x / a) ** 2 + (y / b) ** 2)
         grown = 1 + (np.maximum(1.0 / np.maximum(level, 0.2), 1.0) - 1) * fade
-        points = np.stack([middle[0] + x * grown, middle[1] + y * grown, points[2]])
+        # Behind the neck hair keeps beside its neighbours: it must not part over the nape.
+        behind = smoothstep(0.0, 0.03, y)
+        back = np.maximum(b * np.sqrt(np.maximum(1 - (x / a) ** 2, 0.0)) - y, 0.0) * fade
+        x = x * (grown + behind * (1 - grown))
+        y = y * grown + behind * (y + back - y * grown)
+        points = np.stack([middle[0] + x, middle[1] + y, points[2]])
         centre, axes = self._shoulders
         x, y, z = (points - centre) / (axes + clearance)
         # Hair slides off a shoulder to the front or to the back, not to the side.

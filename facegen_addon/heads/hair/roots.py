@@ -20,6 +20,10 @@ _HALF = np.array([0.078, 0.096, 0.095])
 """Half axes of the rest head's skull, metres."""
 _BELOW_TOP = 0.094
 """Metres from the top of the scalp to the skull's middle."""
+_GUIDES = 3
+"""Locks that a strand lies between."""
+_FLOW = 0.022
+"""Metres over which locks turn the same way."""
 _BEHIND = 0.0045
 """Metres from halfway between the first and the last root to there."""
 
@@ -54,17 +58,22 @@ class Zones:
 class HairRoots:
     """S strands, L of them leading locks.
 
-    leader (L,): which strands lead; lock (S,): the lock of each strand; character (L, 8): each
-    lock's own standard normals; noise (S, 6): each strand's, the last three with heavy tails;
-    disc (L, 2): where in a tail's cross-section each lies.
+    leader (L,): which strands lead; lock (S,): the lock of each strand; between (S, 3): that and
+    the next ones, and share (S, 3): how near each is, of sum 1; character (L, 8): each lock's own
+    standard normals, and flow (L, 8): such that change little from lock to lock; noise (S, 12):
+    each strand's, the fourth to sixth with heavy tails; disc (L, 2): where in a tail's
+    cross-section each lies.
     """
 
     strands: StrandSet
     leader: Annotated[IntArray, "L"]
     lock: Annotated[IntArray, "S"]
+    between: Annotated[IntArray, "S 3"]
+    share: Annotated[RealArray, "S 3"]
     zones: Zones
     all_zones: Zones
     character: Annotated[RealArray, "L 8"]
+    flow: Annotated[RealArray, "L 8"]
     noise: Annotated[RealArray, "S 12"]
     disc: Annotated[RealArray, "L 2"]
 
@@ -73,19 +82,23 @@ class HairRoots:
         """The roots of scalp strands, which lie there on the head at rest (S, 3)."""
         rng = random_stream(_SEED)
         leader = _spread(rest_roots, LOCKS)
-        lock = _nearest(rest_roots, rest_roots[leader])
+        between, share = _nearest(rest_roots, rest_roots[leader])
         zones = Zones(**zone_fields(rest_roots, strands.field, skull_centre(rest_roots)))
         noise = rng.standard_normal((len(strands), 12))
         stray = rng.random(len(strands)) < 0.06
         noise[:, 3:6] *= np.where(stray, 2.0, 0.7)[:, None]
         angle, radius = rng.uniform(0, 2 * np.pi, LOCKS), np.sqrt(rng.random(LOCKS))
+        character = rng.standard_normal((LOCKS, 8)).clip(-2.2, 2.2).astype(np.float32)
         return cls(
             strands=strands,
             leader=leader,
-            lock=lock,
+            lock=between[:, 0],
+            between=between,
+            share=share,
             zones=_at(zones, leader),
             all_zones=zones,
-            character=rng.standard_normal((LOCKS, 8)).clip(-2.2, 2.2).astype(np.float32),
+            character=character,
+            flow=_flowing(rest_roots[leader], character),
             noise=noise.astype(np.float32),
             disc=np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).astype(np.float32),
         )
@@ -106,11 +119,25 @@ def _spread(points: RealArray, count: int) -> IntArray:
     return chosen
 
 
-def _nearest(points: RealArray, centres: RealArray) -> IntArray:
-    """The nearest of the centres to each point."""
+def _nearest(points: RealArray, centres: RealArray) -> tuple[IntArray, RealArray]:
+    """The centres next to each point (N, 3), the nearest first, and their shares (N, 3)."""
     squared = (centres**2).sum(1) - 2.0 * points @ centres.T
-    nearest: IntArray = squared.argmin(1)
-    return nearest
+    rows = np.arange(len(points))[:, None]
+    near = np.argpartition(squared, _GUIDES, axis=1)[:, : _GUIDES + 1]
+    near = near[rows, squared[rows, near].argsort(axis=1)]
+    away = np.linalg.norm(centres[near] - points[:, None], axis=2)
+    # None of a centre that is about to be passed over for another.
+    weight = (away[:, _GUIDES:] - away[:, :_GUIDES] + 1e-9) ** 2
+    return near[:, :_GUIDES], (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _flowing(points: RealArray, values: RealArray) -> RealArray:
+    """Values (L, C) at points, averaged over neighbours and as large as before."""
+    apart = ((points[:, None] - points[None]) ** 2).sum(2)
+    weight = np.exp(-0.5 * apart / _FLOW**2)
+    smooth = (weight @ values) / np.sqrt((weight**2).sum(1, keepdims=True))
+    flowing: RealArray = smooth.clip(-2.2, 2.2).astype(np.float32)
+    return flowing
 
 
 def zone_fields(

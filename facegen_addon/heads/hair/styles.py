@@ -22,19 +22,29 @@ def _style(top: float, side: float, back: float, /, **others: float) -> dict[str
 STYLES: Mapping[str, Mapping[str, float]] = {
     "Buzz Cut": _style(0.06, 0.02, 0.02, part=0.0, volume=0.2, clumping=0.1, wave=0.0),
     "Short Sides": _style(
-        0.52, 0.16, 0.18, part=0.1, volume=0.5, back=0.1, clumping=0.5, untidiness=0.3
+        0.50, 0.16, 0.18, part=0.5, parting=0.6, volume=0.4, clumping=0.4, untidiness=0.15
     ),
     "Side Parting": _style(
         0.60, 0.36, 0.36, part=1.0, parting=0.75, volume=0.35, back=0.25, clumping=0.4
     ),
-    "Fringe": _style(0.66, 0.62, 0.62, fringe=1.0, part=0.1, parting=0.1, volume=0.4, wave=0.1),
+    "Fringe": _style(
+        0.66,
+        0.62,
+        0.62,
+        fringe=1.0,
+        part=0.1,
+        parting=0.1,
+        volume=0.35,
+        clumping=0.15,
+        untidiness=0.08,
+    ),
     "Slick Back": _style(
         0.68, 0.50, 0.52, back=1.0, part=0.0, volume=0.15, untidiness=0.05, clumping=0.5
     ),
     "Curly": _style(
-        0.72, 0.66, 0.68, curl=0.55, wave=0.3, volume=0.75, part=0.4, untidiness=0.35, clumping=0.62
+        0.70, 0.64, 0.60, curl=0.55, wave=0.3, volume=0.5, part=0.4, untidiness=0.15, clumping=0.8
     ),
-    "Afro": _style(0.60, 0.56, 0.56, curl=1.0, volume=0.9, part=0.0, untidiness=0.3, clumping=0.1),
+    "Afro": _style(0.51, 0.47, 0.47, curl=1.0, volume=0.8, part=0.0, untidiness=0.15, clumping=0.1),
     "Bob": _style(
         0.75, 0.75, 0.75, layers=0.0, part=0.9, parting=0.25, volume=0.4, untidiness=0.08, wave=0.05
     ),
@@ -46,7 +56,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         fringe=0.25,
         part=0.7,
         parting=0.45,
-        volume=0.6,
+        volume=0.52,
         wave=0.4,
         untidiness=0.12,
         clumping=0.45,
@@ -64,7 +74,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         volume=0.5,
         wave=1.0,
         curl=0.1,
-        untidiness=0.25,
+        untidiness=0.12,
         clumping=0.5,
     ),
     "Ponytail": _style(0.85, 0.85, 0.92, tied=1.0, tie_height=0.72, volume=0.15, wave=0.15),

@@ -11,6 +11,7 @@ import numpy as np
 from ...arrays import Float32Array, FloatArray, IntArray, RealArray
 from ..anny.model import Anny
 from ..surface import Surface
+from .ageing import Ageing
 from .file import PersonArrays
 from .lids import Lids
 from .resting import RestingFace
@@ -60,6 +61,7 @@ class Person(Anny):
         self._person = person
         table = person.anny.table
         self._resting = RestingFace(table)
+        self._ageing = Ageing(table)
         actions = table.columns("expression")
         last = len(person.anny.shapes) - actions[-1] - 1
         expressions = {table.names[column]: last + column for column in actions}
@@ -71,9 +73,9 @@ class Person(Anny):
     def coefficients(
         self, rows: Annotated[FloatArray, "N P"], before: Annotated[FloatArray, "N K"] | None = None
     ) -> Annotated[FloatArray, "N K"]:
-        """Anny's; the lips touch, the resting face adds to expressions, of which none exceeds
-        its whole, and lids are open as of people who are awake."""
-        found = super().coefficients(rows, before)
+        """Anny's, of faces that age; the lips touch, the resting face adds to expressions, of which
+        none exceeds its whole, and lids are open as of people who are awake."""
+        found = super().coefficients(self._ageing.aged(rows), before)
         found[:, self._closing] += LIPS_CLOSED
         resting = self._resting.expressions(rows)
         moved = found[:, -resting.shape[1] :]

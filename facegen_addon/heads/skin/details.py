@@ -20,7 +20,7 @@ _EYE = np.array([0.0308, -0.1392, 0.7284])  # the template's left pupil, from th
 _EYE_CORNER = np.array([0.0475, -0.124, 0.7265])
 _MOUTH_CORNER = np.array([0.0244, -0.1375, 0.6613])
 _NOSE_WING = np.array([0.0175, -0.147, 0.690])
-_FOLD_END, _CHIN = np.array([0.034, 0.0, 0.656]), np.array([0.030, 0.0, 0.640])
+_FOLD_END, _CHIN = np.array([0.033, 0.0, 0.661]), np.array([0.032, 0.0, 0.636])
 _WAVES = 12
 _HASH = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], np.uint32)
 
@@ -124,27 +124,36 @@ def _broken(place: FloatArray, wavelength: float, channel: int) -> FloatArray:
 
 
 def _near_path(place: FloatArray, start: FloatArray, end: FloatArray, bend: float) -> FloatArray:
-    """Distance (M,) in front view to a path that bulges outwards by ``bend``, metres; 1 beyond."""
+    """Distance (M,) in front view to a path that bulges outwards by ``bend``, metres; 1 beyond.
+
+    Towards its ends what is near seems farther, so that lines along it run out to points.
+    """
     across, up = np.abs(place[:, 0]), place[:, 2]
     along = (up - start[2]) / (end[2] - start[2])
     middle = start[0] + (end[0] - start[0]) * along + 4.0 * bend * along * (1.0 - along)
-    away = np.abs(across - middle)
+    ends = smoothstep(0.0, 0.2, along) * smoothstep(1.0, 0.55, along)
+    away = np.abs(across - middle) + _TAPER * (1.0 - ends)
     return np.where((along > 0.0) & (along < 1.0) & (place[:, 1] < -0.08), away, 1.0)
 
 
+_TAPER = 0.004  # metres
+
+
 def lines(place: Annotated[FloatArray, "M 3"]) -> Annotated[Float32Array, "M"]:
-    """Height (M,) of the lines of an old face: forehead, eyes, mouth, neck."""
-    deep = np.zeros(len(place))
-    for depth in (
-        _forehead_lines(place),
-        _eye_lines(place),
-        _mouth_lines(place),
-        _neck_lines(place),
-    ):
-        deep = np.maximum(deep, depth)
+    """Height (M,) of what old age draws into a face: folds, hollows and lines.
+
+    Lines are as thin as a millimetre; folds and hollows, which portraits show too, are wide.
+    """
+    fine = _forehead_lines, _eye_lines, _mouth_lines, _neck_lines
+    thin = np.maximum.reduce([drawn(place) for drawn in fine])
+    wide = np.maximum.reduce([_eye_hollows(place), _mouth_folds(place), _neck_bands(place)])
     near, second = _cells(place, 0.0034, 4)
     net = smoothstep(0.12, 0.0, second - near) * (0.5 + 0.5 * smoothstep(-0.1, -0.13, place[:, 1]))
-    return (-0.00035 * deep - 0.00007 * net).astype(np.float32)
+    return (-_THIN * thin - _WIDE * wide - 0.00006 * net).astype(np.float32)
+
+
+_THIN, _WIDE = 0.00035, 0.00045
+"""The deepest line, and the deepest of folds and hollows, metres."""
 
 
 def _forehead_lines(place: FloatArray) -> FloatArray:
@@ -153,9 +162,9 @@ def _forehead_lines(place: FloatArray) -> FloatArray:
     within = smoothstep(0.757, 0.765, z) * smoothstep(0.800, 0.788, z)
     within *= smoothstep(0.052, 0.035, np.abs(x)) * smoothstep(-0.08, -0.10, y)
     across = _ridge(wavy / 0.0090, 0.26) * within * _broken(place, 0.06, 13)
-    frown = smoothstep(0.0020, 0.0, np.abs(np.abs(x) - 0.0075 - 0.25 * (z - 0.745)))
-    frown *= smoothstep(0.733, 0.740, z) * smoothstep(0.764, 0.752, z) * (y < -0.10)
-    return np.maximum(0.75 * across, 0.6 * frown * _broken(place, 0.02, 14))
+    frown = smoothstep(0.0026, 0.0, np.abs(np.abs(x) - 0.0075 - 0.25 * (z - 0.745)))
+    frown *= smoothstep(0.734, 0.741, z) * smoothstep(0.760, 0.746, z) * (y < -0.10)
+    return np.maximum(0.9 * across, 0.6 * frown * _broken(place, 0.02, 14))
 
 
 def _eye_lines(place: FloatArray) -> FloatArray:
@@ -165,32 +174,65 @@ def _eye_lines(place: FloatArray) -> FloatArray:
     rise = z - _EYE_CORNER[2]
     far, angle = np.hypot(out, rise), np.arctan2(rise, np.maximum(out, 1e-6))
     wavy = angle + 0.10 * noise(place, 0.015, 15)
-    crow = _ridge(wavy / 0.30, 0.24) * smoothstep(0.004, 0.009, far) * smoothstep(0.030, 0.016, far)
+    crow = _ridge(wavy / 0.30, 0.26) * smoothstep(0.004, 0.009, far) * smoothstep(0.034, 0.018, far)
     crow *= smoothstep(0.95, 0.7, np.abs(angle)) * (out > 0.0) * (y < -0.06)
-    bag = np.hypot(np.abs(x) - _EYE[0], 1.15 * (z - _EYE[2])) + 0.0008 * noise(place, 0.02, 16)
+    bag = _from_eye(place)
     upper = smoothstep(0.0018, 0.0, np.abs(bag - 0.0165))
     lower = smoothstep(0.0015, 0.0, np.abs(bag - 0.0205))
     under = np.maximum(upper, 0.7 * lower)
     under *= smoothstep(-0.004, -0.009, z - _EYE[2]) * (y < -0.09)
-    return np.maximum(0.7 * crow, 0.55 * under) * _broken(place, 0.02, 17)
+    return np.maximum(0.9 * crow, 0.55 * under) * _broken(place, 0.02, 17)
+
+
+def _from_eye(place: FloatArray) -> FloatArray:
+    """Distance (M,) from the nearer pupil in front view, along rings a little flat."""
+    x, _, z = place.T
+    ring = np.hypot(np.abs(x) - _EYE[0], 1.15 * (z - _EYE[2]))
+    return np.asarray(ring + 0.0008 * noise(place, 0.02, 16))
+
+
+def _eye_hollows(place: FloatArray) -> FloatArray:
+    """The edge of the bag below each eye, from the nose outwards and down: a trough."""
+    x, y, z = place.T
+    inner = smoothstep(0.050, 0.030, np.abs(x)) * smoothstep(0.010, 0.015, np.abs(x))
+    trough = smoothstep(0.0050, 0.0, np.abs(_from_eye(place) - 0.0215)) * (0.35 + 0.65 * inner)
+    return np.asarray(trough * smoothstep(-0.003, -0.010, z - _EYE[2]) * (y < -0.09))
 
 
 def _mouth_lines(place: FloatArray) -> FloatArray:
     x, y, z = place.T
-    fold = smoothstep(0.0030, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
+    fold = smoothstep(0.0026, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
     start = _MOUTH_CORNER + np.array([0.003, 0.0, -0.002])
-    down = smoothstep(0.0016, 0.0, _near_path(place, start, _CHIN, 0.001))
+    down = smoothstep(0.0020, 0.0, _near_path(place, start, _CHIN, 0.001))
     lip = np.hypot(0.72 * x, z - 0.6625)
     ring = smoothstep(0.007, 0.010, lip) * smoothstep(0.020, 0.013, lip) * (y < -0.11)
     upright = _ridge(np.arctan2(x, np.abs(z - 0.6625) + 0.02) / 0.075, 0.2) * ring
-    return np.maximum.reduce([fold, 0.8 * down, 0.4 * upright]) * _broken(place, 0.018, 18)
+    return np.maximum.reduce([fold, 0.4 * down, 0.6 * upright]) * _broken(place, 0.018, 18)
+
+
+def _mouth_folds(place: FloatArray) -> FloatArray:
+    """What lies around the lines beside nose and mouth: the ends of cheeks that sag."""
+    fold = smoothstep(0.0070, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
+    start = _MOUTH_CORNER + np.array([0.002, 0.0, 0.001])
+    down = smoothstep(0.0080, 0.0, _near_path(place, start, _CHIN, 0.001))
+    down *= smoothstep(_CHIN[2], start[2], place[:, 2])  # fading downwards
+    return np.asarray(np.maximum(fold, 0.75 * down) * (0.8 + 0.2 * _broken(place, 0.03, 22)))
 
 
 def _neck_lines(place: FloatArray) -> FloatArray:
     _, y, z = place.T
     wavy = z + 0.35 * y + 0.002 * noise(place, 0.06, 19)
     within = smoothstep(0.642, 0.634, z) * smoothstep(0.01, -0.03, y) * smoothstep(-0.115, -0.1, y)
-    return 0.6 * _ridge(wavy / 0.017, 0.07) * within * _broken(place, 0.05, 20)
+    return 0.4 * _ridge(wavy / 0.017, 0.07) * within * _broken(place, 0.05, 20)
+
+
+def _neck_bands(place: FloatArray) -> FloatArray:
+    """Furrows down the neck between its cords, and one where the skin below the chin hangs."""
+    x, y, z = place.T
+    bent = np.abs(x) + 0.003 * noise(place, 0.05, 23)
+    below = smoothstep(0.625, 0.610, z) * smoothstep(0.00, -0.03, y)
+    between = np.maximum(smoothstep(0.008, 0.0, bent), smoothstep(0.008, 0.0, np.abs(bent - 0.026)))
+    return np.asarray(0.35 * below * between)
 
 
 def marks(place: Annotated[FloatArray, "M 3"], among: Annotated[FloatArray, "N 3"]) -> Marks:

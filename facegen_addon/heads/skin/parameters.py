@@ -91,9 +91,9 @@ def draw_skin(
     column["skin_femininity"][:] = 1.0 - male + 0.1 * noise["skin_femininity"]
     column["skin_african"][:] = african + 0.12 * noise["skin_african"]
     column["skin_asian"][:] = asian + 0.12 * noise["skin_asian"]
-    lined = np.maximum(old_skin, 0.0) ** 1.35
+    lined = np.maximum(old_skin, 0.0) ** 1.25
     column["skin_lines"][:] = lined + 0.04 * np.abs(noise["skin_lines"])
-    column["skin_spots"][:] = aged**2 * np.abs(0.6 * noise["skin_spots"])
+    column["skin_spots"][:] = aged**1.6 * np.abs(0.7 * noise["skin_spots"])
     column["skin_blotchiness"][:] = 0.18 + 0.2 * aged + 0.10 * noise["skin_blotchiness"]
     column["eye_shadow"][:] = 0.28 - 0.06 * male + 0.15 * aged + 0.12 * noise["eye_shadow"]
     fair = np.clip(caucasian - 0.3, 0.0, 1.0)

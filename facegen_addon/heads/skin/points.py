@@ -15,6 +15,13 @@ from .colour import CAROTENE, PIGMENTS, tone
 from .layout import Resampling
 from .statistics import SkinStatistics, skin_statistics
 
+_OLD_FROM, _OLDEST_SKIN = 0.27, 1.1
+"""Aged skin from which old age shows, and how much of what MakeHuman's old skins have there is at
+the slider's end. Chosen by eye, as are the next."""
+_OLD_MOTTLING, _OLD_ORBIT, _PALE_LIPS = 0.5, 0.08, 0.25
+"""What old age adds to unevenness over centimetres and to dark skin around the eyes, and the blood
+that lips lose."""
+
 Values = Mapping[str, float]
 """Name of a skin's parameter -> its value."""
 
@@ -40,13 +47,18 @@ _BESIDE = 0.05  # in u and v: triangles at a vertex are nearer, islands farther 
 _RING = 4  # triangles around a vertex that its colour is taken from
 
 
+def aged_past(skin_age: float) -> float:
+    """How much of old age a skin shows: none up to 45 years or so, 1 at the slider's end."""
+    return max(skin_age - _OLD_FROM, 0.0) / (1.0 - _OLD_FROM)
+
+
 def component_weights(values: Values) -> Annotated[FloatArray, "8"]:
     """The amounts (8,) of the components that a skin of these parameters has."""
     age = values["skin_age"]
     return np.array(
         [
             min(2.0 * age, 1.0),
-            max(2.0 * age - 1.0, 0.0),
+            _OLDEST_SKIN * aged_past(age),
             values["skin_femininity"] - 0.5,
             values["skin_african"],
             values["skin_asian"],
@@ -77,7 +89,7 @@ def _lip_pigments(values: Values) -> Annotated[FloatArray, "3"]:
     """Melanin, haemoglobin and the rest (3,) of lips around the skin's tone."""
     dark, melanin, blood = values["skin_melanin"], *_LIPS[:2]
     melanin += _LIP_MELANIN * (values["lip_darkness"] - 0.35) + _DARK_LIPS * dark**2
-    blood += _LIP_BLOOD * (values["lip_colour"] - 0.5)
+    blood += _LIP_BLOOD * (values["lip_colour"] - 0.5) - _PALE_LIPS * aged_past(values["skin_age"])
     return np.array([max(melanin, 0.0), blood * (1.0 - _UNSEEN_BLOOD * dark), _LIPS[2]])
 
 
@@ -169,11 +181,17 @@ class SkinPoints:
         return found
 
     @cached_property
+    def _mottled(self) -> tuple[Float32Array, Float32Array]:
+        """Unevenness of melanin and of haemoglobin over centimetres, (M,) each."""
+        melanin = 0.10 * smooth_noise(self.position, 0.05, 0)
+        blood = 0.12 * smooth_noise(self.position, 0.03, 2)
+        return melanin.astype(np.float32), blood.astype(np.float32)
+
+    @cached_property
     def _uneven(self) -> tuple[Float32Array, Float32Array]:
-        """Unevenness of melanin and of haemoglobin, (M,) each."""
-        place = self.position
-        melanin = 0.10 * smooth_noise(place, 0.05, 0) + 0.10 * smooth_noise(place, 0.012, 1)
-        blood = 0.12 * smooth_noise(place, 0.03, 2) + 0.10 * smooth_noise(place, 0.010, 3)
+        """The same down to millimetres, (M,) each."""
+        melanin = self._mottled[0] + 0.10 * smooth_noise(self.position, 0.012, 1)
+        blood = self._mottled[1] + 0.10 * smooth_noise(self.position, 0.010, 3)
         return melanin.astype(np.float32), blood.astype(np.float32)
 
     @cached_property
@@ -209,10 +227,12 @@ class SkinPoints:
         local = self.mean + np.tensordot(weights, self.components, 1)
         orbit, lips = self.regions["orbit"], self.regions["lips"]
         melanin, blood = self._uneven
-        blotchy, shadow = values["skin_blotchiness"], values["eye_shadow"] - 0.3
+        old = aged_past(values["skin_age"])
+        blotchy, mottled = values["skin_blotchiness"], _OLD_MOTTLING * old
+        shadow = values["eye_shadow"] - 0.3 + _OLD_ORBIT * old
         local *= self.textured[:, None]
-        local[:, 0] += blotchy * melanin + 0.6 * shadow * orbit
-        local[:, 1] += blotchy * blood + 0.4 * shadow * orbit
+        local[:, 0] += blotchy * melanin + mottled * self._mottled[0] + 0.6 * shadow * orbit
+        local[:, 1] += blotchy * blood + mottled * self._mottled[1] + 0.4 * shadow * orbit
         local[:, 1] += _BLUSH * (values["cheek_blush"] - _USUAL_BLUSH) * self._flush
         local += (_OF_LIPS * lips)[:, None] * _lip_pigments(values).astype(np.float32)
         shaved = values["beard_shadow"] * (1.0 - 0.5 * values["skin_melanin"])

@@ -23,6 +23,7 @@ from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from ...heads.wear.outfit import Outfit
 from . import materials, sculpted, skin_material, worn
+from .hair_object import light_hair, new_hair
 from .objects import add_subdivision, require_own
 from .slots import slot_of_polygons, slots_of
 
@@ -100,6 +101,7 @@ class HeadObject:
         if subdivision:
             add_subdivision(mesh_object, subdivision)
         hair_object = bpy.data.objects.new("Hair", new_hair(model))
+        light_hair(hair_object, model)
         hair_object[HAIR_KEY] = mesh_object[ID_KEY]
         hair_object.parent = mesh_object
         collection.objects.link(hair_object)
@@ -432,16 +434,3 @@ def new_mesh(model: HeadModel) -> bpy.types.Mesh:
     mesh.shade_smooth()
     mesh.update()
     return mesh
-
-
-def new_hair(model: HeadModel) -> bpy.types.ID:
-    """The curves of a model's strands, which have not grown yet."""
-    hair = bpy.data.hair_curves.new("Hair")
-    hair.add_curves(model.strand_sizes.tolist())
-    if "radius" not in hair.attributes:
-        hair.attributes.new("radius", "FLOAT", "POINT")
-    hair.attributes.new(materials.COLOUR, "FLOAT_COLOR", "CURVE")
-    hair.materials.append(
-        materials.hair_material() if model.skin is None else materials.sheen_hair_material()
-    )
-    return hair

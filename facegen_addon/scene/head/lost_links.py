@@ -24,6 +24,7 @@ import bpy
 from ...errors import UserError
 from ...heads.catalogue import load_head_model
 from ...heads.head_model import HeadModel
+from .hair_object import light_hair, new_hair
 from .head_object import (
     HAIR_KEY,
     ID_KEY,
@@ -31,7 +32,6 @@ from .head_object import (
     HeadObject,
     edited_part,
     hair_of,
-    new_hair,
     new_mesh,
 )
 from .objects import add_subdivision
@@ -181,6 +181,8 @@ def _make_anew(emptied: bpy.types.Object) -> bpy.types.Object | None:
     emptied.user_remap(anew)
     bpy.data.objects.remove(emptied)
     anew.name = name
+    if is_hair:
+        light_hair(anew, model)
     _logger.warning("undo lost the data of %r, now made anew", name)
     return anew
 

@@ -34,12 +34,17 @@ _PUPIL_BLUR = 0.02
 """Half the width of the pupil's edge, sine of the angle from the gaze."""
 
 
-_SHEEN, _ROOT_LIGHT, _TIP_LIGHT = 0.05, 0.75, 1.2
-"""Share of a strand's light that it mirrors, and how much of its colour root and tip have."""
+_ROOT_LIGHT, _TIP_LIGHT = 0.45, 1.0
+"""How much of its colour a strand has at root and tip."""
+_SHINE_FROM, _SHINE_POWER = (0.0, 0.0, 1.0), 20.0
+"""Where the light comes from that strands mirror, and how narrow the band is."""
+_SHINE, _SHINE_OWN = (0.045, 0.044, 0.042), 0.9
+"""Linear RGB that they mirror, and how much of their own colour besides."""
 SKULL = (0.0, -0.035, 0.165)
 """The middle of a head's skull, metres in its object's frame."""
-_OWN_NORMAL = 0.6
-"""How much of the strand's own normal there is beside that of the mass of hair."""
+_OWN_NORMAL, _ALONG_LEFT_OUT = 0.2, 0.85
+"""How much of the strand's own normal there is beside that of the mass of hair, and how much of
+this is left out along the strand: so locks show by their direction, not by grain."""
 _IN_SOLID = {
     "FaceGen Skin": (0.48, 0.31, 0.23),
     "FaceGen Hair": (0.05, 0.035, 0.025),
@@ -197,37 +202,55 @@ def sheen_hair_material() -> bpy.types.Material:
         along = tree.nodes.new("ShaderNodeHairInfo").outputs["Intercept"]
         light = math(tree, "MULTIPLY_ADD", along, _TIP_LIGHT - _ROOT_LIGHT)
         light.node.inputs[2].default_value = _ROOT_LIGHT
-        shaded = tree.nodes.new("ShaderNodeVectorMath")
-        shaded.operation = "SCALE"
-        tree.links.new(colour, shaded.inputs[0])
-        tree.links.new(light, shaded.inputs["Scale"])
-        tree.links.new(shaded.outputs[0], bsdf.inputs["Color"])
-        tree.links.new(_off_the_skull(tree), bsdf.inputs["Normal"])
-        sheen = tree.nodes.new("ShaderNodeBsdfHair")
-        sheen.inputs["RoughnessU"].default_value = 0.28
-        sheen.inputs["RoughnessV"].default_value = 0.8
-        sheen.inputs["Color"].default_value = (0.9, 0.88, 0.85, 1.0)
-        mix = tree.nodes.new("ShaderNodeMixShader")
-        mix.inputs[0].default_value = _SHEEN
-        tree.links.new(bsdf.outputs[0], mix.inputs[1])
-        tree.links.new(sheen.outputs[0], mix.inputs[2])
+        shaded = _vectors(tree, "SCALE", _shining(tree, colour))
+        tree.links.new(light, shaded.node.inputs["Scale"])
+        tree.links.new(shaded, bsdf.inputs["Color"])
+        tree.links.new(_across_the_strand(tree), bsdf.inputs["Normal"])
         out = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
-        tree.links.new(mix.outputs[0], out.inputs["Surface"])
+        tree.links.new(bsdf.outputs[0], out.inputs["Surface"])
 
     return material("FaceGen Groomed Hair", build)
 
 
-def _off_the_skull(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
-    """A normal between the strand's own and that of the mass of hair, away from the skull."""
+def _shining(tree: bpy.types.NodeTree, colour: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """``colour``, lighter where the strand would mirror light from above to who looks at it.
+
+    It takes no sample of a light, so that a few samples show a band and no grain.
+    """
+    geometry = tree.nodes.new("ShaderNodeNewGeometry").outputs
+    halfway = _vectors(tree, "NORMALIZE", _vectors(tree, "ADD", geometry["Incoming"], _SHINE_FROM))
+    along = _vectors(tree, "DOT_PRODUCT", halfway, geometry["Tangent"])
+    across = math(tree, "MULTIPLY_ADD", math(tree, "MULTIPLY", along, along), -1.0)
+    across.node.inputs[2].default_value = 1.0
+    shine = math(tree, "POWER", across, _SHINE_POWER)
+    mirrored = _vectors(tree, "ADD", _scaled(tree, colour, _SHINE_OWN), _SHINE)
+    band = _vectors(tree, "SCALE", mirrored)
+    tree.links.new(shine, band.node.inputs["Scale"])
+    return _vectors(tree, "ADD", colour, band)
+
+
+def _across_the_strand(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """The normal of the mass of hair, away from the skull, as far as it is across the strand, with
+    a little of the strand's own."""
     place = tree.nodes.new("ShaderNodeTexCoord").outputs["Object"]
     away = _vectors(tree, "SUBTRACT", place, SKULL)
     world = tree.nodes.new("ShaderNodeVectorTransform")
     world.vector_type, world.convert_from, world.convert_to = "VECTOR", "OBJECT", "WORLD"
     tree.links.new(_vectors(tree, "NORMALIZE", away), world.inputs[0])
-    own = tree.nodes.new("ShaderNodeNewGeometry").outputs["Normal"]
-    own = _vectors(tree, "SCALE", own)
-    own.node.inputs["Scale"].default_value = _OWN_NORMAL
-    return _vectors(tree, "NORMALIZE", _vectors(tree, "ADD", world.outputs[0], own))
+    geometry = tree.nodes.new("ShaderNodeNewGeometry").outputs
+    along = _vectors(tree, "PROJECT", world.outputs[0], geometry["Tangent"])
+    along = _scaled(tree, along, _ALONG_LEFT_OUT)
+    own = _scaled(tree, geometry["Normal"], _OWN_NORMAL)
+    mass = _vectors(tree, "SUBTRACT", world.outputs[0], along)
+    return _vectors(tree, "NORMALIZE", _vectors(tree, "ADD", mass, own))
+
+
+def _scaled(
+    tree: bpy.types.NodeTree, vector: bpy.types.NodeSocket, much: float
+) -> bpy.types.NodeSocket:
+    scaled = _vectors(tree, "SCALE", vector)
+    scaled.node.inputs["Scale"].default_value = much
+    return scaled
 
 
 def _vectors(
@@ -242,7 +265,7 @@ def _vectors(
             socket.default_value = operand
         else:
             tree.links.new(operand, socket)
-    return node.outputs[0]
+    return node.outputs["Value" if operation == "DOT_PRODUCT" else "Vector"]
 
 
 def cloth_material() -> bpy.types.Material:

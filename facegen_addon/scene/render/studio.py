@@ -52,6 +52,9 @@ class Studio:
 
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
+        # Blender keeps the engine of a scene of persistent data when that scene is removed: it
+        # would point to what is freed here, and the next change of the file may crash.
+        self.scene.render.use_persistent_data = False
         for owned in list(self.scene.collection.all_objects):
             remove_with_data(owned)
         bpy.data.scenes.remove(self.scene)

@@ -9,7 +9,7 @@ from facegen_addon.heads.appearance_parameters import APPEARANCE_NAMES
 from facegen_addon.heads.face_hair.parameters import FACE_HAIR_NAMES
 from facegen_addon.heads.hair.parameters import HAIR_NAMES
 from facegen_addon.heads.parameters import Parameter
-from facegen_addon.heads.person.head import PersonHead, person_head
+from facegen_addon.heads.person.head import PersonHead, age_of, person_head
 from facegen_addon.heads.person.model import LIPS_CLOSED
 from facegen_addon.heads.person.resting import RESTING_HELP
 from facegen_addon.heads.skin.parameters import SKIN_NAMES
@@ -30,9 +30,12 @@ def anny() -> AnnyHead:
 
 @pytest.fixture(scope="module")
 def rows(anny: AnnyHead) -> np.ndarray:
-    """Heads of the prior, each with some expressions and turned joints."""
+    """Heads of the prior, none past forty, when the person's age by themselves, each with some
+    expressions and turned joints."""
     rng = np.random.default_rng(0)
     drawn = anny.sample_prior(rng, 6)
+    age = drawn[:, anny.table.index("age")]
+    np.minimum(age, age_of(39.0), out=age)
     expressions, pose = anny.table.columns("expression"), anny.table.columns("pose")
     drawn[:, expressions] = rng.random((6, len(expressions))) * (rng.random(len(expressions)) < 0.2)
     drawn[3:, pose] = rng.uniform(-0.3, 0.3, (3, len(pose)))

@@ -63,6 +63,18 @@ def test_freckles_pale_on_dark_skin() -> None:
     assert dark < 0.5
 
 
+def test_lines_of_the_old_are_dark_enough_for_portraits_and_those_of_the_young_are_not() -> None:
+    def darkest(lines: float) -> float:
+        """Log of light that the most lined thousandth of a skin has lost."""
+        drawn, bare = (
+            TEXTURES.albedo({**MEAN, "skin_lines": value}).mean(1) for value in (lines, 0.0)
+        )
+        return float(np.quantile(np.log(drawn / bare), 0.001))
+
+    assert darkest(0.05) > -0.04  # thirty years
+    assert -0.9 < darkest(0.7) < -0.3  # seventy
+
+
 def test_vertices_and_fine_maps_make_the_whole_skin() -> None:
     """Without marks, lines and beard, which the renderer adds as this does: to a few percent."""
     values = {**MEAN, "skin_freckles": 0.0, "skin_spots": 0.0, "skin_moles": 0.0}
