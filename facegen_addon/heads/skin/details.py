@@ -20,7 +20,7 @@ _EYE = np.array([0.0308, -0.1392, 0.7284])  # the template's left pupil, from th
 _EYE_CORNER = np.array([0.0475, -0.124, 0.7265])
 _MOUTH_CORNER = np.array([0.0244, -0.1375, 0.6613])
 _NOSE_WING = np.array([0.0175, -0.147, 0.690])
-_FOLD_END, _CHIN = np.array([0.033, 0.0, 0.661]), np.array([0.032, 0.0, 0.636])
+_FOLD_END, _CHIN = np.array([0.034, 0.0, 0.657]), np.array([0.032, 0.0, 0.636])
 _WAVES = 12
 _HASH = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D], np.uint32)
 
@@ -162,9 +162,9 @@ def _forehead_lines(place: FloatArray) -> FloatArray:
     within = smoothstep(0.757, 0.765, z) * smoothstep(0.800, 0.788, z)
     within *= smoothstep(0.052, 0.035, np.abs(x)) * smoothstep(-0.08, -0.10, y)
     across = _ridge(wavy / 0.0090, 0.26) * within * _broken(place, 0.06, 13)
-    frown = smoothstep(0.0026, 0.0, np.abs(np.abs(x) - 0.0075 - 0.25 * (z - 0.745)))
-    frown *= smoothstep(0.734, 0.741, z) * smoothstep(0.760, 0.746, z) * (y < -0.10)
-    return np.maximum(0.9 * across, 0.6 * frown * _broken(place, 0.02, 14))
+    frown = smoothstep(0.0030, 0.0, np.abs(np.abs(x) - 0.0075 - 0.25 * (z - 0.745)))
+    frown *= smoothstep(0.733, 0.741, z) * smoothstep(0.764, 0.748, z) * (y < -0.10)
+    return np.maximum(0.9 * across, 0.75 * frown * _broken(place, 0.02, 14))
 
 
 def _eye_lines(place: FloatArray) -> FloatArray:
@@ -207,16 +207,16 @@ def _mouth_lines(place: FloatArray) -> FloatArray:
     lip = np.hypot(0.72 * x, z - 0.6625)
     ring = smoothstep(0.007, 0.010, lip) * smoothstep(0.020, 0.013, lip) * (y < -0.11)
     upright = _ridge(np.arctan2(x, np.abs(z - 0.6625) + 0.02) / 0.075, 0.2) * ring
-    return np.maximum.reduce([fold, 0.4 * down, 0.6 * upright]) * _broken(place, 0.018, 18)
+    return np.maximum.reduce([fold, 0.65 * down, 0.6 * upright]) * _broken(place, 0.018, 18)
 
 
 def _mouth_folds(place: FloatArray) -> FloatArray:
     """What lies around the lines beside nose and mouth: the ends of cheeks that sag."""
     fold = smoothstep(0.0070, 0.0, _near_path(place, _NOSE_WING, _FOLD_END, 0.003))
     start = _MOUTH_CORNER + np.array([0.002, 0.0, 0.001])
-    down = smoothstep(0.0080, 0.0, _near_path(place, start, _CHIN, 0.001))
-    down *= smoothstep(_CHIN[2], start[2], place[:, 2])  # fading downwards
-    return np.asarray(np.maximum(fold, 0.75 * down) * (0.8 + 0.2 * _broken(place, 0.03, 22)))
+    down = smoothstep(0.0065, 0.0, _near_path(place, start, _CHIN, 0.001))
+    down *= smoothstep(_CHIN[2], _CHIN[2] + 0.018, place[:, 2])  # fading downwards
+    return np.asarray(np.maximum(fold, 0.85 * down) * (0.8 + 0.2 * _broken(place, 0.03, 22)))
 
 
 def _neck_lines(place: FloatArray) -> FloatArray:

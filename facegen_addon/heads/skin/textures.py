@@ -30,15 +30,17 @@ _FINE_ROWS = [COMPONENTS.index(name) for name in FINE]
 FINE_RANGE = 0.35
 """Log of light at the ends of what the map of fine colour can say."""
 
-DEPTHS = {"lines": 0.00070, "pores": 0.00022, "furrows": 0.00004}
+DEPTHS = {"lines": 0.00080, "pores": 0.00022, "furrows": 0.00004}
 """The layers of the relief, and how deep each can be, metres."""
 
 _OF_KINDS = np.array([[0.40, 0.08, 0.0], [0.42, 0.05, 0.05], [1.1, 0.25, 0.35]])
 MARK_COLOURS = np.exp(_OF_KINDS @ PIGMENTS)
 """What each kind of marks, as details.KINDS has them, makes of the skin's light, (3, 3)."""
 
-LINE_SHADE, STUBBLE_SHADE = 0.39, 0.30
+LINE_SHADE, STUBBLE_SHADE = 0.46, 0.30
 """Log of the light that is missing in the deepest line, and where a shaved hair is."""
+_LINED = 2.7
+"""Depth of the lines of the slider's end, as a share of what DEPTHS has."""
 MAP_SIZE = 1024
 """Texels of a model's maps each way: half a millimetre on a face."""
 _MOTTLING = 0.02  # log of light: what is finer than the noise that vertices carry
@@ -63,9 +65,11 @@ class FineWeights:
         """Those of a skin of these parameters."""
         # At most every third of the places has a mole.
         shares = [values["skin_freckles"], values["skin_spots"], 0.35 * values["skin_moles"]]
-        lines = values["skin_lines"]
-        lined = 2.05 * lines * (1.0 + 0.6 * lines)  # the young have next to none, the old deep ones
-        depths = [lined, 1.8 * values["skin_pores"], 0.5 + values["skin_age"]]
+        depths = [
+            _LINED * values["skin_lines"],
+            1.8 * values["skin_pores"],
+            0.5 + values["skin_age"],
+        ]
         return cls(
             component_weights(values)[_FINE_ROWS],
             np.array(depths),
