@@ -27,7 +27,7 @@ _PIGMENTED = np.array(
     ]
 )
 """Linear RGB of hair by its melanin, chosen by eye."""
-_RED = np.array([1.2, 0.64, 0.28])
+_RED = np.array([1.12, 0.62, 0.30])
 """What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
 _SEEN_THROUGH = 0.75
 """How much a strand among others has of their mean colour."""
@@ -38,7 +38,7 @@ _ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
 _SHADED = (-0.007, 0.012)
 """Metres above the hairline between which skin darkens: hair begins as down."""
-UNPIGMENTED = np.array([0.42, 0.415, 0.41])
+UNPIGMENTED = np.array([0.54, 0.53, 0.515])
 
 
 def pigmented_colour(melanin: float, redness: float) -> Annotated[RealArray, "3"]:

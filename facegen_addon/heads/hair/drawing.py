@@ -11,7 +11,7 @@ from ...arrays import BoolArray, FloatArray
 from .styles import STYLES
 
 _WOMEN = {
-    "Long Straight": 24, "Long Wavy": 26, "Bob": 20, "Side Parting": 3, "Fringe": 10, "Curly": 10,
+    "Long Straight": 28, "Long Wavy": 30, "Bob": 20, "Side Parting": 2, "Fringe": 8, "Curly": 8,
     "Ponytail": 4, "Bun": 2, "Braid": 2, "Short Sides": 1,
 }  # fmt: skip
 _MEN = {
@@ -36,7 +36,7 @@ _SPREAD = 0.06
 _GREY_FROM, _GREY_YEARS = 0.70, 0.24
 """Age (0.6 is 18 years, 1 is 80) at which hair begins to grey, and until most of it may be."""
 
-_COILED, _LONGEST_COILS = 0.7, 0.49
+_COILED, _LONGEST_COILS = 0.7, 0.47
 """Curl from which hair stands out from the head, and the longest that is worn so."""
 _DYED = 0.3
 """Share of women who show next to no grey."""
@@ -121,8 +121,9 @@ def _draw_colour(
     fair = np.clip(1.3 * caucasian - 0.25 + 0.1 * rng.standard_normal(n), 0.0, 1.0)
     column["hair_melanin"][:] = 0.97 - 0.78 * fair * rng.random(n) ** 1.3 - 0.04 * rng.random(n)
     red = (rng.random(n) < 0.07) & (fair > 0.5)
-    column["hair_redness"][:] = np.where(red, 0.8, 0.2) + 0.12 * rng.standard_normal(n)
-    column["hair_melanin"][red] = rng.uniform(0.35, 0.6, int(red.sum()))
+    usual = 0.05 + 0.15 * fair + (0.03 + 0.09 * fair) * rng.standard_normal(n)
+    column["hair_redness"][:] = np.where(red, 0.6 + usual, usual)
+    column["hair_melanin"][red] = rng.uniform(0.42, 0.66, int(red.sum()))
     column["brow_melanin"][:] = 0.25 + 0.75 * column["hair_melanin"] + 0.06 * rng.standard_normal(n)
     greys = np.clip((age - _GREY_FROM) / _GREY_YEARS, 0.0, 1.0)
     column["hair_grey"][:] = greys * (0.25 + 0.95 * rng.random(n)) ** 1.2

@@ -64,6 +64,11 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     least = 0.25 + 0.25 * zones.top
     fade = np.clip(least + zones.field / 0.03, 0.0, 1.0)
     length = length * (fade + (1 - fade) * smoothstep(0.02, 0.06, length))
+    # Around ears and nape short hair is cut free of them.
+    around = (1 - zones.top) * (1 - smoothstep(0.03, 0.06, length))
+    length = length + around * (
+        np.minimum(length, 0.003 + 0.75 * np.maximum(zones.field, 0)) - length
+    )
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
     spread *= 1 - 0.9 * ramp(0.55, 0.95, values["hair_curl"])  # coils are cut to a round shape
     own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
@@ -82,7 +87,7 @@ def march(
     proxy: HeadProxy,
 ) -> Annotated[RealArray, "K 3 L"]:
     """Points (K, 3, L) of locks of these lengths (L,) from their roots (3, L)."""
-    comb = _Comb(roots, values, start, proxy)
+    comb = _Comb(roots, values, start, length, proxy)
     kink = ramp(0.55, 0.95, values["hair_curl"])
     volume, untidy = values["hair_volume"], values["hair_untidiness"]
     own = _AS_ITS_NEIGHBOURS * roots.flow.T + _BY_ITSELF * roots.character.T
@@ -134,7 +139,12 @@ class _Comb:
     """Which way hair is combed, at any point near the head."""
 
     def __init__(
-        self, roots: HairRoots, values: Values, start: RealArray, proxy: HeadProxy
+        self,
+        roots: HairRoots,
+        values: Values,
+        start: RealArray,
+        length: RealArray,
+        proxy: HeadProxy,
     ) -> None:
         self._centre = proxy.centre
         self._values = values
@@ -145,6 +155,8 @@ class _Comb:
         offset = start - self._centre
         self._side = np.tanh((offset[0] - self._parting) / 0.006)
         self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
+        # What is short ahead of the ears stays there.
+        self._to_the_back = (0.4 + self.tuck * 1.3) * smoothstep(0.03, 0.08, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
         part = values["hair_part"] * (1 - smoothstep(-0.005, 0.055, offset[1]))
@@ -184,7 +196,7 @@ class _Comb:
         forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
         combed = combed + self.fringe * (forward - combed)
         below = np.clip(0.3 - offset[2] / 0.05, 0, 1)
-        combed[1] += (0.4 + self.tuck * 1.3) * below
+        combed[1] += self._to_the_back * below
         inward = (combed * normal).sum(0)
         tangent = combed - normal * inward
         # At the nape, what is left of a comb downwards points to the sides: there hair falls.
