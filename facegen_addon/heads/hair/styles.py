@@ -62,7 +62,15 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         clumping=0.45,
     ),
     "Long Straight": _style(
-        0.98, 0.96, 0.98, layers=0.3, part=0.95, parting=0.4, volume=0.2, untidiness=0.08, wave=0.02
+        0.98,
+        0.96,
+        0.98,
+        layers=0.3,
+        part=0.95,
+        parting=0.15,
+        volume=0.2,
+        untidiness=0.08,
+        wave=0.02,
     ),
     "Long Wavy": _style(
         0.97,
