@@ -18,8 +18,8 @@ _ANCHORS = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 1.0])
 _PIGMENTED = np.array(
     [
         (0.60, 0.46, 0.27),  # white blond
-        (0.40, 0.27, 0.135),  # blond
-        (0.20, 0.120, 0.058),  # dark blond
+        (0.42, 0.265, 0.128),  # blond
+        (0.205, 0.118, 0.056),  # dark blond
         (0.094, 0.053, 0.027),  # light brown
         (0.040, 0.0225, 0.0125),  # brown
         (0.0155, 0.0093, 0.0063),  # dark brown
@@ -29,7 +29,7 @@ _PIGMENTED = np.array(
 """Linear RGB of hair by its melanin, chosen by eye."""
 _RED = np.array([1.12, 0.62, 0.30])
 """What red pigment leaves of each channel, and how it brightens red, chosen by eye."""
-_SEEN_THROUGH = 0.75
+_SEEN_THROUGH = 0.9
 """How much a strand among others has of their mean colour."""
 _IN_A_LOCK, _USUAL_SHARE = 0.8, 0.73
 """How much lighter, in log, a strand is in the middle of its lock than between two; where the
@@ -69,7 +69,7 @@ def colours_of_strands(
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)
     share = smoothstep(0.0, 0.5, 1.5 * grey - order)[:, None]
-    white = UNPIGMENTED * lighter
+    white = UNPIGMENTED * lighter**0.6  # bright hair shows grain first
     colours = own + share * (white - own)
     # Seen through others, strands differ less than they do alone.
     mean = pigmented + grey * (UNPIGMENTED - pigmented)

@@ -23,8 +23,8 @@ _RADIUS, _MORE_RADIUS = 2.6e-4, 1.0e-4
 _TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.15]).astype(np.float32)
 _JOINED = 0.6
 """How much less strands lie between locks at their tips, where these are whole."""
-_ELSEWHERE = 0.06
-"""Metres between the tips of locks that have nothing in common."""
+_ELSEWHERE = 0.05
+"""Metres between locks that have nothing in common."""
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
@@ -141,8 +141,11 @@ def _shares_between(
     None of one that goes elsewhere, as beyond a parting; coils and what is tied have their own way.
     """
     alone = max(ramp(0.25, 0.6, values["hair_curl"]), ramp(0.0, 0.5, values["hair_tied"]))
-    ends = placed[:, -1]
-    apart = np.linalg.norm(ends[roots.between[:, 1:]] - ends[roots.lock][:, None], axis=2)
+    apart = np.zeros((len(roots.lock), 2), np.float32)
+    for point in (POINTS // 3, POINTS // 2, POINTS - 1):
+        at = placed[:, point]
+        there = np.linalg.norm(at[roots.between[:, 1:]] - at[roots.lock][:, None], axis=2)
+        apart = np.maximum(apart, there)
     together: RealArray = smoothstep(_ELSEWHERE, 0.4 * _ELSEWHERE, apart) * (1 - alone)
     return (roots.share[:, 1:] * together).astype(np.float32)
 

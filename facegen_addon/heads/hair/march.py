@@ -209,7 +209,9 @@ class _Comb:
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
         inside = inside * (1 - self.fringe)
-        side = np.where(self._side >= 0, 1.0, -1.0).astype(np.float32)
+        # Whatever side of the parting it comes from, none goes across the face to the other.
+        side = np.where(np.where(np.abs(x) > 0.012, x, self._side) >= 0, 1.0, -1.0)
+        side = side.astype(np.float32)
         below = np.clip((_FACE_TOP - z) / 0.055, 0.0, 1.0)
         width = _FACE_HALF_WIDTH * below
         missing = np.maximum(width - side * x, 0.0)

@@ -46,7 +46,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
     ),
     "Afro": _style(0.51, 0.47, 0.47, curl=1.0, volume=0.8, part=0.0, untidiness=0.15, clumping=0.1),
     "Bob": _style(
-        0.75, 0.75, 0.75, layers=0.0, part=0.9, parting=0.25, volume=0.4, untidiness=0.08, wave=0.05
+        0.75, 0.75, 0.75, layers=0.0, part=0.9, parting=0.45, volume=0.4, untidiness=0.08, wave=0.05
     ),
     "Layered": _style(
         0.70,
@@ -62,7 +62,15 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         clumping=0.45,
     ),
     "Long Straight": _style(
-        0.98, 0.96, 0.98, layers=0.3, part=0.95, parting=0.0, volume=0.2, untidiness=0.08, wave=0.02
+        0.98,
+        0.96,
+        0.98,
+        layers=0.3,
+        part=0.95,
+        parting=0.15,
+        volume=0.2,
+        untidiness=0.08,
+        wave=0.02,
     ),
     "Long Wavy": _style(
         0.97,
@@ -70,7 +78,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         0.97,
         layers=0.6,
         part=0.8,
-        parting=0.35,
+        parting=0.55,
         volume=0.5,
         wave=1.0,
         curl=0.1,
