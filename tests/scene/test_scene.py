@@ -62,6 +62,12 @@ def test_bad_parameters_leave_the_head_as_it_was() -> None:
     assert np.array_equal(_positions(head.mesh_object.data), before)
 
 
+@pytest.mark.parametrize(("name", "one_mass"), [("person", True), ("anny", False)])
+def test_groomed_hair_is_lit_as_one_mass(name: str, one_mass: bool) -> None:
+    hair = HeadObject.create(load_head_model(name), bpy.context.collection).hair_object
+    assert (hair.visible_shadow, hair.visible_diffuse) == (not one_mass, not one_mass)
+
+
 def test_a_head_is_found_again_by_its_id() -> None:
     head = HeadObject.create(MODEL, bpy.context.collection)
     head.mesh_object.name = "Renamed"

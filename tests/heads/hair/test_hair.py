@@ -99,6 +99,27 @@ def test_the_bald_have_none_on_top_and_others_do(person: PersonHead) -> None:
     assert shown("Receding").sum() < shown("Short Sides").sum()
 
 
+def test_long_hair_covers_the_nape(person: PersonHead) -> None:
+    """What falls behind the neck lies beside its neighbours and does not part over the nape."""
+    parameters = worn(person, "Long Straight")
+    points, neck = grown(person, parameters), person.joints(parameters)[0][1]
+    behind = points[(points[..., 1] > neck[1]) & (np.abs(points[..., 2] - neck[2]) < 0.02)]
+    across = np.histogram(behind[:, 0] - neck[0], bins=11, range=(-0.055, 0.055))[0]
+    assert across.min() > 0.5 * np.median(across)
+
+
+@pytest.mark.parametrize("name", ["Bob", "Curly", "Fringe", "Long Straight", "Long Wavy"])
+def test_no_lock_crosses_the_face(person: PersonHead, name: str) -> None:
+    """However untidy, what grows on one side hangs on that side, below the brows."""
+    parameters = worn(person, name, hair_untidiness=0.5)
+    points = grown(person, parameters)
+    pupils = person.five_points(person.forward(parameters)[0])[:2]
+    before = (points[..., 1] < pupils[:, 1].max()) & (points[..., 2] < pupils[:, 2].mean() + 0.02)
+    beyond = np.sign(points[..., 0]) != np.sign(points[:, :1, 0])
+    crossing = before & beyond & (np.abs(points[..., 0]) > 0.01)
+    assert crossing.any(1).mean() < 1e-3
+
+
 def test_tied_hair_meets_at_a_knot(person: PersonHead) -> None:
     points = grown(person, worn(person, "Ponytail", hair_layers=1.0))
     grown_up = person.groom.roots.all_zones.field > 0.015  # the rest is down of the hairline
