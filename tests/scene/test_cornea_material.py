@@ -7,6 +7,7 @@ import numpy as np
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.scene.head.cornea_material import cornea_material
 from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.nodes import nodes_of
 
 PERSON = load_head_model("person")
 SIZE = 48  # pixels of a side, which show 48 mm
@@ -28,8 +29,7 @@ def picture(path: Path, melanin: float, turned: float) -> np.ndarray:
     camera.location, camera.rotation_euler = pupil + 0.3 * ahead, (np.pi / 2, 0.0, turned)
     scene.collection.objects.link(camera)
     scene.camera, scene.world = camera, bpy.data.worlds.new("World")
-    scene.world.use_nodes = True
-    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 20.0
+    nodes_of(scene.world).nodes["Background"].inputs["Strength"].default_value = 20.0
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 8, False
     scene.view_settings.view_transform = "Raw"

@@ -20,6 +20,7 @@ from facegen_addon.heads.wear.neck import neck_rings
 from facegen_addon.scene.export.files import HeadSource, export_head, export_heads
 from facegen_addon.scene.export.parts import ExportSettings, head_parts
 from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.scene.head.nodes import nodes_of
 from tests.scene.exported_files import read_alone
 
 SIZE = 160
@@ -56,8 +57,7 @@ def _render(centre: np.ndarray, folder: Path, tilt: float = 0.0) -> np.ndarray:
     scene.render.resolution_x = scene.render.resolution_y = SIZE
     scene.view_settings.view_transform = "Standard"
     scene.world = bpy.data.worlds.new("White")
-    scene.world.use_nodes = True
-    scene.world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.8, 0.8, 0.8, 1.0)
+    nodes_of(scene.world).nodes["Background"].inputs["Color"].default_value = (0.8, 0.8, 0.8, 1.0)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
     scene.camera = camera

@@ -22,12 +22,13 @@ from facegen_addon.scene.workflows import candidates as scene_candidates
 from facegen_addon.scene.workflows.candidates import COUNT, CandidatesRequest, make_candidates
 from facegen_addon.ui import candidates, jobs
 from facegen_addon.ui.candidate_sheet import (
+    VIEWS_ENCODE,
     arrange,
     cell_at,
     free_space,
     index_of_key,
-    linear,
     rounded,
+    texels,
 )
 
 MODEL = load_head_model(DEFAULT_MODEL)
@@ -292,7 +293,9 @@ def test_round_corners_stay_inside_and_turn_one_way() -> None:
 
 
 def test_pictures_keep_their_colours_on_the_screen() -> None:
-    """The view encodes what the texture holds: linear values, so that 50 % grey is 21.6 %."""
+    """Blender 4 encodes what textures hold, linear values: 50 % grey is 21.6 %. 5 does not."""
     greys = np.array([[0, 0, 0], [10, 128, 255]], np.uint8)
     expected = [[0, 0, 0], [10 / 255 / 12.92, 0.21586, 1.0]]
-    np.testing.assert_allclose(linear(greys), expected, atol=1e-4)
+    np.testing.assert_allclose(texels(greys, encoded=True), expected, atol=1e-4)
+    np.testing.assert_allclose(texels(greys, encoded=False), greys / 255, atol=1e-6)
+    assert (bpy.app.version[0] == 4) == VIEWS_ENCODE

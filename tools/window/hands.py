@@ -97,6 +97,16 @@ def photograph(name: str) -> None:
     run("import", "-window", "root", str(FOLDER / f"{name}.png"))
 
 
+def colours_of(name: str) -> Any:
+    """The pixels of FOLDER/name.png (H, W, 3), sRGB from 0 to 1, the top row first."""
+    image = bpy.data.images.load(str(FOLDER / f"{name}.png"))
+    width, height = image.size
+    pixels = np.empty(4 * width * height, np.float32)
+    image.pixels.foreach_get(pixels)
+    bpy.data.images.remove(image)
+    return pixels.reshape(height, width, 4)[::-1, :, :3]
+
+
 def area() -> Any:
     """The large 3D viewport."""
     areas = bpy.context.window_manager.windows[0].screen.areas

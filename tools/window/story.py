@@ -30,6 +30,7 @@ from tools.window.hands import (
     check_heads,
     clear_scene,
     click,
+    colours_of,
     drag,
     heads,
     hover,
@@ -234,6 +235,7 @@ def candidates() -> Steps:
     yield from until_no_job("the candidates")
     photograph("candidates")
     module = addon("ui.candidates")
+    check_colours("candidates", [on_display(cell_of(module, n)) for n in range(9)], module)
     wanted = module.current().parameters[4]
     yield from click(on_display(cell_of(module, 4)))
     np.testing.assert_array_equal(np.array(heads()[0]["facegen_parameters"]), wanted)
@@ -478,6 +480,16 @@ def cell_of(module: Any, index: int) -> Place:
     arrangement = module._sheet.place(bpy.context.window_manager.windows[0].screen)[2]
     x, y, width, height = arrangement.cells[index]
     return int(x + width / 2), int(y + height / 2)
+
+
+def check_colours(name: str, places: list[Place], module: Any) -> None:
+    """The pictures of the sheet have their own colours on a screenshot, but for dithering."""
+    pixels = colours_of(name)
+    shown = [pixels[y - 10 : y + 10, x - 10 : x + 10].mean(axis=(0, 1)) for x, y in places]
+    middle = module.current().pictures.shape[1] // 2
+    part = slice(middle - 10, middle + 10)
+    made = module.current().pictures[:, part, part].mean(axis=(1, 2)) / 255.0
+    np.testing.assert_allclose(shown, made, atol=0.08)
 
 
 def on_display(place: Place) -> Place:

@@ -12,6 +12,7 @@ import numpy as np
 from mathutils import Matrix
 
 from ...arrays import Int32Array, IntArray
+from ..head.nodes import nodes_of, principled
 from ..head.objects import add_subdivision
 from .armature import bind, follow, new_armature
 from .bake import Textures
@@ -157,9 +158,8 @@ def _add_colours(mesh: bpy.types.Mesh, part: Part) -> None:
 def _new_material(look: Look, textures: Textures | None) -> bpy.types.Material:
     """A Principled material that all formats have a place for, coloured by textures or vertices."""
     material = bpy.data.materials.new(look.name)
-    material.use_nodes = True
-    tree = material.node_tree
-    bsdf = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    tree = nodes_of(material)
+    bsdf = principled(tree)
     bsdf.inputs["Base Color"].default_value = (*look.colour, 1.0)
     bsdf.inputs["Roughness"].default_value = look.roughness
     bsdf.inputs["Specular IOR Level"].default_value = look.specular

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import bpy
 
 from ...heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
-from .nodes import attribute, math, noise, principled
+from .nodes import attribute, math, nodes_of, noise, principled
 
 COLOUR = "facegen_colour"
 IRIS = "facegen_iris"
@@ -66,8 +66,7 @@ def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.type
     found = bpy.data.materials.get(name)
     if found is None:
         found = bpy.data.materials.new(name)
-        found.use_nodes = True
-        build(found.node_tree)
+        build(nodes_of(found))
         for beginning, colour in _IN_SOLID.items():
             if name.startswith(beginning):
                 found.diffuse_color, found.roughness = (*colour, 1.0), _DULL

@@ -13,6 +13,13 @@ def attribute(tree: bpy.types.NodeTree, name: str) -> bpy.types.Node:
     return node
 
 
+def nodes_of(block: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:
+    """The nodes of a new material or world, which Blender 5 has from the start and 4 makes."""
+    if block.node_tree is None:
+        block.use_nodes = True  # to set it in Blender 5 is a warning, and an error in 6
+    return block.node_tree
+
+
 def principled(tree: bpy.types.NodeTree) -> bpy.types.Node:
     """The shader that a new material begins with."""
     return next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")

@@ -14,6 +14,7 @@ from mathutils import Matrix, Vector
 from ...arrays import RealArray
 from ...errors import check_values
 from ...labels.shot import Background, Light
+from ..head.nodes import nodes_of
 from . import lights
 from .environments import Environment, Environments
 from .loaded_pictures import LoadedPicture, LoadedPictures
@@ -207,10 +208,9 @@ class _World:
 
     def __init__(self, sampling_method: str) -> None:
         self.block = bpy.data.worlds.new("FaceGen World")
-        self.block.use_nodes = True
         self.block.cycles.sampling_method = sampling_method
         self.block.cycles.sample_map_resolution = _IMPORTANCE_MAP
-        self.nodes = _WorldNodes(self.block.node_tree)
+        self.nodes = _WorldNodes(nodes_of(self.block))
 
     def close(self) -> None:
         """Remove it."""
