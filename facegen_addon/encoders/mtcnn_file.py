@@ -29,6 +29,7 @@ CARRIER = Carrier(
     requirement="facenet-pytorch==2.6.0",
     wheel="facenet_pytorch-2.6.0-py3-none-any.whl",
     wheel_sha256="ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca",
+    wheel_bytes=1_881_930,
     member=f"{_FOLDER}/onet.pt",
     member_sha256="165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
 )

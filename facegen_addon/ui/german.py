@@ -90,6 +90,40 @@ GERMAN = {
     "Any Sliders": "Beliebig",
     "Quick": "Schnell",
     "Careful": "Sorgfältig",
+    # FaceNet and the face detector
+    "Get the Encoder...": "Encoder holen ...",
+    "Get the Face Detector...": "Gesichtsfinder holen ...",
+    "Download": "Herunterladen",
+    "Locate...": "Suchen ...",
+    "Package Index": "Paketverzeichnis",
+    "Open Preferences": "Einstellungen öffnen",
+    "Show Its Page": "Seite zeigen",
+    "FaceNet, the network that says how alike two faces are. FaceGen measures heads and tells a"
+    " variety apart by it": "FaceNet, das Netz, das sagt, wie ähnlich sich zwei Gesichter sind."
+    " FaceGen misst damit Köpfe und hält die einer Vielfalt auseinander",
+    "Terms: the package is free (MIT). The network has learned from photos that were collected for"
+    " research (CASIA-WebFace): for commercial work you need a clearance of your own": ""
+    "Bedingungen: Das Paket ist frei (MIT). Das Netz hat an Fotos gelernt, die zur Forschung"
+    " gesammelt wurden (CASIA-WebFace): Für kommerzielle Arbeit ist eine eigene Klärung der"
+    " Rechte nötig",
+    "MTCNN, which finds the faces in photos": "MTCNN, das die Gesichter in Fotos findet",
+    "Terms: the package is free (MIT). The network has learned from photos that were collected for"
+    " research": "Bedingungen: Das Paket ist frei (MIT). Das Netz hat an Fotos gelernt, die zur"
+    " Forschung gesammelt wurden",
+    "Nothing in the file is run: FaceGen reads the numbers in it, once its SHA-256 is the expected"
+    " one. No picture and no name is sent": "Nichts in der Datei wird ausgeführt: FaceGen liest die"
+    " Zahlen darin, wenn ihr SHA-256 der erwartete ist. Kein Bild und kein Name wird gesendet",
+    "Size: {size} MB to download, {kept} MB to keep": "Größe: {size} MB werden heruntergeladen,"
+    " {kept} MB bleiben",
+    "{size} MB are here already": "{size} MB sind schon da",
+    "From: the package index {place}, package {package}, version {version}": "Woher: aus dem"
+    " Paketverzeichnis {place}, Paket {package}, Version {version}",
+    "Blender is offline: the preferences say how to get it": "Blender ist offline: Wie es trotzdem"
+    " geht, steht in den Einstellungen",
+    "Blender is offline. Allow it to go online here, or download the file {file} ({size} MB) of the"
+    " package {package} in a web browser, on any computer, and choose it by Locate": "Blender ist"
+    " offline. Hier lässt sich das erlauben; oder die Datei {file} ({size} MB) des Pakets {package}"
+    " an irgendeinem Rechner im Browser herunterladen und mit Suchen wählen",
     # Who
     "Man": "Mann",
     "Woman": "Frau",

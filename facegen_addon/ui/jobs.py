@@ -36,11 +36,15 @@ _NAVIGATION = {
 
 @dataclass(frozen=True)
 class Progress:
-    """``done`` of ``total`` parts of what ``label`` names are done; total 0: not known."""
+    """``done`` of ``total`` parts of what ``label`` names are done; total 0: not known.
+
+    ``begun`` of them were done before the job began, and took it no time.
+    """
 
     label: str
     done: int
     total: int
+    begun: int = 0
 
 
 progress_handlers: list[Callable[[Progress], None]] = []
@@ -56,7 +60,7 @@ class Running:
         self._manager = bpy.context.window_manager
         self._window = window
         self._timer: Any = None
-        self.label, self.done, self.total = "Preparing", 0, 0
+        self.label, self.done, self.total, self.begun = "Preparing", 0, 0, 0
         self._shown = ""
         self._started = self._stepped = time.monotonic()
 
@@ -68,9 +72,10 @@ class Running:
     @property
     def eta_seconds(self) -> float | None:
         """Seconds that the rest of this label will take at the pace so far; None at its start."""
-        if not 0.0 < self.factor < 1.0:
+        own = self.done - self.begun
+        if own <= 0 or self.done >= self.total:
             return None
-        return (time.monotonic() - self._started) * (1.0 - self.factor) / self.factor
+        return (time.monotonic() - self._started) * (self.total - self.done) / own
 
     @property
     def text(self) -> str:
@@ -94,7 +99,8 @@ class Running:
         if progress.label != self.label:
             self._started = self._stepped  # its first step is already done
         self._stepped = time.monotonic()
-        self.label, self.done, self.total = progress.label, progress.done, progress.total
+        self.label, self.done = progress.label, progress.done
+        self.total, self.begun = progress.total, progress.begun
         self._manager.progress_update(100.0 * self.factor)
         for handler in tuple(progress_handlers):
             handler(progress)
@@ -189,6 +195,7 @@ class JobOperator:
     REGISTER in its bl_options, as Adjust Last Operation would do all the work again, unasked.
     """
 
+    when_stopped = "Stopped; nothing was changed"
     _job: Running | None = None
     report: Callable[[set[str], str], None]
 
@@ -236,7 +243,7 @@ class JobOperator:
             return {"CANCELLED"}
         if event.type == "ESC" and event.value == "PRESS":
             stop()
-            self.report({"INFO"}, "Stopped; nothing was changed")
+            self.report({"INFO"}, self.when_stopped)
             return {"CANCELLED"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"} if is_harmless(context, event) else {"RUNNING_MODAL"}
@@ -299,9 +306,11 @@ def _set_status(window: bpy.types.Window | None, text: str | None) -> None:
 
 
 def _redraw(manager: bpy.types.WindowManager, region_type: str = "") -> None:
-    """Have all 3D views drawn anew, or these regions of them alone."""
+    """Have preferences and all 3D views drawn anew, or these regions of the views alone."""
     for window in manager.windows:
         for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
             if area.type != "VIEW_3D":
                 continue
             for region in area.regions:

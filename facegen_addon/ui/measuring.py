@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
-from ..encoders.encoder import same_face_threshold
+from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
 from ..errors import NotReached, UserError
 from ..generators import retold
 from ..scene.head import latents
@@ -21,6 +21,7 @@ from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import measure
 from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
+from .fetching import draw_offer
 from .head_operator import active_head, make_active, movable_head, selected_heads
 from .head_panel import draw_message, draw_sentences
 from .jobs import JobOperator, Progress
@@ -233,6 +234,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
         hint = facenet_hint()
         if hint:
             draw_message(layout, hint)
+            draw_offer(layout, DEFAULT_ENCODER)
         job = jobs.current()
         if job is not None and job.label in (_MEASURING, _CORRECTING):
             jobs.draw(layout)

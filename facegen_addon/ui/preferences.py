@@ -11,9 +11,12 @@ import bpy
 from bpy.props import CollectionProperty, EnumProperty, StringProperty
 
 from ..choices import DEVICE
+from ..encoders.encoder import DEFAULT_ENCODER
+from ..encoders.mtcnn_file import DETECTOR
 from ..encoders.mtcnn_file import is_there as detector_is_there
 from ..user_folder import user_folder
 from . import file_states
+from .fetch_offers import draw_in_preferences
 from .file_states import FileState
 
 # ROOT.facegen_addon.ui, ROOT being the extension's package, e.g. bl_ext.user_default.facegen.
@@ -26,10 +29,12 @@ _WRAPPER = textwrap.TextWrapper(66, break_long_words=False, break_on_hyphens=Fal
 
 @dataclass(frozen=True)
 class Settings:
-    """The user's settings: device "auto" or "CPU"; FLAME files offered as models."""
+    """The user's settings: device "auto" or "CPU"; FLAME files offered as models; the address of a
+    package index, empty for pip's."""
 
     device: str = DEVICE.default
     flame_files: tuple[Path, ...] = ()
+    index: str = ""
 
 
 def of(context: bpy.types.Context) -> Settings:
@@ -38,7 +43,7 @@ def of(context: bpy.types.Context) -> Settings:
     if preferences is None:
         return Settings()
     files = (Path(bpy.path.abspath(entry.path)) for entry in preferences.flame_files)
-    return Settings(preferences.device, tuple(files))
+    return Settings(preferences.device, tuple(files), preferences.index.strip())
 
 
 def flame_files() -> tuple[Path, ...]:
@@ -72,11 +77,17 @@ class FACEGEN_AP_preferences(bpy.types.AddonPreferences):
         ),
     )
     flame_files: CollectionProperty(type=FACEGEN_PG_flame_file)  # type: ignore[valid-type]
+    index: StringProperty(  # type: ignore[valid-type]
+        name="Package Index",
+        description="Address of the package index that FaceNet and the face detector are downloaded"
+        " from, such as your company's mirror; empty: the one that Python's own installer uses",
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Each part with a line that says how it stands."""
         draw_facenet(self.layout.box())
         draw_detector(self.layout.box())
+        self.layout.prop(self, "index")
         draw_flame_files(self.layout.box(), of(context).flame_files)
         draw_device(self.layout.box(), self)
         draw_folder(self.layout.box())
@@ -85,10 +96,11 @@ class FACEGEN_AP_preferences(bpy.types.AddonPreferences):
 def draw_facenet(layout: bpy.types.UILayout) -> None:
     """FaceNet's file and where to get it."""
     layout.label(text="FaceNet", icon="USER")
-    _draw_state(layout, file_states.facenet())
-    row = layout.row()
-    row.operator("facegen.locate_facenet", icon="FILE_FOLDER")
-    row.operator("facegen.build_facenet", icon="FILE_REFRESH")
+    state = file_states.facenet()
+    _draw_state(layout, state)
+    if state is not None and not state.usable:
+        draw_in_preferences(layout, DEFAULT_ENCODER)
+    layout.row().operator("facegen.locate_facenet", icon="FILE_FOLDER")
 
 
 def draw_detector(layout: bpy.types.UILayout) -> None:
@@ -98,6 +110,7 @@ def draw_detector(layout: bpy.types.UILayout) -> None:
         layout.label(text="Found: MTCNN, by which photos are fitted", icon="CHECKMARK")
     else:
         layout.label(text="Not found. Heads are fitted to photos with it alone.", icon="INFO")
+        draw_in_preferences(layout, DETECTOR)
     layout.row().operator("facegen.get_detector", icon="FILE_FOLDER")
 
 

@@ -19,8 +19,8 @@ _REMEDIES = {
     Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
     Remedy.AVOID_LATENTS: "or choose Plausible or Any Sliders, which do without B",
 }
-_DETECTOR = "get it in FaceGen's preferences: Face Detector"
-_FACENET = "get it in FaceGen's preferences: Build from Download, or Locate"
+_DETECTOR = "press Get the Face Detector, or Locate, in FaceGen's preferences"
+_FACENET = "press Get the Encoder, or Locate, in FaceGen's preferences"
 
 
 def explain(error: Exception) -> str:

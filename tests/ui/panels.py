@@ -47,7 +47,8 @@ class RecordingLayout:
         check_call("operator", **options)
         self.log.append(("operator", name))
         # Setting what the operator has no property for is an error.
-        operator = getattr(bpy.ops.facegen, name.removeprefix("facegen."))
+        module, _, function = name.partition(".")
+        operator = getattr(getattr(bpy.ops, module), function)
         allowed = operator.get_rna_type().properties.keys()
         return type("Properties", (), {"__slots__": tuple(allowed)})()
 

@@ -17,7 +17,7 @@ def test_every_need_has_a_remedy_in_the_panel(kind: Remedy, subject: str) -> Non
 
 def test_facenet_is_got_in_the_preferences() -> None:
     line = remedies.explain(UserError("x is missing", Need(Remedy.BUILD_ENCODER, DEFAULT_ENCODER)))
-    assert line == "x is missing: get it in FaceGen's preferences: Build from Download, or Locate"
+    assert line == "x is missing: press Get the Encoder, or Locate, in FaceGen's preferences"
 
 
 def test_an_operators_error_has_the_panels_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

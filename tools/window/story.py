@@ -97,7 +97,7 @@ def preferences() -> Steps:
     yield DRAWN
     photograph("preferences_missing")
     (wheel,) = FOLDER.glob("*.whl")
-    bpy.ops.facegen.build_facenet("EXEC_DEFAULT", filepath=str(wheel))
+    bpy.ops.facegen.locate_facenet("EXEC_DEFAULT", filepath=str(wheel))
     everything.tag_redraw()
     yield 2 * DRAWN
     photograph("preferences")
