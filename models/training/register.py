@@ -27,6 +27,9 @@ from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
 
+_MEASURED_SINCE = ("different_people",)
+"""Facts that other recipes enter later (`measure_people`): they hold as long as the file is the same."""
+
 
 def register(
     name: str, file: Path | str, *, licence: str, source: str, recipe: str, **facts: Any
@@ -50,6 +53,9 @@ def register(
         **facts,
     }
     index = read_index_file(index_file) if index_file.exists() else {}
+    before = index.get(name, {})
+    if before.get("sha256") == entry["sha256"]:
+        entry |= {key: before[key] for key in _MEASURED_SINCE if key in before}
     write_index({**index, name: entry}, index_file)
     return entry
 

@@ -51,6 +51,17 @@ def test_registering_again_keeps_other_entries(models: Path) -> None:
     assert artifacts.artifact("others").facts["threshold"] == 0.51
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_was_measured_of_a_file_holds_until_it_changes(models: Path, changed: bool) -> None:
+    index = artifacts.read_index()
+    index["numbers"]["different_people"] = {"median": 1.0}
+    register_recipe.write_index(index, models / "index.json")
+    if changed:
+        np.savez(models / "numbers.npz", values=np.arange(7.0))
+    register(models / "numbers.npz")
+    assert ("different_people" in artifacts.read_index()["numbers"]) is not changed
+
+
 def test_unknown_name_lists_the_known_ones(models: Path) -> None:
     with pytest.raises(UserError, match=r"unknown artifact 'letters'.*numbers"):
         artifacts.load_npz("letters")
