@@ -28,7 +28,7 @@ from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
 
 _MEASURED_SINCE = ("different_people",)
-"""Facts that other recipes enter later (`measure_people`): they hold as long as the file is the same."""
+"""Facts that other recipes enter later (`measure_people`); they hold while the file is the same."""
 
 
 def register(
