@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1400 --rounds 4 --per-round 500 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -141,13 +141,13 @@ parity: ## FLAME here against the smplx package: the table of docs/head_models.m
 	@$(SET_UP) recipes
 	@$(RECIPES) -m tools.flame_parity
 
-bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (25 min)
+bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (PARTS=)
 	@$(SET_UP) runtime recipes
-	@$(PYTHON) -m tools.bench | grep ratio
-	@$(PYTHON) -m tools.bench_sliders | grep ratio
-	@$(PYTHON) -m tools.bench_farm | grep ratio
-	@$(PYTHON) -m tools.bench_farm --memory 2000 | grep ratio
-	@$(RECIPES) -m tools.bench_flame
+	@$(PYTHON) -m tools.bench $(PARTS)
+
+bench-compare: ## today's figures beside another commit's, in turn: make bench-compare REV=HEAD~10 (PARTS=)
+	@$(SET_UP) runtime recipes
+	@$(PYTHON) -m tools.bench --against "$(or $(REV),HEAD~1)" $(PARTS)
 
 million: ## a large data set merged and verified in flat memory, F replaced by a clock (COUNT=200000)
 	@$(SET_UP) runtime

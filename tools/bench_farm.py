@@ -36,7 +36,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
 from facegen_addon.terminal.progress import ProgressBar
-from tools.timing import timed
+from tools.timing import Ratio, timed
 
 _BLOCK = 12  # heads between two turns
 
@@ -172,7 +172,7 @@ def scaling(folder: Path, recipe: Recipe, shards: int) -> None:
 def print_speeds(name: str, ours: list[float], alternative: str, theirs: list[float]) -> None:
     """Print heads a second from two lists of seconds a head, and the first over the second."""
     a, b = 1.0 / float(np.mean(ours)), 1.0 / float(np.mean(theirs))
-    print(f"{name}: {a:.2f} heads/s; {alternative}: {b:.2f} heads/s; ratio {a / b:.2f}")
+    print(Ratio(name, a, alternative, b, "heads/s"), flush=True)
 
 
 def measure_memory(folder: Path, heads: int) -> None:
@@ -188,11 +188,9 @@ def measure_memory(folder: Path, heads: int) -> None:
             bar.update("measure memory", shard + 1, shards)
     done, *memory = np.array(rows[len(rows) // 10 :]).T  # caches fill at first
     for name, megabytes in zip(("render process", "farm"), memory, strict=True):
-        slope = 1000.0 * np.polyfit(done, megabytes, 1)[0]
-        print(
-            f"{name}: {megabytes[-1]:.0f} MB, ratio of end to start"
-            f" {megabytes[-1] / megabytes[0]:.3f}, {slope:+.2f} MB in 1,000 heads"
-        )
+        last, first = float(megabytes[-1]), float(megabytes[0])
+        what = f"memory of the {name} after {done[-1]:.0f} heads"
+        print(Ratio(what, last, f"after {done[0]:.0f}", first, "MB"), flush=True)
 
 
 def resident(process: int) -> float:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What FaceGen adds to what it drives, as ratios measured in one run: `make bench`.
 
-    python -m tools.bench              20 heads
-    python -m tools.bench --heads 50
+    python -m tools.bench_render              20 heads
+    python -m tools.bench_render --heads 50
 
 Each pair of lines runs in turn, head by head, so that a machine that slows down slows both alike.
 """
@@ -29,12 +29,12 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=20)
     count = max(3, parser.parse_args().heads)
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    model = load_head_model(DEFAULT_FLAME)
-    heads = model.sample_prior(np.random.default_rng(0), count)
     encoder = Encoder.load()
-    with HeadRenderer(model, RenderSettings(samples=8)) as renderer:
-        ours, bare, crops = _render(renderer, encoder, heads)
-    print_ratio("render a new head", ours, "Cycles on an unchanged scene", bare)
+    for model in map(load_head_model, ("person", DEFAULT_FLAME)):
+        heads = model.sample_prior(np.random.default_rng(0), count)
+        with HeadRenderer(model, RenderSettings(samples=8, device="CPU")) as renderer:
+            ours, bare, crops = _render(renderer, encoder, heads)
+        print_ratio(f"render a new {model.name}", ours, "Cycles on an unchanged scene", bare)
     single, batch = _forward(model.forward, heads)
     print_ratio("vertices, one by one", single, "in one batch", batch)
     embed, session = _embed(encoder, np.stack(crops))

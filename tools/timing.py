@@ -1,11 +1,49 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the benchmarks share: a stopwatch, and a line that compares two lists of times."""
 
+from __future__ import annotations
+
+import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+_LINE = re.compile(
+    r"(?P<name>.+): (?P<ours>\S+) (?P<unit>\S+); (?P<alternative>.+): (?P<theirs>\S+) \S+;"
+    r" ratio \S+"
+)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A figure beside its obvious alternative, both in `unit`, measured in one run in turn."""
+
+    name: str
+    ours: float
+    alternative: str
+    theirs: float
+    unit: str = "ms"
+
+    @property
+    def ratio(self) -> float:
+        """Ours over theirs."""
+        return self.ours / self.theirs
+
+    def __str__(self) -> str:
+        ours, theirs = f"{self.ours:.3g} {self.unit}", f"{self.theirs:.3g} {self.unit}"
+        return f"{self.name}: {ours}; {self.alternative}: {theirs}; ratio {self.ratio:.2f}"
+
+    @classmethod
+    def read(cls, line: str) -> Ratio | None:
+        """The ratio that a line of a benchmark tells; None for any other line."""
+        found = _LINE.fullmatch(line.strip())
+        if found is None:
+            return None
+        ours, theirs = float(found["ours"]), float(found["theirs"])
+        return cls(found["name"], ours, found["alternative"], theirs, found["unit"])
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:
@@ -17,5 +55,5 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
 
 def print_ratio(name: str, ours: list[float], alternative: str, theirs: list[float]) -> None:
     """Print the medians of two lists of seconds and the first over the second."""
-    a, b = float(np.median(ours)), float(np.median(theirs))
-    print(f"{name}: {1e3 * a:.3g} ms; {alternative}: {1e3 * b:.3g} ms; ratio {a / b:.2f}")
+    a, b = 1e3 * float(np.median(ours)), 1e3 * float(np.median(theirs))
+    print(Ratio(name, a, alternative, b), flush=True)

@@ -7,7 +7,7 @@
 Heads as F sees them (the face alone, one thread), each in every way of WAYS with two seeds, and as
 reference once with 256 samples and the settings of `8 samples`. Costs are processor time of the
 whole step, mesh and strands included, over that of `8 samples` on the same head. Prints a table in
-Markdown, from which F has its settings (docs/results/noise.md).
+Markdown, from which renders of `person` have their settings (docs/results/noise.md).
 """
 
 from __future__ import annotations
@@ -176,6 +176,9 @@ def _measured(options: argparse.Namespace) -> list[tuple[str, ...]]:
         renderer.extents = (encoder.extent,)
         scene = bpy.data.scenes[renderer.scene_name]
         scene.render.threads_mode, scene.render.threads = "FIXED", 1
+        for name in ("denoising_prefilter", "denoising_quality"):
+            scene.cycles.property_unset(name)
+        scene.cycles.use_denoising = False
         usual = {name: getattr(scene.cycles, name) for way in ways.values() for name in way}
 
         def see(parameters: FloatArray, way: Way, seed: int) -> tuple[Float32Array, float]:
