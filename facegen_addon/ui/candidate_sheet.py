@@ -15,6 +15,7 @@ import blf
 import bpy
 import gpu
 import numpy as np
+from bpy.app.translations import pgettext_iface as translated
 from gpu_extras.batch import batch_for_shader
 
 from ..arrays import ByteArray, Float32Array
@@ -192,7 +193,7 @@ class Sheet:
         with _transparency():
             radius = _RADIUS * arrangement.scale
             _fill(rounded(arrangement.panel, radius), _PANEL_COLOUR)
-            if self.hovered is not None:
+            if self.hovered is not None and self.hovered < len(self._textures):
                 frame = _grown(arrangement.cells[self.hovered], _FRAME * arrangement.scale)
                 _fill(rounded(frame, radius / 2), _FRAME_COLOUR)
             for texture, cell in zip(self._textures, arrangement.cells, strict=False):
@@ -200,7 +201,7 @@ class Sheet:
             for index, marks in enumerate(self.marked):
                 self._draw_marks(arrangement, index, marks)
         _write(self._title, arrangement.title, arrangement)
-        _write(HINTS, arrangement.hints, arrangement)
+        _write(translated(HINTS), arrangement.hints, arrangement)
 
     def _draw_marks(self, arrangement: Arrangement, index: int, marks: set[str]) -> None:
         """Those that a picture has; those that it may get where the mouse is."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
 
 from ..errors import UserError
@@ -29,7 +30,7 @@ from ..scene.workflows.candidates import (
 )
 from ..variety.fields import DISTRIBUTION, WHO
 from . import jobs, preferences
-from .candidate_pages import FILTERS, Pages, Tile
+from .candidate_pages import Pages, Tile
 from .candidate_sheet import TITLE, Sheet, cell_at, index_of_key
 from .field_properties import property_of
 from .head_operator import ReportingOperator, active_head, movable_head
@@ -51,6 +52,7 @@ _KINDS = [
 _SEEDS = 2**31
 _TURNS = {"LEFT_ARROW": -1, "PAGE_UP": -1, "RIGHT_ARROW": 1, "PAGE_DOWN": 1}
 _LETTERS = {"S": "star", "L": "lock"}
+_FILTER_NAMES = {"starred": "Starred", "women": "Women", "men": "Men"}
 _ASKED = ("kind", "angle", "distribution", *(field.name for field in WHO))
 
 _pages = Pages()
@@ -298,12 +300,15 @@ def _show_page(sheet: Sheet) -> None:
 
 
 def title(pages: Pages) -> str:
-    """What stands above the pictures."""
-    place = f"{pages.number + 1} of {pages.count}" if pages.count > 1 else ""
-    which = "" if pages.filter == FILTERS[0] else pages.filter.capitalize()
+    """What stands above the pictures, in Blender's language."""
+    which = translated(_FILTER_NAMES.get(pages.filter, ""))
     if which and not pages.shown:
-        return f"{which}: none yet  ·  F shows others  ·  Esc to close"
-    return "  ·  ".join(filter(None, (which, place, TITLE)))
+        none = translated("{which}: none yet  ·  F shows others  ·  Esc to close")
+        return str(none.format(which=which))
+    place = ""
+    if pages.count > 1:
+        place = translated("{number} of {count}").format(number=pages.number + 1, count=pages.count)
+    return "  ·  ".join(filter(None, (which, place, translated(TITLE))))
 
 
 def close_sheet() -> None:
