@@ -111,6 +111,13 @@ VISEMES: Mapping[str, Mapping[str, float]] = {
 }
 """Without "sil", silence, which is neutral."""
 
+_AS_VOWELS = {"ih": "I", "oh": "O", "ou": "U"}
+SPEECH_SHAPES: Mapping[str, Mapping[str, float]] = {
+    "viseme_sil": {},
+    **{f"viseme_{_AS_VOWELS.get(name, name)}": units for name, units in VISEMES.items()},
+}
+"""The fifteen visemes by the names that speech tools look for on a mesh, in their order."""
+
 EXPRESSIONS: Mapping[str, Mapping[str, float]] = {**EMOTIONS, **VISEMES}
 _GAZE = tuple(f"eyeLook{way}{side}" for way in ("In", "Out", "Up", "Down") for side in _SIDES)
 UNITS = frozenset({*_GAZE, *(name for units in EXPRESSIONS.values() for name in units)})

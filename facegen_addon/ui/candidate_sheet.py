@@ -6,7 +6,7 @@ Arranging knows rectangles only; drawing uploads what it needs once and needs Bl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,21 +15,23 @@ import blf
 import bpy
 import gpu
 import numpy as np
+from bpy.app.translations import pgettext_iface as translated
 from gpu_extras.batch import batch_for_shader
 
 from ..arrays import ByteArray, Float32Array
-
-Box = tuple[float, float, float, float]
-"""x, y, width, height in pixels of a region, y upwards."""
+from .sheet_marks import MARKS, Box, mark_box, outlines
 
 COLUMNS = 3
 TITLE = "Click a head, or press 1 to 9  ·  Esc to close"
+HINTS = "S star  ·  L lock  ·  N nine more  ·  F filter  ·  arrows turn pages"
 _DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 # Pixels at a scale of 1.
 _PICTURE, _SMALLEST, _GAP, _TITLE_HEIGHT, _TEXT_SIZE, _RADIUS, _FRAME = 150, 8, 8, 26, 12, 8, 3
 _CORNER_STEPS = 8
 _PANEL_COLOUR, _FRAME_COLOUR = (0.09, 0.09, 0.09, 0.94), (0.95, 0.62, 0.25, 1.0)
 _TEXT_COLOUR = (0.9, 0.9, 0.9, 1.0)
+_BEHIND_MARK, _NO_MARK = (0.05, 0.05, 0.05, 0.6), (0.75, 0.75, 0.75, 0.7)
+_MARK_COLOURS = {"star": (0.98, 0.75, 0.2, 1.0), "lock": (0.45, 0.75, 1.0, 1.0)}
 _FONT = 0
 VIEWS_ENCODE = bpy.app.version < (5, 0)
 """Whether Blender makes sRGB of textures that are drawn over a view; else it shows their values."""
@@ -42,6 +44,7 @@ class Arrangement:
     panel: Box
     cells: tuple[Box, ...]
     title: tuple[float, float]
+    hints: tuple[float, float]
     scale: float
 
 
@@ -53,18 +56,19 @@ def arrange(space: Box, scale: float) -> Arrangement:
     left, bottom, width, height = space
     gap, heading = _GAP * scale, _TITLE_HEIGHT * scale
     gaps = (COLUMNS + 1) * gap
-    room = min(width - gaps, height - gaps - heading) / COLUMNS
+    room = min(width - gaps, height - gaps - 2 * heading) / COLUMNS
     side = max(min(_PICTURE * scale, room), _SMALLEST)
     across = COLUMNS * side + gaps
-    x, y = left + (width - across) / 2, bottom + (height - across - heading) / 2
-    pitch = side + gap
+    x, y = left + (width - across) / 2, bottom + (height - across - 2 * heading) / 2
+    pitch, above = side + gap, y + heading
     cells = tuple(
-        (x + gap + column * pitch, y + gap + (COLUMNS - 1 - row) * pitch, side, side)
+        (x + gap + column * pitch, above + gap + (COLUMNS - 1 - row) * pitch, side, side)
         for row in range(COLUMNS)
         for column in range(COLUMNS)
     )
-    title = (x + gap, y + across + 0.1 * heading)
-    return Arrangement((x, y, across, across + heading), cells, title, scale)
+    title = (x + gap, above + across + 0.1 * heading)
+    hints = (x + gap, y + 0.1 * heading)
+    return Arrangement((x, y, across, across + 2 * heading), cells, title, hints, scale)
 
 
 def cell_at(arrangement: Arrangement, x: float, y: float) -> int | None:
@@ -135,22 +139,33 @@ def texels(
 
 
 class Sheet:
-    """Nine pictures (9, S, S, 3) uint8 in one region of one 3D view, until ``close``."""
+    """Up to nine pictures in one region of one 3D view, until ``close``.
 
-    def __init__(
-        self,
-        area: bpy.types.Area,
-        region: bpy.types.Region,
-        pictures: Annotated[ByteArray, "9 S S 3"],
-    ) -> None:
+    `hovered`: index of the picture under the mouse; `marked`: of each picture, the marks it has.
+    """
+
+    def __init__(self, area: bpy.types.Area, region: bpy.types.Region) -> None:
         self.hovered: int | None = None
+        self.marked: list[set[str]] = []
         self._area, self._region = area.as_pointer(), region.as_pointer()
-        self._pictures = pictures
+        self._pictures: Sequence[ByteArray] = ()
+        self._title = ""
         self._textures: list[Any] = []
         self._handler = bpy.types.SpaceView3D.draw_handler_add(
             self._draw, (), "WINDOW", "POST_PIXEL"
         )
         area.tag_redraw()
+
+    def show(
+        self,
+        pictures: Sequence[Annotated[ByteArray, "S S 3"]],
+        marked: list[set[str]],
+        title: str,
+    ) -> None:
+        """Show these pictures (S, S, 3) uint8 with their marks, and this line above them."""
+        if [id(picture) for picture in pictures] != [id(picture) for picture in self._pictures]:
+            self._textures.clear()
+        self._pictures, self.marked, self._title = pictures, marked, title
 
     def close(self) -> None:
         """Take the sheet off the view."""
@@ -184,12 +199,25 @@ class Sheet:
         with _transparency():
             radius = _RADIUS * arrangement.scale
             _fill(rounded(arrangement.panel, radius), _PANEL_COLOUR)
-            if self.hovered is not None:
+            if self.hovered is not None and self.hovered < len(self._textures):
                 frame = _grown(arrangement.cells[self.hovered], _FRAME * arrangement.scale)
                 _fill(rounded(frame, radius / 2), _FRAME_COLOUR)
-            for texture, cell in zip(self._textures, arrangement.cells, strict=True):
+            for texture, cell in zip(self._textures, arrangement.cells, strict=False):
                 _paste(texture, cell)
-        _write(TITLE, arrangement)
+            for index, marks in enumerate(self.marked):
+                self._draw_marks(arrangement, index, marks)
+        _write(self._title, arrangement.title, arrangement)
+        _write(translated(HINTS), arrangement.hints, arrangement)
+
+    def _draw_marks(self, arrangement: Arrangement, index: int, marks: set[str]) -> None:
+        """Those that a picture has; those that it may get where the mouse is."""
+        for mark in MARKS:
+            if mark not in marks and index != self.hovered:
+                continue
+            box = mark_box(arrangement.cells[index], mark, arrangement.scale)
+            _fill(rounded(box, box[2] / 4), _BEHIND_MARK)
+            for outline in outlines(box, mark):
+                _fill(outline, _MARK_COLOURS[mark] if mark in marks else _NO_MARK)
 
 
 def _grown(box: Box, by: float) -> Box:
@@ -225,10 +253,16 @@ def _paste(texture: Any, box: Box) -> None:
     batch.draw(shader)
 
 
-def _write(text: str, arrangement: Arrangement) -> None:
-    blf.size(_FONT, _TEXT_SIZE * arrangement.scale)
+def _write(text: str, place: tuple[float, float], arrangement: Arrangement) -> None:
+    """A line, smaller where the sheet is narrower than it."""
+    size = _TEXT_SIZE * arrangement.scale
+    blf.size(_FONT, size)
+    room = arrangement.panel[2] - 2 * _GAP * arrangement.scale
+    width = blf.dimensions(_FONT, text)[0]
+    if width > room > 0:
+        blf.size(_FONT, size * room / width)
     blf.color(_FONT, *_TEXT_COLOUR)
-    x, y = arrangement.title
+    x, y = place
     blf.position(_FONT, x, y + 0.2 * _TITLE_HEIGHT * arrangement.scale, 0.0)
     blf.draw(_FONT, text)
 

@@ -8,13 +8,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, IntProperty, PointerProperty
+from bpy.app.translations import pgettext_iface as translated
+from bpy.props import BoolProperty, EnumProperty, IntProperty, PointerProperty
 
 from ..errors import UserError
 from ..heads.areas import AREAS
+from ..heads.catalogue import load_head_model
 from ..mapping.backward import is_trained
+from ..scene.head import history
 from ..scene.head.head_object import ID_KEY, MODEL_KEY, HeadObject
 from ..scene.render.portrait import portraits
 from ..scene.workflows.candidates import (
@@ -24,14 +28,16 @@ from ..scene.workflows.candidates import (
     make_candidates,
     take_candidate,
 )
-from ..variety.fields import DISTRIBUTION
+from ..variety.fields import DISTRIBUTION, WHO
 from . import jobs, preferences
-from .candidate_sheet import Sheet, cell_at, index_of_key
+from .candidate_pages import Pages, Tile
+from .candidate_sheet import TITLE, Sheet, cell_at, index_of_key
 from .field_properties import property_of
 from .head_operator import ReportingOperator, active_head, movable_head
 from .jobs import JobOperator, Progress
 from .remedies import explain
 from .sampling import SEED_OF_ONE, angle_property, offered_distribution
+from .sheet_marks import mark_at
 from .who import WhoAsked, ask, who_of
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
@@ -44,22 +50,36 @@ _KINDS = [
     ),
 ]
 _SEEDS = 2**31
+_TURNS = {"LEFT_ARROW": -1, "PAGE_UP": -1, "RIGHT_ARROW": 1, "PAGE_DOWN": 1}
+_LETTERS = {"S": "star", "L": "lock"}
+_FILTER_NAMES = {"starred": "Starred", "women": "Women", "men": "Men"}
+_ASKED = ("kind", "angle", "distribution", *(field.name for field in WHO))
 
-_candidates: Candidates | None = None
+_pages = Pages()
+_asked: dict[str, Any] = {}
+"""What the candidates that were made last were asked for by, their seed aside."""
 _sheet: Sheet | None = None
 
 
 def current() -> Candidates:
     """The candidates that were made last; UserError if there are none."""
-    if _candidates is None:
-        raise UserError("there are no candidates: make some first")
-    return _candidates
+    return _pages.latest
 
 
-def _take(index: int) -> None:
-    """Make the head that the candidates are for its candidate of this index."""
-    found = current()
-    take_candidate(_head(found), found, index)
+def _take(found: Candidates, index: int) -> None:
+    """Make the head that the candidates are for its candidate of this index; its star stays."""
+    head = _head(found)
+    take_candidate(head, found, index)
+    if _pages.is_starred(Tile(found, index)):
+        _star(head)
+
+
+def _star(head: HeadObject) -> None:
+    """Star the head's state in its history."""
+    entries = history.history_of(head.mesh_object)
+    place = entries.position(head.parameters)
+    if place is not None and not entries.entries[place].starred:
+        history.star(head, place)
 
 
 def _head(found: Candidates) -> HeadObject:
@@ -100,6 +120,11 @@ class FACEGEN_OT_make_candidates(WhoAsked, _Settings, JobOperator, bpy.types.Ope
 
     distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]
     seed: property_of(SEED_OF_ONE)  # type: ignore[valid-type]
+    more: BoolProperty(  # type: ignore[valid-type]
+        name="More",
+        description="Nine more for the head of the last ones, of which those with a padlock stay",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -113,17 +138,23 @@ class FACEGEN_OT_make_candidates(WhoAsked, _Settings, JobOperator, bpy.types.Ope
 
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
         """Draw and portray; the scene is not touched."""
-        global _candidates
-        mesh_object = active_head(context)
-        assert mesh_object is not None, "poll has seen to it"
+        mesh_object = _object(current()) if self.more else active_head(context)
+        if mesh_object is None:
+            raise UserError("the head of these candidates is gone: make some for another one")
+        kept = _pages.kept() if self.more else {}
+        asked = {name: getattr(self, name) for name in _ASKED}
         # Blender keeps angles in single precision, in which 180 degrees are more than pi.
         angle = min(self.angle, math.pi)
         request = CandidatesRequest(self.kind, angle, self.distribution, self.seed, who_of(self))
         render = partial(portraits, device=preferences.of(context).device)
-        with closing(make_candidates(movable_head(mesh_object), request, render)) as events:
+        with closing(make_candidates(movable_head(mesh_object), request, render, kept)) as events:
             for event in events:
                 yield Progress(_LABELS[event.stage], event.done, COUNT)
-        _candidates = event.result
+        assert event.result is not None, "the last event has it"
+        people = load_head_model(event.result.model).attributes(event.result.parameters)
+        _pages.add(event.result, None if people is None else people[:, 0])
+        _asked.clear()
+        _asked.update(asked)
 
     def done(self, context: bpy.types.Context) -> None:
         """Show them."""
@@ -143,7 +174,7 @@ class FACEGEN_OT_take_candidate(ReportingOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> None:
         """Take it."""
-        _take(self.index)
+        _take(current(), self.index)
 
 
 class FACEGEN_OT_show_candidates(bpy.types.Operator):
@@ -158,7 +189,7 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Whether there are candidates for a head of this file and a view to show them in."""
-        if _candidates is None or _object(_candidates) is None:
+        if not _pages.made or _object(current()) is None:
             return False
         return _view(context) is not None
 
@@ -168,12 +199,17 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
         view = _view(context)
         assert view is not None, "poll has seen to it"
         close_sheet()
-        self._shown = _sheet = Sheet(*view, current().pictures)
+        self._shown = _sheet = Sheet(*view)
+        _show_page(_sheet)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """A click or a digit takes a candidate, Esc closes; looking around is let through."""
+        """A click or a digit takes a candidate, Esc closes; looking around is let through.
+
+        Letters and arrows are the hints below the pictures; with Shift a digit stars a candidate,
+        with Ctrl it locks it.
+        """
         if self._shown is None or self._shown is not _sheet:  # closed, or opened anew
             return {"CANCELLED"}
         place = self._shown.place(context.screen)
@@ -181,19 +217,37 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
             close_sheet()
             return {"CANCELLED"}
         area, region, arrangement = place
-        under = cell_at(arrangement, event.mouse_x - region.x, event.mouse_y - region.y)
+        mouse = event.mouse_x - region.x, event.mouse_y - region.y
+        under = cell_at(arrangement, *mouse)
         if under != self._shown.hovered:
             self._shown.hovered = under
             area.tag_redraw()
+        if event.value != "PRESS":
+            return _passed(context, event)
+        if event.type == "N":
+            return self._make_more()
+        if _press(event, under, mark_at(arrangement.cells, arrangement.scale, *mouse)):
+            _show_page(self._shown)
+            area.tag_redraw()
+            return {"RUNNING_MODAL"}
         chosen = under if event.type == "LEFTMOUSE" else index_of_key(event.type)
-        if event.value == "PRESS" and chosen is not None:
-            return self._choose(chosen)
-        return {"PASS_THROUGH"} if jobs.is_harmless(context, event) else {"RUNNING_MODAL"}
+        if chosen is not None and chosen < len(_pages.shown):
+            return self._choose(_pages.shown[chosen])
+        return _passed(context, event)
 
-    def _choose(self, index: int) -> set[str]:
+    def _make_more(self) -> set[str]:
+        """Close the sheet; it comes again with nine more."""
+        close_sheet()
+        if not bpy.ops.facegen.make_candidates.poll():
+            self.report({"ERROR"}, "no more can be made now: select the head, or stop the job")
+            return {"CANCELLED"}
+        bpy.ops.facegen.make_candidates("INVOKE_DEFAULT", more=True, **_asked)
+        return {"FINISHED"}
+
+    def _choose(self, tile: Tile) -> set[str]:
         close_sheet()
         try:
-            _take(index)
+            _take(tile.made, tile.index)
         except UserError as error:
             self.report({"ERROR"}, explain(error))
             return {"CANCELLED"}
@@ -202,6 +256,59 @@ class FACEGEN_OT_show_candidates(bpy.types.Operator):
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender itself ends the operator."""
         close_sheet()
+
+
+def _passed(context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    """What the sheet does not want: looking around is let through."""
+    return {"PASS_THROUGH"} if jobs.is_harmless(context, event) else {"RUNNING_MODAL"}
+
+
+def _press(event: Any, under: int | None, mark: tuple[int, str] | None) -> bool:
+    """Turn a page, choose a filter, or mark a candidate, as a pressed key or button asks.
+
+    under: index of the picture under the mouse; mark: index and mark there. False for others.
+    """
+    digit = index_of_key(event.type)
+    if event.type in _TURNS:
+        _pages.turn(_TURNS[event.type])
+    elif event.type == "F":
+        _pages.next_filter()
+    elif event.type == "LEFTMOUSE" and mark is not None:
+        _mark(*mark)
+    elif event.type in _LETTERS and under is not None:
+        _mark(under, _LETTERS[event.type])
+    elif digit is not None and (event.shift or event.ctrl):
+        _mark(digit, "star" if event.shift else "lock")
+    else:
+        return False
+    return True
+
+
+def _mark(index: int, mark: str) -> None:
+    if index < len(_pages.shown):
+        _pages.toggle(_pages.shown[index], mark)
+
+
+def _show_page(sheet: Sheet) -> None:
+    """Have the sheet show the page, its marks, and a line that says which it is."""
+    tiles = _pages.shown
+    marked = [
+        {*(["star"] if _pages.is_starred(t) else []), *(["lock"] if _pages.is_locked(t) else [])}
+        for t in tiles
+    ]
+    sheet.show([tile.picture for tile in tiles], marked, title(_pages))
+
+
+def title(pages: Pages) -> str:
+    """What stands above the pictures, in Blender's language."""
+    which = translated(_FILTER_NAMES.get(pages.filter, ""))
+    if which and not pages.shown:
+        none = translated("{which}: none yet  ·  F shows others  ·  Esc to close")
+        return str(none.format(which=which))
+    place = ""
+    if pages.count > 1:
+        place = translated("{number} of {count}").format(number=pages.number + 1, count=pages.count)
+    return "  ·  ".join(filter(None, (which, place, translated(TITLE))))
 
 
 def close_sheet() -> None:
@@ -282,8 +389,8 @@ def register() -> None:
 
 def unregister() -> None:
     """Undo register; candidates are forgotten."""
-    global _candidates
+    global _pages
     close_sheet()
-    _candidates = None
+    _pages = Pages()
     bpy.app.handlers.load_pre.remove(_close_before)
     del bpy.types.WindowManager.facegen_candidates

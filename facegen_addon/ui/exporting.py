@@ -76,7 +76,9 @@ class _Settings:
     )
     format: EnumProperty(name="Format", items=_FORMATS)  # type: ignore[valid-type]
     shape_keys: BoolProperty(  # type: ignore[valid-type]
-        name="Shape Keys", description="One for each expression, named as its slider"
+        name="Shape Keys",
+        description="One for each expression, named as its slider, and the 15 visemes by which"
+        " speech tools move a mouth",
     )
     armature: BoolProperty(  # type: ignore[valid-type]
         name="Armature", description="Bones for neck, jaw and eyes, holding the head's pose"

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 from bpy.props import BoolProperty, EnumProperty
 
 from ..encoders.package_index import index_address
@@ -56,7 +57,9 @@ class FACEGEN_OT_get_encoder(bpy.types.Operator):
         """Say what will happen, and wait for a yes."""
         self.asked = True
         answer: set[str] = context.window_manager.invoke_props_dialog(
-            self, width=_WIDTH, title=_NAMES[list(WANTED).index(self.what)][1],
+            self,
+            width=_WIDTH,
+            title=translated(WANTED[self.what].button).removesuffix("...").strip(),
             confirm_text="Download",
         )  # fmt: skip
         return answer

@@ -90,6 +90,17 @@ GERMAN = {
     "Any Sliders": "Beliebig",
     "Quick": "Schnell",
     "Careful": "Sorgfältig",
+    # The sheet of candidates
+    "Click a head, or press 1 to 9  ·  Esc to close": "Kopf anklicken oder 1 bis 9 drücken  ·  Esc"
+    " schließt",
+    "S star  ·  L lock  ·  N nine more  ·  F filter  ·  arrows turn pages": "S Stern  ·  L Schloss"
+    "  ·  N neun weitere  ·  F Auswahl  ·  Pfeile blättern",
+    "Starred": "Mit Stern",
+    "Women": "Frauen",
+    "Men": "Männer",
+    "{which}: none yet  ·  F shows others  ·  Esc to close": "{which}: noch keine  ·  F zeigt"
+    " andere  ·  Esc schließt",
+    "{number} of {count}": "{number} von {count}",
     # FaceNet and the face detector
     "Get the Encoder...": "Encoder holen ...",
     "Get the Face Detector...": "Gesichtsfinder holen ...",

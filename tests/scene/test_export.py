@@ -14,6 +14,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.expressions import SPEECH_SHAPES
 from facegen_addon.heads.rig import at_rest
 from facegen_addon.scene.export import files as export
 from facegen_addon.scene.export.files import HeadSource, export_head, export_heads, file_names
@@ -183,23 +184,25 @@ def test_shape_keys_are_the_expressions(
     objects = _read(export_head(tmp_path / f"a.{suffix}", head, settings).path)
     keys = {name: o.data.shape_keys.key_blocks[1:] for name, o in objects.items()}
     names = [table.names[column] for column in table.columns("expression")]
-    assert {key.name for of_part in keys.values() for key in of_part} == set(names)
     assert len(names) == 52
+    names += SPEECH_SHAPES
+    assert {key.name for of_part in keys.values() for key in of_part} == set(names)
     for of_part in keys.values():
         assert [key.name for key in of_part] == sorted((k.name for k in of_part), key=names.index)
         for key in of_part:
             assert key.value == pytest.approx(EXPRESSION.get(key.name, 0.0), abs=1e-6)
     # Eyes turn, and go up a little with the brows of a head that is made of components.
-    moving = {key.name for key in keys["Eyes"]}
+    moving = {key.name for key in keys["Eyes"]} - set(SPEECH_SHAPES)
     assert {"eyeLookUpLeft", "eyeLookInRight"} <= moving and len(moving) <= 12
     neutral = head.parameters.copy()
     neutral[table.columns("expression")] = 0.0
-    for name in ("jawOpen", "browInnerUp", "eyeBlinkLeft", "eyeLookUpLeft"):
+    for name in ("jawOpen", "eyeBlinkLeft", "eyeLookUpLeft", "viseme_TH", "viseme_U"):
         for of_part in keys.values():
             for key in of_part:
                 key.value = float(key.name == name)
         row = neutral.copy()
-        row[table.index(name)] = 1.0
+        for unit, value in SPEECH_SHAPES.get(name, {name: 1.0}).items():
+            row[table.index(unit)] = value
         assert _farthest(_whole(objects), model.forward(row)[0]) < 2e-5
 
 
@@ -209,7 +212,7 @@ def test_gltf_names_morph_targets_and_skin(tmp_path: Path, rng: np.random.Genera
     meshes = {mesh["name"].split()[-1]: mesh for mesh in content["meshes"]}
     assert meshes.keys() == {"Head", "Eyes"}
     table = head.model.table
-    names = {table.names[column] for column in table.columns("expression")}
+    names = {*(table.names[column] for column in table.columns("expression")), *SPEECH_SHAPES}
     found = {name for mesh in meshes.values() for name in mesh["extras"]["targetNames"]}
     assert found == names
     wanted = {"POSITION", "NORMAL", "TEXCOORD_0", "COLOR_0", "JOINTS_0", "WEIGHTS_0"}

@@ -68,6 +68,12 @@ ARKIT = [
     "tongueOut",
 ]
 """The names of ARFaceAnchor.BlendShapeLocation as apps send them."""
+VISEMES = [
+    *("viseme_sil", "viseme_PP", "viseme_FF", "viseme_TH", "viseme_DD", "viseme_kk", "viseme_CH"),
+    *("viseme_SS", "viseme_nn", "viseme_RR", "viseme_aa", "viseme_E", "viseme_I", "viseme_O"),
+    "viseme_U",
+]
+"""The names by which speech tools drive a mesh by Oculus' fifteen visemes."""
 
 
 def _world(item: bpy.types.Object) -> np.ndarray:
@@ -102,7 +108,10 @@ def test_a_head_comes_back_as_large_upright_and_with_arkits_names(
         for item in meshes
         if item.data.shape_keys
     ]
-    assert set.union(*names) == set(ARKIT)
+    assert set.union(*names) == {*ARKIT, *VISEMES}
+    # Teeth, tongue and lashes follow speech; silence is there, and moves nothing.
+    assert sum("viseme_aa" in keys for keys in names) >= 3
+    assert sum("viseme_sil" in keys for keys in names) == 1
     assert sum("jawOpen" in keys for keys in names) >= 3
     # What a unit in the file is: a centimetre for Unreal, a metre for the others.
     unit = {"unreal": 0.01}.get(target, 1.0)

@@ -216,7 +216,7 @@ def test_the_sheet_fits_its_space(space: tuple, scale: float) -> None:
     sheet = arrange(space, scale)
     x, y, width, height = sheet.panel
     left, bottom, across, up = space
-    roomy = min(across, up) > 3 * 8 + (4 * 8 + 26) * scale
+    roomy = min(across, up) > 3 * 8 + (4 * 8 + 2 * 26) * scale
     if roomy:
         assert x >= left - 1e-6
         assert y >= bottom - 1e-6
@@ -225,7 +225,7 @@ def test_the_sheet_fits_its_space(space: tuple, scale: float) -> None:
     assert all(cell[2] == cell[3] <= 150 * scale + 1e-6 for cell in sheet.cells)
     for cell in sheet.cells:
         assert x < cell[0] < cell[0] + cell[2] < x + width
-        assert y < cell[1] < cell[1] + cell[3] < sheet.title[1]
+        assert y <= sheet.hints[1] < cell[1] < cell[1] + cell[3] < sheet.title[1]
 
 
 @given(space=spaces, scale=st.floats(0.5, 3.0), across=st.floats(0, 1), up=st.floats(0, 1))

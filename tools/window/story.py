@@ -54,7 +54,7 @@ SLIDER = (1080, 573)  # of age, in the Who panel of an open head
 SEARCH = (1100, 581)  # in the Face panel, once the Head panel is folded
 NOWHERE = (200, 600)
 # Headers of panels, as they lie once those above them are folded.
-HEAD, WHO, FACE, VARIETY, HISTORY = ((1040, y) for y in (97, 125, 153, 265, 293))
+HEAD, WHO, FACE, VARIETY, HISTORY = ((1040, y) for y in (97, 125, 153, 293, 321))
 
 
 def story() -> Steps:

@@ -11,6 +11,7 @@ import numpy as np
 from ...arrays import Float32Array, FloatArray, Int32Array, IntArray
 from ...errors import UserError
 from ...heads.appearance import SCLERA, Appearance
+from ...heads.expressions import SPEECH_SHAPES, has_units
 from ...heads.head_model import HeadModel
 from ...heads.levels_of_detail import level_of_detail
 from ...heads.rig import Rig, at_rest, strongest
@@ -47,8 +48,9 @@ _HAIR_OF_LOD = (1.0, 0.5, 0.2, 0.08)
 class ExportSettings:
     """The parts of an export besides the mesh.
 
-    shape_keys: one per expression, at its slider's maximum; armature: the model's joints; hair:
-    one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and exclude them;
+    shape_keys: one per expression, at its slider's maximum, and per viseme; armature: the model's
+    joints; hair: one of HAIR; subdivision: levels, 0 to 3; shape keys would not survive any and
+    exclude them;
     textures: texels each way of what the look is baked to, 0: colours of vertices instead;
     hair_triangles: of cards, at most, of the finest level; lod: level of detail, 0 the finest;
     neck: one of NECKS: open as it is cut off, closed towards the inside, or open, and ending in the
@@ -154,18 +156,26 @@ def _without_expression(model: HeadModel, parameters: FloatArray) -> FloatArray:
 
 
 def _expression_keys(model: HeadModel, basis: FloatArray, parameters: FloatArray) -> ShapeKeys:
-    """A key for each expression, at its slider's maximum; its value is the head's own."""
+    """A key for each expression, at its slider's maximum; its value is the head's own.
+
+    Where these are ARKit's units, a key for each viseme follows, whose value is 0.
+    """
     table = model.table
     columns = table.columns("expression")
     highest = table.maximum[columns]
-    rows = np.tile(basis, (len(columns) + 1, 1))
+    visemes = SPEECH_SHAPES if has_units(table) else {}
+    rows = np.tile(basis, (len(columns) + len(visemes) + 1, 1))
     rows[np.arange(len(columns)), columns] = highest
+    for row, units in zip(rows[len(columns) :], visemes.values(), strict=False):
+        for unit, value in units.items():
+            row[table.index(unit)] = value
     vertices = model.forward(rows)
+    still = np.zeros(len(visemes))
     return ShapeKeys(
-        names=tuple(table.names[column] for column in columns),
+        names=(*(table.names[column] for column in columns), *visemes),
         offsets=vertices[:-1] - vertices[-1],
-        values=parameters[columns] / highest,
-        lowest=table.minimum[columns] / highest,
+        values=np.append(parameters[columns] / highest, still),
+        lowest=np.append(table.minimum[columns] / highest, still),
     )
 
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
@@ -77,17 +78,31 @@ class CandidatesRequest:
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Nine candidates for the head of this id, one for each of the request's seeds.
+class Kept:
+    """A candidate that stays where it is while others are drawn, with its portrait (S, S, 3)."""
 
-    pictures (9, S, S, 3) uint8: their portraits.
+    drawn: Sampled
+    seed: int
+    picture: Annotated[ByteArray, "S S 3"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Nine candidates for the head of this id, one for each of the request's seeds, or kept.
+
+    seeds: with which each was drawn; pictures (9, S, S, 3) uint8: their portraits.
     """
 
     head_id: str
     model: str
     request: CandidatesRequest
     drawn: tuple[Sampled, ...]
+    seeds: tuple[int, ...]
     pictures: Annotated[ByteArray, "9 S S 3"]
+
+    def kept(self, index: int) -> Kept:
+        """One of them, to stay among others."""
+        return Kept(self.drawn[index], self.seeds[index], self.pictures[index])
 
     @property
     def parameters(self) -> Annotated[FloatArray, "9 P"]:
@@ -105,11 +120,15 @@ class CandidatesEvent:
 
 
 def make_candidates(
-    head: HeadObject, request: CandidatesRequest, render: Portraits = portraits
+    head: HeadObject,
+    request: CandidatesRequest,
+    render: Portraits = portraits,
+    kept: Mapping[int, Kept] = MappingProxyType({}),
 ) -> Generator[CandidatesEvent, None, None]:
     """Draw candidates and render them; yields progress and at last the result.
 
-    The head is not touched. UserError where the head's model cannot do what is asked.
+    kept: candidates by their index that are neither drawn nor rendered anew. The head is not
+    touched. UserError where the head's model cannot do what is asked.
     """
     head_id, model, current = head.head_id, head.model, head.parameters
     measured = latents.read(head.mesh_object).achieved
@@ -117,19 +136,26 @@ def make_candidates(
     del head  # may be another object by the time that this goes on
     yield CandidatesEvent("draw", 0)
     sampler = HeadSampler.load(model)
+    seeds = [kept[i].seed if i in kept else seed for i, seed in enumerate(request.seeds)]
     drawn: list[Sampled] = []
-    for seed in request.seeds:
-        rng = random_stream(seed)
-        drawn.append(_draw(sampler, request, current, measured, locks, rng))
+    for index, seed in enumerate(seeds):
+        if index in kept:
+            drawn.append(kept[index].drawn)
+        else:
+            rng = random_stream(seed)
+            drawn.append(_draw(sampler, request, current, measured, locks, rng))
         yield CandidatesEvent("draw", len(drawn))
-    parameters = np.stack([candidate.parameters for candidate in drawn])
-    pictures: list[ByteArray] = []
-    with closing(render(model, parameters)) as images:
-        for image in images:
-            pictures.append(image)
-            yield CandidatesEvent("render", len(pictures))
-    result = Candidates(head_id, model.name, request, tuple(drawn), np.stack(pictures))
-    yield CandidatesEvent("render", COUNT, result)
+    fresh = [index for index in range(COUNT) if index not in kept]
+    pictures = {index: candidate.picture for index, candidate in kept.items()}
+    if fresh:
+        parameters = np.stack([drawn[index].parameters for index in fresh])
+        with closing(render(model, parameters)) as images:
+            for index, image in zip(fresh, images, strict=True):
+                pictures[index] = image
+                yield CandidatesEvent("render", len(pictures))
+    portrayed = np.stack([pictures[index] for index in range(COUNT)])
+    made = Candidates(head_id, model.name, request, tuple(drawn), tuple(seeds), portrayed)
+    yield CandidatesEvent("render", COUNT, made)
 
 
 def _draw(
@@ -156,4 +182,4 @@ def take_candidate(head: HeadObject, candidates: Candidates, index: int) -> None
             f"the candidates are not for head {head.mesh_object.name!r}: make some for it"
         )
     request = candidates.request
-    drawn_heads.apply(head, candidates.drawn[index], request.label, request.seeds[index])
+    drawn_heads.apply(head, candidates.drawn[index], request.label, candidates.seeds[index])
