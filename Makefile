@@ -6,7 +6,7 @@ CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
 SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
-PERSON_PAIRS := --initial 1400 --rounds 4 --per-round 500 --epochs 40 --latents 4000 --direct-epochs 40
+PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 400 --epochs 40 --latents 4000 --direct-epochs 40
 
 .PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
