@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A render process of the farm: takes jobs from its pool until that closes.
 
-While Blender renders a sample, a thread encodes the one before and checks its labels.
+While Blender renders a sample, a thread makes the labels of the one before, checks and encodes
+them.
 """
 
 import traceback
@@ -15,7 +16,12 @@ from batch.dataset.messages import Done, Job, SetUp
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.label_check import check_labels
 from facegen_addon.png import encode_png
-from facegen_addon.scene.render.sample_renderer import Rendered, SampleRenderer, SampleSettings
+from facegen_addon.scene.render.sample_renderer import (
+    Exposed,
+    Rendered,
+    SampleRenderer,
+    SampleSettings,
+)
 from facegen_addon.terminal.pool_worker import PoolPipe, Task, serve_pool
 
 
@@ -35,30 +41,30 @@ def serve(pipe: PoolPipe) -> None:
         pipe.ready(use_device(settings.device))
         with _finisher(pipe) as finisher:
             for task in pipe.tasks():
-                finisher.take(task, renderer.render(task.content.shot))
+                finisher.take(task, renderer.expose(task.content.shot))
 
 
 class _Finisher:
-    """Encodes and sends rendered samples, one behind the renderer."""
+    """Labels, encodes and sends samples, one behind the renderer."""
 
     def __init__(self, pipe: PoolPipe) -> None:
         self._pipe = pipe
         self._pool = ThreadPoolExecutor(1)
         self._last: Future[None] | None = None
 
-    def take(self, task: Task, rendered: Rendered) -> None:
+    def take(self, task: Task, exposed: Exposed) -> None:
         """Finish a sample while the next one renders; waits for the one before."""
         self.wait()
-        self._last = self._pool.submit(self._finish, task, rendered)
+        self._last = self._pool.submit(self._finish, task, exposed)
 
     def wait(self) -> None:
         """Wait for the last sample, whose errors appear here."""
         if self._last is not None:
             self._last.result()
 
-    def _finish(self, task: Task, rendered: Rendered) -> None:
+    def _finish(self, task: Task, exposed: Exposed) -> None:
         try:
-            done = finished(task.content, rendered)
+            done = finished(task.content, exposed.labelled())
         except Exception:
             traceback.print_exc()
             self._pipe.end_by(task)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import os
 from multiprocessing import Pipe
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ def test_a_sample_that_cannot_be_finished_is_blamed_though_another_has_begun(
     def leave(status: int) -> None:
         raise Ended(status)
 
-    monkeypatch.setattr(render_worker, "finished", fail)
     monkeypatch.setattr(os, "_exit", leave)
     ours, theirs = Pipe()
     ours.send("set up")
@@ -36,7 +36,7 @@ def test_a_sample_that_cannot_be_finished_is_blamed_though_another_has_begun(
     with render_worker._finisher(line) as finish:
         begun = line.tasks()
         assert [next(begun), next(begun)]
-        finish.take(tasks[0], None)  # type: ignore[arg-type]
+        finish.take(tasks[0], SimpleNamespace(labelled=fail))  # type: ignore[arg-type]
         with pytest.raises(Ended):
             finish.wait()
     assert [ours.recv().number for _ in range(3)] == [3, 4, 3]

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -92,6 +93,41 @@ class Rendered:
     maps: LabelMaps | None
 
 
+@dataclass(frozen=True)
+class Exposed:
+    """A sample whose image is there; its labels need no Blender any more, and no scene.
+
+    rendered: without labels; world (N, 3): the labelled points, metres; surface (V, 3), metres, and
+    triangles (T, 3) of all that may hide them; passes: None without labels.
+    """
+
+    rendered: Rendered
+    world: Annotated[FloatArray, "N 3"]
+    surface: Callable[[], tuple[Annotated[Float32Array, "V 3"], Annotated[IntArray, "T 3"]]]
+    passes: Passes | None
+
+    def labelled(self) -> Rendered:
+        """The sample with its labels."""
+        passes, camera = self.passes, self.rendered.camera
+        if passes is None:
+            return self.rendered
+        landmarks = self._landmarks(camera, passes)
+        return replace(self.rendered, landmarks=landmarks, maps=passes.maps(camera))
+
+    def _landmarks(self, camera: Camera, passes: Passes) -> LandmarkLabels:
+        world = self.world
+        pixels, seen = camera.project(world), camera.seen(world)
+        surface, triangles = self.surface()
+        hidden = hidden_points(seen, camera.seen(surface), triangles)
+        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1)
+        inside &= seen[:, 2] > 0
+        column, row = np.floor(pixels[inside]).astype(np.intp).T
+        covered = passes.strands(_HIDING_STRANDS)[row, column] > _HIDING_SHARE
+        hidden[inside] |= covered & (passes.strand_depth(camera)[row, column] < seen[inside, 2])
+        visibility = np.where(inside, np.where(hidden, 1, 2), 0).astype(np.uint8)
+        return LandmarkLabels(world, pixels, seen[:, 2], visibility)
+
+
 class SampleRenderer(StudioRenderer):
     """A scene of its own, updated in place for each shot; close it when done.
 
@@ -135,6 +171,10 @@ class SampleRenderer(StudioRenderer):
         UserError, before anything is rendered, for parameters out of range and for a preset or a
         picture that is not there.
         """
+        return self.expose(shot).labelled()
+
+    def expose(self, shot: Shot) -> Exposed:
+        """The same, of which another thread can make the labels while the next is rendered."""
         check_values(((0 <= shot.seed <= _LAST_SEED, "seed", shot.seed, f"0 to {_LAST_SEED}"),))
         vertices, worn = self._studio.pose(shot.parameters, shot.outfit)
         five = self.model.five_points(vertices)
@@ -144,13 +184,11 @@ class SampleRenderer(StudioRenderer):
         points = camera.project(five)
         x0, y0, x1, y1 = (float(edge) for edge in face_box(points))
         box = (x0, y0, x1, y1)
-        maps = landmarks = None
-        if self._passes is not None:
-            passes = self._passes.read()
-            maps = passes.maps(camera)
-            landmarks = self._landmarks(vertices, worn, camera, passes)
         shown = shows_face(points, box, camera.width, camera.height)
-        return Rendered(image, encoded, camera, points, box, shown, landmarks, maps)
+        rendered = Rendered(image, encoded, camera, points, box, shown, None, None)
+        passes = None if self._passes is None else self._passes.read()
+        hiding = partial(self._hiding, vertices, worn)
+        return Exposed(rendered, self._points.read(vertices), hiding, passes)
 
     def _arrange(self, shot: Shot, middle: FloatArray) -> Camera:
         """Have the scene as the shot says; its camera."""
@@ -177,25 +215,12 @@ class SampleRenderer(StudioRenderer):
             return image, b""
         return image, without_notes(self._file.read_bytes())
 
-    def _landmarks(
-        self,
-        vertices: Float32Array,
-        worn: tuple[Float32Array, IntArray],
-        camera: Camera,
-        passes: Passes,
-    ) -> LandmarkLabels:
-        world = self._points.read(vertices)
-        pixels, seen = camera.project(world), camera.seen(world)
+    def _hiding(
+        self, vertices: Float32Array, worn: tuple[Float32Array, IntArray]
+    ) -> tuple[Float32Array, IntArray]:
+        """Vertices and triangles of head and what it wears, as they are rendered."""
         surface = np.concatenate([self._subdivision.apply(vertices), worn[0]])
-        triangles = _triangles(self._subdivision.quads, worn[1])
-        hidden = hidden_points(seen, camera.seen(surface), triangles)
-        inside = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(1)
-        inside &= seen[:, 2] > 0
-        column, row = np.floor(pixels[inside]).astype(np.intp).T
-        covered = passes.strands(_HIDING_STRANDS)[row, column] > _HIDING_SHARE
-        hidden[inside] |= covered & (passes.strand_depth(camera)[row, column] < seen[inside, 2])
-        visibility = np.where(inside, np.where(hidden, 1, 2), 0).astype(np.uint8)
-        return LandmarkLabels(world, pixels, seen[:, 2], visibility)
+        return surface, _triangles(self._subdivision.quads, worn[1])
 
 
 def _triangles(head: IntArray, worn: IntArray) -> IntArray:

@@ -28,6 +28,13 @@ _FROM_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's cameras look along -Z, Y 
 _SMALLEST_FACE = 8  # pixels, chosen by eye: Blender refuses to render less than four
 
 
+Posed = tuple[
+    Annotated[Float32Array, "V 3"],
+    tuple[Annotated[Float32Array, "B 3"], Annotated[IntArray, "Q 4"]],
+]
+"""Vertices (V, 3) of a head, metres, and vertices (B, 3) and quads (Q, 4) of what it wears."""
+
+
 class Studio:
     """The head, updated in place, its collar, a camera and what surrounds them; close it when done.
 
@@ -49,6 +56,7 @@ class Studio:
             self.scene, model.five_points(vertices)[0].mean(0), model.studio_light
         )
         self._files: dict[Path, bpy.types.Image] = {}
+        self._shown: tuple[tuple[bytes, Outfit], Posed] | None = None
 
     def close(self) -> None:
         """Remove the scene with all that is in it, and the temporary files."""
@@ -63,18 +71,19 @@ class Studio:
             bpy.data.images.remove(image)
         self._temporary.cleanup()
 
-    def pose(
-        self, parameters: Annotated[FloatArray, "P"], outfit: Outfit | None = None
-    ) -> tuple[
-        Annotated[Float32Array, "V 3"],
-        tuple[Annotated[Float32Array, "B 3"], Annotated[IntArray, "Q 4"]],
-    ]:
+    def pose(self, parameters: Annotated[FloatArray, "P"], outfit: Outfit | None = None) -> Posed:
         """Show the head with these parameters (P,), in an outfit, or the plain one: its vertices
         (V, 3), metres, and vertices (B, 3) and quads (Q, 4) of what it wears.
 
-        UserError, before anything changes, if a parameter is not finite or out of its range."""
-        vertices = self.head.set_parameters(parameters)
-        return vertices, self.worn.fit(vertices, parameters, outfit or Outfit())
+        The head that is there, dressed so already, stays as it is: Cycles builds nothing anew for
+        another view of it. UserError, before anything changes, if a parameter is not finite or out
+        of its range."""
+        wanted = (parameters.tobytes(), outfit or Outfit())
+        if self._shown is None or self._shown[0] != wanted:
+            self._shown = None  # should any of it fail
+            vertices = self.head.set_parameters(parameters)
+            self._shown = wanted, (vertices, self.worn.fit(vertices, parameters, wanted[1]))
+        return self._shown[1]
 
     def see_by(self, camera: Camera) -> None:
         """Have Blender's camera be this one."""
