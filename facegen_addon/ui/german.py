@@ -64,6 +64,7 @@ GERMAN = {
     "Add": "Hinzufügen",
     "Apply": "Anwenden",
     "Save Preset": "Vorlage sichern",
+    "Save the Gallery as Assets": "Galerie als Assets sichern",
     "Sample Head": "Kopf ziehen",
     "Nearby": "Ähnlich",
     "Blend": "Mischen",

@@ -307,6 +307,7 @@ def draw_gallery(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     row = body.row(align=True)
     row.operator("facegen.save_preset", icon="FILE_TICK")
     row.operator("facegen.load_preset", text="", icon="FILE_FOLDER")
+    row.operator("facegen.save_gallery", text="", icon="ASSET_MANAGER")
 
 
 @bpy.app.handlers.persistent
