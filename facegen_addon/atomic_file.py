@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A file that appears complete, or not at all."""
 
+import contextlib
 import errno
 import os
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,8 @@ from .errors import UserError
 
 _NOT_FOR_FOLDERS = (errno.EBADF, errno.EINVAL, errno.ENOTSUP)
 """What network disks answer that flush no folders."""
+_WAITS = (0.05, 0.1, 0.2, 0.4) if sys.platform == "win32" else ()
+"""Seconds between tries to move a file: Windows moves none that a scanner looks at."""
 
 
 @contextmanager
@@ -36,15 +41,31 @@ def replacing(path: Path, *, durable: bool = False, scratch: Path | None = None)
         yield partial
         if durable:
             _flush(partial)
-        partial.replace(path)
+        _move(partial, path)
         if durable:
             _flush(path.parent)
+    except PermissionError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}); close the program that has it open, or"
+            " name another file"
+        ) from None
     except OSError as error:
         raise UserError(
             f"{path} cannot be written ({error.strerror}); make room or name another file"
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # a scanner's, in Windows
+            partial.unlink(missing_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a file into its place; what Windows refuses for a moment is tried again."""
+    for wait in _WAITS:
+        with contextlib.suppress(PermissionError):
+            source.replace(target)
+            return
+        time.sleep(wait)
+    source.replace(target)
 
 
 def _flush(path: Path) -> None:

@@ -42,7 +42,8 @@ def clear_caches() -> int:
         except FileNotFoundError:
             continue
         except OSError as error:
-            place, reason = error.filename or folder, error.strerror or error  # neither for a link
+            # Of a link Python says no reason but its first argument, and until 3.12 no place.
+            place, reason = error.filename or folder, error.strerror or error.args[0]
             raise UserError(f"{place} cannot be deleted ({reason}): close what uses it") from None
         freed += size
     return freed

@@ -92,9 +92,17 @@ def _hear_unraisable(lost: "sys.UnraisableHookArgs") -> None:
     if issubclass(lost.exc_type, KeyboardInterrupt):
         stop = lost.exc_value
         number = stop.number if isinstance(stop, Terminated) else signal.SIGINT
-        threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
+        threading.Timer(_AGAIN, _raise_in_process, (number,)).start()
     elif not _stopped:
         sys.__unraisablehook__(lost)
+
+
+def _raise_in_process(number: int) -> None:
+    """Raise a signal for whatever the main thread is waiting for."""
+    if sys.platform == "win32":
+        signal.raise_signal(number)  # os.kill would end the process
+    else:
+        os.kill(os.getpid(), number)
 
 
 def _hear_uncaught(

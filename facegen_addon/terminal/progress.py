@@ -12,6 +12,8 @@ from .interruption import stop_if_asked
 
 _WIDTH = 28
 _NARROWEST = 4
+_VIRTUAL_TERMINAL = 4
+"""The bit of a Windows console's mode by which it obeys escape sequences."""
 _SECONDS_BETWEEN_FRAMES = 0.1
 _SECONDS_BETWEEN_LINES = 10.0
 _SHARE_BETWEEN_LINES = 0.25
@@ -92,7 +94,26 @@ class ProgressBar:
 
 def is_terminal(stream: TextIO) -> bool:
     """Whether what was written can be drawn over."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.platform != "win32" or _takes_escapes(stream)
+
+
+def _takes_escapes(stream: TextIO) -> bool:
+    """Have a console of Windows obey escape sequences; False if it cannot, and would show them."""
+    if sys.platform != "win32":
+        return True
+    import ctypes
+    import msvcrt
+
+    try:
+        handle = msvcrt.get_osfhandle(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    console, mode = ctypes.windll.kernel32, ctypes.c_ulong()
+    if not console.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False  # a terminal of another kind, as of Cygwin, has no mode
+    return bool(console.SetConsoleMode(handle, mode.value | _VIRTUAL_TERMINAL))
 
 
 def terminal_size(stream: TextIO) -> tuple[int | None, int | None]:

@@ -13,7 +13,14 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from ..scene.exchange.slider_import import export_sliders, import_sliders
-from ..scene.export.files import FORMATS, ExportedHead, HeadSource, export_head, export_heads
+from ..scene.export.files import (
+    FORMATS,
+    ExportedHead,
+    HeadSource,
+    export_head,
+    export_heads,
+    file_names,
+)
 from ..scene.export.parts import (
     HAIR,
     HAIR_TRIANGLES,
@@ -213,7 +220,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
             head = active_head(context)
             assert head is not None, "poll has seen to it"
             several = len(selected_heads(context)) > 1
-            self.filepath = "heads" if several else bpy.path.clean_name(head.name)
+            self.filepath = "heads" if several else file_names([head.name])[0]
         self.check(context)
         return ExportHelper.invoke(self, context, event)
 

@@ -177,6 +177,8 @@ def test_the_portrait_is_of_the_head(head: HeadObject, monkeypatch: pytest.Monke
         ("  ", "is empty"),
         ("..", "full stop"),
         (".hidden", "full stop"),
+        ("Con", "'Con' stands for a device"),
+        ("nul.old", "'nul.old' stands for a device"),
         ("a/b", "'/' in it"),
         ("..\\up", r"'\\\\' in it"),
         ("a\nb", r"'\\n' in it"),

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import ctypes
 import io
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from facegen_addon.durations import format_seconds
 from facegen_addon.terminal import progress
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import ProgressBar, is_terminal
 
 
 class Terminal(io.StringIO):
@@ -121,3 +124,31 @@ def test_a_dumb_terminal_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Terminal()
     ProgressBar(stream).update("render", 1, 1)
     assert "\x1b" not in stream.getvalue()
+
+
+class Console(Terminal):
+    """A console of Windows."""
+
+    def fileno(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize(
+    ("has_mode", "obeys", "expected"), [(1, 1, True), (1, 0, False), (0, 1, False)]
+)
+def test_windows_is_asked_to_obey_escape_sequences(
+    monkeypatch: pytest.MonkeyPatch, has_mode: int, obeys: int, expected: bool
+) -> None:
+    """Where it does not, there are plain lines, no sequences in the middle of them."""
+    modes: list[int] = []
+    windows = ModuleType("msvcrt")
+    windows.__dict__["get_osfhandle"] = lambda descriptor: descriptor
+    kernel = SimpleNamespace(
+        GetConsoleMode=lambda handle, mode: has_mode,
+        SetConsoleMode=lambda handle, mode: modes.append(mode) or obeys,
+    )
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert is_terminal(Console()) is expected
+    assert modes == [4] * has_mode

@@ -17,6 +17,7 @@ import bpy
 
 from ...arrays import Float32Array, FloatArray
 from ...errors import UserError
+from ...file_names import is_device
 from ...heads.head_model import HeadModel
 from ...heads.wear.outfit import BARE, Outfit
 from ..head.head_object import HeadObject
@@ -26,11 +27,6 @@ from .gltf_file import with_sparse_normals
 from .head_textures import colours_alone, head_textures, images_of
 from .parts import ExportSettings, HeadParts, head_parts, triangles_of
 from .targets import TARGETS
-
-# Windows keeps these names for devices, whatever suffix follows.
-_RESERVED = {"con", "prn", "aux", "nul"} | {
-    f"{port}{n}" for port in ("com", "lpt") for n in "123456789"
-}
 
 _CENTIMETRES = 100.0  # of a metre
 
@@ -204,7 +200,7 @@ def file_names(names: Sequence[str]) -> list[str]:
     safe = []
     for name in names:
         stem = re.sub(r"[^\w.-]+", "_", name).strip("._") or "head"
-        if stem.partition(".")[0].casefold() in _RESERVED:
+        if is_device(stem):
             stem = f"head_{stem}"
         candidate, number = stem, 1
         while candidate.casefold() in taken:

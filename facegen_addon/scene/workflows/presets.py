@@ -21,6 +21,7 @@ import numpy as np
 from ...arrays import ByteArray, FloatArray
 from ...atomic_file import replacing
 from ...errors import UserError
+from ...file_names import is_device
 from ...heads.exchange.slider_file import SliderFile, read_slider_file, write_slider_file
 from ...heads.expressions import expressive
 from ...heads.gallery import ShippedHead
@@ -102,6 +103,8 @@ def checked_name(name: str) -> str:
         raise UserError(f"preset name {shown!r} has {bad[0]!r} in it; leave it out")
     if name.startswith(".") or name.endswith("."):
         raise UserError(f"preset name {shown!r} begins or ends with a full stop; leave it out")
+    if is_device(name):
+        raise UserError(f"preset name {shown!r} stands for a device in Windows; choose another")
     return name
 
 
