@@ -21,6 +21,7 @@ import numpy as np
 import facegen_addon
 from facegen_addon.choices import DISTRIBUTIONS
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import HeadObject
 from facegen_addon.ui.properties import sliders_of
@@ -70,19 +71,28 @@ def bench_colours(moves: int) -> None:
         skin.update()
         evaluate(head.mesh_object)
 
-    columns = [
-        column
-        for column, row in enumerate(model.table.parameters)
-        if row.name in model.colour_parameters and row.name not in model.shape_parameters
-    ]
+    columns = colours_alone(model)
     ours, theirs = [], []
     for column in rng.choice(columns, moves):
         low, high = model.table.minimum[column], model.table.maximum[column]
         step = partial(move, model.table.names[column], float(rng.uniform(low, high)))
         ours.append(timed(step)[0])
         theirs.append(timed(write)[0])
-    name = f"{MODEL}, one of {len(columns)} sliders of colour, skin and hair"
+    name = f"{MODEL}, one of {len(columns)} sliders of colour alone, skin and hair"
     print_ratio(name, ours, "colours of all vertices", theirs)
+
+
+def colours_alone(model: HeadModel) -> list[int]:
+    """Columns of what changes colours, but neither the shape nor how hair grows."""
+    start, found = model.table.default(), []
+    for column, name in enumerate(model.table.names):
+        row = start.copy()
+        low, high = model.table.minimum[column], model.table.maximum[column]
+        row[column] = low if start[column] - low > high - start[column] else high
+        shapes = name in model.shape_parameters or model.hair_style(row) != model.hair_style(start)
+        if name in model.colour_parameters and not shapes:
+            found.append(column)
+    return found
 
 
 def bench_new_face(times: int, folder: Path) -> None:

@@ -64,10 +64,20 @@ _ON_LIDS, _FAINTEST = 0.5, 0.45
 
 @dataclass(frozen=True)
 class PersonStyle(HairStyle):
-    """The hair of one head, name of a parameter -> value, and of its face, in the table's order."""
+    """The hair of one head, name of a parameter -> value, and of its face; without colours, of
+    which strands do not grow."""
 
     groom: Mapping[str, float]
     face: tuple[float, ...]
+
+
+_COLOURS = frozenset(
+    (
+        *("hair_melanin", "hair_redness", "hair_grey"),
+        *("brow_melanin", "brow_grey", "beard_grey", "beard_redness"),
+    )
+)
+"""What strands look like, not how they grow."""
 
 
 _GROWN, _YOUNG, _YEARS = 0.6, 18.0, 155.0
@@ -207,8 +217,12 @@ class PersonLook(HeadModel):
     def hair_style(self, parameters: Annotated[FloatArray, "P"]) -> PersonStyle:
         """The hair of one head (P,), and of its face."""
         unused = dict.fromkeys(HairStyle.__annotations__, 0.0)
-        face = tuple(self.face_values(parameters).values())
-        return PersonStyle(**unused, groom=hair_values(self.table, parameters), face=face)
+        values = self.face_values(parameters).items()
+        face = tuple(value for name, value in values if name not in _COLOURS)
+        groom = hair_values(self.table, parameters)
+        for name in _COLOURS & groom.keys():
+            del groom[name]
+        return PersonStyle(**unused, groom=groom, face=face)
 
     @cached_property
     def strand_sizes(self) -> Annotated[IntArray, "S"]:
