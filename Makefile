@@ -9,6 +9,7 @@ SET_UP := sh tools/set_up.sh
 PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 400 --epochs 40 --latents 4000 --direct-epochs 40
 
 .PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -124,6 +125,10 @@ fit-report: ## how near heads come that are fitted to COUNT photos of LFW, or PH
 	@$(SET_UP) runtime sface
 	@$(PYTHON) -m models.training.measure_fit $(if $(COUNT),--count $(COUNT)) \
 		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
+
+photo-report: ## does the distribution of training heads matter on photos: out/distributions (QUICK=1: minutes)
+	@$(SET_UP) runtime sface
+	$(PYTHON) -m models.training.distributions $(if $(QUICK),--quick)
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

@@ -125,7 +125,7 @@ class Experiment:
         self.model = load_head_model(PERSON)
         self.table = self.model.table
         self.rows = rows_of(self.table)
-        _claim(self.work, self._request())
+        claim(self.work, self._request())
         self.people = real_latents.held_out_latents(budget.people)
         self._fit_latents = real_latents.fit_latents()
         self._natural, self._probes = NaturalFaces.load(), AttributeProbes.load()
@@ -257,7 +257,7 @@ def _usable(data: pairs.Pairs, usable: BoolArray) -> pairs.Pairs:
     return pairs.Pairs(data.z[usable], data.latents[usable])
 
 
-def _claim(work: Path, request: dict[str, Any]) -> None:
+def claim(work: Path, request: dict[str, Any]) -> None:
     """Make the folder that of this request; UserError where it is that of another."""
     path = work / "request.json"
     text = json.dumps(request, indent=1) + "\n"

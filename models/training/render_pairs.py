@@ -26,6 +26,7 @@ from facegen_addon.artifacts import read_npz
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View
 from facegen_addon.terminal.process import run_process
@@ -48,15 +49,27 @@ def initial_heads(model: HeadModel, count: int, seed: int) -> Annotated[Float32A
     return pairs.quantised(np.stack(rows))
 
 
+def wide_head(table: ParameterTable, seed: int, index: int) -> Annotated[Float32Array, "G"]:
+    """Head `index` of `initial_heads` (G,), one of the wide ones: `index` is odd."""
+    return pairs.quantised(
+        np.clip(_wide(table, random_stream(seed, index)), *table.guided_bounds())
+    )
+
+
 def _initial_head(model: HeadModel, rng: np.random.Generator, index: int) -> RealArray:
     table = model.table
     if index % 2 == 0:
         row: RealArray = table.standardise(model.sample_prior(rng, 1))[0]
     else:
-        row = rng.normal(size=len(table.guided))
-        for columns in table.guided_groups().values():
-            row[columns] *= rng.uniform(0.2, 1.4)
+        row = _wide(table, rng)
     return np.clip(row, *table.guided_bounds())
+
+
+def _wide(table: ParameterTable, rng: np.random.Generator) -> RealArray:
+    row: RealArray = rng.normal(size=len(table.guided))
+    for columns in table.guided_groups().values():
+        row[columns] *= rng.uniform(0.2, 1.4)
+    return row
 
 
 def render_heads(

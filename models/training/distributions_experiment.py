@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training sets of several distributions and renders of what networks make of photos with them.
+
+All renders of one budget are kept in one folder, so that a stopped run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from facegen_addon.arrays import BoolArray, Float32Array, RealArray
+from facegen_addon.artifacts import read_npz
+from facegen_addon.encoders.encoder import DEFAULT_ENCODER
+from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.latent.checked import LATENT_SIZE
+from facegen_addon.latent.sphere import normalise
+from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.random_streams import random_stream
+from facegen_addon.scene.render.view import Forward, View
+from facegen_addon.terminal.progress import ProgressBar
+from models.training import pairs, real_latents
+from models.training.distributions_figures import (
+    Errors,
+)
+from models.training.distributions_learning import (
+    DISTRIBUTIONS,
+    GUIDED,
+    PRIOR,
+    SIZES,
+    WIDE,
+    Choice,
+    Sets,
+    as_spread,
+    choose,
+    nearest_to,
+    predicted,
+    sets_of,
+    subset,
+)
+from models.training.distributions_people import Likeness, read_people
+from models.training.expectation import Watch, claim
+from models.training.pairs import Pairs
+from models.training.render_pairs import initial_heads
+from models.training.render_pool import RenderPool
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
+CHUNK = 20
+"""Heads a file: what a stopped run loses at most, by each process."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is spent: people; held-out heads of each distribution; `more` heads to learn from,
+    rendered for PRIOR and for WIDE; networks a size; of these, how many are judged by renders, at
+    which sizes."""
+
+    people: int = 60
+    held_out: int = 60
+    more: int = 0
+    sizes: tuple[int, ...] = SIZES
+    seeds: int = 5
+    judged_seeds: int = 1
+    judged_sizes: tuple[int, ...] = (250, 500)
+
+
+QUICK = Budget(10, 20, 40, (30, 60, 120), 2, 1, (60, 120))
+
+
+@dataclass(frozen=True)
+class Row:
+    """Heads for all people by networks of one way of training: z (N, G) of each."""
+
+    title: str
+    size: int | None
+    heads: list[Annotated[RealArray, "N G"]]
+
+    @property
+    def key(self) -> str:
+        """Name of the folders of its renders."""
+        name = "".join(c if c.isalnum() else "_" for c in self.title)
+        return name if self.size is None else f"{name}_{self.size}"
+
+
+class Experiment:
+    """All renders of one budget, kept in one folder. `forward` replaces rendering in tests.
+
+    To be closed at the end.
+    """
+
+    def __init__(
+        self, options: argparse.Namespace, budget: Budget, forward: Forward | None = None
+    ) -> None:
+        self.options, self.budget, self.work = options, budget, options.work
+        self.model: HeadModel = load_head_model(options.model)
+        self.table = self.model.table
+        claim(self.work, self._request())
+        self.people = read_people(budget.people, options.rounds, options.per_round)
+        self._pool = RenderPool(options, forward, CHUNK)
+        self._watch = Watch(2 * (budget.held_out + budget.more) + len(self.people) * self._passes)
+
+    def close(self) -> None:
+        """End the processes that render."""
+        self._pool.close()
+
+    @property
+    def _passes(self) -> int:
+        """How many heads are rendered for each person, about."""
+        judged = len(self.budget.judged_sizes) * self.budget.judged_seeds
+        return 2 + len(DISTRIBUTIONS) * judged + len(self.budget.sizes) + 6
+
+    @cached_property
+    def sets(self) -> Sets:
+        """Training sets and held-out heads."""
+        count = 2 * (self.budget.held_out + self.budget.more)
+        z = self._kept("drawn", lambda: initial_heads(self.model, count, seed=1))
+        data, usable = self.rendered("drawn", z)
+        drawn = Pairs(data.z, normalised(data.latents[:, :LATENT_SIZE], usable))
+        wide = np.arange(count) % 2 == 1
+        rows = Pairs(drawn.z[usable], drawn.latents[usable])
+        sets = sets_of(self.model, rows, wide[usable], self.budget.held_out)
+        guided = len(sets.learnt[GUIDED]) + len(sets.held_out[GUIDED])
+        made = self.options.rounds * self.options.per_round
+        if not 0.98 * made <= guided <= made:
+            raise UserError(
+                f"the table has {guided} guided heads, not {made}: give --rounds and --per-round as"
+                " it was made with, or people are judged whom it has seen"
+            )
+        return sets
+
+    @cached_property
+    def choices(self) -> dict[int, Choice]:
+        """The network for each size."""
+        learnt, bar, found = self.sets.learnt, ProgressBar(), {}
+        sizes = sorted({n for name in learnt for n in self.sets.sizes(name, self.budget.sizes)})
+        for done, size in enumerate(sizes, start=1):
+            enough = {n: data for n, data in learnt.items() if size in self.sets.sizes(n, (size,))}
+            found[size] = choose(enough, size)
+            bar.update("validation", done, len(sizes))
+        return found
+
+    def errors(self) -> dict[tuple[str, int, str], Errors]:
+        """Of networks by what they learned from, how much of it, and what they are judged on."""
+        sets, found, bar = self.sets, {}, ProgressBar()
+        trained = [(n, size) for n in DISTRIBUTIONS for size in sets.sizes(n, self.budget.sizes)]
+        for done, (name, size) in enumerate(trained, start=1):
+            networks = [
+                self.choices[size].fit(subset(sets.learnt[name], size, seed))
+                for seed in range(self.budget.seeds)
+            ]
+            for judged, held_out in sets.held_out.items():
+                missed = [
+                    predicted(network, held_out.latents, self.table) - held_out.z
+                    for network in networks
+                ]
+                found[name, size, judged] = Errors((np.stack(missed) ** 2).astype(np.float32))
+            bar.update("networks", done, len(trained))
+        return found
+
+    def rows(self) -> list[Row]:
+        """Heads that are rendered for the photos, what matters most first."""
+        sets, seeds = self.sets, range(self.budget.judged_seeds)
+        latents = self.people.latents
+
+        def heads(name: str, size: int, seed: int, asked: RealArray = latents) -> RealArray:
+            return self._heads(subset(sets.learnt[name], size, seed), size, asked)
+
+        prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
+        found = [
+            Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
+            Row("random head of the prior", None, [self.table.standardise(prior)]),
+        ]
+        common = [
+            size
+            for size in self.budget.judged_sizes
+            if all(sets.sizes(name, (size,)) for name in DISTRIBUTIONS)
+        ]
+        if not common:
+            raise UserError(f"no distribution has {self.budget.judged_sizes[0]} heads: render more")
+        for size in reversed(common):
+            for name in DISTRIBUTIONS:
+                found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
+        most = common[-1]
+        guided = heads(GUIDED, most, 0)
+        for name in (PRIOR, WIDE):
+            own = as_spread(heads(name, most, 0), guided)
+            found.append(Row(f"{name}, spread as guided", most, [own]))
+        photos = real_latents.fit_latents()
+        for name in DISTRIBUTIONS:
+            data = subset(sets.learnt[name], most, 0)
+            moved = normalise(latents - photos.mean(axis=0) + data.latents.mean(axis=0))
+            found.append(Row(f"{name}, photos moved", most, [self._heads(data, most, moved)]))
+        least = common[0]
+        near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], least)
+        found.append(
+            Row("random heads nearest to people", least, [self._heads(near, least, latents)])
+        )
+        for size in sets.sizes(GUIDED, self.budget.sizes):
+            if size not in common:
+                found.append(Row(GUIDED, size, [heads(GUIDED, size, 0)]))
+        return found
+
+    def likeness(self, row: Row) -> Likeness:
+        """Render heads for the people and see how near they come."""
+        parts = []
+        for seed, z in enumerate(row.heads):
+            z = np.clip(z, *self.table.guided_bounds())
+            data, usable = self.rendered(f"{row.key}_seed_{seed}", z)
+            parts.append(self._judged(data.latents, usable))
+        return Likeness.joined(parts)
+
+    def mean_head(self) -> Likeness:
+        """The same head for everybody."""
+        one, usable = self.rendered("mean_head", np.zeros((1, len(self.table.guided)), np.float32))
+        count = len(self.people)
+        return self._judged(np.repeat(one.latents, count, axis=0), np.repeat(usable, count))
+
+    def rendered(
+        self, name: str, z: Annotated[RealArray, "N G"]
+    ) -> tuple[Pairs, Annotated[BoolArray, "N"]]:
+        """Heads as both encoders see them, side by side, and which show a face (N,)."""
+        folder = self.work / name
+        there = CHUNK * len(list(folder.glob("chunk_*.npz")))
+        self._pool.render(z, folder, VIEW)
+        self._watch.rendered(name, len(z), max(len(z) - there, 0))
+        return pairs.read_batch(folder)
+
+    def _heads(self, data: Pairs, size: int, latents: RealArray) -> RealArray:
+        return predicted(self.choices[size].fit(data), latents, self.table)
+
+    def _judged(self, latents: RealArray, usable: BoolArray) -> Likeness:
+        facenet, sface = np.split(latents, [LATENT_SIZE], axis=1)
+        return Likeness.of(
+            self.people, normalised(facenet, usable), normalised(sface, usable), usable
+        )
+
+    def _kept(self, name: str, make: Callable[[], Float32Array]) -> Float32Array:
+        path = self.work / f"{name}.npz"
+        if not path.is_file():
+            pairs.save_npz(path, z=make())
+        z: Float32Array = read_npz(path)["z"].astype(np.float32)
+        return z
+
+    def _request(self) -> dict[str, Any]:
+        """What the files of the work folder depend on."""
+        table = pairs.table_path(self.model.name).read_bytes()
+        return {
+            "model": self.model.name,
+            "budget": asdict(self.budget),
+            "samples": self.options.samples,
+            "sources": dict(self.model.sources),
+            "pairs": hashlib.sha256(table).hexdigest(),
+        }
+
+
+def normalised(
+    latents: Annotated[RealArray, "N D"], usable: Annotated[BoolArray, "N"]
+) -> Annotated[Float32Array, "N D"]:
+    """Latents (N, D) of unit norm; zeros where there was no face."""
+    found = np.zeros(latents.shape, np.float32)
+    found[usable] = normalise(latents[usable])
+    return found
+
+
+def refined(name: str, model: HeadModel, latents: Annotated[RealArray, "N D"]) -> RealArray:
+    """z (N, G) as the shipped B finds them."""
+    return BackwardMapping.load(name, model.table).standardised(latents)

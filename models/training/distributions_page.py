@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables of the training distributions, Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.training.distributions_learning import DISTRIBUTIONS
+
+_MEASURES = {"error": "error on held-out guided heads", "facenet": "FaceNet, photo to render"}
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """All tables with their captions."""
+    budget = report["budget"]
+    lines = [
+        f"Head model `{report['model']}`, {report['samples']} samples a pixel;"
+        f" {report['people']} people, nothing at all was fitted to {report['held_out_people']} of"
+        " them. In brackets 95 % intervals.",
+        "",
+        "## Held-out heads",
+        "",
+        f"Root mean square error over all guided parameters, standard deviations of the prior;"
+        f" {budget['seeds']} networks each (± their standard deviation).",
+        "",
+        *_errors(report),
+        "",
+        f"By group, {report['most']} heads, on held-out heads of latent guidance.",
+        "",
+        *_groups(report),
+        "",
+        "## Photos, judged by renders",
+        "",
+        *_photos(report),
+        "",
+        "Against one another, for the same people: median difference of the distances, and to how"
+        " many of the people the first is nearer.",
+        "",
+        *_differences(report["differences"]),
+        "",
+        "## Heads that a distribution needs",
+        "",
+        *_costs(report["costs"], report["most"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _errors(report: Mapping[str, Any]) -> list[str]:
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    for row in report["errors"]:
+        cell = f"{_cell(row)} ± {row['seeds']:.3f}"
+        found.setdefault((row["trained"], row["size"]), {})[row["judged"]] = cell
+    rows = [
+        [name, f"{size:,}", _network(report["choices"][size]), *(cells[n] for n in DISTRIBUTIONS)]
+        for (name, size), cells in found.items()
+    ]
+    spread = [f"{report['spread'][name]:.3f}" for name in DISTRIBUTIONS]
+    rows.append(["nothing but the mean of those", "", "", *spread])
+    return _table(["trained on", "heads", "network", *(f"on {n}" for n in DISTRIBUTIONS)], rows)
+
+
+def _network(choice: Mapping[str, Any]) -> str:
+    return f"{choice['kind']}, {choice['penalty']:g}"
+
+
+def _groups(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        [group, *(_cell(cells[name], ".2f") for name in DISTRIBUTIONS), f"{cells['spread']:.2f}"]
+        for group, cells in report["groups"].items()
+    ]
+    return _table(["group", *DISTRIBUTIONS, "their mean alone"], rows)
+
+
+def _photos(report: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for row in [*report["photos"], {"title": "another photo", "size": None, **report["ceiling"]}]:
+        size = "" if row["size"] is None else f"{row['size']:,}"
+        figures = (("facenet", ".3f"), ("sface", ".3f"), ("one_person", ".0%"), ("first", ".0%"),
+                   ("rank", ".0f"), ("sface_first", ".0%"), ("sface_rank", ".0f"))  # fmt: skip
+        cells = [_cell(row.get(name), form) for name, form in figures]
+        rows.append([row["title"], size, *cells])
+    people = report["people"]
+    return _table(
+        ["head by", "heads", "FaceNet, median", "SFace, median", "one person by FaceNet",
+         f"first of {people} by another photo", "median rank so", "first by SFace, same photo",
+         "median rank so"],
+        rows,
+    )  # fmt: skip
+
+
+def _differences(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [
+        [row["one"], row["other"], f"{row['size']:,}", row["people"],
+         *(_cell(row.get(name), "+.3f") for name in ("facenet", "sface")),
+         *(_cell(row.get(f"{name}_nearer"), ".0%") for name in ("facenet", "sface"))]
+        for row in found
+    ]  # fmt: skip
+    head = ["first", "second", "heads", "people", "FaceNet", "SFace", "nearer by FaceNet",
+            "nearer by SFace"]  # fmt: skip
+    return _table(head, rows)
+
+
+def _costs(found: Sequence[Mapping[str, Any]], most: int) -> list[str]:
+    rows = [
+        [_MEASURES[row["measure"]], f"{row['reaches']}, {most:,}", row["of"], _size(row, "value"),
+         f"{_size(row, 'low')} to {_size(row, 'high')}"]
+        for row in found
+    ]  # fmt: skip
+    return _table(["measure", "what reaches", "distribution", "heads", "95 %"], rows)
+
+
+def _size(row: Mapping[str, Any], name: str) -> str:
+    """A number of heads, or that it lies beyond those that were tried."""
+    if row[name] < row["least"]:
+        return f"below {row['least']:,}"
+    if row[name] > row["most"]:
+        return f"above {row['most']:,}"
+    return f"{row[name]:,.0f}"
+
+
+def _cell(figure: Mapping[str, float] | None, form: str = ".3f") -> str:
+    if figure is None:
+        return "-"
+    return f"{figure['value']:{form}} ({figure['low']:{form}} to {figure['high']:{form}})"

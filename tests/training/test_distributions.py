@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training distributions on a synthetic forward mapping: sets, figures, resuming, refusals."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facegen_addon.latent.sphere import normalise
+from facegen_addon.random_streams import random_stream
+from models.training import (
+    distributions,
+    distributions_experiment,
+    distributions_figures,
+    distributions_people,
+    pairs,
+    real_latents,
+    render_pairs,
+)
+from models.training.distributions_figures import compared, data_cost, medians, size_reaching
+from models.training.distributions_learning import DISTRIBUTIONS, GUIDED, PRIOR, WIDE, are_wide
+from models.training.distributions_people import Likeness, People, ranks
+from models.training.pairs import Pairs
+from tests.training.synthetic import SyntheticForward, SyntheticHead
+
+Forward = Callable[[np.ndarray], np.ndarray]
+MODEL = ["--model", "synthetic"]
+PEOPLE = 10
+
+
+def both(forward: Forward) -> Forward:
+    """As two encoders side by side, the second a mirror of the first one's beginning."""
+
+    def see(parameters: np.ndarray) -> np.ndarray:
+        latents = forward(parameters)
+        return np.hstack([latents, normalise(latents[:, :64])]).astype(np.float32)
+
+    return see
+
+
+@pytest.fixture
+def place(
+    models: Path, head: SyntheticHead, forward: SyntheticForward, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """A table of pairs, people who look like heads near the mean one; the command line."""
+    rng = random_stream(3)
+    table = head.table
+    assert render_pairs.main(["initial", *MODEL, "--count", "180"], forward) == 0
+    guided = rng.normal(0, 0.5, (160, len(table.guided)))
+    pairs.save_npz(pairs.proposal_path("synthetic", 1), z=pairs.quantised(guided))
+    assert render_pairs.main(["round", "1", *MODEL], forward) == 0
+    assert render_pairs.main(["pack", *MODEL]) == 0
+    z = rng.normal(0, 0.5, (PEOPLE, len(table.guided)))
+    seen = forward(table.from_standardised(z))
+
+    def noisy(of: np.ndarray) -> np.ndarray:
+        return normalise(of + rng.normal(0, 0.005, of.shape)).astype(np.float32)
+
+    people = People(noisy(seen), noisy(seen[:, :64]), noisy(seen), np.arange(PEOPLE) < 6)
+    monkeypatch.setattr(distributions_experiment, "read_people", lambda *_: people)
+    monkeypatch.setattr(distributions_experiment, "refined", lambda *_: z)
+    # Intervals are nobody's concern here.
+    monkeypatch.setattr(distributions_figures, "DRAWS", 20)
+    monkeypatch.setattr(distributions, "same_face_threshold", lambda: 0.51)
+    monkeypatch.setattr(real_latents, "fit_latents", lambda: seen)
+    work = ["--work", str(models / "work")]
+    return ["--quick", *MODEL, *work, "--rounds", "1", "--per-round", "160"]
+
+
+def test_what_is_learned_from_the_people_like_whom_one_is_judged_comes_nearest(
+    place: list[str], models: Path, forward: SyntheticForward, capsys: pytest.CaptureFixture
+) -> None:
+    assert distributions.main(place, both(forward)) == 0
+    report = json.loads((models / "work/distributions.json").read_text())
+    errors = {(row["trained"], row["size"], row["judged"]): row for row in report["errors"]}
+    assert len(errors) == 3 * 3 * 3
+    for row in errors.values():
+        assert row["low"] <= row["value"] <= row["high"]
+    for other in (PRIOR, WIDE):
+        assert errors[GUIDED, 120, GUIDED]["value"] < errors[other, 120, GUIDED]["value"]
+    assert errors[GUIDED, 120, GUIDED]["value"] < errors[GUIDED, 30, GUIDED]["value"]
+    photos = {(row["title"], row["size"]): row for row in report["photos"]}
+    near = photos["B, refined", None]["facenet"]["value"]
+    assert near < photos[GUIDED, 120]["facenet"]["value"]
+    assert photos[GUIDED, 120]["facenet"]["value"] < photos["mean head", None]["facenet"]["value"]
+    assert photos["B, refined", None]["first"]["value"] == 1
+    assert report["ceiling"]["first"]["value"] == 1
+    assert {row["of"] for row in report["costs"]} == set(DISTRIBUTIONS)
+    cost = {(row["measure"], row["of"], row["reaches"]): row for row in report["costs"]}
+    assert cost["error", GUIDED, WIDE]["value"] < 120
+    assert report["held_out_people"] == 6
+    said = capsys.readouterr()
+    assert "| trained on | heads |" in said.out
+    assert f"first of {PEOPLE} by another photo" in said.out
+    assert "ETA" in said.err
+
+
+def test_a_stopped_run_goes_on_and_a_whole_one_renders_nothing(
+    place: list[str], models: Path, forward: SyntheticForward, capsys: pytest.CaptureFixture
+) -> None:
+    rendered: list[int] = []
+
+    def dying(limit: int) -> Forward:
+        def see(parameters: np.ndarray) -> np.ndarray:
+            if len(rendered) == limit:
+                raise KeyboardInterrupt
+            rendered.append(1)
+            return both(forward)(parameters)
+
+        return see
+
+    assert distributions.main(place, dying(127)) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    rendered.clear()
+    assert distributions.main(place, dying(9999)) == 0
+    there = len(rendered)
+    first = (models / "work/distributions.json").read_bytes()
+    rendered.clear()
+    assert distributions.main(place, dying(0)) == 0
+    assert (models / "work/distributions.json").read_bytes() == first
+    assert there > 100
+    assert distributions.main([*place, "--samples", "4"], both(forward)) == 2
+    assert "another budget" in capsys.readouterr().err
+
+
+def test_a_table_of_other_rounds_is_refused(
+    place: list[str], forward: SyntheticForward, capsys: pytest.CaptureFixture
+) -> None:
+    assert distributions.main([*place, "--per-round", "500"], both(forward)) == 2
+    error = capsys.readouterr().err
+    assert "160 guided heads, not 500" in error
+
+
+def test_wide_heads_are_told_apart_where_some_are_missing(head: SyntheticHead) -> None:
+    z = render_pairs.initial_heads(head, 40, seed=0)
+    kept = np.delete(np.arange(40), [3, 4, 17])
+    np.testing.assert_array_equal(are_wide(head.table, z[kept]), kept % 2 == 1)
+
+
+def test_ranks_count_those_who_are_nearer(rng: np.random.Generator) -> None:
+    gallery = normalise(rng.normal(size=(5, 16)))
+    np.testing.assert_array_equal(ranks(gallery, gallery), np.ones(5))
+    assert ranks(np.roll(gallery, 1, axis=0), gallery).min() > 1
+
+
+def test_a_head_without_a_face_is_nobodys_and_the_rest_is_compared() -> None:
+    people = People(np.eye(4, 8), np.eye(4, 6), np.eye(4, 8), np.ones(4, bool))
+    usable = np.array([True, True, False, True])
+    one = Likeness.of(people, people.latents, people.sface, usable)
+    other = Likeness.of(people, np.roll(people.latents, 1, axis=0), people.sface, usable)
+    assert np.isnan(one.facenet[2]).all()
+    found = compared(Likeness.joined([one, one]), other)
+    assert found["facenet"]["value"] == -1
+    assert found["facenet_nearer"] == {"value": 1, "low": 1, "high": 1}
+
+
+def test_the_size_that_reaches_an_error() -> None:
+    sizes, errors = [100, 400], np.array([0.4, 0.2])
+    assert size_reaching(sizes, errors, 0.3) == pytest.approx(200)
+    assert size_reaching(sizes, errors, 0.5) < 100
+    assert size_reaching(sizes, errors, 0.1) > 400
+    rng = random_stream(1)
+    curve = {size: rng.normal(value, 0.01, 50) for size, value in zip(sizes, errors, strict=True)}
+    cost = data_cost(curve, rng.normal(0.3, 0.01, 50), medians)
+    assert 150 < cost["low"] < cost["value"] < cost["high"] < 270
+
+
+def test_people_whom_the_set_was_made_for_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = normalise(random_stream(2).normal(size=(30, 512))).astype(np.float32)
+    monkeypatch.setattr(real_latents, "fit_latents", lambda: real)
+    asked = distributions_people.asked_for(2, 20)
+    assert len(asked) == 40
+    by_itself = (real @ asked.T).max(axis=1) > distributions_people._SAME
+    assert 10 <= by_itself.sum() <= 20
+
+
+def test_a_subset_is_part_of_a_larger_one() -> None:
+    data = Pairs(np.arange(50.0)[:, None], np.eye(50))
+    small, large = (distributions_experiment.subset(data, n, seed=1) for n in (10, 30))
+    assert set(small.z[:, 0]) < set(large.z[:, 0])
