@@ -8,8 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 400 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report evaluate expectation influence parity bench million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
