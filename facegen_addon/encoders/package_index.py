@@ -14,11 +14,13 @@ import os
 import sysconfig
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
 
-_DEFAULT_STANDS_IN = "pip/_internal/models/index.py"
+_DEFAULT_STANDS_IN = (
+    PurePosixPath("pip", "_internal", "models", "index").with_suffix(".py").as_posix()
+)
 _DEFAULT_IS_CALLED = "PyPI"
 
 

@@ -28,6 +28,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.named_styles import styled
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.random_streams import random_stream
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
@@ -118,7 +119,7 @@ def varied_heads(model: HeadModel, count: int, seed: int) -> Annotated[FloatArra
     """Heads (count, P): women and men, the darkest and the fairest of many, then the oldest and
     the youngest, in styles of hair and beard that differ; for a model without styles of its own,
     and beyond these, as the prior draws them."""
-    drawn = model.sample_prior(np.random.default_rng(seed), max(200, count))
+    drawn = model.sample_prior(random_stream(seed, "heads"), max(200, count))
     attributes = model.attributes(drawn)
     if attributes is None or not model.named_styles:
         return drawn[:count]
