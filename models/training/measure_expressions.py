@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How far the latent of a head moves when it makes another face.
 
-    .venv/bin/python -m models.training.measure_expressions --model person    # 12 heads, 96 renders
+    .venv/bin/python -m models.training.measure_expressions --model person    # 12 heads, 84 renders
 
-Heads as `generate` would make them, each at rest, with expressions that its prior draws (what
-photos show), and with the named ones of WORN. Prints a table (docs/results/other_hands.md).
+Heads as `generate` would make them, each at rest and with the named expressions of WORN. Prints a
+table (docs/results/other_hands.md).
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.remedies import explain
 
-DRAWN = "drawn by the prior"
 WORN = ("smile", "laugh", "anger", "surprise", "sadness", "aa")
 """Named expressions at full strength; the last is a viseme, of a mouth that is open."""
 COLUMNS = ("expression", "latent from the head at rest: median", "90 %", "largest")
@@ -42,29 +41,27 @@ Embed = Callable[[Annotated[FloatArray, "P"]], Annotated[Float32Array, "D"]]
 
 
 def faces_of(
-    model: HeadModel, head: Annotated[FloatArray, "P"], rng: np.random.Generator
+    model: HeadModel, head: Annotated[FloatArray, "P"]
 ) -> dict[str, Annotated[FloatArray, "P"]]:
-    """Name of an expression -> the head with it; that of the prior is another draw for each."""
-    table = model.table
-    drawn = head.copy()
-    columns = table.columns("expression")
-    drawn[columns] = model.sample_prior(rng, 1)[0, columns]
-    return {DRAWN: drawn, **{name: expressive(table, head, name) for name in WORN}}
+    """Name of an expression -> the head with it."""
+    return {name: expressive(model.table, head, name) for name in WORN}
 
 
 def measure(
-    model: HeadModel, heads: Annotated[FloatArray, "N P"], embed: Embed, seed: int
+    model: HeadModel, heads: Annotated[FloatArray, "N P"], embed: Embed
 ) -> list[tuple[str, ...]]:
-    """Cells as COLUMNS name them, a row for each expression; a bar tells how far it is."""
-    rng, bar = random_stream(seed, "expressions"), ProgressBar()
+    """Cells as COLUMNS name them, a row for each expression and one for all; a bar tells how far
+    it is."""
+    bar = ProgressBar()
     moved: dict[str, list[float]] = {}
     for number, head in enumerate(heads):
         bar.update("look at heads", number, len(heads))
         rest = embed(expressive(model.table, head, "neutral"))
-        for name, face in faces_of(model, head, rng).items():
+        for name, face in faces_of(model, head).items():
             distance = float(cosine_distance(rest, embed(face)))
             moved.setdefault(name, []).append(distance)
     bar.close()
+    moved["all of these"] = [distance for far in moved.values() for distance in far]
     figures = {
         name: (np.median(far), np.quantile(far, 0.9), max(far)) for name, far in moved.items()
     }
@@ -105,7 +102,7 @@ def _measured(options: argparse.Namespace) -> list[tuple[str, ...]]:
         def embed(head: FloatArray) -> Float32Array:
             return encoder.embed(renderer.render(head).crop_for(encoder)[None])[0]
 
-        return measure(model, heads, embed, options.seed)
+        return measure(model, heads, embed)
 
 
 if __name__ == "__main__":
