@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from facegen_addon.arrays import BoolArray, Float32Array, RealArray
-from facegen_addon.artifacts import read_npz
 from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -51,15 +49,12 @@ from models.training.distributions_learning import (
     subset,
 )
 from models.training.distributions_people import Likeness, read_people
-from models.training.expectation import Watch, claim
+from models.training.kept_renders import KeptRenders
 from models.training.pairs import Pairs
 from models.training.render_pairs import initial_heads
-from models.training.render_pool import RenderPool
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
-CHUNK = 20
-"""Heads a file: what a stopped run loses at most, by each process."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +102,14 @@ class Experiment:
         self.options, self.budget, self.work = options, budget, options.work
         self.model: HeadModel = load_head_model(options.model)
         self.table = self.model.table
-        claim(self.work, self._request())
+        self._renders = KeptRenders(self.work, self._request(), options, VIEW, forward)
         self.people = read_people(budget.people, options.rounds, options.per_round)
-        self._pool = RenderPool(options, forward, CHUNK)
-        self._watch = Watch(2 * (budget.held_out + budget.more) + len(self.people) * self._passes)
+        drawn = 2 * (budget.held_out + budget.more)
+        self._renders.expect(drawn + len(self.people) * self._passes)
 
     def close(self) -> None:
         """End the processes that render."""
-        self._pool.close()
+        self._renders.close()
 
     @property
     def _passes(self) -> int:
@@ -126,8 +121,8 @@ class Experiment:
     def sets(self) -> Sets:
         """Training sets and held-out heads."""
         count = 2 * (self.budget.held_out + self.budget.more)
-        z = self._kept("drawn", lambda: initial_heads(self.model, count, seed=1))
-        data, usable = self.rendered("drawn", z)
+        z = self._renders.heads("drawn", lambda: initial_heads(self.model, count, seed=1))
+        data, usable = self._renders.rendered("drawn", z)
         drawn = Pairs(data.z, normalised(data.latents[:, :LATENT_SIZE], usable))
         wide = np.arange(count) % 2 == 1
         rows = Pairs(drawn.z[usable], drawn.latents[usable])
@@ -218,25 +213,17 @@ class Experiment:
         parts = []
         for seed, z in enumerate(row.heads):
             z = np.clip(z, *self.table.guided_bounds())
-            data, usable = self.rendered(f"{row.key}_seed_{seed}", z)
+            data, usable = self._renders.rendered(f"{row.key}_seed_{seed}", z)
             parts.append(self._judged(data.latents, usable))
         return Likeness.joined(parts)
 
     def mean_head(self) -> Likeness:
         """The same head for everybody."""
-        one, usable = self.rendered("mean_head", np.zeros((1, len(self.table.guided)), np.float32))
+        one, usable = self._renders.rendered(
+            "mean_head", np.zeros((1, len(self.table.guided)), np.float32)
+        )
         count = len(self.people)
         return self._judged(np.repeat(one.latents, count, axis=0), np.repeat(usable, count))
-
-    def rendered(
-        self, name: str, z: Annotated[RealArray, "N G"]
-    ) -> tuple[Pairs, Annotated[BoolArray, "N"]]:
-        """Heads as both encoders see them, side by side, and which show a face (N,)."""
-        folder = self.work / name
-        there = CHUNK * len(list(folder.glob("chunk_*.npz")))
-        self._pool.render(z, folder, VIEW)
-        self._watch.rendered(name, len(z), max(len(z) - there, 0))
-        return pairs.read_batch(folder)
 
     def _heads(self, data: Pairs, size: int, latents: RealArray) -> RealArray:
         return predicted(self.choices[size].fit(data), latents, self.table)
@@ -246,13 +233,6 @@ class Experiment:
         return Likeness.of(
             self.people, normalised(facenet, usable), normalised(sface, usable), usable
         )
-
-    def _kept(self, name: str, make: Callable[[], Float32Array]) -> Float32Array:
-        path = self.work / f"{name}.npz"
-        if not path.is_file():
-            pairs.save_npz(path, z=make())
-        z: Float32Array = read_npz(path)["z"].astype(np.float32)
-        return z
 
     def _request(self) -> dict[str, Any]:
         """What the files of the work folder depend on."""

@@ -20,7 +20,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,7 +33,6 @@ import numpy as np
 from facegen_addon.arrays import BoolArray, Float32Array, RealArray
 from facegen_addon.artifacts import read_npz
 from facegen_addon.atomic_file import replacing
-from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
@@ -52,8 +50,8 @@ from models.training.attribute_prior import DRAWS, draws_of, fit_attribute_prior
 from models.training.expectation_figures import Judged, Yardstick, report_of
 from models.training.expectation_page import page
 from models.training.expectation_rows import KEYS, Row, rows_of
+from models.training.kept_renders import KeptRenders
 from models.training.render_pairs import add_render_options, initial_heads
-from models.training.render_pool import RenderPool
 from models.training.train_backward import (
     PROPOSAL_WEIGHTS,
     given_precision,
@@ -64,9 +62,6 @@ from models.training.train_backward import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/results/expectation"
-CHUNK = 20
-"""Heads a file: what a stopped run loses at most, by each process."""
-
 ROUNDS, PROPOSED = 2, 0.2
 """Rounds of heads that a row's surrogates propose, and the share of all pairs in each."""
 
@@ -125,19 +120,18 @@ class Experiment:
         self.model = load_head_model(PERSON)
         self.table = self.model.table
         self.rows = rows_of(self.table)
-        claim(self.work, self._request())
+        self._renders = KeptRenders(self.work, self._request(), options, options.view, forward)
+        self._renders.expect(len(options.rows) * (budget.pairs + budget.people))
         self.people = real_latents.held_out_latents(budget.people)
         self._fit_latents = real_latents.fit_latents()
         self._natural, self._probes = NaturalFaces.load(), AttributeProbes.load()
         draws = draws_of(self.model, budget.draws)
         assert draws is not None
         self._draws = draws
-        self._pool = RenderPool(options, forward, CHUNK)
-        self._watch = Watch(len(options.rows) * (budget.pairs + budget.people))
 
     def close(self) -> None:
         """End the processes that render."""
-        self._pool.close()
+        self._renders.close()
 
     @property
     def yardstick(self) -> Yardstick:
@@ -148,17 +142,21 @@ class Experiment:
         """Make pairs, surrogates and B of a row, and render its heads for held-out people."""
         first, *proposed = self.budget.batches
         drawn = row.held_of(initial_heads(self.model, first, seed=0))
-        seen, usable = self._rendered(f"{row.key}_random", drawn)
+        seen, usable = self._renders.rendered(f"{row.key}_random", drawn)
         data = _usable(seen, usable)
         # Every other one of initial_heads is drawn from the prior.
         prior = seen.latents[::2][usable[::2]]
         for number, count in enumerate(proposed, start=1):
             name = f"{row.key}_round_{number}"
-            heads = self._kept(f"{name}_proposal", self._proposing(row, data, number, count))
-            data = data + _usable(*self._rendered(name, heads))
+            heads = self._renders.heads(
+                f"{name}_proposal", self._proposing(row, data, number, count)
+            )
+            data = data + _usable(*self._renders.rendered(name, heads))
         mapping = self._mapping(row, data, len(proposed) + 1)
-        heads = self._kept(f"{row.key}_people_heads", lambda: row.heads(mapping.heads(self.people)))
-        achieved, usable = self._rendered(f"{row.key}_people", heads)
+        heads = self._renders.heads(
+            f"{row.key}_people_heads", lambda: row.heads(mapping.heads(self.people))
+        )
+        achieved, usable = self._renders.rendered(f"{row.key}_people", heads)
         predicted = mapping.ensemble.predict(heads[:, row.free])[0]
         return Judged(row, len(data), self.people, achieved.latents, predicted, usable, prior)
 
@@ -196,23 +194,6 @@ class Experiment:
         ensemble = SurrogateEnsemble.from_arrays(read_npz(path))
         return RowMapping(ensemble, region, settings, free)
 
-    def _kept(self, name: str, make: Callable[[], Float32Array]) -> Float32Array:
-        """Heads z (N, G) of a file of the work folder, which is made where it is not there."""
-        path = self.work / f"{name}.npz"
-        if not path.is_file():
-            pairs.save_npz(path, z=make())
-        z: Float32Array = read_npz(path)["z"].astype(np.float32)
-        return z
-
-    def _rendered(
-        self, name: str, z: Annotated[RealArray, "N G"]
-    ) -> tuple[pairs.Pairs, Annotated[BoolArray, "N"]]:
-        folder = self.work / name
-        there = CHUNK * len(list(folder.glob("chunk_*.npz")))
-        self._pool.render(z, folder, self.options.view)
-        self._watch.rendered(name, len(z), max(len(z) - there, 0))
-        return pairs.read_batch(folder)
-
     def _request(self) -> dict[str, Any]:
         """What the files of the work folder depend on."""
         table = json.dumps([parameter.as_mapping() for parameter in self.table.parameters])
@@ -222,25 +203,6 @@ class Experiment:
             "sources": self.model.sources,
             "table": hashlib.sha256(table.encode()).hexdigest(),
         }
-
-
-class Watch:
-    """Says how many of all heads are there, and how long the rest will take."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._there, self._made = total, 0, 0
-        self._start = time.monotonic()
-
-    def rendered(self, name: str, heads: int, fresh: int) -> None:
-        """`heads` of a set are there now, of which `fresh` were not before."""
-        self._there += heads
-        self._made += fresh
-        if not self._made:
-            return
-        left = self._total - self._there
-        seconds = (time.monotonic() - self._start) * left / self._made
-        rest = f", ETA {format_seconds(seconds)}" if left else ""
-        print(f"{name}: {self._there} of {self._total} heads{rest}", file=sys.stderr, flush=True)
 
 
 def fit(python: Path, source: Path, target: Path, epochs: int) -> None:
@@ -255,16 +217,6 @@ def _usable(data: pairs.Pairs, usable: BoolArray) -> pairs.Pairs:
     if usable.sum() < 2:
         raise UserError(f"{usable.sum()} of {len(data)} heads show a face: nothing can be learnt")
     return pairs.Pairs(data.z[usable], data.latents[usable])
-
-
-def claim(work: Path, request: dict[str, Any]) -> None:
-    """Make the folder that of this request; UserError where it is that of another."""
-    path = work / "request.json"
-    text = json.dumps(request, indent=1) + "\n"
-    if path.is_file() and path.read_text("utf-8") != text:
-        raise UserError(f"{work} holds rows of another budget or head: remove it or give --work")
-    with replacing(path) as temporary:
-        temporary.write_text(text, "utf-8")
 
 
 def budget_of(options: argparse.Namespace) -> Budget:
