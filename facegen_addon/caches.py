@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import UserError
 from .user_folder import user_folder
 
-CACHES = ("flame", "dressing", "thumbnails", "ranking", "skin")
+CACHES = ("flame", "dressing", "thumbnails", "ranking", "skin", "layouts")
 """Folders of the user's folder that hold copies: loaded FLAME files, their dressing, pictures; and
 what is computed in a minute: rankings of sliders, maps of skin.
 

@@ -25,7 +25,6 @@ from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.farm import Farm, render_pool
 from batch.dataset.generate import render_settings
 from batch.dataset.messages import SetUp
-from batch.dataset.options import usable_cores
 from batch.dataset.plan import Plan
 from batch.dataset.recipe import Recipe
 from batch.dataset.run_folder import RunFolder
@@ -39,6 +38,7 @@ from facegen_addon.terminal.progress import ProgressBar
 from tools.timing import Ratio, timed
 
 _BLOCK = 12  # heads between two turns
+_CORES = len(os.sched_getaffinity(0))
 
 
 class Bench:
@@ -123,10 +123,9 @@ def main() -> None:
         if options.memory:
             measure_memory(Path(name), options.memory)
             return
-        cores = usable_cores()
         images, labels = recipe_with(labels=False), recipe_with(labels=True)
-        against_bare(Path(name, "images"), images, options.shards, cores, "images only")
-        against_bare(Path(name, "labels"), labels, options.shards, cores, "all labels")
+        against_bare(Path(name, "images"), images, options.shards, _CORES, "images only")
+        against_bare(Path(name, "labels"), labels, options.shards, _CORES, "all labels")
         scaling(Path(name), images, options.shards)
 
 
@@ -180,7 +179,7 @@ def measure_memory(folder: Path, heads: int) -> None:
     recipe = recipe_with(labels=True, size=64, samples=1)
     shards = -(-heads // _BLOCK)
     bar = ProgressBar()
-    with Bench(folder, recipe, shards, 1, usable_cores()) as bench:
+    with Bench(folder, recipe, shards, 1, _CORES) as bench:
         rows = []
         for shard in range(1, shards):
             bench.make(shard)

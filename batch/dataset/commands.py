@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`dataset make | merge | verify | census`, and the spellings that these commands had before."""
+"""`dataset make | merge | verify | calibrate | census`, and what these were called before."""
 
 import importlib
 import sys
@@ -11,6 +11,10 @@ _COMMANDS = {
     "make": ("batch.dataset.generate", "make a data set, or a machine's part of it, from a recipe"),
     "merge": ("batch.dataset.merge", "close what machines made: index, table, card, contact sheet"),
     "verify": ("batch.dataset.verify", "check hashes, labels and tables, and make samples again"),
+    "calibrate": (
+        "batch.dataset.calibrate",
+        "try which processes and threads are the fastest on this machine",
+    ),
     "census": ("batch.dataset.census", "who is in it, and what a second opinion reads"),
 }
 

@@ -14,6 +14,7 @@ from batch.dataset.batch_encoder import BatchEncoder
 from batch.dataset.latents import latent_members
 from batch.dataset.messages import Done, Job, SetUp
 from batch.dataset.plan import BLOCK, Plan, sample_seed
+from batch.dataset.recipe import Recipe
 from batch.dataset.record import NONE, describe_check, describe_shot
 from batch.dataset.run_folder import RunFolder, key_of
 from batch.dataset.shard_work import ShardWork
@@ -45,6 +46,22 @@ def render_pool(
         in_flight=2,  # one rendering, one waiting
         threads=int(set_up.settings.get("threads", 0)),
     )
+
+
+def render_settings(recipe: Recipe, device: str, threads: int) -> dict[str, Any]:
+    """Settings of the images for the render processes: arguments of SampleSettings."""
+    image = recipe.image
+    return {
+        "engine": image.engine,
+        "samples": image.samples,
+        "width": image.size[0],
+        "height": image.size[1],
+        "device": device,
+        "threads": threads,
+        "labels": recipe.labels.on,
+        "image_format": image.format.upper(),
+        "quality": image.quality,
+    }
 
 
 @dataclass

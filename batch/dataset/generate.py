@@ -7,11 +7,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from batch.dataset.batch_encoder import BatchEncoder
+from batch.dataset.calibrate import layout_for
 from batch.dataset.closing import close_run
-from batch.dataset.farm import Farm, render_pool
+from batch.dataset.farm import Farm, render_pool, render_settings
+from batch.dataset.layout import Layout
 from batch.dataset.messages import SetUp
 from batch.dataset.options import DatasetOptions, parse_options
 from batch.dataset.picture_check import check_pictures, check_same_files
@@ -79,10 +80,12 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
     print(describe(recipe))
     of_all = f"{len(shards)} of {run.shard_count} shards"
     print(f"{total} samples of {model.name} in {of_all}: {run.path}", flush=True)
-    log.write("start", run=run.digest, samples=total, shards=shards, workers=options.workers)
     unfinished = _unfinished(run, shards)
+    left = sum(len(run.indices(shard)) for shard in unfinished)
+    layout = layout_for(options, left)
+    log.write("start", run=run.digest, samples=total, shards=shards, workers=layout.workers)
     status = Status(total, log)  # whose clock starts with the work itself
-    status.found(total - sum(len(run.indices(shard)) for shard in unfinished))
+    status.found(total - left)
     if unfinished:
         farm = Farm(
             run,
@@ -91,18 +94,18 @@ def _generate(options: DatasetOptions, log: EventLog) -> int:
             run.request["versions"],
             status,
         )
-        _make(unfinished, farm, options)
+        _make(unfinished, farm, options, layout)
     status.show([], last=True)
     return _close(run, shards, options)
 
 
-def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions) -> None:
+def _make(shards: Sequence[int], farm: Farm, options: DatasetOptions, layout: Layout) -> None:
     """Make shards by render processes that live as long as it takes."""
     recipe = farm.plan.recipe
-    settings = render_settings(recipe, options.device, options.threads)
+    settings = render_settings(recipe, options.device, layout.threads)
     set_up = SetUp(options.model, settings, recipe.labels.dense, recipe.picture_hashes())
     farm.status.take_notices()
-    with render_pool(options.workers, set_up, _logs(farm.run, options), options.timeout) as pool:
+    with render_pool(layout.workers, set_up, _logs(farm.run, options), options.timeout) as pool:
         farm.make(shards, pool)
 
 
@@ -157,22 +160,6 @@ def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> in
             " widen the recipe's [accept]"
         )
     return 0
-
-
-def render_settings(recipe: Recipe, device: str, threads: int) -> dict[str, Any]:
-    """Settings of the images for the render processes: arguments of SampleSettings."""
-    image = recipe.image
-    return {
-        "engine": image.engine,
-        "samples": image.samples,
-        "width": image.size[0],
-        "height": image.size[1],
-        "device": device,
-        "threads": threads,
-        "labels": recipe.labels.on,
-        "image_format": image.format.upper(),
-        "quality": image.quality,
-    }
 
 
 def _population_unsaid(options: DatasetOptions) -> str:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The request of `dataset make`: read from the command line, checked before it starts."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from facegen_addon.request_fields import (
 from facegen_addon.variety.fields import COUNT, MODEL
 
 MAXIMUM_COUNT = 1_000_000  # the keys have six digits
-_DEFAULT_WORKERS = 8  # at most, unless told otherwise: each takes about half a gigabyte
 
 _EXAMPLES = """examples:
   {program} dataset make --recipe photos --count 2000 --output out/photos
@@ -58,7 +56,7 @@ THREADS = WholeNumber(
     name="threads",
     help="threads of each",
     default=None,
-    unset="the cores shared out",
+    unset="the fastest layout; of `--workers` given: the cores shared out",
     low=1,
     high=1024,
 )
@@ -88,8 +86,8 @@ LOG_JSON = FilePath(
 @dataclass(frozen=True, kw_only=True)
 class DatasetOptions:
     """A checked request. shard: (i, n), this process makes every n-th shard from the i-th on, and
-    closes the run where is_whole; workers: render processes; threads: of each; timeout: seconds
-    that one may be silent; encoder_device: "cpu" or "cuda"."""
+    closes the run where is_whole; workers: render processes; threads: of each, None: as is fastest;
+    timeout: seconds that one may be silent; encoder_device: "cpu" or "cuda"."""
 
     recipe: str = RECIPE.declared
     model: str = MODEL.declared
@@ -99,10 +97,8 @@ class DatasetOptions:
     shard: tuple[int, int] = SHARD.declared
     is_whole: bool = True
     shard_size: int = SHARD_SIZE.declared
-    workers: int = WORKERS.but(
-        default=None, unset=f"one a core, {_DEFAULT_WORKERS} at most"
-    ).declared
-    threads: int = THREADS.declared
+    workers: int | None = WORKERS.but(default=None, unset="the fastest layout").declared
+    threads: int | None = THREADS.declared
     device: str = DEVICE.declared
     encoder_device: str = ENCODER_DEVICE.declared
     timeout: float = TIMEOUT.declared
@@ -126,9 +122,6 @@ def parse_options(arguments: Sequence[str], spelling: str = "dataset make") -> D
     )
     values = checked(fields, parser.parse_args(arguments))
     check_model_name(values["model"])
-    cores = usable_cores()
-    workers = values.setdefault("workers", min(cores, _DEFAULT_WORKERS))
-    values.setdefault("threads", max(1, cores // workers))
     values["is_whole"] = "shard" not in values
     values["shard"] = _read_shard(values.get("shard", "0/1"))
     if values["resume"] and values["replace"]:
@@ -150,10 +143,3 @@ def _read_shard(text: str) -> tuple[int, int]:
         last = f"0/{count} to {count - 1}/{count}" if count else "e.g. 0/4 to 3/4"
         raise UserError(f"--shard {text}: shards count from 0; give {last}")
     return number, count
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -145,7 +145,7 @@ def _open_plan(options: VerifyOptions) -> ShotSource:
 def _open_renderer(run: RunFolder, plan: "Plan") -> Iterator[RenderAgain]:
     """Renders with Blender, by the CPU where the run was made by it."""
     load_blender()
-    from batch.dataset.generate import render_settings
+    from batch.dataset.farm import render_settings
     from batch.dataset.messages import Job
     from batch.dataset.render_worker import finished
     from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings

@@ -37,7 +37,7 @@ def versions(recipe: Recipe, model: HeadModel, encoder_device: str = "cpu") -> d
     return {
         FACEGEN_KEY: facegen_version(),
         FORMAT_KEY: BYTES_FORMAT,
-        "Blender": _blender_version(),
+        "Blender": blender_version(),
         "NumPy": np.__version__,
         "ONNX Runtime": str(onnx_runtime().__version__),
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
@@ -69,7 +69,7 @@ def _worlds(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _blender_version() -> str:
+def blender_version() -> str:
     """Version of the Blender that the render processes run, without loading it into this one."""
     bpy = sys.modules.get("bpy")
     if bpy is not None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from batch import run
-from batch.dataset.options import parse_options, usable_cores
+from batch.dataset.options import parse_options
 from facegen_addon.errors import UserError
 
 
-def test_defaults_make_all_of_it_with_all_cores() -> None:
+def test_defaults_make_all_of_it_as_is_fastest() -> None:
     options = parse_options(["--recipe", "photos"])
     assert options.shard == (0, 1) and options.is_whole
-    assert options.workers * options.threads <= max(usable_cores(), options.workers)
+    assert options.workers is None and options.threads is None
     assert options.count == 1000 and options.shard_size == 500 and options.log_json is None
 
 

@@ -99,7 +99,7 @@ def test_another_word_is_refused_with_those_that_there_are(
     status, out, lines = said(capsys, *command.split())
     assert status == 2 and out == "" and len(lines) == 1
     assert lines[0].endswith(
-        "choose from dataset make, dataset merge, dataset verify, dataset census"
+        "choose from dataset make, dataset merge, dataset verify, dataset calibrate, dataset census"
     )
     assert " ".join(command.split()[:2]) in lines[0]
 
