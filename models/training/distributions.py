@@ -54,6 +54,7 @@ from models.training.distributions_learning import (
 )
 from models.training.distributions_page import page
 from models.training.distributions_people import Likeness, People, ranks
+from models.training.distributions_readings import groups_of
 from models.training.pairs import Pairs
 from models.training.render_pairs import add_render_options
 
@@ -94,6 +95,8 @@ def report_of(experiment: Experiment) -> dict[str, Any]:
             for (title, size), found in seen.items()
         ],
         "ceiling": _ceiling(people, threshold),
+        "kinds": _kinds(seen, people, threshold),
+        "readings": experiment.readings(),
         "differences": _differences(seen, people),
         "costs": _costs(errors, seen, most),
     }  # fmt: skip
@@ -114,6 +117,18 @@ def _ceiling(people: People, threshold: float) -> dict[str, Any]:
         "first": figure(rank, lambda x: np.mean(x == 1)),
         "rank": figure(rank, np.median),
     }
+
+
+def _kinds(seen: Seen, people: People, threshold: float) -> list[dict[str, Any]]:
+    """The same by kinds of people, for the most heads of each distribution and for B."""
+    most = max(size for title, size in seen if title == WIDE and size)
+    found = []
+    for key in (("B, refined", None), *((name, most) for name in DISTRIBUTIONS)):
+        for kind, chosen in groups_of(people.attributes).items():
+            figures = likeness_figures(seen[key].of_people(chosen), threshold)
+            found.append({"title": key[0], "size": key[1], "kind": kind,
+                          "count": int(chosen.sum()), **figures})  # fmt: skip
+    return found
 
 
 Seen = Mapping[tuple[str, int | None], Likeness]

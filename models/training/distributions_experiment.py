@@ -49,12 +49,15 @@ from models.training.distributions_learning import (
     subset,
 )
 from models.training.distributions_people import Likeness, read_people
+from models.training.distributions_readings import read_held_out, readings_report
 from models.training.kept_renders import KeptRenders
 from models.training.pairs import Pairs
 from models.training.render_pairs import initial_heads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
+READ = 800
+"""Photos that are read without a render."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +176,6 @@ class Experiment:
         def heads(name: str, size: int, seed: int, asked: RealArray = latents) -> RealArray:
             return self._heads(subset(sets.learnt[name], size, seed), size, asked)
 
-        prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
-        found = [
-            Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
-            Row("random head of the prior", None, [self.table.standardise(prior)]),
-        ]
         common = [
             size
             for size in self.budget.judged_sizes
@@ -185,11 +183,9 @@ class Experiment:
         ]
         if not common:
             raise UserError(f"no distribution has {self.budget.judged_sizes[0]} heads: render more")
-        for size in reversed(common):
-            for name in DISTRIBUTIONS:
-                found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
-        most = common[-1]
-        guided = heads(GUIDED, most, 0)
+        least, most = common[0], common[-1]
+        found = [Row(n, most, [heads(n, most, seed) for seed in seeds]) for n in DISTRIBUTIONS]
+        guided = found[0].heads[0]
         for name in (PRIOR, WIDE):
             own = as_spread(heads(name, most, 0), guided)
             found.append(Row(f"{name}, spread as guided", most, [own]))
@@ -198,15 +194,35 @@ class Experiment:
             data = subset(sets.learnt[name], most, 0)
             moved = normalise(latents - photos.mean(axis=0) + data.latents.mean(axis=0))
             found.append(Row(f"{name}, photos moved", most, [self._heads(data, most, moved)]))
-        least = common[0]
         near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], least)
         found.append(
             Row("random heads nearest to people", least, [self._heads(near, least, latents)])
         )
+        for size in reversed(common[:-1]):
+            for name in DISTRIBUTIONS:
+                found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
+        prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
+        found += [
+            Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
+            Row("random head of the prior", None, [self.table.standardise(prior)]),
+        ]
         for size in sets.sizes(GUIDED, self.budget.sizes):
             if size not in common:
                 found.append(Row(GUIDED, size, [heads(GUIDED, size, 0)]))
         return found
+
+    def readings(self) -> dict[str, Any]:
+        """What networks of each set say of many photos, without a render."""
+        people = read_held_out(READ)
+        of_b = self._renders.heads(
+            "of_many", lambda: refined(self.options.model, self.model, people.latents)
+        )
+        outputs = {
+            f"{name}, {size:,} heads": self._heads(subset(data, size, 0), size, people.latents)
+            for name, data in self.sets.learnt.items()
+            for size in self.sets.sizes(name, self.budget.sizes[-2:])
+        }
+        return readings_report(people, outputs, of_b, self.model)
 
     def likeness(self, row: Row) -> Likeness:
         """Render heads for the people and see how near they come."""
