@@ -56,7 +56,7 @@ from models.training.render_pairs import initial_heads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
-READ = 800
+READ = 400
 """Photos that are read without a render."""
 
 
@@ -192,7 +192,7 @@ class Experiment:
         photos = real_latents.fit_latents()
         for name in DISTRIBUTIONS:
             data = subset(sets.learnt[name], most, 0)
-            moved = normalise(latents - photos.mean(axis=0) + data.latents.mean(axis=0))
+            moved = _moved(latents, data)
             found.append(Row(f"{name}, photos moved", most, [self._heads(data, most, moved)]))
         near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], least)
         found.append(
@@ -217,12 +217,15 @@ class Experiment:
         of_b = self._renders.heads(
             "of_many", lambda: refined(self.options.model, self.model, people.latents)
         )
-        outputs = {
-            f"{name}, {size:,} heads": self._heads(subset(data, size, 0), size, people.latents)
-            for name, data in self.sets.learnt.items()
-            for size in self.sets.sizes(name, self.budget.sizes[-2:])
-        }
-        return readings_report(people, outputs, of_b, self.model)
+        outputs, learnt = {}, {}
+        for name, data in self.sets.learnt.items():
+            for size in self.sets.sizes(name, self.budget.sizes[-2:]):
+                rows, title = subset(data, size, 0), f"{name}, {size:,} heads"
+                moved = _moved(people.latents, rows)
+                outputs[title] = self._heads(rows, size, people.latents)
+                outputs[f"{title}, photos moved"] = self._heads(rows, size, moved)
+                learnt[title] = rows.latents
+        return readings_report(people, outputs, of_b, learnt, self.model)
 
     def likeness(self, row: Row) -> Likeness:
         """Render heads for the people and see how near they come."""
@@ -269,6 +272,12 @@ def normalised(
     found = np.zeros(latents.shape, np.float32)
     found[usable] = normalise(latents[usable])
     return found
+
+
+def _moved(latents: Annotated[RealArray, "N D"], data: Pairs) -> Annotated[RealArray, "N D"]:
+    """Photos' latents, moved by what lies between the mean of all photos and that of the heads."""
+    gap = data.latents.mean(axis=0) - real_latents.fit_latents().mean(axis=0)
+    return normalise(latents + gap)
 
 
 def refined(name: str, model: HeadModel, latents: Annotated[RealArray, "N D"]) -> RealArray:

@@ -123,6 +123,18 @@ def _kinds(found: Sequence[Mapping[str, Any]]) -> list[str]:
     return table(head, rows)
 
 
+_READINGS = (
+    ("places", "Where heads to learn from lie, seen from the photos: cosine distance of a photo"
+     " from the nearest head and from the heads' mean; chance that a linear classifier, fitted to"
+     " half of both, scores a photo above a head."),
+    ("attributes", "Agreement of heads' own sex (chance that of a woman and a man hers is the more"
+     " female head), age and lightness (correlation of ranks) with what others read off the"
+     " photos."),
+    ("kinds", "The same within kinds of people."),
+    ("together", "How sex (1: women), age and lightness go together (correlation of ranks)."),
+)  # fmt: skip
+
+
 def _readings(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "## What networks say of many photos",
@@ -137,18 +149,11 @@ def _readings(found: Mapping[str, Any]) -> list[str]:
               cell(row["prior"], ".2f")] for row in found["correlations"]],
         ),
     ]  # fmt: skip
-    for title, rows in (
-        ("Agreement of heads' own sex (chance that of a woman and a man hers is the more female"
-         " head), age and lightness (correlation of ranks) with what others read off the photos.",
-         found["attributes"]),
-        ("How sex (1: women), age and lightness go together (correlation of ranks).",
-         found["together"]),
-    ):  # fmt: skip
-        if rows:
-            names = [name for name in rows[0] if name != "name"]
-            lines += ["", title, ""]
-            cells = [[row["name"], *(cell(row.get(n), ".2f") for n in names)] for row in rows]
-            lines += table(["heads by", *names], cells)
+    for name, caption in _READINGS:
+        if found[name]:
+            columns = [column for column in found[name][0] if column != "name"]
+            cells = [[r["name"], *(cell(r.get(c), ".2f") for c in columns)] for r in found[name]]
+            lines += ["", caption, "", *table(["heads", *columns], cells)]
     return lines
 
 

@@ -16,14 +16,18 @@ import numpy as np
 from facegen_addon.arrays import BoolArray, FloatArray, RealArray
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.latent.real_faces import one_photo_each, split_identities
+from facegen_addon.latent.sphere import cosine_distance_matrix, normalise
 from facegen_addon.random_streams import random_stream
+from models.training.baselines import RidgeRegression
 from models.training.distributions_figures import Figure, figure
 from models.training.fit_attributes import load_read
+from models.training.pairs import Pairs
 from models.training.report_attributes import spearman
 
 ADULT_HALF = 40.0
 """Years, as photos read, at which people are parted into younger and older ones."""
 _PRIOR_HEADS = 4000
+HALVES = 50
 
 
 @dataclass(frozen=True)
@@ -62,62 +66,95 @@ def readings_report(
     readings: Readings,
     outputs: Mapping[str, Annotated[RealArray, "N G"]],
     of_b: Annotated[RealArray, "N G"],
+    learnt: Mapping[str, Annotated[RealArray, "M D"]],
     model: HeadModel,
 ) -> dict[str, Any]:
     """Figures of what networks, by name, and B say of the same photos, z (N, G) each.
 
-    Correlations are of every other photo; those of B's heads of the rest are what they are compared
-    with.
+    learnt: latents (M, 512) of training heads, by name.
     """
-    every, other = slice(0, None, 2), slice(1, None, 2)
     named = {"B, refined": of_b, **outputs}
-    halves = {name: z[every] for name, z in named.items()}
     found: dict[str, Any] = {
         "people": len(readings),
-        "correlations": correlation_rows(halves, of_b[other], model),
+        "places": [
+            {"name": name, **place_row(x, readings.latents)} for name, x in learnt.items()
+        ],
+        "correlations": correlation_rows(named, of_b, model),
         "attributes": [],
+        "kinds": [],
         "together": [{"name": "photos, as read off them", **together(readings.attributes)}],
     }  # fmt: skip
     for name, z in named.items():
         heads = model.attributes(model.table.from_standardised(z))
         if heads is not None:
             found["attributes"].append({"name": name, **attribute_row(heads, readings.attributes)})
+            found["kinds"].append({"name": name, **kind_row(heads, readings.attributes)})
             found["together"].append({"name": name, **together(heads)})
     return found
 
 
 def correlation_rows(
-    outputs: Mapping[str, Annotated[RealArray, "N G"]], people: RealArray, model: HeadModel
+    outputs: Mapping[str, Annotated[RealArray, "N G"]],
+    of_b: Annotated[RealArray, "N G"],
+    model: HeadModel,
 ) -> list[dict[str, Any]]:
     """How far correlations among parameters are those of B's heads of people and of the prior.
 
-    outputs: z (N, G) by whose they are; people: z (M, G) of B for half of the same photos.
+    outputs: z (N, G) by whose they are; of_b: z (N, G) of B, of the same photos. Those of half of
+    the photos are likened to B's of the other half, HALVES times: a bootstrap would count doubles
+    as people.
     """
-    prior = model.table.standardise(
-        model.sample_prior(random_stream("correlations"), _PRIOR_HEADS)
-    )  # fmt: skip
-    varying = np.flatnonzero((people.std(axis=0) > 1e-6) & (prior.std(axis=0) > 1e-6))
-    wanted = {
-        "people": _correlations(people[:, varying]),
-        "prior": _correlations(prior[:, varying]),
-    }
+    heads = model.sample_prior(random_stream("correlations"), _PRIOR_HEADS)
+    prior = model.table.standardise(heads)
+    varying = np.flatnonzero((of_b.std(axis=0) > 1e-6) & (prior.std(axis=0) > 1e-6))
+    of_prior = _correlations(prior[:, varying])
+    rng, size = random_stream("halves"), len(of_b) // 2
+    drawn = [rng.permutation(len(of_b)) for _ in range(HALVES)]
+    others = [_correlations(of_b[order[size:]][:, varying]) for order in drawn]
     rows = []
     for name, z in outputs.items():
-        row: dict[str, Any] = {"name": name}
-        row["strength"] = float(np.sqrt(np.mean(_correlations(z[:, varying]) ** 2)))
-        for reference, pattern in wanted.items():
-            row[reference] = figure(z[:, varying], _likeness_to(pattern))
-        rows.append(row)
+        own = [_correlations(z[order[:size]][:, varying]) for order in drawn]
+        rows.append(
+            {
+                "name": name,
+                "strength": float(np.sqrt(np.mean(_correlations(z[:, varying]) ** 2))),
+                "people": _over_halves(
+                    [_alike(one, other) for one, other in zip(own, others, strict=True)]
+                ),
+                "prior": _over_halves([_alike(one, of_prior) for one in own]),
+            }
+        )
     return rows
 
 
-def _likeness_to(pattern: FloatArray) -> Callable[[RealArray], float]:
+def _alike(one: FloatArray, other: FloatArray) -> float:
     """Correlation between two sets of correlations: 1 for the same pattern, however strong."""
+    return float(np.corrcoef(one, other)[0, 1])
 
-    def likeness(z: RealArray) -> float:
-        return float(np.corrcoef(_correlations(z), pattern)[0, 1])
 
-    return likeness
+def _over_halves(values: list[float]) -> Figure:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return {"value": float(np.median(values)), "low": float(low), "high": float(high)}
+
+
+def place_row(
+    heads: Annotated[RealArray, "M D"], photos: Annotated[RealArray, "N D"]
+) -> dict[str, Figure]:
+    """Where latents of training heads (M, 512) lie, seen from photos (N, 512): nearest: cosine
+    distance of photos from the nearest head; middle: of the photos from the heads' mean; auc: how
+    well a linear classifier, fitted to half of both, tells the other halves apart."""
+    distances = cosine_distance_matrix(photos, heads).min(axis=1)
+    middle = normalise(heads.mean(axis=0, keepdims=True))
+    halves = [(x[::2], x[1::2]) for x in (photos, heads)]
+    fit, test = zip(*halves, strict=True)
+    labels = np.repeat([1.0, -1.0], [len(x) for x in fit])[:, None]
+    classifier = RidgeRegression.fit(Pairs(labels, np.concatenate(fit)), 1.0)
+    scores = [classifier.predict(x)[:, 0] for x in test]
+    return {
+        "nearest": figure(distances, np.median),
+        "middle": figure(cosine_distance_matrix(photos, middle)[:, 0], np.median),
+        "auc": figure(scores[0], lambda own: _auc(own, scores[1])),
+    }
 
 
 def _correlations(z: Annotated[RealArray, "N G"]) -> FloatArray:
@@ -131,13 +168,22 @@ def _correlations(z: Annotated[RealArray, "N G"]) -> FloatArray:
 def attribute_row(
     heads: Annotated[FloatArray, "N 3"], photos: Annotated[FloatArray, "N 3"]
 ) -> dict[str, Figure]:
-    """Agreement of heads' own attributes with those read off photos, over all and in groups: of
-    sex the chance that a woman's head is the more female one of a pair; of years and lightness the
-    correlation of ranks. And how sex, age and lightness go together."""
+    """Agreement of heads' own attributes with those read off photos: of sex the chance that a
+    woman's head is the more female one of a pair; of years and lightness the correlation of ranks.
+    """
     both = np.stack([heads, photos], axis=1)
-    found = {"sex": figure(both, _auc_of_sex)}
-    for column, name in ((1, "age"), (2, "lightness")):
-        found[name] = figure(both, _ranks_of(column))
+    return {
+        "sex": figure(both, _auc_of_sex),
+        "age": figure(both, _ranks_of(1)),
+        "lightness": figure(both, _ranks_of(2)),
+    }
+
+
+def kind_row(
+    heads: Annotated[FloatArray, "N 3"], photos: Annotated[FloatArray, "N 3"]
+) -> dict[str, Figure]:
+    """The same of age and lightness, within each kind of people."""
+    both, found = np.stack([heads, photos], axis=1), {}
     for group, chosen in groups_of(photos).items():
         if chosen.sum() > 2:
             found[f"age, {group}"] = figure(both[chosen], _ranks_of(1))
@@ -160,8 +206,12 @@ def _ranks_of(column: int) -> Callable[[RealArray], float]:
 
 def _auc_of_sex(both: RealArray) -> float:
     female = both[:, 1, 0] > 0.5
-    heads = both[:, 0, 0]
-    women, men = heads[female, None], heads[None, ~female]
-    if not women.size or not men.size:
+    return _auc(both[female, 0, 0], both[~female, 0, 0])
+
+
+def _auc(high: Annotated[RealArray, "N"], low: Annotated[RealArray, "M"]) -> float:
+    """Chance that one of the first is above one of the second; NaN where there are none."""
+    if not high.size or not low.size:
         return float("nan")
-    return float((women > men).mean() + 0.5 * (women == men).mean())
+    above, level = high[:, None] > low, high[:, None] == low
+    return float(above.mean() + 0.5 * level.mean())
