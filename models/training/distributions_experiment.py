@@ -49,13 +49,14 @@ from models.training.distributions_learning import (
     subset,
 )
 from models.training.distributions_people import Likeness, read_people
-from models.training.distributions_readings import read_held_out, readings_report
+from models.training.distributions_readings import attribute_row, read_held_out, readings_report
 from models.training.kept_renders import KeptRenders
 from models.training.pairs import Pairs
 from models.training.render_pairs import initial_heads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
+NEAREST = "random heads nearest to people"
 READ = 400
 """Photos that are read without a render."""
 
@@ -183,21 +184,20 @@ class Experiment:
         ]
         if not common:
             raise UserError(f"no distribution has {self.budget.judged_sizes[0]} heads: render more")
-        least, most = common[0], common[-1]
+        most = common[-1]
         found = [Row(n, most, [heads(n, most, seed) for seed in seeds]) for n in DISTRIBUTIONS]
         guided = found[0].heads[0]
-        for name in (PRIOR, WIDE):
-            own = as_spread(heads(name, most, 0), guided)
-            found.append(Row(f"{name}, spread as guided", most, [own]))
         photos = real_latents.fit_latents()
-        for name in DISTRIBUTIONS:
+        for name in (PRIOR, WIDE, GUIDED):
             data = subset(sets.learnt[name], most, 0)
-            moved = _moved(latents, data)
-            found.append(Row(f"{name}, photos moved", most, [self._heads(data, most, moved)]))
-        near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], least)
-        found.append(
-            Row("random heads nearest to people", least, [self._heads(near, least, latents)])
-        )
+            if name != GUIDED:
+                own = as_spread(heads(name, most, 0), guided)
+                found.append(Row(f"{name}, spread as guided", most, [own]))
+            moved = self._heads(data, most, _moved(latents, data))
+            found.append(Row(f"{name}, photos moved", most, [moved]))
+            if name == PRIOR:
+                near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], most)
+                found.append(Row(NEAREST, most, [self._heads(near, most, latents)]))
         for size in reversed(common[:-1]):
             for name in DISTRIBUTIONS:
                 found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
@@ -221,11 +221,24 @@ class Experiment:
         for name, data in self.sets.learnt.items():
             for size in self.sets.sizes(name, self.budget.sizes[-2:]):
                 rows, title = subset(data, size, 0), f"{name}, {size:,} heads"
-                moved = _moved(people.latents, rows)
                 outputs[title] = self._heads(rows, size, people.latents)
-                outputs[f"{title}, photos moved"] = self._heads(rows, size, moved)
                 learnt[title] = rows.latents
-        return readings_report(people, outputs, of_b, learnt, self.model)
+        found = readings_report(people, outputs, of_b, learnt, self.model)
+        found["renders"] = [row for name in DISTRIBUTIONS for row in self._read_renders(name)]
+        return found
+
+    def _read_renders(self, name: str) -> list[dict[str, Any]]:
+        """How well a network of the most heads reads the attributes of held-out heads."""
+        most = max(self.sets.sizes(PRIOR, self.budget.sizes))
+        data, rows = subset(self.sets.learnt[name], most, 0), []
+        for judged, held_out in self.sets.held_out.items():
+            z = self._heads(data, most, held_out.latents)
+            said, own = (self.model.attributes(self.table.from_standardised(x))
+                         for x in (z, held_out.z))  # fmt: skip
+            if said is not None and own is not None:
+                title = f"{name}, {most:,} heads, on {judged}"
+                rows.append({"name": title, **attribute_row(said, own)})
+        return rows
 
     def likeness(self, row: Row) -> Likeness:
         """Render heads for the people and see how near they come."""

@@ -131,6 +131,7 @@ _READINGS = (
      " female head), age and lightness (correlation of ranks) with what others read off the"
      " photos."),
     ("kinds", "The same within kinds of people."),
+    ("renders", "Agreement so with what held-out heads are, not photos."),
     ("together", "How sex (1: women), age and lightness go together (correlation of ranks)."),
 )  # fmt: skip
 

@@ -133,6 +133,9 @@ def test_a_stopped_run_goes_on_and_a_whole_one_renders_nothing(
     assert distributions.main(place, dying(0)) == 0
     assert (models / "work/distributions.json").read_bytes() == first
     assert there > 100
+    assert distributions.main([*place, "--rows", "3"], dying(0)) == 0
+    few = json.loads((models / "work/distributions.json").read_text())
+    assert [row["title"] for row in few["photos"]] == ["mean head", *DISTRIBUTIONS]
     assert distributions.main([*place, "--samples", "4"], both(forward)) == 2
     assert "another budget" in capsys.readouterr().err
 
