@@ -36,7 +36,7 @@ from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
 from models.training import pairs
-from models.training.distributions_experiment import QUICK, Budget, Experiment
+from models.training.distributions_experiment import NEAREST, QUICK, Budget, Experiment
 from models.training.distributions_figures import (
     Errors,
     compared,
@@ -54,6 +54,7 @@ from models.training.distributions_learning import (
 )
 from models.training.distributions_page import page
 from models.training.distributions_people import Likeness, People, ranks
+from models.training.distributions_readings import groups_of
 from models.training.pairs import Pairs
 from models.training.render_pairs import add_render_options
 
@@ -64,7 +65,7 @@ def report_of(experiment: Experiment) -> dict[str, Any]:
     """Figures of all training sets."""
     sets, people = experiment.sets, experiment.people
     errors = experiment.errors()
-    rows = experiment.rows()
+    rows = experiment.rows()[: experiment.options.rows]
     seen = {(row.title, row.size): experiment.likeness(row) for row in rows}
     seen = {("mean head", None): experiment.mean_head(), **seen}
     most = max(size for title, size in seen if title == WIDE and size)
@@ -94,6 +95,8 @@ def report_of(experiment: Experiment) -> dict[str, Any]:
             for (title, size), found in seen.items()
         ],
         "ceiling": _ceiling(people, threshold),
+        "kinds": _kinds(seen, people, threshold),
+        "readings": experiment.readings(),
         "differences": _differences(seen, people),
         "costs": _costs(errors, seen, most),
     }  # fmt: skip
@@ -116,6 +119,20 @@ def _ceiling(people: People, threshold: float) -> dict[str, Any]:
     }
 
 
+def _kinds(seen: Seen, people: People, threshold: float) -> list[dict[str, Any]]:
+    """The same by kinds of people, for the most heads of each distribution and for B."""
+    most = max(size for title, size in seen if title == WIDE and size)
+    found = []
+    for key in (("B, refined", None), *((name, most) for name in DISTRIBUTIONS)):
+        if key not in seen:
+            continue
+        for kind, chosen in groups_of(people.attributes).items():
+            figures = likeness_figures(seen[key].of_people(chosen), threshold)
+            found.append({"title": key[0], "size": key[1], "kind": kind,
+                          "count": int(chosen.sum()), **figures})  # fmt: skip
+    return found
+
+
 Seen = Mapping[tuple[str, int | None], Likeness]
 """Heads for the people by the title and size of their row."""
 
@@ -125,18 +142,28 @@ def _differences(seen: Seen, people: People) -> list[dict[str, Any]]:
     found = []
     for (title, size), other in seen.items():
         base = title.split(", ")[0]
-        if title in (PRIOR, WIDE):
-            one = GUIDED
+        if title in (PRIOR, WIDE, NEAREST):
+            one, against = GUIDED, title
         elif base in DISTRIBUTIONS and title != base:
-            one, base = title, base
-            other = seen[base, size]
+            one, against, other = title, base, seen[base, size]
         else:
             continue
-        against = title if title in (PRIOR, WIDE) else base
-        for who, part in (("all", slice(None)), ("held out", people.held_out)):
-            if who == "all" or people.held_out.sum() > 1:
-                gaps = compared(seen[one, size].of_people(part), other.of_people(part))
-                found.append({"one": one, "other": against, "size": size, "people": who, **gaps})
+        found += _parted(one, against, size, (seen[one, size], other), people)
+        if title == NEAREST:
+            for name in (PRIOR, WIDE):
+                found += _parted(title, name, size, (other, seen[name, size]), people)
+    return found
+
+
+def _parted(
+    one: str, against: str, size: int | None, both: tuple[Likeness, Likeness], people: People
+) -> list[dict[str, Any]]:
+    """Differences of two rows, for all people and for those to whom nothing was fitted."""
+    found = []
+    for who, part in (("all", slice(None)), ("held out", people.held_out)):
+        if who == "all" or people.held_out.sum() > 1:
+            gaps = compared(*(row.of_people(part) for row in both))
+            found.append({"one": one, "other": against, "size": size, "people": who, **gaps})
     return found
 
 
@@ -188,6 +215,14 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     print(texts[".md"])
 
 
+def _three_or_more(text: str) -> int:
+    """A number of rows: that of the distributions, which all is compared with, or more."""
+    value = pairs.positive(text)
+    if value < len(DISTRIBUTIONS):
+        raise argparse.ArgumentTypeError(f"{value} rows compare nothing: give 3 or more")
+    return value
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -198,6 +233,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--per-round", type=pairs.positive, default=400, help="heads asked for in each of these"
     )
+    parser.add_argument(
+        "--rows", type=_three_or_more, metavar="N",
+        help="judge by renders the first N rows alone, what matters most; default: all",
+    )  # fmt: skip
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="default: out/distributions")
     add_render_options(parser)
     parser.set_defaults(model=PERSON)

@@ -49,12 +49,16 @@ from models.training.distributions_learning import (
     subset,
 )
 from models.training.distributions_people import Likeness, read_people
+from models.training.distributions_readings import attribute_row, read_held_out, readings_report
 from models.training.kept_renders import KeptRenders
 from models.training.pairs import Pairs
 from models.training.render_pairs import initial_heads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
+NEAREST = "random heads nearest to people"
+READ = 400
+"""Photos that are read without a render."""
 
 
 @dataclass(frozen=True)
@@ -173,11 +177,6 @@ class Experiment:
         def heads(name: str, size: int, seed: int, asked: RealArray = latents) -> RealArray:
             return self._heads(subset(sets.learnt[name], size, seed), size, asked)
 
-        prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
-        found = [
-            Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
-            Row("random head of the prior", None, [self.table.standardise(prior)]),
-        ]
         common = [
             size
             for size in self.budget.judged_sizes
@@ -185,28 +184,61 @@ class Experiment:
         ]
         if not common:
             raise UserError(f"no distribution has {self.budget.judged_sizes[0]} heads: render more")
-        for size in reversed(common):
+        most = common[-1]
+        found = [Row(n, most, [heads(n, most, seed) for seed in seeds]) for n in DISTRIBUTIONS]
+        guided = found[0].heads[0]
+        photos = real_latents.fit_latents()
+        for name in (PRIOR, WIDE, GUIDED):
+            data = subset(sets.learnt[name], most, 0)
+            if name != GUIDED:
+                own = as_spread(heads(name, most, 0), guided)
+                found.append(Row(f"{name}, spread as guided", most, [own]))
+            moved = self._heads(data, most, _moved(latents, data))
+            found.append(Row(f"{name}, photos moved", most, [moved]))
+            if name == PRIOR:
+                near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], most)
+                found.append(Row(NEAREST, most, [self._heads(near, most, latents)]))
+        for size in reversed(common[:-1]):
             for name in DISTRIBUTIONS:
                 found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
-        most = common[-1]
-        guided = heads(GUIDED, most, 0)
-        for name in (PRIOR, WIDE):
-            own = as_spread(heads(name, most, 0), guided)
-            found.append(Row(f"{name}, spread as guided", most, [own]))
-        photos = real_latents.fit_latents()
-        for name in DISTRIBUTIONS:
-            data = subset(sets.learnt[name], most, 0)
-            moved = normalise(latents - photos.mean(axis=0) + data.latents.mean(axis=0))
-            found.append(Row(f"{name}, photos moved", most, [self._heads(data, most, moved)]))
-        least = common[0]
-        near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], least)
-        found.append(
-            Row("random heads nearest to people", least, [self._heads(near, least, latents)])
-        )
+        prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
+        found += [
+            Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
+            Row("random head of the prior", None, [self.table.standardise(prior)]),
+        ]
         for size in sets.sizes(GUIDED, self.budget.sizes):
             if size not in common:
                 found.append(Row(GUIDED, size, [heads(GUIDED, size, 0)]))
         return found
+
+    def readings(self) -> dict[str, Any]:
+        """What networks of each set say of many photos, without a render."""
+        people = read_held_out(READ)
+        of_b = self._renders.heads(
+            "of_many", lambda: refined(self.options.model, self.model, people.latents)
+        )
+        outputs, learnt = {}, {}
+        for name, data in self.sets.learnt.items():
+            for size in self.sets.sizes(name, self.budget.sizes[-2:]):
+                rows, title = subset(data, size, 0), f"{name}, {size:,} heads"
+                outputs[title] = self._heads(rows, size, people.latents)
+                learnt[title] = rows.latents
+        found = readings_report(people, outputs, of_b, learnt, self.model)
+        found["renders"] = [row for name in DISTRIBUTIONS for row in self._read_renders(name)]
+        return found
+
+    def _read_renders(self, name: str) -> list[dict[str, Any]]:
+        """How well a network of the most heads reads the attributes of held-out heads."""
+        most = max(self.sets.sizes(PRIOR, self.budget.sizes))
+        data, rows = subset(self.sets.learnt[name], most, 0), []
+        for judged, held_out in self.sets.held_out.items():
+            z = self._heads(data, most, held_out.latents)
+            said, own = (self.model.attributes(self.table.from_standardised(x))
+                         for x in (z, held_out.z))  # fmt: skip
+            if said is not None and own is not None:
+                title = f"{name}, {most:,} heads, on {judged}"
+                rows.append({"name": title, **attribute_row(said, own)})
+        return rows
 
     def likeness(self, row: Row) -> Likeness:
         """Render heads for the people and see how near they come."""
@@ -253,6 +285,12 @@ def normalised(
     found = np.zeros(latents.shape, np.float32)
     found[usable] = normalise(latents[usable])
     return found
+
+
+def _moved(latents: Annotated[RealArray, "N D"], data: Pairs) -> Annotated[RealArray, "N D"]:
+    """Photos' latents, moved by what lies between the mean of all photos and that of the heads."""
+    gap = data.latents.mean(axis=0) - real_latents.fit_latents().mean(axis=0)
+    return normalise(latents + gap)
 
 
 def refined(name: str, model: HeadModel, latents: Annotated[RealArray, "N D"]) -> RealArray:

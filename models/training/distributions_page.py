@@ -39,6 +39,12 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         *_differences(report["differences"]),
         "",
+        "By kinds of people.",
+        "",
+        *_kinds(report["kinds"]),
+        "",
+        *_readings(report["readings"]),
+        "",
         "## Heads that a distribution needs",
         "",
         *_costs(report["costs"], report["most"]),
@@ -46,22 +52,23 @@ def page(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def _errors(report: Mapping[str, Any]) -> list[str]:
     found: dict[tuple[str, int], dict[str, str]] = {}
     for row in report["errors"]:
-        cell = f"{_cell(row)} ± {row['seeds']:.3f}"
-        found.setdefault((row["trained"], row["size"]), {})[row["judged"]] = cell
+        with_spread = f"{cell(row)} ± {row['seeds']:.3f}"
+        found.setdefault((row["trained"], row["size"]), {})[row["judged"]] = with_spread
     rows = [
         [name, f"{size:,}", _network(report["choices"][size]), *(cells[n] for n in DISTRIBUTIONS)]
         for (name, size), cells in found.items()
     ]
     spread = [f"{report['spread'][name]:.3f}" for name in DISTRIBUTIONS]
     rows.append(["nothing but the mean of those", "", "", *spread])
-    return _table(["trained on", "heads", "network", *(f"on {n}" for n in DISTRIBUTIONS)], rows)
+    return table(["trained on", "heads", "network", *(f"on {n}" for n in DISTRIBUTIONS)], rows)
 
 
 def _network(choice: Mapping[str, Any]) -> str:
@@ -70,10 +77,10 @@ def _network(choice: Mapping[str, Any]) -> str:
 
 def _groups(report: Mapping[str, Any]) -> list[str]:
     rows = [
-        [group, *(_cell(cells[name], ".2f") for name in DISTRIBUTIONS), f"{cells['spread']:.2f}"]
+        [group, *(cell(cells[name], ".2f") for name in DISTRIBUTIONS), f"{cells['spread']:.2f}"]
         for group, cells in report["groups"].items()
     ]
-    return _table(["group", *DISTRIBUTIONS, "their mean alone"], rows)
+    return table(["group", *DISTRIBUTIONS, "their mean alone"], rows)
 
 
 def _photos(report: Mapping[str, Any]) -> list[str]:
@@ -82,10 +89,10 @@ def _photos(report: Mapping[str, Any]) -> list[str]:
         size = "" if row["size"] is None else f"{row['size']:,}"
         figures = (("facenet", ".3f"), ("sface", ".3f"), ("one_person", ".0%"), ("first", ".0%"),
                    ("rank", ".0f"), ("sface_first", ".0%"), ("sface_rank", ".0f"))  # fmt: skip
-        cells = [_cell(row.get(name), form) for name, form in figures]
+        cells = [cell(row.get(name), form) for name, form in figures]
         rows.append([row["title"], size, *cells])
     people = report["people"]
-    return _table(
+    return table(
         ["head by", "heads", "FaceNet, median", "SFace, median", "one person by FaceNet",
          f"first of {people} by another photo", "median rank so", "first by SFace, same photo",
          "median rank so"],
@@ -96,13 +103,59 @@ def _photos(report: Mapping[str, Any]) -> list[str]:
 def _differences(found: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         [row["one"], row["other"], f"{row['size']:,}", row["people"],
-         *(_cell(row.get(name), "+.3f") for name in ("facenet", "sface")),
-         *(_cell(row.get(f"{name}_nearer"), ".0%") for name in ("facenet", "sface"))]
+         *(cell(row.get(name), "+.3f") for name in ("facenet", "sface")),
+         *(cell(row.get(f"{name}_nearer"), ".0%") for name in ("facenet", "sface"))]
         for row in found
     ]  # fmt: skip
     head = ["first", "second", "heads", "people", "FaceNet", "SFace", "nearer by FaceNet",
             "nearer by SFace"]  # fmt: skip
-    return _table(head, rows)
+    return table(head, rows)
+
+
+def _kinds(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    figures = (("facenet", ".3f"), ("sface", ".3f"), ("first", ".0%"), ("sface_first", ".0%"))
+    rows = [
+        [row["title"], row["kind"], f"{row['count']}", *(cell(row.get(n), f) for n, f in figures)]
+        for row in found
+    ]
+    head = ["head by", "people", "how many", "FaceNet, median", "SFace, median",
+            "first by another photo", "first by SFace, same photo"]  # fmt: skip
+    return table(head, rows)
+
+
+_READINGS = (
+    ("places", "Where heads to learn from lie, seen from the photos: cosine distance of a photo"
+     " from the nearest head and from the heads' mean; chance that a linear classifier, fitted to"
+     " half of both, scores a photo above a head."),
+    ("attributes", "Agreement of heads' own sex (chance that of a woman and a man hers is the more"
+     " female head), age and lightness (correlation of ranks) with what others read off the"
+     " photos."),
+    ("kinds", "The same within kinds of people."),
+    ("renders", "Agreement so with what held-out heads are, not photos."),
+    ("together", "How sex (1: women), age and lightness go together (correlation of ranks)."),
+)  # fmt: skip
+
+
+def _readings(found: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## What networks say of many photos",
+        "",
+        f"{found['people']} people to whom nothing was fitted, a photo each, no renders. Likeness"
+        " of correlations: how those among all guided parameters, of a network's heads of half of"
+        " the people, correlate with those of B's heads of the other half, and of the prior's.",
+        "",
+        *table(
+            ["heads by", "root mean square", "like B's heads of people", "like the prior"],
+            [[row["name"], f"{row['strength']:.2f}", cell(row["people"], ".2f"),
+              cell(row["prior"], ".2f")] for row in found["correlations"]],
+        ),
+    ]  # fmt: skip
+    for name, caption in _READINGS:
+        if found[name]:
+            columns = [column for column in found[name][0] if column != "name"]
+            cells = [[r["name"], *(cell(r.get(c), ".2f") for c in columns)] for r in found[name]]
+            lines += ["", caption, "", *table(["heads", *columns], cells)]
+    return lines
 
 
 def _costs(found: Sequence[Mapping[str, Any]], most: int) -> list[str]:
@@ -111,7 +164,7 @@ def _costs(found: Sequence[Mapping[str, Any]], most: int) -> list[str]:
          f"{_size(row, 'low')} to {_size(row, 'high')}"]
         for row in found
     ]  # fmt: skip
-    return _table(["measure", "what reaches", "distribution", "heads", "95 %"], rows)
+    return table(["measure", "what reaches", "distribution", "heads", "95 %"], rows)
 
 
 def _size(row: Mapping[str, Any], name: str) -> str:
@@ -123,7 +176,8 @@ def _size(row: Mapping[str, Any], name: str) -> str:
     return f"{row[name]:,.0f}"
 
 
-def _cell(figure: Mapping[str, float] | None, form: str = ".3f") -> str:
+def cell(figure: Mapping[str, float] | None, form: str = ".3f") -> str:
+    """A figure with its interval."""
     if figure is None:
         return "-"
     return f"{figure['value']:{form}} ({figure['low']:{form}} to {figure['high']:{form}})"

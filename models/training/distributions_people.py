@@ -18,12 +18,13 @@ from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.encoders.face_detector import FaceDetector
 from facegen_addon.errors import UserError
 from facegen_addon.latent.natural import NaturalFaces
-from facegen_addon.latent.real_faces import lfw_directory, load_photos, split_identities
+from facegen_addon.latent.real_faces import lfw_directory, split_identities
 from facegen_addon.latent.sphere import cosine_distance_matrix
 from facegen_addon.photo.photo_face import PhotoFace, find_faces
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.progress import ProgressBar
 from models.training import real_latents
+from models.training.fit_attributes import load_read
 
 _SAME = 0.999
 """Cosine of a photo's latent with itself, whatever it was rounded to."""
@@ -32,13 +33,15 @@ _SAME = 0.999
 @dataclass(frozen=True)
 class People:
     """N people: latents (N, 512) and sface (N, E) of a photo each; another (N, 512): the latent of
-    another photo of the same person; held_out (N,): nothing at all was fitted to photos of theirs.
+    another photo of the same person; held_out (N,): nothing at all was fitted to photos of theirs;
+    attributes (N, 3): what others read off the photo, as Readings has it, NaN where nothing was.
     """
 
     latents: Annotated[RealArray, "N D"]
     sface: Annotated[RealArray, "N E"]
     another: Annotated[RealArray, "N D"]
     held_out: Annotated[BoolArray, "N"]
+    attributes: Annotated[FloatArray, "N 3"]
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -103,10 +106,10 @@ def read_people(count: int, rounds: int, each: int) -> People:
     from facegen_addon.scene.render.photo_file import read_photo
 
     folder = lfw_directory()
-    photos = load_photos()
+    photos, attributes = load_read()
     held_out = split_identities(photos.identity).held_out
     asked = asked_for(rounds, each)
-    rows = sorted(_listed(folder), key=lambda row: row[1] not in held_out)
+    rows = sorted(listed_photos(folder), key=lambda row: row[1] not in held_out)
     tools = FaceDetector.load(), Encoder.load()
     sface = Encoder.load("sface")
     bar, found = ProgressBar(), []
@@ -122,7 +125,7 @@ def read_people(count: int, rounds: int, each: int) -> People:
         except UserError:
             continue  # sunglasses, a profile: nothing that a head could be compared with
         other = photos.latents[random_stream(0, identity).choice(others)]
-        found.append((face.latent, _by(sface, face), other, not known))
+        found.append((face.latent, _by(sface, face), other, not known, attributes[shown]))
         bar.update("photos", len(found), count)
         if len(found) == count:
             break
@@ -143,7 +146,7 @@ def asked_for(rounds: int, each: int) -> Annotated[Float32Array, "N 512"]:
     )
 
 
-def _listed(folder: Path) -> list[tuple[str, int, int]]:
+def listed_photos(folder: Path) -> list[tuple[str, int, int]]:
     """Photos: file, whose face it shows, and its row among all latents."""
     path = folder / "photos.csv"
     if not path.is_file():

@@ -44,7 +44,7 @@ class KeptRenders:
 
         UserError where the folder is that of another request.
         """
-        _claim(work, request)
+        claim(work, request)
         self._work, self._view = work, view
         self._pool = RenderPool(options, forward, CHUNK)
         self._watch = _Watch()
@@ -95,7 +95,7 @@ class _Watch:
         print(f"{name}: {self._there} of {self.total} heads{rest}", file=sys.stderr, flush=True)
 
 
-def _claim(work: Path, request: dict[str, Any]) -> None:
+def claim(work: Path, request: dict[str, Any]) -> None:
     """Make the folder that of this request; UserError where it is that of another."""
     path = work / "request.json"
     text = json.dumps(request, indent=1) + "\n"

@@ -22,6 +22,13 @@ from models.training import (
 from models.training.distributions_figures import compared, data_cost, medians, size_reaching
 from models.training.distributions_learning import DISTRIBUTIONS, GUIDED, PRIOR, WIDE, are_wide
 from models.training.distributions_people import Likeness, People, ranks
+from models.training.distributions_readings import (
+    Readings,
+    attribute_row,
+    correlation_rows,
+    kind_row,
+    place_row,
+)
 from models.training.pairs import Pairs
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
@@ -58,9 +65,12 @@ def place(
     def noisy(of: np.ndarray) -> np.ndarray:
         return normalise(of + rng.normal(0, 0.005, of.shape)).astype(np.float32)
 
-    people = People(noisy(seen), noisy(seen[:, :64]), noisy(seen), np.arange(PEOPLE) < 6)
+    read = np.column_stack([np.arange(PEOPLE) % 2, np.linspace(20, 65, PEOPLE), np.ones(PEOPLE)])
+    people = People(noisy(seen), noisy(seen[:, :64]), noisy(seen), np.arange(PEOPLE) < 6, read)
     monkeypatch.setattr(distributions_experiment, "read_people", lambda *_: people)
     monkeypatch.setattr(distributions_experiment, "refined", lambda *_: z)
+    readings = Readings(people.latents, read)
+    monkeypatch.setattr(distributions_experiment, "read_held_out", lambda _: readings)
     # Intervals are nobody's concern here.
     monkeypatch.setattr(distributions_figures, "DRAWS", 20)
     monkeypatch.setattr(distributions, "same_face_threshold", lambda: 0.51)
@@ -91,6 +101,8 @@ def test_what_is_learned_from_the_people_like_whom_one_is_judged_comes_nearest(
     cost = {(row["measure"], row["of"], row["reaches"]): row for row in report["costs"]}
     assert cost["error", GUIDED, WIDE]["value"] < 120
     assert report["held_out_people"] == 6
+    kinds = {(row["title"], row["kind"]): row["count"] for row in report["kinds"]}
+    assert kinds[GUIDED, "women"] == 5 and kinds["B, refined", "40 and older"] == 6
     said = capsys.readouterr()
     assert "| trained on | heads |" in said.out
     assert f"first of {PEOPLE} by another photo" in said.out
@@ -121,6 +133,9 @@ def test_a_stopped_run_goes_on_and_a_whole_one_renders_nothing(
     assert distributions.main(place, dying(0)) == 0
     assert (models / "work/distributions.json").read_bytes() == first
     assert there > 100
+    assert distributions.main([*place, "--rows", "3"], dying(0)) == 0
+    few = json.loads((models / "work/distributions.json").read_text())
+    assert [row["title"] for row in few["photos"]] == ["mean head", *DISTRIBUTIONS]
     assert distributions.main([*place, "--samples", "4"], both(forward)) == 2
     assert "another budget" in capsys.readouterr().err
 
@@ -146,7 +161,7 @@ def test_ranks_count_those_who_are_nearer(rng: np.random.Generator) -> None:
 
 
 def test_a_head_without_a_face_is_nobodys_and_the_rest_is_compared() -> None:
-    people = People(np.eye(4, 8), np.eye(4, 6), np.eye(4, 8), np.ones(4, bool))
+    people = People(np.eye(4, 8), np.eye(4, 6), np.eye(4, 8), np.ones(4, bool), np.ones((4, 3)))
     usable = np.array([True, True, False, True])
     one = Likeness.of(people, people.latents, people.sface, usable)
     other = Likeness.of(people, np.roll(people.latents, 1, axis=0), people.sface, usable)
@@ -180,3 +195,36 @@ def test_a_subset_is_part_of_a_larger_one() -> None:
     data = Pairs(np.arange(50.0)[:, None], np.eye(50))
     small, large = (distributions_experiment.subset(data, n, seed=1) for n in (10, 30))
     assert set(small.z[:, 0]) < set(large.z[:, 0])
+
+
+def test_correlations_are_likened_whatever_their_strength(head: SyntheticHead) -> None:
+    rng = random_stream(4)
+    size = len(head.table.guided)
+    mixing = rng.normal(size=(size, size)) + 2 * np.eye(size)
+    people = rng.normal(size=(400, size)) @ mixing
+    weaker = rng.normal(size=(400, size)) @ mixing + rng.normal(0, 4, (400, size))
+    rows = correlation_rows({"alike": weaker, "strangers": weaker[:, ::-1]}, people, head)
+    alike, strangers = (row["people"]["value"] for row in rows)
+    assert alike > 0.7 and abs(strangers) < 0.3
+    assert rows[0]["people"]["low"] < alike < rows[0]["people"]["high"]
+    assert all(abs(row["prior"]["value"]) < 0.3 for row in rows)
+
+
+def test_attributes_agree_where_heads_are_of_the_photos_kind() -> None:
+    photos = np.column_stack([np.tile([0.1, 0.9], 20), np.linspace(18, 70, 40), np.full(40, 60.0)])
+    photos[:, 2] += np.linspace(0, 9, 40)
+    heads = np.column_stack([photos[:, 0], photos[::-1, 1], photos[:, 2] ** 2])
+    found = {name: row["value"] for name, row in attribute_row(heads, photos).items()}
+    assert found["sex"] == 1.0
+    assert found["age"] == pytest.approx(-1.0)
+    assert found["lightness"] == pytest.approx(1.0)
+    assert kind_row(heads, photos)["age, women"]["value"] == pytest.approx(-1.0)
+
+
+def test_heads_among_the_photos_are_near_and_not_told_apart() -> None:
+    rng = random_stream(5)
+    photos, near = (normalise(rng.normal(0.3, 1, (80, 32))) for _ in range(2))
+    far = normalise(rng.normal(-0.3, 1, (80, 32)))
+    rows = [{n: f["value"] for n, f in place_row(x, photos).items()} for x in (near, far)]
+    assert rows[0]["auc"] < 0.7 and rows[1]["auc"] > 0.9
+    assert rows[0]["nearest"] < rows[1]["nearest"] and rows[0]["middle"] < rows[1]["middle"]
