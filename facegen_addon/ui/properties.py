@@ -289,7 +289,11 @@ def _shown(values: Any, model: HeadModel) -> Float32Array:
 
 
 def follow_animation(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
-    """Have animated and driven heads of a scene follow their sliders, as evaluated."""
+    """Have animated and driven heads of a scene follow their sliders, as evaluated.
+
+    While frames are rendered from Blender's window that happens in the render's thread: Blender
+    must not draw the heads meanwhile, so the scene's interface is locked as long as it renders.
+    """
     for mesh_object in list(scene.objects):
         if mesh_object.animation_data is None or MODEL_KEY not in mesh_object:
             continue
@@ -299,6 +303,7 @@ def follow_animation(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> 
         try:
             head = HeadObject.of(mesh_object)
             if not obstacle(mesh_object, head.model):
+                scene.render.use_lock_interface = True
                 _follow(head, values)
         except UserError as error:
             _logger.error("%s", explain(error))

@@ -43,7 +43,8 @@ _MARGINS: dict[str, dict[str, float]] = {
 1 - SHARE of those near the demand (tools/predicted_margin.py: 596 such pairs of 48 heads)."""
 
 _PER_HEAD, _AT_LEAST = 5, 32  # heads proposed together
-_TRIES = 3
+_TRIES = 8
+"""Proposals at most, seconds each: three were too few for six women of 60 to 69."""
 
 
 @dataclass(frozen=True)

@@ -9,28 +9,33 @@ from mathutils import Matrix, Vector
 
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.scene.head.placement import (
+    HEAD_ROOM,
     Box,
     free_origin,
     grid_places,
     place_between,
+    room_of,
+    stand,
     taken_room,
 )
 from facegen_addon.scene.workflows.new_head import add_head
+from facegen_addon.scene.workflows.presets import wear_style
 
 ORIGIN = Vector((1.0, 2.0, 3.0))
+FOUR = [HEAD_ROOM] * 4
 
 
 def test_a_grid_begins_at_a_free_origin() -> None:
-    assert free_origin(4, ORIGIN, []) == ORIGIN
-    assert free_origin(4, ORIGIN, [Box.of_head(Vector((9.0, 2.0, 3.0)))]) == ORIGIN
+    assert free_origin(FOUR, ORIGIN, []) == ORIGIN
+    assert free_origin(FOUR, ORIGIN, [HEAD_ROOM.at(Vector((9.0, 2.0, 3.0)))]) == ORIGIN
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_a_grid_stands_in_no_head(number: int) -> None:
     shift = Vector((0.05, 0.0, 0.05))
-    places = (grid_places(4, ORIGIN)[number] + shift, Vector((2.0, 2.0, 3.0)))
-    taken = [Box.of_head(place) for place in places]
-    moved = [Box.of_head(place) for place in grid_places(4, free_origin(4, ORIGIN, taken))]
+    places = (grid_places(FOUR, ORIGIN)[number] + shift, Vector((2.0, 2.0, 3.0)))
+    taken = [HEAD_ROOM.at(place) for place in places]
+    moved = [HEAD_ROOM.at(place) for place in grid_places(FOUR, free_origin(FOUR, ORIGIN, taken))]
     assert not any(box.overlaps(other) for box in moved for other in taken)
     assert min(box.low.x for box in moved) > 1.0
 
@@ -38,20 +43,20 @@ def test_a_grid_stands_in_no_head(number: int) -> None:
 def test_heads_added_one_after_another_stand_in_a_row() -> None:
     taken: list[Box] = []
     for number in range(5):
-        place = free_origin(1, ORIGIN, taken)
+        place = free_origin(FOUR[:1], ORIGIN, taken)
         assert place.x == pytest.approx(1.0 + 0.35 * number, abs=1e-3)
         assert (place.y, place.z) == (2.0, 3.0)
-        taken.append(Box.of_head(place))
+        taken.append(HEAD_ROOM.at(place))
 
 
 def test_what_stands_behind_or_above_is_not_in_the_way() -> None:
     for step in (Vector((0.0, 1.0, 0.0)), Vector((0.0, 0.0, 0.5))):
-        assert free_origin(1, ORIGIN, [Box.of_head(ORIGIN + step)]) == ORIGIN
+        assert free_origin(FOUR[:1], ORIGIN, [HEAD_ROOM.at(ORIGIN + step)]) == ORIGIN
 
 
 def test_a_blend_stands_between_heads_or_beside_them_never_before_one() -> None:
     near, far = Vector((0.35, 0.0, 0.0)), Vector((2.0, 0.0, 0.0))
-    boxes = {place.x: [Box.of_head(Vector()), Box.of_head(place)] for place in (near, far)}
+    boxes = {place.x: [HEAD_ROOM.at(Vector()), HEAD_ROOM.at(place)] for place in (near, far)}
     assert place_between(Vector(), far, boxes[far.x]) == Vector((1.0, 0.0, 0.0))
     beside = place_between(Vector(), near, boxes[near.x])
     assert beside.y == 0.0 and beside.x > near.x + 0.3
@@ -87,3 +92,34 @@ def test_a_head_takes_its_room_wherever_it_was_moved_and_scaled() -> None:
     (box,) = taken_room(bpy.context.view_layer)
     assert tuple(box.high - box.low) == pytest.approx((0.7, 0.7, 0.7))
     assert (box.low.x + box.high.x) / 2 == pytest.approx(5.0)
+
+
+def test_the_row_below_long_hair_stands_lower() -> None:
+    hanging = Box(HEAD_ROOM.low - Vector((0.0, 0.0, 0.3)), HEAD_ROOM.high)
+    rooms = [*FOUR, hanging]
+    rooms[1] = hanging
+    below = ORIGIN.z - HEAD_ROOM.high.z + hanging.low.z
+    assert [place.z for place in grid_places(rooms, ORIGIN)] == pytest.approx(
+        [ORIGIN.z] * 3 + [below] * 2
+    )
+
+
+def test_no_hair_hangs_over_another_head() -> None:
+    model = load_head_model("person")
+    heads = []
+    for style in ("Long Straight", "Afro", "Bob"):
+        head = add_head(model, bpy.context)
+        wear_style(head, "hair", style)
+        heads.append(head.mesh_object)
+    assert room_of(heads[0]).low.z < HEAD_ROOM.low.z - 0.05
+    stand(heads, ORIGIN, [])
+    bpy.context.view_layer.update()
+    boxes = [
+        Box.around(
+            part.matrix_world @ Vector(corner)
+            for part in (head, *head.children)
+            for corner in part.bound_box
+        )
+        for head in heads
+    ]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))

@@ -4,8 +4,10 @@ something else happens to the head."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import bpy
+import numpy as np
 import pytest
 
 from facegen_addon.scene.head import completion
@@ -100,3 +102,27 @@ def test_a_deleted_head_comes_back_with_its_hair(removed_before_undo: bool, apar
         bpy.ops.ed.redo()
     remove_stray_hair()
     assert not bpy.data.objects
+
+
+def test_a_render_in_a_thread_waits_and_writes_no_head() -> None:
+    head = pending()
+    before = strands(head)
+    (handler,) = (h for h in bpy.app.handlers.render_init if h.__module__ == completion.__name__)
+    render = Thread(target=handler, args=(bpy.context.scene,), daemon=True)
+    render.start()
+    render.join(0.5)
+    assert render.is_alive()  # it waits for the main thread
+    assert strands(head) == before
+    completion.complete_all()
+    render.join(5.0)
+    assert not render.is_alive()
+    assert strands(head) != before
+
+
+def strands(head: bpy.types.Object) -> bytes:
+    hair = hair_of(head)
+    assert hair is not None
+    points = hair.data.attributes["position"].data
+    values = np.empty(3 * len(points), np.float32)
+    points.foreach_get("vector", values)
+    return values.tobytes()

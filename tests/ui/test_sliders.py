@@ -227,6 +227,16 @@ def test_keyframes_animate_the_mesh() -> None:
     assert found == pytest.approx([0.0, 0.5, 1.0], abs=1e-4)
 
 
+def test_blender_does_not_draw_while_it_renders_heads_that_are_animated() -> None:
+    """They are written in the render's thread."""
+    head, scene = add_head(), bpy.context.scene
+    scene.frame_set(2)
+    assert not scene.render.use_lock_interface
+    head.keyframe_insert(f"{properties.sliders_name('anny')}.jawOpen", frame=1)
+    scene.frame_set(3)
+    assert scene.render.use_lock_interface
+
+
 def test_a_rendered_animation_moves_the_head(tmp_path: Path) -> None:
     head, scene = add_head(), bpy.context.scene
     path = f"{properties.sliders_name('anny')}.jawOpen"

@@ -15,7 +15,7 @@ from ...heads.head_model import HeadModel
 from ..head import history, locks
 from ..head.animation import Keys, animate, driven, frame_rate, key_frames, plan_keys
 from ..head.head_object import HeadObject
-from ..head.placement import free_origin, grid_places, taken_room
+from ..head.placement import stand, taken_room
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def _grid(
     origin: Vector,
 ) -> list[HeadObject]:
     heads = []
-    free = free_origin(len(rows), origin, taken_room(bpy.context.view_layer))
-    for place, row in zip(grid_places(len(rows), free), rows, strict=True):
+    taken = taken_room(bpy.context.view_layer)
+    for row in rows:
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
-        head.mesh_object.location = place
         history.record(head, label)
         heads.append(head)
+    stand([head.mesh_object for head in heads], origin, taken)
     return heads
 
 

@@ -15,7 +15,7 @@ from ...heads.catalogue import load_head_model
 from ...heads.exchange.slider_file import read_slider_file, write_slider_file
 from ..head import history
 from ..head.head_object import HeadObject
-from ..head.placement import free_origin, grid_places, taken_room
+from ..head.placement import stand, taken_room
 
 
 def import_sliders(
@@ -32,15 +32,15 @@ def import_sliders(
     rows = file.rows(model.table)
     outfits = file.outfits(len(rows)) if model.dressed else None
     heads = []
-    free = free_origin(len(rows), origin, taken_room(bpy.context.view_layer))
-    for number, (place, row) in enumerate(zip(grid_places(len(rows), free), rows, strict=True)):
+    taken = taken_room(bpy.context.view_layer)
+    for number, row in enumerate(rows):
         head = HeadObject.create(model, collection)
         head.set_parameters(row)
         if outfits is not None:
             head.wear(outfits[number])
-        head.mesh_object.location = place
         history.record(head, "Imported")
         heads.append(head)
+    stand([head.mesh_object for head in heads], origin, taken)
     return heads
 
 

@@ -10,7 +10,7 @@ from ...mapping.sampling import Sampled
 from ..head import history
 from ..head.head_object import HeadObject
 from ..head.latents import Latents, store, store_seed
-from ..head.placement import free_origin, taken_room
+from ..head.placement import stand, taken_room
 
 
 def add_head(model: HeadModel, context: bpy.types.Context, subdivision: int = 1) -> HeadObject:
@@ -20,7 +20,7 @@ def add_head(model: HeadModel, context: bpy.types.Context, subdivision: int = 1)
     """
     taken = taken_room(context.view_layer)
     head = HeadObject.create(model, context.collection, subdivision)
-    head.mesh_object.location = free_origin(1, context.scene.cursor.location, taken)
+    stand([head.mesh_object], context.scene.cursor.location, taken)
     return head
 
 

@@ -27,7 +27,7 @@ from ...photo.photo_face import SQUARE, PhotoFace, find_faces
 from ..head import history
 from ..head.head_object import HeadObject
 from ..head.latents import Latents, store
-from ..head.placement import free_origin, grid_places, taken_room
+from ..head.placement import stand, taken_room
 from ..render.photo_file import read_photo
 from ..render.sample_renderer import SampleRenderer, SampleSettings
 
@@ -133,15 +133,14 @@ def place(
 
     `keep_latent`: each has the latent of its photo as the one that was asked for.
     """
-    taken, cursor = taken_room(context.view_layer), context.scene.cursor.location
-    places = grid_places(len(fitted), free_origin(len(fitted), cursor, taken))
+    taken = taken_room(context.view_layer)
     heads = []
-    for one, where in zip(fitted, places, strict=True):
+    for one in fitted:
         head = HeadObject.create(load_head_model(model), context.collection)
         head.set_parameters(one.parameters)
-        head.mesh_object.location = where
         if keep_latent:
             store(head.mesh_object, Latents(requested=one.latent))
         history.record(head, "Fit from photo")
         heads.append(head)
+    stand([head.mesh_object for head in heads], context.scene.cursor.location, taken)
     return heads

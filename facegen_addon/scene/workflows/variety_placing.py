@@ -20,7 +20,7 @@ from ..head import history
 from ..head.head_object import HeadObject
 from ..head.latents import Latents, store, store_seed
 from ..head.objects import remove_with_data, require_own
-from ..head.placement import free_origin, grid_places, taken_room
+from ..head.placement import HEAD_ROOM, free_origin, grid_places, stand, taken_room
 
 COLLECTION = "FaceGen Variety"
 """Name of the collection that a variety's heads are put into, which hides or deletes them all."""
@@ -54,8 +54,8 @@ def place_heads(
     name = str(own.name)
     placed: list[str] = []
     known = _known(result)
-    count = len(known)
-    places = grid_places(count, free_origin(count, origin, taken_room(bpy.context.view_layer)))
+    taken, rooms = taken_room(bpy.context.view_layer), [HEAD_ROOM] * len(known)
+    places = grid_places(rooms, free_origin(rooms, origin, taken))  # until their hair is known
     try:
         for number, (place, head) in enumerate(zip(places, known, strict=True), start=1):
             added = HeadObject.create(model, bpy.data.collections[name])
@@ -64,6 +64,8 @@ def place_heads(
             if outfit != BARE:
                 added.wear(outfit)
             added.mesh_object.location = place
+            if number == len(known):
+                stand([HeadObject.find(one).mesh_object for one in placed], origin, taken)
             yield added
     except BaseException:
         _remove_heads(placed)
