@@ -19,7 +19,7 @@ from ..latent.attributes import AttributeProbes
 
 _DEGREE = 3
 _PREFIX = "given_"
-_OWN = ("ages", "low", "high", "means", "variances")
+_OWN = ("ages", "low", "high", "means", "variances", "freedom")
 
 _KNEE = 0.1
 """Share of a range over which `soft_clip` bends."""
@@ -28,8 +28,10 @@ _READING = 0.5
 """How far ages are corrected by how heads read: all of it would make everybody past fifty as old
 as heads can be, none leaves heads that read too young."""
 
+_SHARPLY = 10.0
+"""By how much the log of the odds of a sex counts more than probes say."""
 
-_FIRMLY = (4.0, 15.0)
+_FIRMLY = (10.0, 15.0)
 """Log of the odds of a sex that a head has to read with, at least and at most."""
 _SCALES = np.array([6.0, 12.0])
 """What costs one: log of the odds by which a head reads less of its sex, years by which it reads
@@ -86,6 +88,7 @@ class AttributePrior:
         ages: (2, K) as heads read and as they are by their parameters, years, both increasing.
         low, high: (3,) attributes that the prior's heads have: none is asked for beyond.
         means, variances: (F, G) of `polynomials` of the attributes, scaled to [-1, 1] there.
+        freedom: (G,) how far B may go from the means, as a share of how far people do.
         least_spread: standard deviations of the whole prior that a parameter is free by at least.
     """
 
@@ -95,6 +98,7 @@ class AttributePrior:
     high: Annotated[FloatArray, "3"]
     means: Annotated[FloatArray, "F G"]
     variances: Annotated[FloatArray, "F G"]
+    freedom: Annotated[FloatArray, "G"]
     least_spread: float
 
     @classmethod
@@ -128,9 +132,17 @@ class AttributePrior:
         }
         return {_PREFIX + name: array.astype(np.float32) for name, array in parts.items()}
 
+    def said(self, latents: Annotated[RealArray, "N 512"]) -> Annotated[FloatArray, "N 3"]:
+        """ATTRIBUTES (N, 3) that latents (N, 512) speak of: whoever may be either is no half of
+        each, but what is likelier."""
+        said = self.probes.read(latents)
+        odds = np.asarray(latents, np.float64) @ self.probes.weights[:, 0] + self.probes.biases[0]
+        said[:, 0] = 0.5 + 0.5 * np.tanh(0.5 * _SHARPLY * odds)
+        return said
+
     def asked(self, latents: Annotated[RealArray, "N 512"]) -> Annotated[FloatArray, "N 3"]:
         """ATTRIBUTES (N, 3) by their parameters of heads for the people of latents (N, 512)."""
-        wanted = self.probes.read(latents)
+        wanted = self.said(latents)
         years, (read, own) = wanted[:, 1], self.ages
         # Beyond the ends of what heads read like, as many years more as there are.
         corrected = np.interp(years, read, own) + years - np.clip(years, read[0], read[-1])

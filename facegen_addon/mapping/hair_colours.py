@@ -14,8 +14,9 @@ import numpy as np
 from ..arrays import Float32Array, RealArray
 from .traits import Traits
 
-_LIKE = np.array([0.15, 5.0, 2.5], np.float32)
-"""By how much ATTRIBUTES differ among people who are taken for one kind: chance, years, L*."""
+_LIKE = np.array([0.15, 3.0, 6.0], np.float32)
+"""By how much ATTRIBUTES differ among people who are taken for one kind: chance, years, L*. Grey
+belongs to age: of the darkest there are few, and with years cheaper they had the hair of fifty."""
 _AMONG = 24
 """People of a kind among whom the one is found whose hair suits a latent best."""
 

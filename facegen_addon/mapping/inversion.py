@@ -172,9 +172,10 @@ class TrustRegion:
         if self.given is None:
             return self
         centre, spread = self.given.of(self.given.asked(latents))
+        spread *= self.given.freedom.astype(np.float32)
         if self.colours is not None:
             # As old as they read: heads that are made older, to read so, need not be grey.
-            read = self.given.probes.read(latents)
+            read = self.given.said(latents)
             centre[:, self.colours.columns] = self.colours.chosen(latents, read)
             spread[:, self.colours.columns] *= _OF_ONE
         return replace(

@@ -24,6 +24,17 @@ DRAWS = 20_000
 LEAST_SPREAD = 0.15
 """What follows from the attributes alone is free by this much, in deviations of the prior."""
 
+FREEDOM = {
+    **dict.fromkeys(("hair_grey", "brow_grey", "beard_grey", "hair_melanin"), 0.45),
+    "hair_fringe": 0.4,
+    **dict.fromkeys(("age", "skin_age", "skin_lines", "skin_spots", "gender"), 0.7),
+}
+"""How far B may go from what people of an age and a sex have, as a share of how far these do.
+
+FaceNet likes grey or bleached hair on anybody, strings of it on foreheads and folds of fifty on
+faces of thirty; people do not.
+"""
+
 _RANGE = (0.01, 0.99)  # quantiles of the prior's attributes
 _RIDGE = 1e-3
 _AGE_KNOTS = 8
@@ -65,7 +76,9 @@ def fit_attribute_prior(
     """
     columns = np.full(draws.z.shape[1], True) if free is None else free
     z, seen = draws.z[:, columns], pairs.z[:, columns]
-    prior = of_draws(z, draws.attributes, probes)
+    guided = [model.table.names[column] for column in model.table.guided]
+    freedom = np.array([FREEDOM.get(name, 1.0) for name in guided])[columns]
+    prior = replace(of_draws(z, draws.attributes, probes), freedom=freedom)
     own = model.attributes(model.table.from_standardised(pairs.z))
     assert own is not None
     natural = np.mean(_deviations(prior, seen, own) ** 2, axis=1) < _NATURAL
@@ -110,9 +123,9 @@ def of_draws(
 ) -> AttributePrior:
     """Least squares on draws z (N, G) with these attributes; heads read as old as they are."""
     low, high = np.quantile(attributes, _RANGE, axis=0)
-    none = np.zeros((0, z.shape[1]))
+    none, free = np.zeros((0, z.shape[1])), np.ones(z.shape[1])
     ages = np.stack([[low[1], high[1]]] * 2)
-    prior = AttributePrior(probes, ages, low, high, none, none, LEAST_SPREAD)
+    prior = AttributePrior(probes, ages, low, high, none, none, free, LEAST_SPREAD)
     features = prior.features(attributes)
     means = _least_squares(features, z)
     squares = np.asarray((z - features @ means) ** 2, np.float64)

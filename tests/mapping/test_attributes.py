@@ -99,6 +99,27 @@ def test_what_all_read_too_young_is_half_made_up_for() -> None:
     np.testing.assert_allclose(own, [54, 59], atol=1)
 
 
+def test_whoever_may_be_either_is_no_half_of_each(prior: AttributePrior) -> None:
+    sexes = prior.asked(latents_of((0.6, 50, 60), (-0.6, 50, 60), (9, 50, 60), (0, 50, 60)))[:, 0]
+    assert sexes[0] > 0.85 and sexes[1] < 0.15 and sexes[2] > sexes[0]
+    np.testing.assert_allclose(sexes[3], 0.5, atol=1e-6)
+
+
+def test_signs_of_age_are_less_free_than_people_vary(
+    prior: AttributePrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = TABLE.names[TABLE.guided[GREY]]
+    monkeypatch.setattr(attribute_prior, "FREEDOM", {name: 0.4})
+    latents = latents_of((9, 60, 60), (-9, 40, 55))
+    firm, free = (
+        TrustRegion.of(TABLE, SETTINGS, np.eye(16), one).around(latents).spread
+        for one in (fitted_to(People(TABLE)), prior)
+    )
+    np.testing.assert_allclose(firm[:, GREY], 0.4 * free[:, GREY], rtol=1e-5)
+    others = np.arange(16) != GREY
+    np.testing.assert_allclose(firm[:, others], free[:, others], rtol=1e-5)
+
+
 def test_a_prior_of_some_columns_is_that_part_of_the_prior_of_all(prior: AttributePrior) -> None:
     free = np.arange(16) % 3 != 0  # sex is not
     part = fitted_to(People(TABLE), free=free)
@@ -174,12 +195,13 @@ def test_held_columns_stay_and_a_region_is_put_around_people_once(prior: Attribu
 
 def test_heads_that_misread_cost(prior: AttributePrior) -> None:
     agreement = prior.agreement(latents_of((9, 60, 60), (-9, 40, 55), (1, 60, 60)))
-    right = latents_of((9, 60, 60), (-9, 40, 55), (4, 60, 60))
+    right = latents_of((10, 60, 60), (-10, 40, 55), (10, 60, 60))
     clearer = latents_of((30, 60, 60), (-30, 40, 55), (30, 60, 60))
     for latents in (right, clearer, 3 * clearer):
         np.testing.assert_allclose(agreement.price(latents)[0], 0, atol=1e-6)
-    wrong = latents_of((-9, 60, 60), (-9, 52, 55), (1, 60, 60))
-    np.testing.assert_allclose(agreement.price(wrong)[0], [9.0, 1.0, 0.25], rtol=1e-5)
+    wrong = latents_of((-9, 60, 60), (-12, 52, 55), (1, 60, 60))
+    off = [(19 / 6) ** 2, 1.0, (9 / 6) ** 2]
+    np.testing.assert_allclose(agreement.price(wrong)[0], off, rtol=1e-5)
     np.testing.assert_allclose(agreement.rows(slice(1, 2)).price(wrong[1:2])[0], 1, rtol=1e-5)
 
 

@@ -108,7 +108,7 @@ def _draw_brows(
     noise: Mapping[str, FloatArray],
 ) -> None:
     """Women's are thinner, higher and more arched, old men's bushy, fair people's darker than
-    their hair; they grey late."""
+    their hair; men's grey late, women colour theirs."""
     male, asian, african = people["male"], people["asian"], people["african"]
     female = 1.0 - male
     middles = {
@@ -119,7 +119,7 @@ def _draw_brows(
         "brow_slant": 0.14 + 0.04 * female - 0.02 * aged,
         "brow_length": 0.46 - 0.10 * asian - 0.06 * aged,
         "brow_gap": 0.55 + 0.08 * female,
-        "brow_thickness": 0.47 + 0.12 * male + 0.05 * african,
+        "brow_thickness": 0.47 + 0.12 * male + 0.05 * african - 0.08 * aged * female,
         "brow_taper": 0.40 + 0.24 * female,
         "brow_density": 0.74 + 0.02 * male - 0.16 * aged * female - 0.04 * asian,
         "brow_bushiness": 0.16 + 0.26 * male + 0.30 * aged * male,
@@ -136,10 +136,10 @@ def _draw_brows(
     hair = np.clip(column["hair_melanin"], 0.0, 1.0)
     column["brow_melanin"][:] = 0.33 + 0.44 * hair + 0.05 * noise["brow_melanin"]
     late = np.clip(column["hair_grey"], 0.0, 1.0) * np.clip((people["age"] - 0.80) / 0.16, 0.0, 1.0)
-    column["brow_grey"][:] = (0.75 * people["male"] + 0.65 * female) * late + 0.03 * np.abs(
-        noise["brow_grey"]
+    column["brow_grey"][:] = (0.75 * male + 0.1 * female) * late + 0.03 * np.abs(noise["brow_grey"])
+    column["lash_density"][:] = (
+        0.34 + 0.42 * female + aged * (0.18 * female - 0.10) + 0.12 * noise["lash_density"]
     )
-    column["lash_density"][:] = 0.34 + 0.42 * female - 0.10 * aged + 0.12 * noise["lash_density"]
     column["lash_length"][:] = 0.36 + 0.24 * female - 0.08 * asian + 0.13 * noise["lash_length"]
 
 

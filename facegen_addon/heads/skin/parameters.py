@@ -87,7 +87,8 @@ def draw_skin(
     column["skin_melanin"][:] = tone + african * (0.73 + 0.13 * noise["skin_melanin"])
     column["skin_redness"][:] = 0.54 + 0.11 * noise["skin_redness"]
     column["skin_carotene"][:] = 0.26 + 0.08 * asian + 0.12 * noise["skin_carotene"]
-    column["skin_age"][:] = old_skin
+    # Of the same lines, a woman's skin is less mottled and sallow.
+    column["skin_age"][:] = old_skin - 0.2 * aged * (1.0 - male)
     column["skin_femininity"][:] = 1.0 - male + 0.1 * noise["skin_femininity"]
     column["skin_african"][:] = african + 0.12 * noise["skin_african"]
     column["skin_asian"][:] = asian + 0.12 * noise["skin_asian"]
@@ -106,5 +107,7 @@ def draw_skin(
     column["skin_gloss"][:] = 0.45 + 0.15 * african - 0.15 * aged + 0.14 * noise["skin_gloss"]
     column["skin_pores"][:] = 0.15 + 0.35 * male + 0.15 * aged + 0.12 * noise["skin_pores"]
     column["beard_shadow"][:] = male * (0.55 - 0.2 * asian + 0.22 * noise["beard_shadow"])
-    column["lip_colour"][:] = 0.72 - 0.36 * male - 0.12 * aged + 0.11 * noise["lip_colour"]
+    column["lip_colour"][:] = (
+        0.72 - 0.36 * male + aged * (0.15 - 0.27 * male) + 0.11 * noise["lip_colour"]
+    )
     column["lip_darkness"][:] = 0.31 - 0.07 * male + 0.3 * african + 0.1 * noise["lip_darkness"]

@@ -155,11 +155,27 @@ def test_people_wear_what_one_sees_in_the_street(person: PersonHead) -> None:
     assert over_shoulders[men].mean() < 0.05 < 0.1 < over_shoulders[~men].mean()
     old = column["age"] > 0.88
     lengths = column["hair_side_length"][~men & old]
-    assert np.quantile(lengths, 0.1) > 0.45 and np.quantile(lengths, 0.8) < 0.8
+    assert np.quantile(lengths, 0.1) > 0.45 and np.quantile(lengths, 0.6) < 0.88
+    assert np.mean(column["hair_fringe"][~men & old] > 0.5) > 0.25
     assert column["hair_volume"][~men & old].mean() > 0.45
-    coiled = column["african"] > 0.7
+    coiled = (column["african"] > 0.7) & (men | ~old)  # old women straighten theirs
     assert column["hair_curl"][coiled].mean() > 0.4 > column["hair_curl"][~coiled].mean()
     assert column["hair_curl"][column["asian"] > 0.9].max() < 0.2
+
+
+def test_grey_belongs_to_age_and_comes_later_with_african_ancestry(person: PersonHead) -> None:
+    drawn = person.sample_prior(np.random.default_rng(4), 3000)
+    column = {name: drawn[:, person.table.index(name)] for name in person.table.names}
+    grey, age, men = column["hair_grey"], column["age"], column["gender"] < 0.5
+    assert grey[age < 0.71].max() == 0.0  # 35 years
+    middle_aged = (age > 0.76) & (age < 0.86)
+    african, caucasian = (column[name] > 0.8 for name in ("african", "caucasian"))
+    assert grey[middle_aged & african].mean() < 0.8 * grey[middle_aged & caucasian].mean()
+    old = age > 0.9
+    dyed = grey[old & ~men] < 0.15
+    assert 0.6 < dyed.mean() < 0.8 and (grey[old & men] < 0.15).mean() < 0.05
+    melanin = column["hair_melanin"][old & ~men][dyed]
+    assert np.quantile(melanin, 0.05) > 0.4
 
 
 def test_hair_is_rooted_above_the_line_and_closest_along_the_forehead(person: PersonHead) -> None:

@@ -92,6 +92,22 @@ def test_faces_age(column: Column, name: str, sign: int) -> None:
     assert sign * np.corrcoef(column("age"), column(name))[0, 1] > 0.3
 
 
+@pytest.mark.parametrize(
+    ("name", "sign"),
+    [
+        ("eyebrows_trans_up", 1),
+        ("mouth_upperlip_height_incr", 1),
+        ("brow_grey", -1),
+        ("skin_age", -1),
+    ],
+)
+def test_women_age_otherwise_than_men(column: Column, name: str, sign: int) -> None:
+    woman, old, value = column("gender") > 0.5, column("age") > 0.9, column(name)
+    young = column("age") < 0.68
+    changes = [value[old & sex].mean() - value[young & sex].mean() for sex in (woman, ~woman)]
+    assert sign * (changes[0] - changes[1]) > 0.3 * value.std()
+
+
 def test_nothing_is_out_of_range_and_little_at_an_end(
     person: PersonHead, drawn: np.ndarray
 ) -> None:
