@@ -6,8 +6,8 @@
 #   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
-#             tools/window/story.py, or another of these named by STORY (first_faces), which leaves its
-#             screenshots in out/window.
+#             tools/window/story.py, or another of these named by STORY (first_faces, tasks), which
+#             leaves its screenshots in out/window-VERSION. CHAPTERS: of a story, these alone.
 # Without arguments all in both: sh tools/test_blender.sh [VERSION] [install] [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
@@ -119,9 +119,9 @@ window() {
     at_home blender -b --python-expr \
         "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
     status=0
-    at_home timeout 1800 xvfb-run -a -s "-screen 0 1280x800x24" \
+    at_home timeout 3600 xvfb-run -a -s "-screen 0 1280x800x24" \
         blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/${STORY:-story}.py" \
-        -- "$inside/window/out" >"$shots/log.txt" 2>&1 || status=$?
+        -- "$inside/window/out" "${CHAPTERS:-}" >"$shots/log.txt" 2>&1 || status=$?
     cp "$home"/out/*.png "$shots/"
     # What Blender prints of errors in drawing, handlers and callbacks does not end it.
     if [ "$status" != 0 ] || grep -E "Traceback|Error|WARN|DeprecationWarning" "$shots/log.txt" | grep -vE "Not freed|(CUEW|HIPEW) initialization"; then

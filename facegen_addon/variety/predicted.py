@@ -14,14 +14,14 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays import Float32Array, FloatArray
+from ..arrays import BoolArray, Float32Array, FloatArray
 from ..encoders.encoder import DEFAULT_ENCODER
 from ..errors import NotReached, UserError
 from ..generators import retold
 from ..heads.head_model import HeadModel
 from ..latent.selection import greedy_selection, largest_distance, largest_selection
 from ..latent.sphere import cosine_distance_matrix
-from ..latent.who import Who
+from ..latent.who import Who, sex_range
 from ..mapping.backward import Progress
 from ..mapping.screening import VarietyProposal, propose_variety
 from ..random_streams import random_stream
@@ -111,9 +111,13 @@ def predict_variety(
     yield VarietyEvent("sample", 0, count)
     for number in range(_TRIES):
         proposal = yield from _thought(request, guide, number, demanded)
-        parameters.extend(proposal.parameters if held is None else held.kept(proposal.parameters))
-        latents.extend(proposal.requested)
-        predicted.extend(proposal.predicted)
+        fits = _of_sex(model, request.sex, proposal.parameters, held)
+        made = proposal.parameters if held is None else held.kept(proposal.parameters)
+        parameters.extend(made[fits])
+        latents.extend(proposal.requested[fits])
+        predicted.extend(proposal.predicted[fits])
+        if len(predicted) < count:
+            continue
         distances = cosine_distance_matrix(np.array(predicted))
         chosen = greedy_selection(distances, demanded)
         if len(chosen) < count:
@@ -124,12 +128,29 @@ def predict_variety(
                 for index in chosen[:count]
             ]
             return PredictedVariety(request.model, request.seed, request.distance, heads)
+    if len(predicted) < count:
+        raise NotReached(
+            f"{len(predicted)} of {count} heads are of the sex that was asked for by their own"
+            " sliders, too; ask for fewer, or build FaceNet, which sees them"
+        )
     reached = largest_distance(distances, count).distance - (demanded - request.distance)
     raise NotReached(
         f"{len(chosen)} of {count} heads are predicted to be {request.distance:g} apart; {count}"
         f" reach {max(reached, 0.0):.2f}; ask for fewer or a smaller distance, or build FaceNet,"
         " which needs no margin"
     )
+
+
+def _of_sex(
+    model: HeadModel, sex: str, parameters: Annotated[FloatArray, "N P"], held: Held | None
+) -> Annotated[BoolArray, "N"]:
+    """Which heads (N, P) are of the sex that is asked for by themselves, too: where nobody looks at
+    them, one between the sexes may pass for either. All, where some of them is locked."""
+    attributes = model.attributes(parameters) if held is None else None
+    if attributes is None:
+        return np.ones(len(parameters), bool)
+    low, high = sex_range(sex)
+    return (attributes[:, 0] >= low) & (attributes[:, 0] < high)
 
 
 def _guide(

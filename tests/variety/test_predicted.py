@@ -76,6 +76,20 @@ def test_what_is_locked_is_the_same_on_all_heads() -> None:
     assert (made.heads[0].parameters[~locked] != made.heads[1].parameters[~locked]).any()
 
 
+@pytest.mark.usefixtures("small")
+def test_all_are_of_the_sex_asked_for_by_their_own_sliders(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attributes(head: Any, parameters: np.ndarray) -> np.ndarray:
+        sex = (parameters[:, 1] > TABLE.mean[1]).astype(float)
+        return np.stack([sex, np.full(len(sex), 40.0), np.full(len(sex), 60.0)], axis=1)
+
+    monkeypatch.setattr(type(HEAD), "attributes", attributes)
+    for sex, is_woman in (("woman", True), ("man", False)):
+        made, _ = predicted(sex=sex, count=2)
+        assert [h.parameters[1] > TABLE.mean[1] for h in made.heads] == [is_woman] * 2
+    made, _ = predicted(Held(TABLE.default(), np.arange(len(TABLE)) == 1), sex="woman")
+    assert len(made.heads) == 3  # as locked
+
+
 def test_a_demand_that_is_not_reached_says_what_is() -> None:
     with pytest.raises(NotReached, match=r"of 3 heads are predicted to be 1.5 apart; 3 reach 0\."):
         predicted(distance=1.5)

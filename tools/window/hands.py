@@ -19,7 +19,8 @@ from typing import Any
 import bpy
 import numpy as np
 
-FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
+_OWN = sys.argv[sys.argv.index("--") + 1 :]
+FOLDER, ARGUMENTS = Path(_OWN[0]), " ".join(_OWN[1:]).split()
 MODULE = "bl_ext.user_default.facegen"
 TAB = "FaceGen"
 DRAWN = 2.5  # seconds that a redraw takes at most, with software GL on a busy machine
@@ -28,17 +29,26 @@ _PATIENCE = 900.0  # seconds for anything
 Place = tuple[int, int]
 Steps = Iterator[float]
 
+_clicks = 0
+
 
 def addon(name: str) -> Any:
     """A module of the installed extension."""
     return importlib.import_module(f"{MODULE}.facegen_addon.{name}")
 
 
-def click(place: Place) -> Steps:
-    """A real click, and its effect."""
+def click(place: Place, times: int = 1) -> Steps:
+    """A real click, or several at once, and their effect."""
+    global _clicks
+    _clicks += times
     yield from point(place)
-    run("xdotool", "click", "1")
+    run("xdotool", "click", "--repeat", str(times), "--delay", "60", "1")
     yield DRAWN
+
+
+def clicks() -> int:
+    """How many clicks there have been."""
+    return _clicks
 
 
 def hover(place: Place) -> Steps:
@@ -183,3 +193,23 @@ def clear_scene() -> None:
     """Remove all objects."""
     for other in list(bpy.data.objects):
         bpy.data.objects.remove(other)
+
+
+def until_no_job(what: str) -> Steps:
+    """Wait until the running job has ended."""
+    yield from until(lambda: addon("ui.jobs").current() is None, what)
+
+
+def on_display(place: Place) -> Place:
+    """A place of the viewport's main region, y upwards, on the display, y downwards."""
+    shown = region("WINDOW")
+    height = bpy.context.window_manager.windows[0].height
+    return shown.x + place[0], height - (shown.y + place[1])
+
+
+def select_only(head: bpy.types.Object) -> None:
+    """Make this head, and nothing else, selected and active."""
+    for other in bpy.context.selected_objects:
+        other.select_set(False)
+    head.select_set(True)
+    bpy.context.view_layer.objects.active = head
