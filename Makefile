@@ -8,7 +8,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 400 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -128,6 +128,10 @@ fit-report: ## how near heads come that are fitted to COUNT photos of LFW, or PH
 photo-report: ## does the distribution of training heads matter on photos: out/distributions (QUICK=1: minutes)
 	@$(SET_UP) runtime sface
 	$(PYTHON) -m models.training.distributions $(if $(QUICK),--quick)
+
+domain-gap: ## what tells renders from photos, and what closes it: out/domain_gap (QUICK=1: few people)
+	@$(SET_UP) runtime sface test
+	$(PYTHON) -m models.training.domain_gap $(if $(QUICK),--people 20 --work out/domain_gap-quick)
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

@@ -23,6 +23,7 @@ from facegen_addon.encoders.encoder import DEFAULT_ENCODER
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
+from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.backward import BackwardMapping
@@ -35,6 +36,7 @@ from models.training.distributions_figures import (
 )
 from models.training.distributions_learning import (
     DISTRIBUTIONS,
+    ENOUGH,
     GUIDED,
     PRIOR,
     SIZES,
@@ -43,13 +45,19 @@ from models.training.distributions_learning import (
     Sets,
     as_spread,
     choose,
+    least_of,
     nearest_to,
     predicted,
     sets_of,
     subset,
 )
 from models.training.distributions_people import Likeness, read_people
-from models.training.distributions_readings import attribute_row, read_held_out, readings_report
+from models.training.distributions_readings import (
+    attribute_row,
+    misread,
+    read_held_out,
+    readings_report,
+)
 from models.training.kept_renders import KeptRenders
 from models.training.pairs import Pairs
 from models.training.render_pairs import initial_heads
@@ -218,14 +226,43 @@ class Experiment:
             "of_many", lambda: refined(self.options.model, self.model, people.latents)
         )
         outputs, learnt = {}, {}
-        for name, data in self.sets.learnt.items():
-            for size in self.sets.sizes(name, self.budget.sizes[-2:]):
+        for name, data in {**self.sets.learnt, **self._chosen_sets()}.items():
+            for size in self.budget.sizes[-2:]:
+                if len(data) < ENOUGH * size:
+                    continue
                 rows, title = subset(data, size, 0), f"{name}, {size:,} heads"
                 outputs[title] = self._heads(rows, size, people.latents)
                 learnt[title] = rows.latents
         found = readings_report(people, outputs, of_b, learnt, self.model)
         found["renders"] = [row for name in DISTRIBUTIONS for row in self._read_renders(name)]
+        found["probes"] = [row for name in DISTRIBUTIONS for row in self._probed(name)]
         return found
+
+    def _chosen_sets(self) -> dict[str, Pairs]:
+        """Sets that differ in one respect: of all random heads those nearest to people, those that
+        probes, fitted to photos, read as most and as least what they are; and a mixture."""
+        learnt = self.sets.learnt
+        most = max(self.sets.sizes(PRIOR, self.budget.sizes))
+        random, half = learnt[PRIOR] + learnt[WIDE], most // 2
+        found = {
+            NEAREST: nearest_to(real_latents.fit_latents(), random, most),
+            "half latent guidance, half prior": subset(learnt[GUIDED], half, 0)
+            + subset(learnt[PRIOR], most - half, 0),
+        }
+        own = self.model.attributes(self.table.from_standardised(random.z))
+        if own is not None:
+            read = misread(own, AttributeProbes.load().read(random.latents))
+            found["random heads that read as what they are"] = least_of(random, read, most)
+            found["random heads that least do"] = least_of(random, -read, most)
+        return found
+
+    def _probed(self, name: str) -> list[dict[str, Any]]:
+        """How well probes, fitted to photos, read the attributes of a distribution's heads."""
+        data = self.sets.learnt[name]
+        own = self.model.attributes(self.table.from_standardised(data.z))
+        if own is None:
+            return []
+        return [{"name": name, **attribute_row(AttributeProbes.load().read(data.latents), own)}]
 
     def _read_renders(self, name: str) -> list[dict[str, Any]]:
         """How well a network of the most heads reads the attributes of held-out heads."""

@@ -28,7 +28,7 @@ DISTRIBUTIONS = (GUIDED, PRIOR, WIDE)
 SIZES = (60, 125, 250, 500, 1900)
 """Heads of a training set; a distribution has those for which it has heads."""
 
-_SHORT = 0.98
+ENOUGH = 0.98
 """Heads without a face are left out of the table: so many of a size will do."""
 
 
@@ -60,7 +60,7 @@ class Sets:
 
     def sizes(self, name: str, sizes: tuple[int, ...]) -> list[int]:
         """Those of `sizes` for which there are heads of a distribution."""
-        return [size for size in sizes if _SHORT * size <= len(self.learnt[name])]
+        return [size for size in sizes if ENOUGH * size <= len(self.learnt[name])]
 
 
 def sets_of(model: HeadModel, drawn: Pairs, wide: BoolArray, count: int, seed: int = 0) -> Sets:
@@ -142,8 +142,12 @@ def as_spread(
 
 def nearest_to(people: Annotated[RealArray, "M D"], data: Pairs, size: int) -> Pairs:
     """The `size` pairs whose latents are nearest to anybody's."""
-    nearness = (data.latents @ people.T).max(axis=1)
-    return _of(data, np.argsort(-nearness, kind="stable")[:size])
+    return least_of(data, -(data.latents @ people.T).max(axis=1), size)
+
+
+def least_of(data: Pairs, values: Annotated[RealArray, "N"], size: int) -> Pairs:
+    """The `size` pairs that have the least values."""
+    return _of(data, np.argsort(values, kind="stable")[:size])
 
 
 def _of(data: Pairs, rows: IntArray) -> Pairs:

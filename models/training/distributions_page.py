@@ -126,12 +126,15 @@ def _kinds(found: Sequence[Mapping[str, Any]]) -> list[str]:
 _READINGS = (
     ("places", "Where heads to learn from lie, seen from the photos: cosine distance of a photo"
      " from the nearest head and from the heads' mean; chance that a linear classifier, fitted to"
-     " half of both, scores a photo above a head."),
+     " half of both, scores a photo above a head; share of the photos' variance along the 50 axes"
+     " along which the heads' latents vary most."),
     ("attributes", "Agreement of heads' own sex (chance that of a woman and a man hers is the more"
      " female head), age and lightness (correlation of ranks) with what others read off the"
      " photos."),
     ("kinds", "The same within kinds of people."),
     ("renders", "Agreement so with what held-out heads are, not photos."),
+    ("probes", "What linear probes, fitted to photos, read off renders of the heads to learn from,"
+     " against what these are."),
     ("together", "How sex (1: women), age and lightness go together (correlation of ranks)."),
 )  # fmt: skip
 

@@ -27,7 +27,8 @@ from models.training.report_attributes import spearman
 ADULT_HALF = 40.0
 """Years, as photos read, at which people are parted into younger and older ones."""
 _PRIOR_HEADS = 4000
-HALVES = 50
+_GENERATION = 30.0
+HALVES, AXES = 50, 50
 
 
 @dataclass(frozen=True)
@@ -142,19 +143,28 @@ def place_row(
 ) -> dict[str, Figure]:
     """Where latents of training heads (M, 512) lie, seen from photos (N, 512): nearest: cosine
     distance of photos from the nearest head; middle: of the photos from the heads' mean; auc: how
-    well a linear classifier, fitted to half of both, tells the other halves apart."""
+    well a linear classifier, fitted to half of both, tells the other halves apart; span: share of
+    the photos' variance along the AXES along which heads vary most."""
     distances = cosine_distance_matrix(photos, heads).min(axis=1)
     middle = normalise(heads.mean(axis=0, keepdims=True))
     halves = [(x[::2], x[1::2]) for x in (photos, heads)]
     fit, test = zip(*halves, strict=True)
     labels = np.repeat([1.0, -1.0], [len(x) for x in fit])[:, None]
     classifier = RidgeRegression.fit(Pairs(labels, np.concatenate(fit)), 1.0)
+    _, _, axes = np.linalg.svd(heads - heads.mean(axis=0), full_matrices=False)
     scores = [classifier.predict(x)[:, 0] for x in test]
     return {
         "nearest": figure(distances, np.median),
         "middle": figure(cosine_distance_matrix(photos, middle)[:, 0], np.median),
         "auc": figure(scores[0], lambda own: _auc(own, scores[1])),
+        "span": figure(photos, lambda rows: _share_along(rows, axes[:AXES])),
     }
+
+
+def _share_along(rows: Annotated[RealArray, "N D"], axes: Annotated[RealArray, "K D"]) -> float:
+    """Share of the variance of rows that lies along orthonormal axes."""
+    centred = rows - rows.mean(axis=0)
+    return float(np.square(centred @ axes.T).sum() / np.square(centred).sum())
 
 
 def _correlations(z: Annotated[RealArray, "N G"]) -> FloatArray:
@@ -177,6 +187,15 @@ def attribute_row(
         "age": figure(both, _ranks_of(1)),
         "lightness": figure(both, _ranks_of(2)),
     }
+
+
+def misread(
+    own: Annotated[FloatArray, "N 3"], read: Annotated[FloatArray, "N 3"]
+) -> Annotated[FloatArray, "N"]:
+    """How far heads (N,) read from what they are, by sex and age: another sex weighs as much as
+    _GENERATION years."""
+    found: FloatArray = np.abs(own - read)[:, :2] @ [1.0, 1.0 / _GENERATION]
+    return found
 
 
 def kind_row(

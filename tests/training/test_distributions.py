@@ -20,13 +20,21 @@ from models.training import (
     render_pairs,
 )
 from models.training.distributions_figures import compared, data_cost, medians, size_reaching
-from models.training.distributions_learning import DISTRIBUTIONS, GUIDED, PRIOR, WIDE, are_wide
+from models.training.distributions_learning import (
+    DISTRIBUTIONS,
+    GUIDED,
+    PRIOR,
+    WIDE,
+    are_wide,
+    least_of,
+)
 from models.training.distributions_people import Likeness, People, ranks
 from models.training.distributions_readings import (
     Readings,
     attribute_row,
     correlation_rows,
     kind_row,
+    misread,
     place_row,
 )
 from models.training.pairs import Pairs
@@ -221,10 +229,19 @@ def test_attributes_agree_where_heads_are_of_the_photos_kind() -> None:
     assert kind_row(heads, photos)["age, women"]["value"] == pytest.approx(-1.0)
 
 
+def test_heads_that_read_as_another_sex_or_age_are_misread() -> None:
+    own = np.array([[1.0, 30.0, 60.0], [0.0, 30.0, 60.0], [0.0, 60.0, 60.0]])
+    read = np.array([[1.0, 30.0, 20.0], [1.0, 30.0, 60.0], [0.0, 30.0, 60.0]])
+    np.testing.assert_allclose(misread(own, read), [0.0, 1.0, 1.0])
+    data = Pairs(np.arange(3.0)[:, None], np.eye(3))
+    np.testing.assert_array_equal(least_of(data, misread(own, read), 1).z, [[0.0]])
+
+
 def test_heads_among_the_photos_are_near_and_not_told_apart() -> None:
     rng = random_stream(5)
     photos, near = (normalise(rng.normal(0.3, 1, (80, 32))) for _ in range(2))
     far = normalise(rng.normal(-0.3, 1, (80, 32)))
     rows = [{n: f["value"] for n, f in place_row(x, photos).items()} for x in (near, far)]
     assert rows[0]["auc"] < 0.7 and rows[1]["auc"] > 0.9
+    assert all(row["span"] == pytest.approx(1.0) for row in rows)  # 32 axes are all that there are
     assert rows[0]["nearest"] < rows[1]["nearest"] and rows[0]["middle"] < rows[1]["middle"]
