@@ -59,6 +59,13 @@ def find(words: str, where: Shown | None = None) -> Generator[float, None, Place
     raise AssertionError(f"there is no button of {words!r}")
 
 
+def at(where: Shown, share: float, down: int) -> Place:
+    """A place at this share of a region's width and as many pixels below its upper edge: of buttons
+    that Blender does not tell of, as those of a dialog."""
+    left, top = _corner(where)
+    return left + round(share * where.region.width), top + down
+
+
 def press_button(words: str, where: Shown | None = None) -> Steps:
     """Find a button and click on it."""
     place = yield from find(words, where)
@@ -73,12 +80,17 @@ def choose(words: str, index: int, count: int) -> Steps:
     yield from click((left + margin + round((index + 0.5) * width / count), y))
 
 
-def enter(words: str, value: int, where: Shown | None = None) -> Steps:
+def enter(words: str, value: int) -> Steps:
     """Type a number into a field."""
-    place = yield from find(words, where)
+    place = yield from find(words)
+    yield from fill(place, str(value))
+
+
+def fill(place: Place, text: str) -> Steps:
+    """Type into the field at a place, in place of what is there."""
     yield from click(place, 2)
     yield from press("ctrl+a")
-    yield from write(str(value))
+    yield from write(text)
     yield from press("Return")
 
 

@@ -18,7 +18,17 @@ import bpy
 import numpy as np
 
 from tools.window import chapter_opening as opening
-from tools.window.buttons import choose, enter, find, fold_all, press_button, shown, unfold
+from tools.window.buttons import (
+    at,
+    choose,
+    enter,
+    fill,
+    find,
+    fold_all,
+    press_button,
+    shown,
+    unfold,
+)
 from tools.window.hands import (
     ARGUMENTS,
     DRAWN,
@@ -35,13 +45,15 @@ from tools.window.hands import (
     point,
     press,
     until_no_job,
-    write,
 )
 
 NOWHERE = (200, 600)
 PEOPLE_BELOW, LINE = 34, 22
 """Pixels from the button of the candidates to the header of People to Draw, and of a line between,
 which is there where no head is."""
+TARGET, LEVEL = (0.69, 19), (0.69, 229)
+FILE_NAME, EXPORT = (0.3, 19), (0.9, 19)
+"""Where the export dialog has these: share of a region's width, pixels from its upper edge."""
 TRIANGLES = 8000
 
 
@@ -117,6 +129,8 @@ def ten_guards() -> Steps:
     yield from until_no_job("the guards")
     assert len(heads()) == 10, heads()
     check_heads()
+    yield from point(NOWHERE)
+    photograph("task_guards")
     yield from fold_all()
     yield from unfold("FACEGEN_PT_files")
     yield from press_button("format='fbx'")
@@ -134,17 +148,13 @@ def export_dialog() -> Steps:
     """Say what for, how fine and under which name, and export."""
     options, names = shown("FILE_BROWSER", "TOOL_PROPS"), shown("FILE_BROWSER", "EXECUTE")
     operator = options.area.spaces.active.active_operator
-    yield from press_button("target", options)
+    yield from click(at(options, *TARGET))
     yield from press("Down", "Down", "Return")
-    yield from enter("lod", 2, options)
-    place = yield from find("filename", names)
-    yield from click(place, 2)
-    yield from press("ctrl+a")
-    yield from write(str(FOLDER / "guards.fbx"))
-    yield from press("Return")
+    yield from fill(at(options, *LEVEL), "2")
+    yield from fill(at(names, *FILE_NAME), str(FOLDER / "guards.fbx"))
     photograph("task_export")
     assert (operator.target, operator.lod) == ("unity", 2), (operator.target, operator.lod)
-    yield from press_button("execute", names)
+    yield from click(at(names, *EXPORT))
 
 
 def show_people() -> Steps:
