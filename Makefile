@@ -149,13 +149,13 @@ parity: ## FLAME here against the smplx package: the table of docs/head_models.m
 	@$(SET_UP) recipes
 	@$(RECIPES) -m tools.flame_parity
 
-bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (PARTS=)
+bench: ## FaceGen against bare Cycles, ONNX Runtime, smplx and shape keys, as ratios in one run (PARTS=, PROCESSOR_TIME=1)
 	@$(SET_UP) runtime recipes
-	@$(PYTHON) -m tools.bench $(PARTS)
+	@$(PYTHON) -m tools.bench $(if $(PROCESSOR_TIME),--processor-time) $(PARTS)
 
 bench-compare: ## today's figures beside another commit's, in turn: make bench-compare REV=HEAD~10 (PARTS=)
 	@$(SET_UP) runtime recipes
-	@$(PYTHON) -m tools.bench --against "$(or $(REV),HEAD~1)" $(PARTS)
+	@$(PYTHON) -m tools.bench $(if $(PROCESSOR_TIME),--processor-time) --against "$(or $(REV),HEAD~1)" $(PARTS)
 
 million: ## a large data set merged and verified in flat memory, F replaced by a clock (COUNT=200000)
 	@$(SET_UP) runtime

@@ -4,6 +4,7 @@
     python -m tools.bench                       all parts, each figure as a ratio: `make bench`
     python -m tools.bench render sliders        these parts alone
     python -m tools.bench --against v0.3        today's figures beside that commit's, in turn
+    python -m tools.bench --processor-time      on a busy machine: parts of a single process alone
 
 Each part is a process of its own and measures its pairs in turn. With --against, the commit is
 checked out into a temporary folder and measured by today's benchmarks in today's environment, part
@@ -12,6 +13,7 @@ fails, which is told in a line while the others go on; 2 for a commit that is no
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +27,7 @@ import numpy as np
 
 from facegen_addon.errors import UserError
 from facegen_addon.terminal.process import run_process
-from tools.timing import Ratio
+from tools.timing import PROCESSOR_TIME, Ratio
 
 _PROJECT = Path(__file__).resolve().parents[1]
 _RECIPES = _PROJECT / ".venv-recipes" / "bin" / "python"
@@ -36,18 +38,20 @@ _FASTER_IS_MORE = ("heads/s",)
 
 @dataclass(frozen=True)
 class Part:
-    """A benchmark: module and arguments; the Python that runs it."""
+    """A benchmark: module and arguments; the Python that runs it; whether its work is done by
+    processes of its own, whose processor time nobody sees."""
 
     arguments: tuple[str, ...]
     python: str = sys.executable
+    has_processes: bool = False
 
 
 PARTS = {
     "render": Part(("tools.bench_render",)),
     "sliders": Part(("tools.bench_sliders",)),
     "panel": Part(("tools.bench_panel",)),
-    "farm": Part(("tools.bench_farm",)),
-    "memory": Part(("tools.bench_farm", "--memory", "480")),
+    "farm": Part(("tools.bench_farm",), has_processes=True),
+    "memory": Part(("tools.bench_farm", "--memory", "480"), has_processes=True),
     "flame": Part(("tools.bench_flame",), str(_RECIPES)),
 }
 
@@ -197,11 +201,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--against", metavar="REV", help="a commit, tag or branch")
     parser.add_argument("--rounds", type=int, default=2, help="with --against: of each part")
+    parser.add_argument("--processor-time", action="store_true", help="instead of the clock's")
     options = parser.parse_args(arguments)
+    known = [n for n, part in PARTS.items() if not (options.processor_time and part.has_processes)]
     for name in options.parts:
-        if name not in PARTS:
-            raise UserError(f"unknown part {name!r}: choose from {', '.join(PARTS)}")
-    parts = options.parts or list(PARTS)
+        if name not in known:
+            kind = "unknown part" if name not in PARTS else "no processor time is known of part"
+            raise UserError(f"{kind} {name!r}: choose from {', '.join(known)}")
+    parts = options.parts or known
+    if options.processor_time:
+        os.environ[PROCESSOR_TIME] = "1"
     if options.against is None:
         return bench(parts)
     return compare(parts, options.against, max(1, options.rounds))

@@ -77,8 +77,17 @@ def smoothstep(
     low: float, high: float, x: Annotated[NDArray[Real], "..."]
 ) -> Annotated[NDArray[Real], "..."]:
     """A smooth step: 0 at ``low``, 1 at ``high`` (which may lie below it), held beyond."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    t = held((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
+
+
+def held(x: Annotated[NDArray[Real], "..."], low: float, high: float) -> NDArray[Real]:
+    """Numbers that are held between two others.
+
+    As np.clip, which for the short arrays of hair takes ten times as long.
+    """
+    found: NDArray[Real] = np.minimum(np.maximum(x, low), high)
+    return found
 
 
 def smooth_noise(

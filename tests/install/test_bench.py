@@ -14,7 +14,7 @@ import pytest
 from facegen_addon.errors import UserError
 from tools import bench
 from tools.bench import PARTS, Part, beside, checkout, main
-from tools.timing import Ratio
+from tools.timing import PROCESSOR_TIME, Ratio, timed
 
 BENCHMARK = """\
 import sys, time
@@ -131,3 +131,21 @@ def test_ctrl_c_leaves_nothing_behind(project: Path, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) == 130
     assert _is_clean(project)
+
+
+def test_processor_time_does_not_count_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timed(lambda: time.sleep(0.05))[0] >= 0.05
+    monkeypatch.setenv(PROCESSOR_TIME, "1")
+    assert timed(lambda: time.sleep(0.05))[0] < 0.04
+
+
+def test_processor_time_is_asked_for_in_each_part_and_of_parts_of_one_process(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(PROCESSOR_TIME, "")  # put back afterwards, whatever main does
+    bench.PARTS["pool"] = Part(("tools.bench_it",), has_processes=True)
+    with pytest.raises(UserError, match=r"no processor time is known of part 'pool'.*from it"):
+        main(["--processor-time", "pool"])
+    assert main(["--processor-time"]) == 0
+    assert capsys.readouterr().out.count("a head") == 1, "the part of one process"
+    assert os.environ[PROCESSOR_TIME] == "1"

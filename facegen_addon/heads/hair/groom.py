@@ -107,8 +107,10 @@ class Groom:
         coil = np.float32(min(0.0008 * curl + 0.0045 * kink, 0.15 * long))
         placed = placed.astype(np.float32)
         share = _shares_between(roots, values, placed)
-        aside = start[roots.leader][roots.between[:, 1:]] - start[roots.leader][lock][:, None]
-        offset = start - start[roots.leader][lock] - (share[..., None] * aside).sum(1)
+        lead = start[roots.leader]
+        own = lead.take(lock, axis=0)
+        aside = lead.take(roots.between[:, 1:], axis=0) - own[:, None]
+        offset = start - own - (share[..., None] * aside).sum(1)
         parts = [
             offset,
             noise[:, :3] * scatter,
@@ -124,12 +126,16 @@ class Groom:
             t**0.5 * (np.cos(turns * t) - 1),
         ]
         mixing = np.einsum("bk,wc->bckw", np.stack(basis), turn).reshape(-1, POINTS * 3)
-        points = placed.reshape(-1, POINTS * 3)[lock]
-        points += np.concatenate(parts, axis=1).astype(np.float32) @ mixing.astype(np.float32)
+        points = np.concatenate(parts, axis=1).astype(np.float32) @ mixing.astype(np.float32)
         points = points.reshape(-1, POINTS, 3)
+        along = placed.take(lock, axis=0)
+        points += along
         joined = (1 - _JOINED * clump * smoothstep(0.1, 1.0, t)).astype(np.float32)[:, None]
         for other, much in zip(roots.between[:, 1:].T, share.T, strict=True):
-            points += (much[:, None, None] * joined) * (placed[other] - placed[lock])
+            beside = placed.take(other, axis=0)
+            beside -= along
+            beside *= much[:, None, None] * joined
+            points += beside
         return points
 
 
@@ -144,8 +150,9 @@ def _shares_between(
     apart = np.zeros((len(roots.lock), 2), np.float32)
     for point in (POINTS // 3, POINTS // 2, POINTS - 1):
         at = placed[:, point]
-        there = np.linalg.norm(at[roots.between[:, 1:]] - at[roots.lock][:, None], axis=2)
-        apart = np.maximum(apart, there)
+        aside = at.take(roots.between[:, 1:], axis=0) - at.take(roots.lock, axis=0)[:, None]
+        x, y, z = np.moveaxis(aside * aside, -1, 0)
+        apart = np.maximum(apart, np.sqrt(x + y + z))
     together: RealArray = smoothstep(_ELSEWHERE, 0.4 * _ELSEWHERE, apart) * (1 - alone)
     return (roots.share[:, 1:] * together).astype(np.float32)
 

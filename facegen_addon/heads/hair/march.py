@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import RealArray
-from ..appearance import smoothstep
+from ..appearance import held, smoothstep
 from .proxy import HeadProxy
 from .roots import HairRoots
 
@@ -101,7 +101,7 @@ def march(
     lies = 1 - smoothstep(0.02, 0.06, length)
     lift = lift * (1 - 0.85 * lies * (1 - roots.zones.top) * (1 - kink))
     layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
-    layer = layer * (1.0 + 0.35 * np.clip(own[1], -1.5, 1.5))
+    layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
     holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
     wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
     travelled = np.zeros_like(length)
@@ -118,7 +118,7 @@ def march(
         hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding
         wanted = combed * ((1 - 0.75 * kink) * (1 - 0.6 * free)) + down * fall
         wanted = wanted + normal * (
-            rise - hold * np.clip((distance - layer) / 0.012, 0, 1) * (1 - free)
+            rise - hold * held((distance - layer) / 0.012, 0, 1) * (1 - free)
         )
         wanted = wanted + wild * (own[2:5] + own[5:8] * np.sin(3.0 * k / POINTS))
         keep = np.exp(-step / 0.010)
@@ -182,11 +182,11 @@ class _Comb:
                 zero,
             ]
         )
-        whorl[2] = -1.0 + 0.9 * np.clip(offset[2] / 0.08, 0, 1)
+        whorl[2] = -1.0 + 0.9 * held(offset[2] / 0.08, 0, 1)
         parted = np.stack(
             [
-                self._side * (0.25 + 0.75 * np.clip(offset[2] / 0.06, 0, 1)),
-                self._off_the_forehead + 0.20 + 0.25 * np.clip((offset[2]) / 0.09, 0, 1),
+                self._side * (0.25 + 0.75 * held(offset[2] / 0.06, 0, 1)),
+                self._off_the_forehead + 0.20 + 0.25 * held((offset[2]) / 0.09, 0, 1),
                 zero - 0.55,
             ]
         )
@@ -195,7 +195,7 @@ class _Comb:
         combed = (1 - slick) * (whorl + part * (parted - whorl)) + slick * slicked
         forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
         combed = combed + self.fringe * (forward - combed)
-        below = np.clip(0.3 - offset[2] / 0.05, 0, 1)
+        below = held(0.3 - offset[2] / 0.05, 0, 1)
         combed[1] += self._to_the_back * below
         inward = (combed * normal).sum(0)
         tangent = combed - normal * inward
@@ -212,7 +212,7 @@ class _Comb:
         # Whatever side of the parting it comes from, none goes across the face to the other.
         side = np.where(np.where(np.abs(x) > 0.012, x, self._side) >= 0, 1.0, -1.0)
         side = side.astype(np.float32)
-        below = np.clip((_FACE_TOP - z) / 0.055, 0.0, 1.0)
+        below = held((_FACE_TOP - z) / 0.055, 0.0, 1.0)
         width = _FACE_HALF_WIDTH * below
         missing = np.maximum(width - side * x, 0.0)
         moved = points.copy()

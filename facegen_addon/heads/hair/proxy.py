@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import IntArray, RealArray
-from ..appearance import smoothstep
+from ..appearance import held, smoothstep
 from ..surface import Surface, neck_edge
 
 _ROUND, _UP = 48, 28
@@ -77,7 +77,7 @@ def _filled(winner: IntArray) -> IntArray:
 def _cells(direction: RealArray) -> tuple[RealArray, RealArray]:
     """Where unit directions (3, N) lie in the grid."""
     azimuth = np.arctan2(direction[0], -direction[1]) * (_ROUND / (2 * np.pi))
-    return azimuth, np.arcsin(np.clip(direction[2], -1, 1)) * ((_UP - 1) / np.pi) + (_UP - 1) / 2
+    return azimuth, np.arcsin(held(direction[2], -1, 1)) * ((_UP - 1) / np.pi) + (_UP - 1) / 2
 
 
 class HeadProxy:
@@ -110,14 +110,17 @@ class HeadProxy:
     def _radius(self, direction: RealArray, ears: RealArray | float) -> RealArray:
         azimuth, height = _cells(direction)
         left = np.floor(azimuth)
-        low = np.clip(np.floor(height), 0, _UP - 2)
+        low = held(np.floor(height), 0, _UP - 2)
         across, up = azimuth - left, height - low
         left_i = left.astype(np.intp) % _ROUND
         right_i, low_i = (left_i + 1) % _ROUND, low.astype(np.intp) * _ROUND
         grid = self._grid
-        below = grid[:, low_i + left_i] * (1 - across) + grid[:, low_i + right_i] * across
-        low_i += _ROUND
-        above = grid[:, low_i + left_i] * (1 - across) + grid[:, low_i + right_i] * across
+        left_i, right_i = low_i + left_i, low_i + right_i
+        rest = 1 - across
+        below = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
+        left_i += _ROUND
+        right_i += _ROUND
+        above = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
         bare, eared = below + (above - below) * up
         return bare + np.maximum(eared - bare, 0.0) * ears
 
@@ -141,7 +144,7 @@ class HeadProxy:
         middle, half = self._neck
         x, y = points[0] - middle[0], points[1] - middle[1]
         a, b = half[0] + clearance, half[1] + clearance
-        fade = np.clip((self._neck_top - points[2]) / 0.03, 0.0, 1.0)
+        fade = held((self._neck_top - points[2]) / 0.03, 0.0, 1.0)
         level = np.sqrt((x / a) ** 2 + (y / b) ** 2)
         grown = 1 + (np.maximum(1.0 / np.maximum(level, 0.2), 1.0) - 1) * fade
         # Behind the neck hair keeps beside its neighbours: it must not part over the nape.

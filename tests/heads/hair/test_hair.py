@@ -6,6 +6,7 @@ import pytest
 
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import anny_head
+from facegen_addon.heads.appearance import held
 from facegen_addon.heads.hair.colour import colours_of_strands, mixed_colour, pigmented_colour
 from facegen_addon.heads.hair.groom import heights_behind_the_edge, shares_shown
 from facegen_addon.heads.hair.hairline import hairline_field
@@ -241,3 +242,11 @@ def test_styles_are_of_all_parameters_but_colours_and_of_no_other_model(person: 
     anny = anny_head()
     with pytest.raises(UserError, match="no styles"):
         styled(anny, anny.table.default(), "hair", "Bob")
+
+
+def test_held_is_numpys_clip_to_the_bit() -> None:
+    x = np.array([-np.inf, -1.0, -0.0, 0.0, 0.3, 1.0, 7.0, np.inf, np.nan], np.float32)
+    found = held(x, 0.0, 1.0)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.clip(x, 0.0, 1.0))
+    assert held(x.astype(np.float64), -1, 1).dtype == np.float64
