@@ -47,18 +47,32 @@ _EVEN = (
     *(("skin_freckles", 0.0), ("skin_moles", 0.0), ("skin_blotchiness", 0.1), ("eye_shadow", 0.2)),
     *(("hair_melanin", 0.6), ("hair_redness", 0.25), ("brow_melanin", 0.65)),
 )
+_BLOND, _RED, _LIGHT_BROWN = (
+    (("hair_melanin", melanin), ("hair_redness", redness), ("brow_melanin", 0.3 + 0.4 * melanin))
+    for melanin, redness in ((0.2, 0.1), (0.5, 0.7), (0.45, 0.2))
+)
+"""Where chance would have too many Europeans dark."""
 
 PEOPLE = (
-    Person("Ada", "Woman, 24", "woman", 24, _EUROPEAN, hair="Long Straight"),
+    Person("Ada", "Woman, 24", "woman", 24, _EUROPEAN, hair="Long Straight", values=_BLOND),
     Person("Amara", "Woman, 27", "woman", 27, _AFRICAN, hair="Afro"),
     Person("Mei", "Woman, 25", "woman", 25, _ASIAN, hair="Fringe"),
     Person("Jonas", "Man, 26", "man", 26, _EUROPEAN, hair="Short Sides", beard="stubble"),
     Person("Kofi", "Man, 29", "man", 29, _AFRICAN, hair="Buzz Cut", beard="goatee"),
     Person("Kenji", "Man, 28", "man", 28, _ASIAN, hair="Side Parting", beard="clean"),
-    Person("Freya", "Woman, 34", "woman", 34, _EUROPEAN, hair="Bob"),
+    Person("Freya", "Woman, 34", "woman", 34, _EUROPEAN, hair="Bob", values=_RED),
     Person("Zola", "Woman, 38", "woman", 38, _AFRICAN, hair="Layered"),
     Person("Lin", "Woman, 41", "woman", 41, _ASIAN, hair="Bob"),
-    Person("Marek", "Man, 37", "man", 37, _EUROPEAN, hair="Slick Back", beard="short full"),
+    Person(
+        "Marek",
+        "Man, 37",
+        "man",
+        37,
+        _EUROPEAN,
+        hair="Slick Back",
+        beard="short full",
+        values=_LIGHT_BROWN,
+    ),
     Person("Tunde", "Man, 42", "man", 42, _AFRICAN, hair="Bald", beard="short full"),
     Person("Bao", "Man, 39", "man", 39, _ASIAN, hair="Short Sides", beard="moustache"),
     Person("Clara", "Woman, 48", "woman", 48, _EUROPEAN, hair="Layered"),
@@ -73,7 +87,7 @@ PEOPLE = (
     Person("Anselm", "Man, 66", "man", 66, _EUROPEAN, hair="Receding", beard="long full"),
     Person("Baako", "Man, 71", "man", 71, _AFRICAN, hair="Buzz Cut", beard="goatee"),
     Person("Wei", "Man, 75", "man", 75, _ASIAN, hair="Receding", beard="clean"),
-    Person("Runa", "Woman, 21", "woman", 21, _EUROPEAN, pick=1, hair="Fringe"),
+    Person("Runa", "Woman, 21", "woman", 21, _EUROPEAN, pick=1, hair="Fringe", values=_BLOND),
     Person("Leila", "Woman, 31", "woman", 31, _EUROPEAN, pick=2, hair="Long Straight"),
     Person("Diego", "Man, 32", "man", 32, _EUROPEAN, pick=3, hair="Curly", beard="shadow"),
     Person("Idris", "Man, 22", "man", 22, _AFRICAN, pick=1, hair="Afro", beard="clean"),
