@@ -14,13 +14,10 @@ from batch.command_line import OneLineParser, check_range
 from batch.landmark_sheet import with_landmarks
 from batch.output import check_output, output_folder
 from batch.report import write_json
-from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
-from facegen_addon.encoders.encoder import DEFAULT_ENCODER, Encoder
 from facegen_addon.encoders.face_detector import DetectedFace, FaceDetector
 from facegen_addon.errors import NotReached, RejectedSample, UserError
 from facegen_addon.photo.landmark_network import FaceReading, LandmarkNetwork
-from facegen_addon.photo.photo_face import seen_latent
 from facegen_addon.png import encode_png
 from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
@@ -30,10 +27,8 @@ _MOST = 10_000  # photos at once
 _EXAMPLES = """\
 The folder gets report.json: for each face 68 landmarks of iBUG's markup and 512 dense ones, in
 pixels of the photo from its left upper corner, each with how far it may be off (a standard
-deviation, pixels); yaw, pitch and roll of the head in degrees, as data sets have them; and
-expression, identity and colours as sliders of person, each with how far it may be off. And for
+deviation, pixels); yaw, pitch and roll of the head in degrees, as data sets have them. And for
 each face a picture with the landmarks drawn: green where the network is sure, red where not.
-Identity is read better where FaceNet is in place.
 
 The network has learnt from rendered heads alone; docs/results/landmarks.md says how far it is off.
 Nothing leaves this machine. Landmarks are of people: read those of people who have agreed.
@@ -52,7 +47,6 @@ def main(arguments: Sequence[str]) -> int:
     check_range("number of photos", len(options.photos), 1, _MOST)
     check_output(options.output, options.replace)
     network, detector = LandmarkNetwork.load(), FaceDetector.load()
-    encoder = Encoder.load() if artifact(DEFAULT_ENCODER).path.is_file() else None
     start = time.monotonic()
     load_blender()
     faults: list[str] = []
@@ -60,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     with interruptible(), output_folder(options.output) as folder, blender_silent():
         for photo in options.photos:
             try:
-                for picture, record in _read(photo, options.all, network, detector, encoder):
+                for picture, record in _read(photo, options.all, network, detector):
                     if not options.no_photo:
                         record["picture"] = f"face_{len(faces):04d}.png"
                         (folder / record["picture"]).write_bytes(encode_png(picture))
@@ -85,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog="landmarks",
-        description="Read landmarks, head pose and expression off photos of people.",
+        description="Read landmarks and head pose off photos of people.",
         epilog=with_program(_EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -107,7 +101,6 @@ def _read(
     everybody: bool,
     network: LandmarkNetwork,
     detector: FaceDetector,
-    encoder: Encoder | None,
 ) -> list[tuple[np.ndarray, dict[str, Any]]]:
     """The picture (S, S, 3) uint8 and the record of each face; UserError, one line that names the
     photo, if it cannot be read or shows none."""
@@ -121,8 +114,7 @@ def _read(
     records = []
     for face in found if everybody else found[:1]:
         try:
-            latent = None if encoder is None else seen_latent(image, face.points, encoder)
-            reading = network.read(image, face.points, latent)
+            reading = network.read(image, face.points)
         except RejectedSample as rejected:
             raise UserError(
                 f"{photo.name}: {rejected}; give a photo that shows all of it"
@@ -145,8 +137,4 @@ def _record(name: str, face: DetectedFace, reading: FaceReading) -> dict[str, An
         "landmark_spread": spread[:count],
         "dense": points[count:],
         "dense_spread": spread[count:],
-        "parameters": {
-            name: [round(value, 4), round(reading.parameter_spread[name], 4)]
-            for name, value in reading.parameters.items()
-        },
     }

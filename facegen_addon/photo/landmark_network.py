@@ -84,7 +84,7 @@ class LandmarkNetwork:
         """Read a face of a picture (H, W, 3) uint8 RGB.
 
         points (5, 2): where the detector sees FIVE_POINT_NAMES, pixels; latent (512,): FaceNet's of
-        the face, where it is known, from which identity is read better than from the picture alone.
+        the face, where it is known; only parameters depend on it.
         RejectedSample if eyes and mouth lie at one place.
         """
         known = np.zeros(512) if latent is None else latent

@@ -51,7 +51,7 @@ def test_a_photo_is_read_and_drawn(project: Path, tmp_path: Path) -> None:
     box, landmarks = np.array(face["face_box"]), np.array(face["landmarks"])
     assert ((landmarks.mean(0) > box[:2]) & (landmarks.mean(0) < box[2:])).all()
     assert 0.2 < between_the_eyes(landmarks) / (box[2] - box[0]) < 0.8
-    assert abs(face["pose"]["yaw"]) < 90 and len(face["parameters"]["jawOpen"]) == 2
+    assert abs(face["pose"]["yaw"]) < 90
     drawn = decode_png((output / face["picture"]).read_bytes())
     assert drawn.shape == (640, 640, 3) and "latent" not in str(face)
     again = _run(project, str(photos[0]), "--output", str(output))
