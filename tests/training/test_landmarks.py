@@ -97,7 +97,7 @@ def test_augmented_labels_lie_on_what_the_image_shows(small: LearningSet) -> Non
 def test_it_learns_more_than_the_mean(small: LearningSet) -> None:
     standard = standard_of(small)
     batch = plain_batch(small, standard)
-    network = learn(small, standard, Course(passes=40, batch=12))
+    network = learn(small, standard, Course(passes=60, batch=12))
     start = LandmarkNet(batch.points.mean(0), len(standard.columns)).eval()
     with torch.no_grad():
         before, after = start(batch.images, batch.latents), network(batch.images, batch.latents)
