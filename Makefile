@@ -4,11 +4,12 @@
 PYTHON := .venv/bin/python
 CHECK := .venv-check/bin/python
 RECIPES := .venv-recipes/bin/python
+READERS := .venv-readers/bin/python
 SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 400 --epochs 40 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap landmarks evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -132,6 +133,17 @@ photo-report: ## does the distribution of training heads matter on photos: out/d
 domain-gap: ## what tells renders from photos, and what closes it: out/domain_gap (QUICK=1: few people)
 	@$(SET_UP) runtime sface test
 	$(PYTHON) -m models.training.domain_gap $(if $(QUICK),--people 20 --work out/domain_gap-quick)
+
+# QUICK: a handful of images, to see that everything runs.
+LANDMARKS := out/landmarks$(if $(QUICK),-quick)
+landmarks: ## render heads, teach the landmark network by them and judge it on photos (an hour; QUICK=1)
+	@$(SET_UP) runtime recipes readers
+	$(PYTHON) -m models.training.landmarks.make_set --folder $(LANDMARKS) \
+		$(if $(QUICK),--count 24 --shard-size 24)
+	$(RECIPES) -m models.training.landmarks.train --folder $(LANDMARKS) \
+		$(if $(QUICK),--passes 2 --output $(LANDMARKS)/network.onnx)
+	$(RECIPES) -m models.training.landmarks.judge_heads --folder $(LANDMARKS)
+	$(READERS) -m models.training.landmarks.judge_photos --sheet out/landmarks.png
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

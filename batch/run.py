@@ -50,6 +50,7 @@ COMMANDS = {
         "make | merge | verify: labelled data sets, by recipe",
     ),
     "fit": ("batch.fit", "fit heads to photos of people"),
+    "landmarks": ("batch.landmarks", "read landmarks and the pose of heads off photos"),
     "influence": ("batch.influence", "render what each slider of a head model does"),
     "measure": ("batch.measure", "tell how far from the requested latents heads land"),
     "mesh": ("batch.mesh", "turn parameters into meshes, without Blender"),

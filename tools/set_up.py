@@ -118,8 +118,8 @@ def make_report() -> None:
 
 
 def make_readers() -> None:
-    """The environment that reads sex and age off pictures, for `make attributes`."""
-    _install(READERS, "readers.txt", megabytes=220)
+    """What reads sex, age and landmarks off pictures: `make attributes`, `make landmarks`."""
+    _install(READERS, "readers.txt", megabytes=330)
 
 
 def make_recipes() -> None:

@@ -145,7 +145,7 @@ def align_face(
     turn, shift = _alignment(points, size)
     columns, rows = np.meshgrid(np.arange(size), np.arange(size))
     source = turn * (columns + 1j * rows) + shift
-    return _interpolate(image, source.real, source.imag)
+    return interpolated(image, source.real, source.imag)
 
 
 def aligned_box(points: Annotated[RealArray, "5 2"]) -> Annotated[FloatArray, "4"]:
@@ -179,8 +179,13 @@ def _alignment(points: FloatArray, size: int) -> tuple[complex, complex]:
     return complex(turn), complex(source.mean() - turn * target.mean())
 
 
-def _interpolate(image: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
-    """`image` (H, W, 3) at pixels x and y (S, S), counted from the first one's centre."""
+def interpolated(
+    image: Annotated[ByteArray, "H W 3"],
+    x: Annotated[FloatArray, "S S"],
+    y: Annotated[FloatArray, "S S"],
+) -> Annotated[ByteArray, "S S 3"]:
+    """`image` (H, W, 3) at pixels x and y (S, S), counted from the first one's centre; bilinear,
+    and beyond its edges the image goes on as it ends."""
     height, width = image.shape[:2]
     x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)

@@ -77,6 +77,16 @@ def head_rotation(view: View) -> Annotated[FloatArray, "3 3"]:
     return _about(2, view.yaw) @ _about(0, -view.pitch) @ _about(1, view.roll)
 
 
+def angles_of(rotation: Annotated[FloatArray, "3 3"]) -> Annotated[FloatArray, "3"]:
+    """Yaw, pitch and roll (3,), radians, of a head that a camera sees turned so: `rotation` (3, 3)
+    is world -> camera, as a Camera has it."""
+    turned = _FRONTAL.T @ rotation
+    yaw = np.arctan2(-turned[0, 1], turned[1, 1])
+    pitch = -np.arcsin(np.clip(turned[2, 1], -1.0, 1.0))
+    roll = np.arctan2(-turned[2, 0], turned[2, 2])
+    return np.array([yaw, pitch, roll])
+
+
 def _about(axis: int, angle: float) -> FloatArray:
     """Right-handed rotation (3, 3) about a coordinate axis, radians."""
     first, second = (axis + 1) % 3, (axis + 2) % 3

@@ -15,6 +15,7 @@ from ..encoders.face_detector import DetectedFace, FaceDetector
 from ..errors import RejectedSample, UserError
 from ..heads.skin.colour import linear_of_srgb
 from ..latent.sphere import normalise
+from .face_square import block_means
 
 SQUARE = 256
 """Pixels of a side of the square in which photo and head are compared."""
@@ -131,9 +132,7 @@ def cut_square(
     edges its outermost pixels go on."""
     step = max(1, int(1 / scale))
     if step > 1:  # or fine detail would turn into noise
-        height, width = (length // step * step for length in photo.shape[:2])
-        blocks = photo[:height, :width].reshape(height // step, step, width // step, step, 3)
-        photo = np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+        photo = block_means(photo, step)
         corner, scale = np.asarray(corner) / step, scale * step
     place = (np.arange(side) + 0.5) / scale - 0.5
     x = np.clip(place + corner[0], 0, photo.shape[1] - 1)
