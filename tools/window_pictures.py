@@ -2,8 +2,8 @@
 """The artists' pages from the window's screenshots: `python -m tools.window_pictures FOLDER`.
 
 FOLDER is out/window-VERSION, as `sh tools/test_blender.sh VERSION window` leaves it, with
-STORY=tasks or without. Pictures go to docs/pictures in a palette of 256 colours, a quarter of the
-size; the steps in a row become an animation without sound.
+STORY=tasks or without. Pictures go to docs/pictures; the steps in a row become an animation without
+sound.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     shots = {name: folder / f"{shot}.png" for shot, name in (STEPS | OTHERS).items()}
     found = {name: read(path) for name, path in shots.items() if path.exists()}
     for name, picture in found.items():
-        picture.quantize(256, kmeans=2).save(_PICTURES / f"{name}.png", optimize=True)
+        picture.save(_PICTURES / f"{name}.png", optimize=True)
     if set(STEPS.values()) <= set(found):
         animate([found[name] for name in STEPS.values()], _PICTURES / "zip_to_export.webp")
     print(f"{len(found)} of {len(shots)} pictures in {_PICTURES}")
