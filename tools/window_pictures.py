@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The artists' pages from the window's screenshots: `python -m tools.window_pictures FOLDER`.
 
-FOLDER is out/window-VERSION, as `STORY=tasks sh tools/test_blender.sh VERSION window` leaves it.
-Pictures go to docs/pictures in a palette of 256 colours, a quarter of the size; the steps in a row
-become an animation without sound.
+FOLDER is out/window-VERSION, as `sh tools/test_blender.sh VERSION window` leaves it, with
+STORY=tasks or without. Pictures go to docs/pictures; the steps in a row become an animation without
+sound.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 STEPS = {
-    "task_new_face": "step_new_face",
+    "task_new_face": "panel",
     "task_older": "step_older",
     "task_expressions": "step_expressions",
     "task_angry": "step_angry",
@@ -24,6 +24,8 @@ STEPS = {
     "task_export": "step_export",
 }
 """Screenshot of tools/window/tasks.py -> picture of docs/artists.md, in the tutorial's order."""
+OTHERS = {name: name for name in ("candidates", "variety", "shift", "preferences", "asset_browser")}
+"""Of tools/window/story.py, shown further down that page."""
 
 _PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 _SHOWN = 4000  # milliseconds a step
@@ -31,15 +33,15 @@ _SIZE = (960, 600)  # pixels of the animation
 
 
 def main() -> None:
-    """Write what there are screenshots of; the animation, if there are all."""
+    """Write what there are screenshots of; the animation, if there are all of its steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    shots = {name: folder / f"{shot}.png" for shot, name in STEPS.items()}
+    shots = {name: folder / f"{shot}.png" for shot, name in (STEPS | OTHERS).items()}
     found = {name: read(path) for name, path in shots.items() if path.exists()}
     for name, picture in found.items():
-        picture.quantize(256).save(_PICTURES / f"{name}.png", optimize=True)
-    if len(found) == len(shots):
+        picture.save(_PICTURES / f"{name}.png", optimize=True)
+    if set(STEPS.values()) <= set(found):
         animate([found[name] for name in STEPS.values()], _PICTURES / "zip_to_export.webp")
     print(f"{len(found)} of {len(shots)} pictures in {_PICTURES}")
 

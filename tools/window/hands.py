@@ -46,6 +46,13 @@ def click(place: Place, times: int = 1) -> Steps:
     yield DRAWN
 
 
+def next_choice(place: Place) -> Steps:
+    """Ctrl and the wheel, by which a list takes the choice after its own."""
+    yield from point(place)
+    run("xdotool", "keydown", "ctrl", "click", "5", "keyup", "ctrl")
+    yield DRAWN
+
+
 def clicks() -> int:
     """How many clicks there have been."""
     return _clicks
