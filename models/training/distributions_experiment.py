@@ -239,12 +239,13 @@ class Experiment:
         return found
 
     def _chosen_sets(self) -> dict[str, Pairs]:
-        """Sets that differ in one respect: of all random heads those nearest to people, those that
-        probes, fitted to photos, read as most and as least what they are; and a mixture."""
+        """Sets that differ in one respect: of all random heads any, those nearest to people, those
+        that probes, fitted to photos, read as most and as least what they are; and a mixture."""
         learnt = self.sets.learnt
         most = max(self.sets.sizes(PRIOR, self.budget.sizes))
         random, half = learnt[PRIOR] + learnt[WIDE], most // 2
         found = {
+            "random heads of both kinds": subset(random, most, 0),
             NEAREST: nearest_to(real_latents.fit_latents(), random, most),
             "half latent guidance, half prior": subset(learnt[GUIDED], half, 0)
             + subset(learnt[PRIOR], most - half, 0),

@@ -131,8 +131,15 @@ def report_of(people: Sequence[Person], tools: Tools, work: Path) -> dict[str, A
     ]
     renders = kept(work, shots, tools.render)
     bar, seen = ProgressBar(), {}
+    photos = [person.photo for person in people]
+    unchanged = _both(tools.encoders, photos)
     for done, variant in enumerate(VARIANTS, start=1):
-        seen[variant] = _seen(variant, people, renders[variant.shot], tools.encoders)
+        changed = _changed(variant, photos, renders[variant.shot])
+        alike = unchanged
+        if variant.both is not None:
+            changed = [variant.both(picture) for picture in changed]
+            alike = _both(tools.encoders, [variant.both(photo) for photo in photos])
+        seen[variant] = Seen(alike, _both(tools.encoders, changed))
         bar.update("variants", done, len(VARIANTS))
     bar.close()
     plain = seen[VARIANTS[0]]
@@ -147,27 +154,25 @@ def report_of(people: Sequence[Person], tools: Tools, work: Path) -> dict[str, A
     }
 
 
-def _seen(
-    variant: Variant,
-    people: Sequence[Person],
-    renders: Sequence[Picture],
-    encoders: tuple[Encoder, Encoder],
-) -> Seen:
-    photos, changed = [], []
-    for number, (person, render) in enumerate(zip(people, renders, strict=True)):
-        photo = person.photo
-        if variant.change is not None:
-            # The same stream whatever is changed: changes are compared, and not their luck.
-            render = variant.change(render, photo, random_stream("pictures", number))
-        if variant.both is not None:
-            photo, render = variant.both(photo), variant.both(render)
-        photos.append(photo)
-        changed.append(render)
+def _changed(
+    variant: Variant, photos: Sequence[Picture], renders: Sequence[Picture]
+) -> list[Picture]:
+    """Renders as a variant has them, each beside its photo."""
+    if variant.change is None:
+        return list(renders)
+    # The same streams whatever is changed: changes are compared, and not their luck.
+    return [
+        variant.change(render, photo, random_stream("pictures", number))
+        for number, (render, photo) in enumerate(zip(renders, photos, strict=True))
+    ]
+
+
+def _both(
+    encoders: tuple[Encoder, Encoder], pictures: Sequence[Picture]
+) -> tuple[FloatArray, FloatArray]:
+    """What both encoders see."""
     one, other = encoders
-    return Seen(
-        (_latents(one, photos), _latents(other, photos)),
-        (_latents(one, changed), _latents(other, changed)),
-    )
+    return _latents(one, pictures), _latents(other, pictures)
 
 
 def _latents(encoder: Encoder, pictures: Sequence[Picture]) -> Annotated[FloatArray, "N D"]:
