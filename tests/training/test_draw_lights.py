@@ -10,7 +10,7 @@ pytest.importorskip("bpy")
 
 from facegen_addon.heads.gallery import gallery
 from facegen_addon.scene.render.lights import LIGHTS
-from models.training import draw_lights
+from tools import draw_lights
 
 
 def test_each_light_has_its_place_above_its_name() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Draw the picture of docs/lights.md: three shipped heads in each light, with its name.
 
-python -m models.training.draw_lights docs/pictures/lights.png
+python -m tools.draw_lights docs/pictures/lights.png
 """
 
 from __future__ import annotations
