@@ -2,7 +2,7 @@
 """Landmarks on photos beside those of an independent detector: a table in Markdown.
 
     .venv-readers/bin/python -m models.training.landmarks.judge_photos           # photos of LFW
-    .venv-readers/bin/python -m models.training.landmarks.judge_photos --sheet 16 out/sheet.png
+    .venv-readers/bin/python -m models.training.landmarks.judge_photos --sheet out/sheet.png
 
 The detector is dlib's (Kazemi and Sullivan 2014), whose 68 points follow the same markup (iBUG,
 300-W), with its own finder of faces; the weights lie in PyPI's `face_recognition_models`. Errors
