@@ -14,12 +14,13 @@ import numpy as np
 
 from batch.command_line import OneLineParser, check_range
 from batch.fit_sheet import comparison
+from batch.left_out import LeftOut
 from batch.output import check_output, output_folder
 from batch.report import write_json
 from facegen_addon.artifacts import artifact
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.encoder import Encoder, same_face_threshold
-from facegen_addon.errors import NotReached, UserError
+from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import check_model_name, load_head_model
 from facegen_addon.heads.exchange.slider_file import RUN_FILE, write_slider_file
 from facegen_addon.photo.fitting import FittedHead
@@ -70,18 +71,18 @@ def main(arguments: Sequence[str]) -> int:
     if options.all and options.same_person:
         raise UserError("--all and --same-person exclude one another: give one of them")
     check_output(options.output, options.replace)
-    photos, faults = _checked(options.photos)
+    left_out = LeftOut(len(options.photos))
+    photos = _checked(options.photos, left_out)
     start = time.monotonic()
     load_blender()
     with interruptible(), output_folder(options.output) as folder, blender_silent():
-        fitted = _fit_all(options, photos, faults)
+        fitted = _fit_all(options, photos, left_out)
         _write(folder, options, fitted)
     for one in fitted:
         _print(one)
     print(f"{len(fitted)} heads: {options.output}")
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
-    if faults:
-        raise NotReached(f"{len(faults)} of {len(options.photos)} photos were left out")
+    left_out.check()
     return 0
 
 
@@ -113,31 +114,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _checked(photos: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """The photos that may be used by their headers, and what is wrong with the others.
+def _checked(photos: Sequence[Path], left_out: LeftOut) -> list[Path]:
+    """The photos that may be used by their headers; the others are left out.
 
     UserError if none may."""
     usable: list[Path] = []
-    faults: list[str] = []
     for photo in photos:
         try:
             check_photo(photo)
             usable.append(photo)
         except UserError as error:
-            _left_out(faults, error, len(photos))
+            left_out.add(error)
     if not usable:
+        faults = left_out.faults
         raise UserError(faults[0] if len(faults) == 1 else f"no photo can be used: {faults[0]}")
-    return usable, faults
+    return usable
 
 
-def _left_out(faults: list[str], error: UserError, photos: int) -> None:
-    faults.append(str(error))
-    if photos > 1:
-        print(f"facegen: left out: {error}", file=sys.stderr)
-
-
-def _fit_all(options: argparse.Namespace, photos: list[Path], faults: list[str]) -> list[Fitted]:
-    """The heads of all photos, with a bar; what is left out is added to `faults`."""
+def _fit_all(options: argparse.Namespace, photos: list[Path], left_out: LeftOut) -> list[Fitted]:
+    """The heads of all photos, with a bar; what is left out is added to `left_out`."""
     # Imported here: only who fits needs Blender.
     from facegen_addon.scene.workflows.photo_heads import fit_photos
 
@@ -152,10 +147,10 @@ def _fit_all(options: argparse.Namespace, photos: list[Path], faults: list[str])
             try:
                 bar.update("fit photos", *next(work))
             except StopIteration as end:
-                heads, left_out = end.value
+                heads, faults = end.value
                 break
-    for line in left_out:
-        _left_out(faults, UserError(line), len(options.photos))
+    for line in faults:
+        left_out.add(UserError(line))
     second = _second_encoder()
     return [
         Fitted(

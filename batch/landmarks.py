@@ -12,11 +12,12 @@ import numpy as np
 
 from batch.command_line import OneLineParser, check_range
 from batch.landmark_sheet import with_landmarks
+from batch.left_out import LeftOut
 from batch.output import check_output, output_folder
 from batch.report import write_json
 from facegen_addon.durations import format_seconds
 from facegen_addon.encoders.face_detector import DetectedFace, FaceDetector
-from facegen_addon.errors import NotReached, RejectedSample, UserError
+from facegen_addon.errors import RejectedSample, UserError
 from facegen_addon.photo.landmark_network import FaceReading, LandmarkNetwork
 from facegen_addon.png import encode_png
 from facegen_addon.terminal.copies import with_program
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     network, detector = LandmarkNetwork.load(), FaceDetector.load()
     start = time.monotonic()
     load_blender()
-    faults: list[str] = []
+    left_out = LeftOut(len(options.photos))
     faces: list[dict[str, Any]] = []
     with interruptible(), output_folder(options.output) as folder, blender_silent():
         for photo in options.photos:
@@ -60,19 +61,16 @@ def main(arguments: Sequence[str]) -> int:
                         (folder / record["picture"]).write_bytes(encode_png(picture))
                     faces.append(record)
             except UserError as error:
-                faults.append(str(error))
-                if len(options.photos) > 1:
-                    print(f"facegen: left out: {error}", file=sys.stderr)
+                left_out.add(error)
         if not faces:
-            raise UserError(faults[0])
+            raise UserError(left_out.faults[0])
         write_json(folder / "report.json", {"faces": faces})
     for record in faces:
         yaw, pitch, roll = (record["pose"][name] for name in ("yaw", "pitch", "roll"))
         print(f"{record['photo']}: turned by {yaw:.0f}, {pitch:.0f} and {roll:.0f} degrees")
     print(f"{len(faces)} faces: {options.output}")
     print(f"in {format_seconds(time.monotonic() - start)}", file=sys.stderr)
-    if faults:
-        raise NotReached(f"{len(faults)} of {len(options.photos)} photos were left out")
+    left_out.check()
     return 0
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -29,12 +28,10 @@ import numpy as np
 from facegen_addon.arrays import IntArray
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.encoder import same_face_threshold
-from facegen_addon.errors import UserError
 from facegen_addon.heads.person.head import PERSON
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
-from facegen_addon.terminal.remedies import explain
 from models.training import pairs
 from models.training.distributions_experiment import NEAREST, QUICK, Budget, Experiment
 from models.training.distributions_figures import (
@@ -55,6 +52,7 @@ from models.training.distributions_learning import (
 from models.training.distributions_page import page
 from models.training.distributions_people import Likeness, People, ranks
 from models.training.distributions_readings import groups_of
+from models.training.kept_renders import carried_out
 from models.training.pairs import Pairs
 from models.training.render_pairs import add_render_options
 
@@ -246,15 +244,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None, forward: Forward | None = None) -> int:
     """Make the tables; 2 after an error that the user can put right, 130 after Ctrl-C."""
     options = make_parser().parse_args(arguments)
-    try:
-        run(options, forward)
-    except UserError as error:
-        print(f"distributions: {explain(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("distributions: stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return carried_out("distributions", lambda: run(options, forward))
 
 
 if __name__ == "__main__":

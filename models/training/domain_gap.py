@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,6 @@ from facegen_addon.photo.photo_face import SQUARE
 from facegen_addon.random_streams import random_stream
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
-from facegen_addon.terminal.remedies import explain
 from models.training import gap_pictures, pairs
 from models.training.distributions_figures import figure
 from models.training.gap_figures import FOLDS, along_the_gap, share_closed, told_apart
@@ -61,7 +59,7 @@ from models.training.gap_renders import (
     read_photos,
     shots_of,
 )
-from models.training.kept_renders import claim
+from models.training.kept_renders import carried_out, claim
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = 8
@@ -277,17 +275,13 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the tables; 2 after an error that the user can put right, 130 after Ctrl-C."""
     options = make_parser().parse_args(arguments)
-    try:
+
+    def work() -> None:
         if options.people < 2 * FOLDS:
             raise UserError(f"--people {options.people} are too few: give {2 * FOLDS} or more")
         run(options)
-    except UserError as error:
-        print(f"domain_gap: {explain(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("domain_gap: stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+
+    return carried_out("domain_gap", work)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -44,13 +43,12 @@ from facegen_addon.mapping.surrogate import SurrogateEnsemble
 from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
-from facegen_addon.terminal.remedies import explain
 from models.training import pairs, real_latents
 from models.training.attribute_prior import DRAWS, draws_of, fit_attribute_prior
 from models.training.expectation_figures import Judged, Yardstick, report_of
 from models.training.expectation_page import page
 from models.training.expectation_rows import KEYS, Row, rows_of
-from models.training.kept_renders import KeptRenders
+from models.training.kept_renders import KeptRenders, carried_out
 from models.training.render_pairs import add_render_options, initial_heads
 from models.training.train_backward import (
     PROPOSAL_WEIGHTS,
@@ -286,19 +284,15 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None, forward: Forward | None = None) -> int:
     """Make the table; 2 after an error that the user can put right, 130 after Ctrl-C."""
     options = make_parser().parse_args(arguments)
-    try:
+
+    def work() -> None:
         if options.model != PERSON:
             raise UserError(f"--model {options.model} has not these parts: leave it out")
         if not options.train_python.exists():
             raise UserError(f"{options.train_python} is missing: run `make expectation`")
         run(options, forward)
-    except UserError as error:
-        print(f"expectation: {explain(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("expectation: stopped; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+
+    return carried_out("expectation", work)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,28 @@ from facegen_addon.atomic_file import replacing
 from facegen_addon.durations import format_seconds
 from facegen_addon.errors import UserError
 from facegen_addon.scene.render.view import Forward, View
+from facegen_addon.terminal.remedies import explain
 from models.training import pairs
 from models.training.render_pool import RenderPool
 
 CHUNK = 20
 """Heads a file: what a stopped run loses at most, by each process."""
+
+
+def carried_out(experiment: str, work: Callable[[], None]) -> int:
+    """Do the work of a command that goes on where it stopped; its exit status.
+
+    2 after an error that the user can put right, 130 after Ctrl-C, a line on stderr each.
+    """
+    try:
+        work()
+    except UserError as error:
+        print(f"{experiment}: {explain(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{experiment}: stopped; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
 
 
 class KeptRenders:
