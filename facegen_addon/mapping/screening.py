@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -13,7 +14,8 @@ from ..latent.people import Faces
 from ..latent.selection import farthest_point_order
 from ..latent.sphere import cosine_distance_matrix, normalise
 from .backward import BackwardMapping, Grade
-from .inversion import Progress, invert
+from .inversion import InversionSettings, Progress, TrustRegion, invert
+from .surrogate import SurrogateEnsemble
 
 # Latents drawn for each head proposed; the direct grade sorts the many, the refined the few.
 _DRAWN_PER_HEAD, _DRAWN_AT_LEAST = 10, 3000
@@ -104,21 +106,46 @@ def spread(
     Each push moves a latent away from the heads that are too near, but along none of the directions
     `kept`, and inverts again.
     """
-    settings = replace(backward.settings, steps=_STEPS_PER_PUSH)
     # Pushed from style to style, hair would end as nobody wears it: each keeps near its first one.
     region = backward.region.around(wanted).wearing(z)
+    return pushed_apart(
+        backward.ensemble,
+        region,
+        backward.settings,
+        wanted,
+        z,
+        distance,
+        kept,
+        lambda latents: backward.asked(latents, "refined"),
+        progress,
+    )
+
+
+def pushed_apart(
+    ensemble: SurrogateEnsemble,
+    region: TrustRegion,
+    settings: InversionSettings,
+    wanted: Annotated[Float32Array, "n 512"],
+    z: Annotated[Float32Array, "n G"],
+    distance: float,
+    kept: Annotated[FloatArray, "512 K"],
+    asked: Callable[[Float32Array], Float32Array] = lambda latents: latents,
+    progress: Progress | None = None,
+) -> tuple[Annotated[Float32Array, "n 512"], Annotated[Float32Array, "n G"]]:
+    """`spread` by the parts of a mapping; the region lies around people, and `asked` tells what to
+    invert for latents (n, 512)."""
+    settings = replace(settings, steps=_STEPS_PER_PUSH)
     for push_number in range(_PUSHES):
         if progress:
             progress(push_number, _PUSHES)
-        predicted = backward.predicted(z)
+        predicted = ensemble.predict(z)[0]
         lacking = distance + _MARGIN - cosine_distance_matrix(predicted)
         np.fill_diagonal(lacking, 0)
         if lacking.max() <= 0:
             break
         push = np.maximum(lacking, 0) @ predicted
         wanted = _moved(wanted, -_PUSH_STRENGTH * push, kept)
-        asked = backward.asked(wanted, "refined")
-        z = invert(backward.ensemble, asked, z, region, settings)
+        z = invert(ensemble, asked(wanted), z, region, settings)
     return wanted, z
 
 

@@ -23,7 +23,7 @@ from facegen_addon.terminal.process import run_process
 from models.training import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUND_EPOCHS = "12"
+ROUND_EPOCHS = "6"
 
 
 class StepFailed(Exception):
@@ -84,7 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=pairs.positive, default=5)
     parser.add_argument("--per-round", type=pairs.positive, default=500)
     for name, default, what in (
-        ("--epochs", 40, "of the last surrogates"),
+        ("--epochs", 20, "of the last surrogates"),
         ("--latents", 14_000, "inverted for the direct network"),
         ("--direct-epochs", 60, "of the direct network"),
     ):

@@ -18,6 +18,7 @@ from facegen_addon.mapping.inversion import InversionSettings
 from facegen_addon.mapping.roundtrip import make_roundtrip
 from models.training import (
     fit_surrogates,
+    gaussian_process,
     pairs,
     real_latents,
     relevance,
@@ -132,3 +133,31 @@ def test_relevance_finds_what_latents_depend_on() -> None:
     assert np.argsort(found)[::-1][:3].tolist() == [0, 1, 2]
     assert found[3:].max() < 0.3 * found[0]
     np.testing.assert_allclose(np.mean(found**2), relevance.ROOT_MEAN_SQUARE**2, rtol=1e-5)
+
+
+def test_a_gaussian_process_knows_what_lies_between_pairs() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(500, 12)).astype(np.float32)
+    slopes = rng.normal(size=(3, 512)) * [[2.0], [1.0], [0.5]]
+    latents = np.eye(512)[0] + 0.1 * np.tanh(z[:, :3]) @ slopes
+    latents = (latents / np.linalg.norm(latents, axis=1, keepdims=True)).astype(np.float32)
+    matters = np.array([3.0, 2.0, 1.0, *[0.01] * 9])
+    seen, unseen = pairs.Pairs(z[:400], latents[:400]), pairs.Pairs(z[400:], latents[400:])
+    found = gaussian_process.GaussianProcess.fit(seen, matters).predict(unseen.z)
+    missed = 1 - np.sum(found * unseen.latents, axis=1)
+    plain = 1 - unseen.latents @ (latents[:400].mean(axis=0))
+    assert np.median(missed) < 0.05 * np.median(plain)
+
+
+def test_lessons_hold_pairs_twice_and_heads_between_them() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(50, 6)).astype(np.float32)
+    latents = rng.normal(size=(50, 512)).astype(np.float32)
+    latents /= np.linalg.norm(latents, axis=1, keepdims=True)
+    options, data = fit_surrogates.SurrogateOptions(taught=3), pairs.Pairs(z, latents)
+    lessons = fit_surrogates.taught_by_process(data, np.ones(6), options)
+    np.testing.assert_array_equal(lessons.z[:100], np.concatenate([z, z]))
+    assert len(lessons) == 250
+    np.testing.assert_allclose(np.linalg.norm(lessons.latents, axis=1), 1, rtol=1e-5)
+    alone = fit_surrogates.SurrogateOptions(taught=0)
+    assert fit_surrogates.taught_by_process(data, np.ones(6), alone) is data
