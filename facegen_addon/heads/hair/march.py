@@ -125,10 +125,14 @@ def march(
     lift = lift * (1 - 0.85 * comb.whorl * (1 - kink))
     layer = 0.0015 + (0.002 + 0.014 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
-    holding = 0.62 + 0.3 * max(values["hair_back"], 0.0)
+    # What is too short to hang would stand off as wings where the head falls away below it.
+    short_of_hanging = 1 - smoothstep(0.06, 0.14, length)
+    holding = 0.62 + 0.3 * max(values["hair_back"], 0.0) + 0.8 * short_of_hanging
     wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
     travelled = np.zeros_like(length)
     distance, normal = proxy.outward(start, 0.0)
+    # Beside an ear the stand-in is wider than the skin: near its root hair is not pushed off that.
+    sunk = np.minimum(distance, 0.0)
     # Hair leaves the scalp at a slant; what is short has bent to the comb before it ends.
     upright = 0.25 + 0.6 * volume + (0.75 - 0.6 * volume) * kink
     upright = upright * (1 - 0.85 * comb.whorl * (1 - kink))
@@ -155,6 +159,7 @@ def march(
         following = here + direction * step
         following = comb.beside_the_face(following)
         clearance = layer * smoothstep(0.0, 0.035, travelled) + 0.0006
+        clearance = clearance + sunk * smoothstep(0.03, 0.008, travelled)
         ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
         distance, normal = proxy.outward(following, ears)
         points[k] = proxy.pushed(following, clearance, distance, normal)
@@ -182,13 +187,13 @@ class _Comb:
         self._burns = zones.burns * (1 - smoothstep(0.03, 0.06, length))
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
-        self._side = np.tanh((offset[0] - self._parting) / 0.006)
+        self._side = np.tanh((offset[0] - self._parting) / 0.003)
         self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
-        part = values["hair_part"] * (1 - smoothstep(-0.005, 0.055, offset[1]))
+        part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
         turn = 0.45
