@@ -144,6 +144,7 @@ def march(
         here = points[k - 1]
         combed = comb.at(here, normal)
         fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
+        fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
@@ -188,7 +189,7 @@ class _Comb:
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
         self._side = np.tanh((offset[0] - self._parting) / 0.003)
-        self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
+        self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
         back = values["hair_back"]
@@ -242,6 +243,11 @@ class _Comb:
         falling = np.stack([0.1 * tangent[0], tangent[1], np.minimum(tangent[2], 0.0) - 0.6])
         tangent = normalised(tangent + nape * (falling - tangent))
         return tangent + self._burns * (_DOWN_THE_CHEEK - tangent)
+
+    def held_by_the_ear(self, points: RealArray) -> RealArray:
+        """How much of its weight an ear takes off hair that is tucked behind it, (L,)."""
+        height = points[2] - self._centre[2]
+        return 0.8 * self.tuck * held(1.5 - np.abs(height) / 0.03, 0, 1)
 
     def beside_the_face(self, points: RealArray) -> RealArray:
         """Points moved to the sides of the face and towards the ears, bar those of a fringe."""
