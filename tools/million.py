@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from facegen_addon.terminal.process import run_process
 from tools.million_clock import SIZE, VIEWS
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -117,4 +118,4 @@ def _run(command: Sequence[str], folder: Path) -> Step:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "million")
