@@ -34,6 +34,7 @@ from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.shot import Shot
 from facegen_addon.scene.render.sample_renderer import SampleRenderer, SampleSettings
+from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.progress import ProgressBar
 from tools.timing import Ratio, timed
 
@@ -111,7 +112,7 @@ class BareLoop:
         self._renderer.close()
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -122,11 +123,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="facegen-bench-") as name:
         if options.memory:
             measure_memory(Path(name), options.memory)
-            return
+            return 0
         images, labels = recipe_with(labels=False), recipe_with(labels=True)
         against_bare(Path(name, "images"), images, options.shards, _CORES, "images only")
         against_bare(Path(name, "labels"), labels, options.shards, _CORES, "all labels")
         scaling(Path(name), images, options.shards)
+    return 0
 
 
 def recipe_with(labels: bool, size: int = 256, samples: int = 16) -> Recipe:
@@ -199,4 +201,4 @@ def resident(process: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bench_farm")

@@ -23,6 +23,7 @@ import torch
 
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays
 from facegen_addon.heads.flame.model import FlameParameters, IncrementalFlame
+from facegen_addon.terminal.process import run_process
 from tools.flame_parity import EXPRESSION, IDENTITY, Pair, as_tensors
 from tools.timing import print_ratio, timed
 
@@ -30,7 +31,7 @@ VERTICES, TRIANGLES, JOINTS = 5023, 9976, 5
 BATCH = 64
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,6 +49,7 @@ def main() -> None:
     moves = list(_moves(pair, head, rng, repeats))
     _, theirs = _forward(pair, head, repeats)
     print_ratio("FLAME, one slider moved", moves, "smplx", theirs)
+    return 0
 
 
 def random_head(rng: np.random.Generator) -> FlameArrays:
@@ -92,4 +94,4 @@ def _moves(
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bench_flame")

@@ -24,6 +24,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.terminal.process import run_process
 from facegen_addon.ui.properties import sliders_of
 from tools.bench_sliders import evaluate
 from tools.timing import print_ratio, timed
@@ -31,7 +32,7 @@ from tools.timing import print_ratio, timed
 MODEL = "person"
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,6 +49,7 @@ def main() -> None:
     finally:
         completion.set_waiting(False)
         facegen_addon.unregister()
+    return 0
 
 
 def bench_colours(moves: int) -> None:
@@ -124,4 +126,4 @@ def append(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bench_panel")

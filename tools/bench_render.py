@@ -18,10 +18,11 @@ from facegen_addon.encoders.encoder import Encoder
 from facegen_addon.heads.catalogue import DEFAULT_FLAME, load_head_model
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.head_renderer import HeadRenderer
+from facegen_addon.terminal.process import run_process
 from tools.timing import print_ratio, timed
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -39,6 +40,7 @@ def main() -> None:
     print_ratio("vertices, one by one", single, "in one batch", batch)
     embed, session = _embed(encoder, np.stack(crops))
     print_ratio("embed with our encoder", embed, "ONNX Runtime alone", session)
+    return 0
 
 
 def _render(
@@ -74,4 +76,4 @@ def _embed(encoder: Encoder, crops: np.ndarray) -> tuple[list[float], list[float
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bench_render")

@@ -39,6 +39,7 @@ from facegen_addon.heads.flame.open_head import open_flame
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.terminal.process import run_process
 from facegen_addon.ui.properties import sliders_of
 from tools.timing import print_ratio, timed
 
@@ -46,7 +47,7 @@ VERTICES, IDENTITY, EXPRESSION, JOINTS = 5023, 300, 100, 5
 OFFICIAL = "a shape key for each component"
 
 
-def main() -> None:
+def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -61,6 +62,7 @@ def main() -> None:
     finally:
         completion.set_waiting(False)
         facegen_addon.unregister()
+    return 0
 
 
 def random_flame() -> FlameHead:
@@ -182,4 +184,4 @@ def evaluate(mesh_object: bpy.types.Object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "bench_sliders")

@@ -25,12 +25,13 @@ from facegen_addon.artifacts import models_directory
 from facegen_addon.heads.flame.file import FlameArrays, from_arrays, read_flame_file
 from facegen_addon.heads.flame.model import POSES, Flame, FlameMesh, FlameParameters
 from facegen_addon.heads.flame.safe_pickle import load_pickle
+from facegen_addon.terminal.process import run_process
 
 IDENTITY, EXPRESSION = 300, 100  # fixed in smplx
 SUBSET = Path("flame", "flame2023open_60id_f32.npz")
 
 
-def main() -> None:
+def main() -> int:
     """Compare every model and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -46,6 +47,7 @@ def main() -> None:
         vertices, joints = pair.errors(pair.random(np.random.default_rng(0), options.vectors))
         count = len(pair.ours.arrays.template)
         print(f"| {path.stem} | {count:,} | {options.vectors} | {vertices:.1e} | {joints:.1e} |")
+    return 0
 
 
 def default_files() -> list[Path]:
@@ -132,4 +134,4 @@ def _padded(basis: Float32Array, count: int, rng: np.random.Generator) -> FloatA
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "flame_parity")

@@ -26,6 +26,7 @@ import numpy as np
 
 from facegen_addon.arrays import AnyArray
 from facegen_addon.latent.sphere import cosine_distance
+from facegen_addon.terminal.process import run_process
 from tools.gpu_usage import Usage
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -340,4 +341,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "gpu_check")

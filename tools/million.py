@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from facegen_addon.terminal.process import run_process
 from tools.million_clock import SIZE, VIEWS
 
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -50,15 +51,17 @@ class Step(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do all and print it; the exit status, 1 if it took more memory than it may."""
     options = _parser().parse_args(arguments)
+    taken = {}
     with tempfile.TemporaryDirectory(prefix="facegen-million-", dir=options.folder) as name:
-        steps = _steps(Path(name), options.count, options.shard_size)
-    for what, (seconds, core_seconds, memory) in steps.items():
-        each = 1e3 * core_seconds / options.count
-        print(
-            f"{what:<30}{seconds:8.1f} s, {core_seconds:8.1f} s of a core,"
-            f" {each:.2f} ms a sample, {memory:.0f} MB"
-        )
-    most = max(steps[what].memory for what in ("merge", "verify"))
+        for what, step in _steps(Path(name), options.count, options.shard_size):
+            taken[what] = step
+            print(
+                f"{what:<30}{step.seconds:8.1f} s, {step.core_seconds:8.1f} s of a core,"
+                f" {1e3 * step.core_seconds / options.count:.2f} ms a sample,"
+                f" {step.memory:.0f} MB",
+                flush=True,
+            )
+    most = max(taken[what].memory for what in ("merge", "verify"))
     print(
         f"{options.count} samples merged and verified in {most:.0f} MB; ratio to the"
         f" {options.limit:.0f} MB that it may take {most / options.limit:.2f}"
@@ -78,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _steps(folder: Path, count: int, shard_size: int) -> dict[str, Step]:
+def _steps(folder: Path, count: int, shard_size: int) -> Iterator[tuple[str, Step]]:
     recipe, whole = folder / "recipe.toml", folder / "whole"
     recipe.write_text(_RECIPE, encoding="utf-8")
     make = [*_CLOCK, "make", "--recipe", str(recipe), "--count", str(count), "--workers", "1"]
@@ -87,16 +90,14 @@ def _steps(folder: Path, count: int, shard_size: int) -> dict[str, Step]:
     halves = [str(folder / f"half-{number}") for number in range(2)]
     for number, half in enumerate(halves):
         _run([*make, "--shard", f"{number}/{shards}", "--output", half], folder)
-    _run([*_CLOCK, "copy", *halves], folder)
-    steps: dict[str, Step] = {}
-    steps["merge"] = _run([*_FACEGEN, "merge", *halves, "--output", str(whole)], folder)
+    yield "copy shards", _run([*_CLOCK, "copy", *halves], folder)
+    yield "merge", _run([*_FACEGEN, "merge", *halves, "--output", str(whole)], folder)
     for half in halves:
         shutil.rmtree(half)
     again = [*make, "--shard", "0/1", "--output", str(whole)]
-    steps[f"go on with {shards} shards"] = _run(again, folder)
+    yield f"go on with {shards} shards", _run(again, folder)
     verify = [*_FACEGEN, "verify", str(whole), "--seeds", "0"]  # copies come from no seed
-    steps["verify"] = _run(verify, folder)
-    return steps
+    yield "verify", _run(verify, folder)
 
 
 def _run(command: Sequence[str], folder: Path) -> Step:
@@ -117,4 +118,4 @@ def _run(command: Sequence[str], folder: Path) -> Step:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_process(main, "million")

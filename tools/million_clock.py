@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,8 @@ VIEWS = 10
 """Images of each head."""
 _FACE = np.array([[24, 28], [40, 28], [32, 36], [27, 44], [37, 44]], np.float64)
 _BOX = (20.0, 18.0, 44.0, 50.0)
+_OWN = ("key", "index", "seed", "identity", "view_number", "cosine_distance")
+"""Of a record, what each copy of a sample has of its own."""
 _AT_ONCE = 64  # jobs
 _UNLIKE = 0.4  # how far an image's latent is from its head's, before both are normalised
 
@@ -117,20 +119,42 @@ class ClockEncoder:
         return self._natural.sample(random_stream("clock's face", identity), 1)[0]
 
 
+class Copied(NamedTuple):
+    """A sample that is copied: its members, its requested latent (D,), and its record without what
+    each copy has of its own, as JSON without the brace that opens it."""
+
+    members: dict[str, bytes]
+    requested: Float32Array
+    record: str
+
+
 def copy_shards(folders: Sequence[Path]) -> None:
     """Complete a run whose first shards lie in these folders, one in each: copies under other
     numbers, with other achieved latents, dealt out in turn."""
     runs = [RunFolder.open(folder) for folder in folders]
+    sources = [list(_copied(run.tar(number))) for number, run in enumerate(runs)]
     encoder = ClockEncoder()
     for shard in range(len(runs), runs[0].shard_count):
         number = shard % len(runs)
-        _copy_shard(runs[number], number, shard, encoder)
+        _copy_shard(runs[number], number, shard, sources[number], encoder)
 
 
-def _copy_shard(run: RunFolder, source: int, target: int, encoder: ClockEncoder) -> None:
+def _copied(shard: Path) -> Iterator[Copied]:
+    for _, members in read_shard(shard):
+        parts = dict(members)
+        record = json.loads(parts["json"])
+        for name in _OWN:
+            del record[name]
+        requested = np.load(io.BytesIO(parts["requested.npy"]))
+        yield Copied(parts, requested, json.dumps(record)[1:])
+
+
+def _copy_shard(
+    run: RunFolder, source: int, target: int, samples: Sequence[Copied], encoder: ClockEncoder
+) -> None:
     indices = run.indices(target)
-    samples = zip(indices, read_shard(run.tar(source)), strict=False)
-    parts = (_renumbered(run, index, dict(members), encoder) for index, (_, members) in samples)
+    pairs = zip(indices, samples, strict=False)
+    parts = (_renumbered(run, index, sample, encoder) for index, sample in pairs)
     digest = write_tar(run.tar(target), parts, end=SHARD_END)
     former = json.loads(run.sidecar(source).read_text())
     sidecar = former | {
@@ -143,20 +167,18 @@ def _copy_shard(run: RunFolder, source: int, target: int, encoder: ClockEncoder)
     run.sidecar(target).write_bytes(encode_json(sidecar))
 
 
-def _renumbered(
-    run: RunFolder, index: int, members: dict[str, bytes], encoder: ClockEncoder
-) -> bytes:
+def _renumbered(run: RunFolder, index: int, sample: Copied, encoder: ClockEncoder) -> bytes:
     key, achieved = key_of(index), encoder.latent(index)
-    requested = np.load(io.BytesIO(members["requested.npy"]))
-    record = json.loads(members["json"]) | {
-        "key": key,
-        "index": index,
-        "seed": [run.request["seed"], index, 0],
-        "identity": index // VIEWS,
-        "view_number": index % VIEWS,
-        "cosine_distance": float(cosine_distance(requested, achieved)),
-    }
-    members |= {"json": json.dumps(record).encode(), "achieved.npy": encode_npy(achieved)}
+    own = (
+        key,
+        index,
+        [run.request["seed"], index, 0],
+        index // VIEWS,
+        index % VIEWS,
+        float(cosine_distance(sample.requested, achieved)),
+    )
+    record = f"{json.dumps(dict(zip(_OWN, own, strict=True)))[:-1]}, {sample.record}"
+    members = {**sample.members, "json": record.encode(), "achieved.npy": encode_npy(achieved)}
     return tar_members((f"{key}.{suffix}", data) for suffix, data in members.items())
 
 

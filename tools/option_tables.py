@@ -24,6 +24,7 @@ from facegen_addon.request_fields import (
     WholeNumber,
     fields_of,
 )
+from facegen_addon.terminal.process import run_process
 
 REQUESTS: Mapping[str, type] = {
     "generate": GenerateOptions,
@@ -39,11 +40,12 @@ _ANY = 2**31 - 2
 _TABLE = re.compile(r"(?<=<!-- options of )([a-z ]+)( -->\n)((?:\|.*\n)*)")
 
 
-def main() -> None:
+def main() -> int:
     """Write the tables of all pages."""
     for page in PAGES:
         path = PROJECT / page
         path.write_text(with_tables(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
 
 
 def with_tables(page: str) -> str:
@@ -95,4 +97,4 @@ def _default(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "option_tables")

@@ -25,6 +25,7 @@ from facegen_addon.mapping.screening import propose_variety
 from facegen_addon.random_streams import random_stream
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.head_renderer import HeadRenderer
+from facegen_addon.terminal.process import run_process
 from facegen_addon.variety.candidates import load_guide
 from facegen_addon.variety.predicted import SHARE
 
@@ -33,7 +34,7 @@ _PREDICTED = 0.5, 0.85
 """Distances between which pairs are of interest: at the demand, and not far beyond."""
 
 
-def main() -> None:
+def main() -> int:
     """Render and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -69,7 +70,8 @@ def main() -> None:
             f"{asked.model}, {name}: {chosen.sum()} pairs of {len(kept)} heads, short by"
             f" {np.median(short):.3f} (median), {np.quantile(short, SHARE):.3f} ({SHARE:.0%})"
         )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "predicted_margin")

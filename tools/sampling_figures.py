@@ -22,13 +22,14 @@ from facegen_addon.mapping.sampling import HeadSampler
 from facegen_addon.render_settings import RenderSettings
 from facegen_addon.scene.render.forward import ForwardMapping
 from facegen_addon.scene.render.head_renderer import HeadRenderer
+from facegen_addon.terminal.process import run_process
 
 LOCKED = (0.0, 0.25, 0.5)
 ANGLES = (10, 20, 40)  # degrees
 _SETTINGS = RenderSettings(samples=8, size=224, face_only=True)  # as for the pairs of B
 
 
-def main() -> None:
+def main() -> int:
     """Render and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -48,6 +49,7 @@ def main() -> None:
             for angle in ANGLES:
                 walked = walked_angle(sampler, forward, angle, count)
                 print(f"| {name} | {angle}° away | {_spread(walked, '.0f')}° |", flush=True)
+    return 0
 
 
 def locked_roundtrip(
@@ -93,4 +95,4 @@ def _spread(values: FloatArray, form: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "sampling_figures")

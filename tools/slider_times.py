@@ -17,6 +17,7 @@ import facegen_addon
 from facegen_addon.heads.catalogue import HEAD_MODELS, load_head_model
 from facegen_addon.scene.head import completion
 from facegen_addon.scene.head.head_object import HeadObject
+from facegen_addon.terminal.process import run_process
 from facegen_addon.ui.properties import sliders_of
 from tools.timing import timed
 
@@ -46,14 +47,15 @@ def slider_times(model_name: str) -> dict[str, tuple[float, float]]:
     return times
 
 
-def main() -> None:
+def main() -> int:
     """Print a line for each group of each model."""
     facegen_addon.register()
     for model_name in sys.argv[1:] or HEAD_MODELS:
         for group, (shown, later) in slider_times(model_name).items():
             print(f"{model_name:<12} {group:<12} {shown:6.1f} ms, then {later:6.1f} ms")
     facegen_addon.unregister()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "slider_times")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from facegen_addon.terminal.process import run_process
+
 STEPS = {
     "task_new_face": "panel",
     "task_older": "step_older",
@@ -32,7 +34,7 @@ _SHOWN = 4000  # milliseconds a step
 _SIZE = (960, 600)  # pixels of the animation
 
 
-def main() -> None:
+def main() -> int:
     """Write what there are screenshots of; the animation, if there are all of its steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -44,6 +46,7 @@ def main() -> None:
     if set(STEPS.values()) <= set(found):
         animate([found[name] for name in STEPS.values()], _PICTURES / "zip_to_export.webp")
     print(f"{len(found)} of {len(shots)} pictures in {_PICTURES}")
+    return 0
 
 
 def read(path: Path) -> Image.Image:
@@ -59,4 +62,4 @@ def animate(pictures: list[Image.Image], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_process(main, "window_pictures")

@@ -17,9 +17,6 @@ from .streams import OutputLost, lost_output, mend_streams
 BROKEN_PIPE = 141
 """Exit status where whoever read stdout has gone, as the shell says it of others."""
 
-_SIGNAL = 128
-"""Exit statuses above are of signals."""
-
 
 def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
     """Do `work`, which returns the exit status, as all that this process is for.
@@ -35,8 +32,8 @@ def run_process(work: Callable[[], int], program: str = "facegen") -> NoReturn:
             status = status_of(work, program, "stopped")
     except KeyboardInterrupt as stop:  # once more, while the first was told
         status = exit_status(stop)
-    except SystemExit as end:  # argparse, after its help
-        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except SystemExit as end:
+        status = _status_at(end)
     except Exception:  # a defect: Blender itself would print it and exit with 0
         traceback.print_exc()
         status = 1
@@ -80,6 +77,14 @@ def _without_output(error: OutputLost, program: str) -> int:
     )
 
 
+def _status_at(end: SystemExit) -> int:
+    """Its status as Python has it; a text is the reason for 1, and is said."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
+
+
 def _leave(status: int, program: str) -> NoReturn:
     """End the process, at once where Blender's module would not survive, or not keep quiet."""
     die_by_signals()
@@ -88,12 +93,9 @@ def _leave(status: int, program: str) -> NoReturn:
         status = _without_output(lost, program)
     sys.stderr.flush()
     bpy = sys.modules.get("bpy")
-    if bpy is not None and not bpy.app.binary_path and _ends_badly(bpy.app.version, status):
+    if bpy is not None and not bpy.app.binary_path:
+        # bpy's clean-up crashes (4.2, after any operator), stands still for ever (4.5, now and
+        # then), or tells what it was amid.
         shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
         os._exit(status)
     sys.exit(status)
-
-
-def _ends_badly(version: tuple[int, ...], status: int) -> bool:
-    """Whether bpy's clean-up crashes (4.2, after any operator), or tells what it was amid."""
-    return version < (4, 3) or status > _SIGNAL

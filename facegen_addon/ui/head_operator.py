@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..blas_threads import one_thread
 from ..errors import NotReached, UserError
 from ..scene.head.head_object import MODEL_KEY, HeadObject
 from .properties import obstacle
@@ -61,7 +62,8 @@ class ReportingOperator:
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Run; one line of ERROR and nothing more where it could not be done."""
         try:
-            self.run(context)
+            with one_thread():
+                self.run(context)
         except (UserError, NotReached) as error:
             self.report({"ERROR"}, explain(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import bpy
 
+from ..blas_threads import one_thread
 from ..durations import format_seconds
 from ..errors import NotReached, UserError
 from .remedies import explain
@@ -93,7 +94,8 @@ class Running:
 
     def step(self) -> bool:
         """Do one step; False when there is none left."""
-        progress = next(self._steps, None)
+        with one_thread():
+            progress = next(self._steps, None)
         if progress is None:
             return False
         if progress.label != self.label:

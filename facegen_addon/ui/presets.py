@@ -108,8 +108,7 @@ def _added(
     context: bpy.types.Context, model: HeadModel, preset: presets.Preset, name: str
 ) -> HeadObject:
     parameters, outfit = preset.parameters(model), preset.outfit(model)
-    head = add_head(model, context)
-    head.set_parameters(parameters)
+    head = add_head(model, context, parameters=parameters)
     if outfit is not None:
         head.wear(outfit)
     head.mesh_object.name = name

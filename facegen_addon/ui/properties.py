@@ -24,6 +24,7 @@ from bpy.props import (
 )
 
 from ..arrays import Float32Array, FloatArray
+from ..blas_threads import one_thread
 from ..errors import UserError
 from ..heads.catalogue import DEFAULT_MODEL, HEAD_MODELS
 from ..heads.flame_person.head import LIKE_PERSON
@@ -213,6 +214,7 @@ def _characteristic_moved(
     move(mesh_object, model_name, with_value)
 
 
+@one_thread()
 def move(
     mesh_object: bpy.types.Object, model_name: str, wanted: Callable[[HeadObject], FloatArray]
 ) -> bool:

@@ -12,6 +12,7 @@ from threading import Thread
 import bpy
 import numpy as np
 
+from ..blas_threads import one_thread
 from ..errors import UserError
 from ..heads.catalogue import load_head_model
 from ..mapping.backward import is_trained
@@ -31,7 +32,7 @@ def begin(model_name: str) -> None:
 
 def prepare(model_name: str) -> None:
     """Read it; what cannot be read is said to whoever asks for a head."""
-    with contextlib.suppress(UserError):
+    with contextlib.suppress(UserError), one_thread():
         model = load_head_model(model_name)
         distribution = "latent" if is_trained(model_name) else "prior"
         start, free = model.table.default(), np.zeros(len(model.table), bool)

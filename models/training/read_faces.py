@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from facegen_addon.encoders.second_opinion import read_pictures
+from facegen_addon.terminal.process import run_process
 
 CROP_SIZE = 160
 _TILE, _COLUMNS = 160, 5
@@ -88,4 +89,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    run_process(lambda: main(sys.argv[1:]), "read_faces")

@@ -80,11 +80,15 @@ def from_arrays(arrays: Mapping[str, AnyArray], surface: Surface | None = None) 
 
 def _dequantised_shapes(arrays: Mapping[str, AnyArray]) -> Float32Array:
     """All blend shapes (K, 3 V) metres: phenotype basis, local sliders, expressions."""
-    stacked = [arrays["phenotype_shapes"].astype(np.float32)]
-    for kind in ("local", "action"):
+    parts = [arrays[f"{kind}_shapes"] for kind in ("phenotype", "local", "action")]
+    shapes = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), np.float32)
+    shapes[: len(parts[0])] = parts[0]
+    first = len(parts[0])
+    for kind, part in zip(("local", "action"), parts[1:], strict=True):
+        scaled = shapes[first : first + len(part)]
         scale = arrays[f"{kind}_scale"][:, None, None]
-        stacked.append((arrays[f"{kind}_shapes"] * scale).astype(np.float32))
-    shapes = np.concatenate(stacked)
+        np.multiply(part, scale, out=scaled, casting="same_kind")  # nothing of its size besides
+        first += len(part)
     return shapes.reshape(len(shapes), -1)
 
 

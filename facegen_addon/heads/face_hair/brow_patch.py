@@ -16,6 +16,7 @@ _HALF_WIDTH, _BOTTOM, _TOP = 0.066, 0.734, 0.776
 """The grid's box on the template in front view, metres."""
 _SPACING = 0.002  # metres between its nodes
 _BEHIND = -0.05  # metres: what is farther back is not of the face
+_AT_ONCE = 64  # nodes that are looked through together: what is computed fits the cache
 _ROUNDS = 3
 """Steps of a fixed point: the error shrinks by a factor of about five at each."""
 
@@ -47,7 +48,9 @@ class BrowPatch:
         near = (surface.part == 0)[surface.faces].all(1) & (spots[..., 1] < _BEHIND).all(1)
         near &= (spots[..., 2].max(1) > _BOTTOM) & (spots[..., 2].min(1) < _TOP)
         chosen = np.flatnonzero(near)
-        best, weights = _seen_from_the_front(spots[chosen], nodes)
+        blocks = [nodes[first : first + _AT_ONCE] for first in range(0, len(nodes), _AT_ONCE)]
+        seen = [_seen_from_the_front(spots[chosen], block) for block in blocks]
+        best, weights = (np.concatenate(parts) for parts in zip(*seen, strict=True))
         triangle = chosen[best]
         corners = surface.faces[triangle].astype(np.intp)
         return cls(triangle, corners, weights, (rows, columns))
@@ -133,13 +136,14 @@ def _seen_from_the_front(spots: FloatArray, nodes: FloatArray) -> tuple[IntArray
     e, f = (b - a)[:, [0, 2]], (c - a)[:, [0, 2]]
     area = e[:, 0] * f[:, 1] - e[:, 1] * f[:, 0]
     area = np.where(np.abs(area) < 1e-12, np.inf, area)
-    offset = nodes[:, None] - a[None][:, :, [0, 2]]
-    of_b = (offset[..., 0] * f[:, 1] - offset[..., 1] * f[:, 0]) / area
-    of_c = (e[:, 0] * offset[..., 1] - e[:, 1] * offset[..., 0]) / area
-    weights = np.stack([1.0 - of_b - of_c, of_b, of_c], axis=-1)
-    depth = (weights * np.stack([a[:, 1], b[:, 1], c[:, 1]], axis=-1)).sum(-1)
+    x, z = (nodes[:, None, k] - a[:, 2 * k] for k in range(2))
+    of_b = (x * f[:, 1] - z * f[:, 0]) / area
+    of_c = (e[:, 0] * z - e[:, 1] * x) / area
+    of_a = 1.0 - of_b - of_c
+    depth = of_a * a[:, 1] + of_b * b[:, 1] + of_c * c[:, 1]
     # Where none is right behind a node, the nearest does.
-    outside = np.maximum(-weights.min(-1), 0.0)
+    outside = np.maximum(-np.minimum(np.minimum(of_a, of_b), of_c), 0.0)
     best = np.argmin(np.where(outside < 1e-9, depth, 1.0 + outside), axis=1)
-    chosen = np.clip(weights[np.arange(len(nodes)), best], 0.0, None)
+    rows = np.arange(len(nodes))
+    chosen = np.stack([of[rows, best] for of in (of_a, of_b, of_c)], axis=-1).clip(0.0, None)
     return best, chosen / chosen.sum(1, keepdims=True)

@@ -44,26 +44,35 @@ def rasterised(
     return image
 
 
-def with_gutter(image: Annotated[Float32Array, "H W K"]) -> Annotated[Float32Array, "H W K"]:
-    """An image (H, W, K) whose NaN take their neighbours' values, some texels far."""
-    image = image.copy()
-    for _ in range(_GUTTER):
-        empty = np.isnan(image[..., 0])
-        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
-            beside = np.roll(image, step, axis)
-            takes = empty & np.isfinite(beside[..., 0])
-            image[takes] = beside[takes]
-            empty &= ~takes
-    return image
+def with_gutter(
+    image: Annotated[Float32Array, "H W K"], texels: int = _GUTTER
+) -> Annotated[Float32Array, "H W K"]:
+    """An image (H, W, K) whose NaN take their neighbours' values, some ``texels`` far."""
+    values = image.reshape(-1, image.shape[-1]).copy()
+    empty = np.isnan(values[:, 0])
+    number = np.arange(len(values)).reshape(image.shape[:2])
+    ways = [np.roll(number, -step, axis).ravel() for axis in (0, 1) for step in (1, -1)]
+    # What each way has not passed on yet: all else would meet texels that are filled already.
+    waiting = [[np.flatnonzero(np.isfinite(values[:, 0]))] for _ in ways]
+    for _ in range(texels):
+        for beyond, news in zip(ways, waiting, strict=True):
+            given = np.concatenate(news)
+            news.clear()
+            taking = beyond[given]
+            still = empty[taking]
+            given, taking = given[still], taking[still]
+            values[taking] = values[given]
+            empty[taking] = False
+            for each in waiting:
+                each.append(taking)
+    return values.reshape(image.shape)
 
 
 def numbered(kept: Annotated[BoolArray, "S S"]) -> Annotated[Int32Array, "S S"]:
     """For each texel (S, S) the number of the nearest that is ``kept``; far from all of them 0."""
     count = np.cumsum(kept).reshape(*kept.shape, 1) - 1
     number = np.where(kept[..., None], count, np.nan).astype(np.float32)
-    for _ in range(_REACH // _GUTTER):
-        number = with_gutter(number)
-    return np.nan_to_num(number[..., 0]).astype(np.int32)
+    return np.nan_to_num(with_gutter(number, _REACH)[..., 0]).astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,7 @@ def _grid(
     heads = []
     taken = taken_room(bpy.context.view_layer)
     for row in rows:
-        head = HeadObject.create(model, collection)
-        head.set_parameters(row)
+        head = HeadObject.create(model, collection, parameters=row)
         history.record(head, label)
         heads.append(head)
     stand([head.mesh_object for head in heads], origin, taken)

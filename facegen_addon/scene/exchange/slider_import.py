@@ -34,8 +34,7 @@ def import_sliders(
     heads = []
     taken = taken_room(bpy.context.view_layer)
     for number, row in enumerate(rows):
-        head = HeadObject.create(model, collection)
-        head.set_parameters(row)
+        head = HeadObject.create(model, collection, parameters=row)
         if outfits is not None:
             head.wear(outfits[number])
         history.record(head, "Imported")

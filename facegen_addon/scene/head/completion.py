@@ -17,6 +17,7 @@ from threading import Event, current_thread, main_thread
 
 import bpy
 
+from ...blas_threads import one_thread
 from ...errors import UserError
 from .head_object import MODEL_KEY, HeadObject, hair_of
 
@@ -48,6 +49,7 @@ def complete_soon() -> None:
         bpy.app.timers.register(complete_all, first_interval=0.0)
 
 
+@one_thread()
 def complete_all() -> None:
     """Complete all heads of the file that are not; those that cannot be are left as they are."""
     for mesh_object in bpy.data.objects:

@@ -87,13 +87,19 @@ class HeadObject:
 
     @classmethod
     def create(
-        cls, model: HeadModel, collection: bpy.types.Collection, subdivision: int = 1
+        cls,
+        model: HeadModel,
+        collection: bpy.types.Collection,
+        subdivision: int = 1,
+        parameters: Annotated[FloatArray, "P"] | None = None,
     ) -> HeadObject:
-        """Add the mean head of ``model`` to ``collection``; ``subdivision`` levels, 0 for none.
+        """Add a head of ``model`` to ``collection``; ``subdivision`` levels, 0 for none.
 
-        UserError, before anything is added, if the collection is another file's.
+        parameters (P,): of the head; None for the mean head. UserError, before anything is added,
+        if one is not finite or out of its range, or if the collection is another file's.
         """
         require_own(collection)
+        (shown,) = model.table.validate(model.table.default() if parameters is None else parameters)
         mesh_object = bpy.data.objects.new("Head", new_mesh(model))
         mesh_object[ID_KEY] = uuid.uuid4().hex
         mesh_object[MODEL_KEY] = model.name
@@ -106,7 +112,7 @@ class HeadObject:
         hair_object.parent = mesh_object
         collection.objects.link(hair_object)
         head = cls(mesh_object, hair_object)
-        head.set_parameters(model.table.default())
+        head.set_parameters(shown)
         return head
 
     @classmethod

@@ -39,9 +39,8 @@ def write_asset(
     made anew, without what the user's head is parented, keyed or driven by.
     """
     collection = bpy.data.collections.new("FaceGen Asset")
-    head = HeadObject.create(model, collection)
+    head = HeadObject.create(model, collection, parameters=parameters)
     try:
-        head.set_parameters(parameters)
         asset = head.mesh_object
         if outfit != BARE:
             head.wear(outfit)

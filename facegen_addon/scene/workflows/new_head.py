@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import bpy
 
+from ...arrays import FloatArray
 from ...heads.head_model import HeadModel
 from ...mapping.sampling import Sampled
 from ..head import history
@@ -13,13 +16,15 @@ from ..head.latents import Latents, store, store_seed
 from ..head.placement import stand, taken_room
 
 
-def add_head(model: HeadModel, context: bpy.types.Context, subdivision: int = 1) -> HeadObject:
-    """The mean head of a model, in the context's collection; ``subdivision`` levels, 0 for none.
-
-    UserError, before anything is added, if that collection is another file's.
-    """
+def add_head(
+    model: HeadModel,
+    context: bpy.types.Context,
+    subdivision: int = 1,
+    parameters: Annotated[FloatArray, "P"] | None = None,
+) -> HeadObject:
+    """A head of a model, in the context's collection; the rest as of ``HeadObject.create``."""
     taken = taken_room(context.view_layer)
-    head = HeadObject.create(model, context.collection, subdivision)
+    head = HeadObject.create(model, context.collection, subdivision, parameters)
     stand([head.mesh_object], context.scene.cursor.location, taken)
     return head
 
@@ -31,8 +36,7 @@ def add_drawn_head(
 
     ``label``: what its history calls it. UserError as of ``add_head``.
     """
-    head = add_head(model, context)
-    head.set_parameters(sampled.parameters)
+    head = add_head(model, context, parameters=sampled.parameters)
     store_seed(head.mesh_object, seed)
     store(head.mesh_object, Latents(requested=sampled.requested))
     history.record(head, label)

@@ -136,8 +136,9 @@ def place(
     taken = taken_room(context.view_layer)
     heads = []
     for one in fitted:
-        head = HeadObject.create(load_head_model(model), context.collection)
-        head.set_parameters(one.parameters)
+        head = HeadObject.create(
+            load_head_model(model), context.collection, parameters=one.parameters
+        )
         if keep_latent:
             store(head.mesh_object, Latents(requested=one.latent))
         history.record(head, "Fit from photo")

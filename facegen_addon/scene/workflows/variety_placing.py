@@ -58,7 +58,7 @@ def place_heads(
     places = grid_places(rooms, free_origin(rooms, origin, taken))  # until their hair is known
     try:
         for number, (place, head) in enumerate(zip(places, known, strict=True), start=1):
-            added = HeadObject.create(model, bpy.data.collections[name])
+            added = HeadObject.create(model, bpy.data.collections[name], parameters=head.parameters)
             placed.append(added.head_id)
             _furnish(added, head, number)
             if outfit != BARE:
@@ -86,7 +86,6 @@ def _known(result: VarietyResult | PredictedVariety) -> Sequence[_Known]:
 
 def _furnish(added: HeadObject, head: _Known, number: int) -> None:
     """Give a new head all that is known of the one that was accepted."""
-    added.set_parameters(head.parameters)
     added.mesh_object.name = f"Head {number:02}"
     store_seed(added.mesh_object, head.seed)
     store(added.mesh_object, head.latents)
