@@ -50,6 +50,7 @@ PARTS = {
     "render": Part(("tools.bench_render",)),
     "sliders": Part(("tools.bench_sliders",)),
     "panel": Part(("tools.bench_panel",)),
+    "artist": Part(("tools.bench_artist",)),
     "farm": Part(("tools.bench_farm",), has_processes=True),
     "memory": Part(("tools.bench_farm", "--memory", "480"), has_processes=True),
     "flame": Part(("tools.bench_flame",), str(_RECIPES)),

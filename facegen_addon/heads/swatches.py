@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, RealArray
 from ..errors import UserError
 from .hair.colour import mixed_colour
 from .parameters import ParameterTable
@@ -113,6 +113,12 @@ def nearest(values: Mapping[str, float], kind: str) -> str:
     ).name
 
 
-def _code(linear: FloatArray) -> Rgb:
+def nearest_by_look(linear: Annotated[RealArray, "3"], kind: str) -> Swatch:
+    """The swatch that looks most like a colour (3,), linear RGB; differences are those of sRGB."""
+    wanted = np.array(_code(linear))
+    return min(swatches(kind), key=lambda swatch: float(np.abs(wanted - swatch.rgb).sum()))
+
+
+def _code(linear: RealArray) -> Rgb:
     red, green, blue = (float(value) for value in srgb_of_linear(np.clip(linear, 0.0, 1.0)))
     return red, green, blue

@@ -409,10 +409,12 @@ def test_no_sample_leaves_anything_behind(tmp_path: Path) -> None:
         for shot in [*shots, shots[0], replace(shots[1], light=Light(), background=Background())]:
             renderer.render(shot)
             counts.append(_counts())
-        assert all(count == counts[2] for count in counts[2:])
+        few = {"materials": 0}  # of hair there is one a named colour
+        assert all(count | few == counts[2] | few for count in counts[2:])
     after = _counts()
-    shared = {"FaceGen Skin", "FaceGen Eye", "FaceGen Hair", "FaceGen Cloth"}
-    assert set(bpy.data.materials.keys()) == shared  # as after a HeadRenderer
+    found = set(bpy.data.materials.keys())
+    hair = {name for name in found if name.startswith("FaceGen Hair ")}  # one a named colour
+    assert found - hair == {"FaceGen Skin", "FaceGen Eye", "FaceGen Cloth"}  # as a HeadRenderer
     assert after | {"materials": 0} == before | {"materials": 0}
 
 

@@ -232,7 +232,7 @@ def test_a_render_that_a_full_disk_cut_off_is_no_rejected_sample(tmp_path: Path)
 
 @pytest.mark.parametrize("model_name", ["open_flame", "person", "open_person"])
 def test_the_solid_viewport_shows_skin_and_dark_hair(model_name: str) -> None:
-    """By material the same for all heads, by object and by attribute each head's own."""
+    """By material skin is the same for all heads; by object and by attribute each head's own."""
     model = load_head_model(model_name)
     head = HeadObject.create(model, bpy.context.collection)
     parameters = model.table.default().copy()
@@ -247,3 +247,36 @@ def test_the_solid_viewport_shows_skin_and_dark_hair(model_name: str) -> None:
     np.testing.assert_allclose(head.mesh_object.color[:3], of_skin, atol=1e-5)
     np.testing.assert_allclose(head.hair_object.color[:3], look.hair, atol=1e-5)
     assert head.mesh_object.data.attributes.active_color_name == materials.COLOUR
+
+
+@pytest.mark.parametrize("model_name", ["open_flame", "person"])
+def test_by_material_hair_is_dark_fair_or_grey_as_the_head_is(model_name: str) -> None:
+    """Solid mode's default; of strands Blender 5 shows the material by attribute, too."""
+    model = load_head_model(model_name)
+    column = model.table.index
+    looks = {"black": (1.0, 0.0), "fair": (0.1, 0.0), "white": (1.0, 1.0)}
+    shown = {}
+    for name, (melanin, grey) in looks.items():
+        head = HeadObject.create(model, bpy.context.collection)
+        parameters = model.table.default().copy()
+        parameters[[column("hair_melanin"), column("hair_grey")]] = melanin, grey
+        head.set_parameters(parameters)
+        assert head.hair_object is not None
+        shown[name] = np.array(head.hair_object.data.materials[0].diffuse_color[:3])
+        assert np.abs(shown[name] - head.hair_object.color[:3]).max() < 0.15, name
+    assert shown["black"].max() < 0.06 < 0.2 < shown["fair"][0]
+    assert shown["white"].min() > 0.25, "grey strands among the others"
+    assert shown["fair"][0] > 1.5 * shown["fair"][2], "yellow, not grey"
+
+
+def test_a_material_of_ones_own_on_hair_stays() -> None:
+    model = load_head_model("person")
+    head = HeadObject.create(model, bpy.context.collection)
+    assert head.hair_object is not None
+    slots = head.hair_object.data.materials
+    own = slots[0].copy()
+    slots[0] = own
+    parameters = model.table.default().copy()
+    parameters[model.table.index("hair_melanin")] = 0.0
+    head.set_parameters(parameters)
+    assert slots[0] == own

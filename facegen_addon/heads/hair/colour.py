@@ -52,7 +52,12 @@ def pigmented_colour(melanin: float, redness: float) -> Annotated[RealArray, "3"
 def mixed_colour(values: Values) -> Annotated[RealArray, "3"]:
     """What the hair of these values looks like from afar, (3,)."""
     pigmented = pigmented_colour(values["hair_melanin"], values["hair_redness"])
-    return pigmented + values["hair_grey"] * (UNPIGMENTED - pigmented)
+    return from_afar(pigmented, values["hair_grey"])
+
+
+def from_afar(pigmented: RealArray, grey: float) -> Annotated[RealArray, "3"]:
+    """What hair looks like, (3,), of which a share of strands (0 to 1) has no pigment."""
+    return pigmented + grey * (UNPIGMENTED - pigmented)
 
 
 def colours_of_strands(
@@ -73,7 +78,7 @@ def colours_of_strands(
     white = UNPIGMENTED * lighter**0.6  # bright hair shows grain first
     colours = own + share * (white - own)
     # Seen through others, strands differ less than they do alone.
-    mean = pigmented + grey * (UNPIGMENTED - pigmented)
+    mean = from_afar(pigmented, grey)
     colours = colours + _SEEN_THROUGH * grey * (1 - grey) * 4 * (mean - colours)
     return colours.astype(np.float32)
 

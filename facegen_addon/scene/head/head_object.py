@@ -23,7 +23,7 @@ from ...heads.strands import HairStyle
 from ...heads.surface import welded_uv
 from ...heads.wear.outfit import Outfit
 from . import materials, sculpted, skin_material, worn
-from .hair_object import light_hair, new_hair
+from .hair_object import light_hair, new_hair, show_colour
 from .objects import add_subdivision, require_own
 from .slots import slot_of_polygons, slots_of
 
@@ -331,8 +331,7 @@ class HeadObject:
         rgba = self.model.strand_colours(parameters, appearance)
         hair.attributes[materials.COLOUR].data.foreach_set("color", rgba.ravel())
         hair.update_tag()
-        # What the viewport and Workbench show of strands.
-        self.hair_object.color = (*appearance.hair, 1.0)
+        show_colour(self.hair_object, self.model, appearance)
 
 
 def hair_of(mesh_object: bpy.types.Object) -> bpy.types.Object | None:

@@ -8,10 +8,15 @@ and contrasts in [0, 1], as Blender's Principled BSDF has them, without unit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import bpy
+import numpy as np
 
+from ...arrays import RealArray
 from ...heads.appearance import IRIS_EDGE, LIMBUS, PUPIL, SCLERA
+from ...heads.skin.colour import linear_of_srgb
+from ...heads.swatches import Rgb, nearest_by_look, swatches
 from .nodes import attribute, math, nodes_of, noise, principled
 
 COLOUR = "facegen_colour"
@@ -49,8 +54,6 @@ _OWN_NORMAL, _ALONG_LEFT_OUT = 0.2, 0.85
 this is left out along the strand: so locks show by their direction, not by grain."""
 _IN_SOLID = {
     "FaceGen Skin": (0.48, 0.31, 0.23),
-    "FaceGen Hair": (0.05, 0.035, 0.025),
-    "FaceGen Groomed Hair": (0.05, 0.035, 0.025),
     "FaceGen Lashes": (0.03, 0.02, 0.015),
     "FaceGen Teeth": (0.56, 0.50, 0.39),
     "FaceGen Gums": (0.30, 0.09, 0.08),
@@ -59,19 +62,24 @@ _IN_SOLID = {
     "FaceGen Cloth": CLOTH,
 }
 """What the viewport shows in Solid mode, linear RGB, by how a material's name begins: heads share
-materials, so it is the same for all; by Object or Attribute the viewport shows each head's own."""
+materials, so it is the same for all; by Object or Attribute the viewport shows each head's own.
+Hair's are told apart by its colour: of strands Blender 5 shows the material by Attribute, too."""
 _DULL = 0.8  # roughness there, else dark hair shines grey
 
 
-def material(name: str, build: Callable[[bpy.types.NodeTree], None]) -> bpy.types.Material:
-    """The material called ``name``, built once per file."""
+def material(
+    name: str, build: Callable[[bpy.types.NodeTree], None], in_solid: Rgb | None = None
+) -> bpy.types.Material:
+    """The material called ``name``, built once per file; in_solid: what Solid mode shows, linear
+    RGB, instead of what _IN_SOLID has for it."""
     found = bpy.data.materials.get(name)
     if found is None:
         found = bpy.data.materials.new(name)
         build(nodes_of(found))
-        for beginning, colour in _IN_SOLID.items():
-            if name.startswith(beginning):
-                found.diffuse_color, found.roughness = (*colour, 1.0), _DULL
+        known = (colour for start, colour in _IN_SOLID.items() if name.startswith(start))
+        shown = in_solid or next(known, None)
+        if shown is not None:
+            found.diffuse_color, found.roughness = (*shown, 1.0), _DULL
     return found
 
 
@@ -181,36 +189,53 @@ def _iris_fibres(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     return _tinted(tree, attribute(tree, IRIS).outputs["Vector"], fibres, 1.2)
 
 
-def hair_material() -> bpy.types.Material:
+def hair_material(colour: Annotated[RealArray, "3"], groomed: bool) -> bpy.types.Material:
+    """That of strands whose colour (3,), linear RGB, is nearest to one of the named ones.
+
+    The nodes are the same in all of them, and read each strand's own colour.
+    """
+    swatch = nearest_by_look(colour, "hair")
+    kind, build = _HAIR[groomed]
+    red, green, blue = linear_of_srgb(np.array(swatch.rgb)).tolist()
+    return material(f"{kind} {swatch.name}", build, (red, green, blue))
+
+
+def is_hair_material(found: bpy.types.Material) -> bool:
+    """Whether it is one of ours: nobody's copy, and not another in its place."""
+    kinds = [kind for kind, _ in _HAIR.values()]
+    names = {f"{kind} {swatch.name}" for kind in kinds for swatch in swatches("hair")}
+    return found.name in names.union(kinds)  # a kind alone: of files from before
+
+
+def _build_soft_hair(tree: bpy.types.NodeTree) -> None:
     """Strands: each its own colour, with a soft sheen."""
-
-    def build(tree: bpy.types.NodeTree) -> None:
-        bsdf = principled(tree)
-        tree.links.new(attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
-        bsdf.inputs["Roughness"].default_value = 0.55
-        bsdf.inputs["Specular IOR Level"].default_value = 0.15
-
-    return material("FaceGen Hair", build)
+    bsdf = principled(tree)
+    tree.links.new(attribute(tree, COLOUR).outputs["Color"], bsdf.inputs["Base Color"])
+    bsdf.inputs["Roughness"].default_value = 0.55
+    bsdf.inputs["Specular IOR Level"].default_value = 0.15
 
 
-def sheen_hair_material() -> bpy.types.Material:
+def _build_groomed_hair(tree: bpy.types.NodeTree) -> None:
     """Strands that are darker at the root, and shine along their length."""
+    tree.nodes.remove(principled(tree))  # it costs more than it shows on a strand
+    bsdf = tree.nodes.new("ShaderNodeBsdfDiffuse")
+    colour = attribute(tree, COLOUR).outputs["Color"]
+    along = tree.nodes.new("ShaderNodeHairInfo").outputs["Intercept"]
+    light = math(tree, "MULTIPLY_ADD", along, _TIP_LIGHT - _ROOT_LIGHT)
+    light.node.inputs[2].default_value = _ROOT_LIGHT
+    shaded = _vectors(tree, "SCALE", _shining(tree, colour))
+    tree.links.new(light, shaded.node.inputs["Scale"])
+    tree.links.new(shaded, bsdf.inputs["Color"])
+    tree.links.new(_across_the_strand(tree), bsdf.inputs["Normal"])
+    out = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
+    tree.links.new(bsdf.outputs[0], out.inputs["Surface"])
 
-    def build(tree: bpy.types.NodeTree) -> None:
-        tree.nodes.remove(principled(tree))  # it costs more than it shows on a strand
-        bsdf = tree.nodes.new("ShaderNodeBsdfDiffuse")
-        colour = attribute(tree, COLOUR).outputs["Color"]
-        along = tree.nodes.new("ShaderNodeHairInfo").outputs["Intercept"]
-        light = math(tree, "MULTIPLY_ADD", along, _TIP_LIGHT - _ROOT_LIGHT)
-        light.node.inputs[2].default_value = _ROOT_LIGHT
-        shaded = _vectors(tree, "SCALE", _shining(tree, colour))
-        tree.links.new(light, shaded.node.inputs["Scale"])
-        tree.links.new(shaded, bsdf.inputs["Color"])
-        tree.links.new(_across_the_strand(tree), bsdf.inputs["Normal"])
-        out = next(node for node in tree.nodes if node.type == "OUTPUT_MATERIAL")
-        tree.links.new(bsdf.outputs[0], out.inputs["Surface"])
 
-    return material("FaceGen Groomed Hair", build)
+_HAIR = {
+    False: ("FaceGen Hair", _build_soft_hair),
+    True: ("FaceGen Groomed Hair", _build_groomed_hair),
+}
+"""Whether hair is groomed -> how its materials' names begin, and their nodes."""
 
 
 def _shining(tree: bpy.types.NodeTree, colour: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
