@@ -7,7 +7,7 @@ RECIPES := .venv-recipes/bin/python
 READERS := .venv-readers/bin/python
 SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
-PERSON_PAIRS := --initial 1000 --rounds 5 --per-round 600 --epochs 20 --latents 4000 --direct-epochs 40
+PERSON_PAIRS := --initial 1000 --rounds 7 --per-round 600 --epochs 20 --latents 4000 --direct-epochs 40
 
 .PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap landmarks evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
