@@ -5,8 +5,8 @@
     python -m models.training.evaluate_backward --count 100 --methods refined direct
     python -m models.training.evaluate_backward --model flame2023.pkl --report out/flame2023
 
-Both grades and the baselines, then the capacity: how many heads mutually apart `propose_variety`
-yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
+Both grades, corrected as heads are sampled, and the baselines, then the capacity: how many heads
+mutually apart `propose_variety` yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
 docs/results/backward_MODEL.json and the table backward_MODEL.md.
 """
 
@@ -34,6 +34,7 @@ from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.selection import capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.backward import BackwardMapping
+from facegen_addon.mapping.correction import load_sampler
 from facegen_addon.mapping.roundtrip import Roundtrip
 from facegen_addon.mapping.screening import propose_variety
 from facegen_addon.random_streams import random_stream
@@ -171,7 +172,7 @@ def run(options: argparse.Namespace, forward: Forward | None = None) -> None:
     """Evaluate and write the report."""
     options.model = pairs.model_name(options.model)
     table: ParameterTable = load_head_model(options.model).table
-    backward = BackwardMapping.load(options.model, table)
+    backward = load_sampler(options.model, table)
     data = pairs.load_pairs(options.model, table)
     latents = real_latents.held_out_latents(options.count)
     work = models_folder(options.model) / "built" / f"evaluation_{options.model}"
