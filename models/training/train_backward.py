@@ -37,6 +37,7 @@ from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.heads.parameters import ParameterTable
 from facegen_addon.latent.attributes import AttributeProbes
 from facegen_addon.latent.natural import NaturalFaces
+from facegen_addon.latent.selection import farthest_point_order
 from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.mapping.attributes import AttributePrior
 from facegen_addon.mapping.backward import PRECISION, load_inversion
@@ -64,9 +65,9 @@ PROPOSAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0)
 """Disagreement weights tried side by side in each round, so that renders can choose among them."""
 
 JITTERED_SHARE, JITTER = 0.25, 0.3
-APART_EVERY, APART = 3, 0.51
-"""Every third head proposed is pushed apart from the others, as a variety's are: there surrogates
-promise most, and renders fall furthest short (0.089 in the median, where pairs had none such)."""
+APART_SHARE, APART = 3, 0.51
+"""The third of the heads that is farthest apart is pushed farther, as a variety's are: there
+surrogates promise most, and renders fall furthest short (0.089, where pairs had none such)."""
 
 _START_PAIRS = 3000
 _SHRINKAGE = 0.1
@@ -272,13 +273,19 @@ def propose(options: argparse.Namespace) -> None:
     weight = np.resize(PROPOSAL_WEIGHTS, len(latents)).astype(np.float32)
     z = inverted(options, table, latents, weight)
     ensemble, region, settings = load_inversion(options.model, table)
-    apart = slice(0, None, APART_EVERY)
-    around = region.around(latents[apart]).wearing(z[apart])
+    around = region.around(latents)
+    apart = farthest_point_order(ensemble.predict(z)[0], -(-len(z) // APART_SHARE)).indices
     latents[apart], z[apart] = pushed_apart(
-        ensemble, around, settings, latents[apart], z[apart], APART, natural.kept
+        ensemble,
+        around.rows(apart).wearing(z[apart]),
+        settings,
+        latents[apart],
+        z[apart],
+        APART,
+        natural.kept,
     )
     jittered = jitter(z, rng)
-    z = pairs.quantised(region.around(latents).project(z))
+    z = pairs.quantised(around.project(z))
     predicted = ensemble.predict(z)[0]
     path = pairs.proposal_path(options.model, options.number)
     pairs.save_npz(
