@@ -9,13 +9,15 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import FloatArray
+from ..head_model import HeadModel
+from ..strands import SCALP
 from .pieces import Piece
 from .torso import COLUMNS, Torso
 
 _DEEP = 0.17
 """Metres below the neck's edge of the point from which cloth is looked at."""
-_AROUND, _UP = 72, 30
-"""Directions: round the chest, and from level to straight up."""
+_AROUND, _UP, _LEVEL = 72, 45, 15
+"""Directions: round the chest, and from below to straight up; which of these is level."""
 _HIGHEST = 0.045
 """Metres above the neck's edge that no collar is higher than."""
 _HAIR = 0.0045
@@ -25,11 +27,13 @@ _SAMPLES = 3
 
 
 def over_clothes(
-    torso: Torso, cloth: Piece, points: Annotated[FloatArray, "N 3"]
+    model: HeadModel, torso: Torso, cloth: Piece, points: Annotated[FloatArray, "N 3"]
 ) -> Annotated[FloatArray, "N 3"]:
-    """Points of hair (N, 3), metres, those in or under a garment, or its wearer, laid on it."""
+    """A model's points of strands (N, 3), metres: those of hair that are in or under a garment, or
+    its wearer, laid on it; those of the face as they are."""
     edge = torso.at(np.arange(COLUMNS), np.zeros(1))
-    low = points[:, 2] < edge[:, 2].max() + _HIGHEST
+    hair = np.repeat(model.strands.region == SCALP, model.strand_sizes)
+    low = hair & (points[:, 2] < edge[:, 2].max() + _HIGHEST)
     if not low.any():
         return points
     moved = points.copy()
@@ -56,11 +60,10 @@ class _ClothedChest:
         sampled = (1 - u) * ((1 - v) * a + v * d) + u * ((1 - v) * b + v * c)
         points = np.concatenate([sampled.reshape(-1, 3), torso.points.reshape(-1, 3)])
         around, up, length = _directions(points - centre)
-        seen = up > -0.5
-        cell = np.rint(up[seen]).astype(np.intp) * _AROUND
-        cell += np.rint(around[seen]).astype(np.intp) % _AROUND
+        cell = np.rint(up).astype(np.intp).clip(0) * _AROUND
+        cell += np.rint(around).astype(np.intp) % _AROUND
         reach = np.zeros(_UP * _AROUND)
-        np.maximum.at(reach, cell, length[seen])
+        np.maximum.at(reach, cell, length)
         return cls(centre, reach.reshape(_UP, _AROUND))
 
     def keep_out(self, points: Annotated[FloatArray, "M 3"]) -> Annotated[FloatArray, "M 3"]:
@@ -84,4 +87,4 @@ def _directions(offset: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]
     length = np.linalg.norm(offset, axis=1)
     around = np.arctan2(offset[:, 0], -offset[:, 1]) / (2 * np.pi) * _AROUND
     up = np.arcsin(np.clip(offset[:, 2] / np.maximum(length, 1e-9), -1.0, 1.0))
-    return around, up / (0.5 * np.pi) * (_UP - 1), length
+    return around, _LEVEL + up / (0.5 * np.pi) * (_UP - 1 - _LEVEL), length

@@ -73,7 +73,7 @@ class Dressed:
         points = strands.points.astype(float)
         if self.outfit.neckline != NONE:
             torso = Torso.of(self.model, self.vertices)
-            points = over_clothes(torso, garment_of(torso, self.outfit), points)
+            points = over_clothes(self.model, torso, garment_of(torso, self.outfit), points)
         if self.outfit.headwear == NONE:
             return points
         return flattened(self._fitting, self.outfit.headwear, points)

@@ -105,7 +105,7 @@ def fit(
         if "clothes" in free:
             cloth = worn_parts.fit_clothes(free["clothes"], torso, outfit)
             if hair is not None:
-                worn_parts.lay_hair(hair, torso, cloth)
+                worn_parts.lay_hair(hair, model, torso, cloth)
             free["clothes"].color = (*outfit.colour, 1.0)
     fitting = Fitting.of(model, vertices, parameters)
     if "glasses" in free:

@@ -128,10 +128,10 @@ def fit_headwear(owner: bpy.types.Object, fitting: Fitting, outfit: Outfit) -> P
     return worn
 
 
-def lay_hair(hair: bpy.types.ID, torso: Torso, cloth: Piece) -> None:
+def lay_hair(hair: bpy.types.ID, model: HeadModel, torso: Torso, cloth: Piece) -> None:
     """Lay the strands that hang into a garment on it, those of curves as they have just grown."""
     points = _read(hair.attributes["position"])
-    _write_all(hair.attributes["position"], over_clothes(torso, cloth, points))
+    _write_all(hair.attributes["position"], over_clothes(model, torso, cloth, points))
     hair.update_tag()
 
 

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hair lies as people's does: along the cheeks, close to the skull, sparse where it begins."""
+
+import numpy as np
+import pytest
+
+from facegen_addon.heads.hair.parameters import hair_values
+from facegen_addon.heads.named_styles import styled
+from facegen_addon.heads.person.head import person_head
+
+PERSON = person_head()
+SKIN = PERSON.surface.vertices_of("skin")
+EARS = PERSON.surface.masks["ears"] > 0.5
+_CELL = 0.004
+"""Metres of a side of the cells that a front view is looked at in."""
+
+
+class Worn:
+    """A style on the mean head."""
+
+    def __init__(self, name: str, **changes: float) -> None:
+        parameters = styled(PERSON, PERSON.table.default(), "hair", name)
+        for row, value in changes.items():
+            parameters[PERSON.table.index(row)] = value
+        self.values = hair_values(PERSON.table, parameters)
+        self.vertices = PERSON.forward(parameters)[0]
+        points, radius = PERSON.groom.grow(self.values, self.vertices)
+        self.shown = radius[:, 0] > 0
+        self.points = points[self.shown]
+        self.eyes = float(PERSON.five_points(self.vertices)[:2, 2].mean())
+
+    @property
+    def dense(self) -> np.ndarray:
+        """Points (N, 3) along the strands, some millimetres apart."""
+        steps = np.linspace(0.0, 1.0, 5, endpoint=False)[:, None]
+        low, high = self.points[:, :-1, None], self.points[:, 1:, None]
+        return (low + steps * (high - low)).reshape(-1, 3)
+
+
+def covered(worn: Worn, seen: np.ndarray) -> float:
+    """The share of places (M, 3), seen from the front, that hair hides."""
+    nearest = np.full((200, 200), np.inf)  # the head's middle in that of 80 cm each way
+    hair, at = worn.dense, cells(seen)
+    np.minimum.at(nearest, tuple(cells(hair).T), hair[:, 1])
+    return float((nearest[tuple(at.T)] < seen[:, 1]).mean())
+
+
+def cells(points: np.ndarray) -> np.ndarray:
+    """Which cells (N, 2) points (N, 3) lie in, seen from the front."""
+    return np.floor(points[:, [0, 2]] / _CELL).astype(int) + 100
+
+
+@pytest.mark.parametrize("name", ["Long Straight", "Bob"])
+def test_long_hair_falls_before_the_ears_unless_it_is_tucked(name: str) -> None:
+    loose, tucked = (Worn(name, hair_tuck=much) for much in (0.0, 1.0))
+    assert covered(loose, loose.vertices[EARS]) > 0.5
+    assert covered(tucked, tucked.vertices[EARS]) < covered(loose, loose.vertices[EARS]) - 0.15
+
+
+@pytest.mark.parametrize("name", ["Long Straight", "Bob"])
+def test_long_hair_is_hardly_wider_than_the_head(name: str) -> None:
+    worn = Worn(name)
+    near = np.abs(worn.vertices[:, 2] - worn.eyes) < 0.02
+    head = np.ptp(worn.vertices[near & SKIN & ~EARS, 0])
+    beside = worn.dense
+    beside = beside[np.abs(beside[:, 2] - worn.eyes) < 0.05, 0]
+    low, high = np.quantile(beside, [0.01, 0.99])
+    assert 1.0 < (high - low) / head < 1.25
+
+
+@pytest.mark.parametrize("name", ["Long Straight", "Long Wavy", "Bob", "Side Parting"])
+def test_no_single_lock_hangs_on_the_forehead(name: str) -> None:
+    worn = Worn(name)
+    hair = worn.dense
+    before = (hair[:, 1] < worn.vertices[SKIN, 1].min() + 0.06) & (np.abs(hair[:, 0]) < 0.035)
+    forehead = before & (np.abs(hair[:, 2] - worn.eyes - 0.035) < 0.02)
+    found = np.unique(cells(hair[forehead]), axis=0)
+    assert len(found) < 0.04 * 0.07 * 0.04 / _CELL**2
+
+
+@pytest.mark.parametrize("name", ["Short Sides", "Buzz Cut", "Slick Back", "Side Parting"])
+def test_sideburns_lie_on_the_cheek(name: str) -> None:
+    """They go no farther out than the skin does, and not up."""
+    worn = Worn(name)
+    burns = PERSON.groom.roots.all_zones.burns[worn.shown] > 0.8
+    way = worn.points[burns, -1] - worn.points[burns, 0]
+    outwards = way[:, 0] * np.sign(worn.points[burns, 0, 0])
+    assert burns.sum() > 40
+    assert np.quantile(outwards, 0.95) < 0.005
+    assert np.mean(way[:, 2] < 0.0) > 0.9
+
+
+def test_hair_begins_sparse_and_grows_dense_over_a_centimetre() -> None:
+    roots, worn = PERSON.groom.roots, Worn("Short Sides", hair_recession=0.0)
+    ahead = roots.all_zones.front > 0.0
+    field = roots.strands.field
+    shares = [
+        worn.shown[ahead & (field > low) & (field < low + 0.002)].mean() for low in (0, 0.003, 0.01)
+    ]
+    assert shares[0] < 0.6 * shares[2] and shares[0] < shares[1] < shares[2]
+
+
+@pytest.mark.parametrize("name", ["Long Straight", "Bob", "Short Sides", "Side Parting"])
+def test_no_tuft_stands_at_the_crown(name: str) -> None:
+    """Where the parting meets the whorl, no lock rises above those around it."""
+    worn = Worn(name)
+    crown = PERSON.groom.roots.all_zones.crown[worn.shown] > 0.3
+    highest = worn.points[crown, :, 2].max(1)
+    assert highest.max() - np.quantile(highest, 0.9) < 0.012
+
+
+def test_a_fringe_hangs_as_one() -> None:
+    """Whoever wears half a fringe has as much hair on the forehead as with a whole one, or none."""
+    half, whole = (Worn("Fringe", hair_fringe=much) for much in (0.6, 1.0))
+    forehead = half.vertices[SKIN]
+    high = np.abs(forehead[:, 2] - half.eyes - 0.04) < 0.008
+    forehead = forehead[high & (forehead[:, 1] < forehead[:, 1].min() + 0.05)]
+    assert covered(half, forehead) > 0.85 * covered(whole, forehead) > 0.4
