@@ -10,7 +10,8 @@ import numpy as np
 
 from ...arrays import AnyArray, RealArray
 from ..appearance import Shade, smoothstep
-from .groom import bald_share, recession_edge
+from .groom import bald_share
+from .hairline import recession_edge
 from .march import Values
 from .roots import HairRoots
 
@@ -36,9 +37,9 @@ _IN_A_LOCK, _USUAL_SHARE = 0.8, 0.73
 share of the nearest lock is the usual, hair has its colour."""
 _ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
-_SHADED = (-0.007, 0.012)
+_SHADED = (-0.006, 0.016)
 """Metres above the hairline between which skin darkens: hair begins as down."""
-UNPIGMENTED = np.array([0.54, 0.53, 0.515])
+UNPIGMENTED = np.array([0.55, 0.525, 0.48])
 
 
 def pigmented_colour(melanin: float, redness: float) -> Annotated[RealArray, "3"]:

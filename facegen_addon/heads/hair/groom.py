@@ -6,13 +6,13 @@ Vectors of locks lie component first, (K, 3, L); lengths are metres; constants a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
 
 from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
+from .hairline import recession_edge
 from .march import ALONG, POINTS, Values, lengths, march, metres, ramp
 from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
@@ -28,6 +28,9 @@ _ELSEWHERE = 0.05
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
+
+_SPARSE = 0.0055
+"""Metres behind the line by which a third of its hair has not begun."""
 
 
 class Groom:
@@ -189,21 +192,12 @@ def heights_behind_the_edge(roots: HairRoots, values: Values) -> Annotated[RealA
     """Metres from the hairline to each root, (S,); strands and locks begin here and there."""
     zones = roots.all_zones
     edge = recession_edge(values, vars(zones))
-    own = 0.0022 * roots.noise[:, 0] + 0.0016 * roots.character[roots.lock, 2]
+    # Sparse at first: each hair begins somewhere behind the line, whose course is uneven.
+    own = _SPARSE * np.abs(roots.noise[:, 0]) - 0.25 * _SPARSE
+    course = 0.0016 * roots.character[roots.lock, 2] + 0.0022 * roots.flow[roots.lock, 2]
+    own = own + course * (1 - 0.6 * zones.burns)
     height: RealArray = zones.field - edge - own
     return height
-
-
-def recession_edge(values: Values, fields: Mapping[str, RealArray]) -> RealArray:
-    """Metres by which the hairline has risen at points with fields (N,) as Zones has them.
-
-    Where hair is long at the sides, there are no sideburns.
-    """
-    recession, temple = values["hair_recession"], fields["temple"]
-    without_burns = 0.04 * ramp(0.42, 0.66, values["hair_side_length"])
-    risen = fields["ahead"] * recession * (0.018 + 0.062 * temple)
-    edge: RealArray = risen + 0.002 * temple + without_burns * fields["burns"]
-    return edge
 
 
 def bald_share(values: Values, crown: RealArray, upper: RealArray) -> RealArray:

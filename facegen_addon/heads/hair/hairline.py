@@ -6,6 +6,7 @@ Metres on the head at rest; constants are chosen by eye.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -26,6 +27,8 @@ _HEIGHT = [
 ]
 _AXIS = -0.06
 """Where the axis stands that azimuths are measured about."""
+_ON_THE_EAR = 0.05
+"""What an ear has of a root that does not grow: on its slope hair would stand out sideways."""
 _FRONT, _MORE_IN_FRONT = 0.025, 1.2
 """Metres above the hairline where roots are closer, and how much closer, at the forehead."""
 
@@ -62,7 +65,7 @@ def scalp_strands(surface: Surface) -> StrandSet:
     points = np.einsum("nk,nkd->nd", bary, rest[faces[triangle]])
     field = hairline_field(points)
     ears = np.einsum("nk,nk->n", bary, surface.masks["ears"][faces[triangle]])
-    grows = np.flatnonzero((field > 0) & (ears < 0.4))
+    grows = np.flatnonzero((field > 0) & (ears < _ON_THE_EAR))
     chosen = np.sort(rng.permutation(grows)[:STRANDS])
     return StrandSet(
         triangle=triangle[chosen],
@@ -72,3 +75,15 @@ def scalp_strands(surface: Surface) -> StrandSet:
         rank=rng.random(len(chosen)).astype(np.float32),
         jitter=rng.standard_normal((len(chosen), 3)).astype(np.float32),
     )
+
+
+def recession_edge(values: Mapping[str, float], fields: Mapping[str, RealArray]) -> RealArray:
+    """Metres by which the hairline has risen at points with fields (N,) as Zones has them.
+
+    Where hair is long at the sides, there are no sideburns.
+    """
+    recession, temple = values["hair_recession"], fields["temple"]
+    without_burns = 0.04 * float(smoothstep(0.42, 0.66, np.array(values["hair_side_length"])))
+    risen = fields["ahead"] * recession * (0.018 + 0.062 * temple)
+    edge: RealArray = risen + 0.002 * temple + without_burns * fields["burns"]
+    return edge

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...arrays import RealArray
 from ..appearance import held, smoothstep
+from .hairline import recession_edge
 from .proxy import HeadProxy
 from .roots import HairRoots
 
@@ -22,11 +23,22 @@ SHORTEST, LONGEST = 0.003, 0.45
 """Metres at length 0 and 1; between them they grow by equal factors."""
 ALONG = ((np.arange(POINTS) / (POINTS - 1)) ** 1.35).astype(np.float32)
 """Share of the length at each point: closer together where hair leaves the head."""
-_FACE_FRONT, _FACE_TOP = -0.045, 0.062
+_FACE_FRONT, _FACE_TOP = -0.038, 0.062
 """Metres from the skull's middle: hair does not hang farther in front, below that height, from
 which the face widens downwards."""
-_FACE_HALF_WIDTH, _DRAWN_BACK = 0.064, 0.35
+_FACE_HALF_WIDTH, _DRAWN_BACK = 0.064, 0.7
 """Metres, and the share of what is too far in front that hair is drawn back at each point."""
+
+_STIFF = 0.010
+"""Metres over which a lock keeps its direction."""
+_WHORL = 0.04
+"""Metres about the crown within which hair lies flatter."""
+_BURNS = 0.009
+"""Metres to which sideburns are clipped."""
+_AT_THE_CHEEK = 0.05
+"""How much long hair that is not tucked tends to the back below the temples."""
+_DOWN_THE_CHEEK = np.array([[0.0], [0.10], [-0.99]], np.float32)
+"""Where sideburns point."""
 
 _AS_ITS_NEIGHBOURS, _BY_ITSELF = 0.85, 0.35
 """How much of a lock's character it has with those around it, and how much alone."""
@@ -61,21 +73,30 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     # Cut at one height: what is rooted higher is longer by its way down.
     length = length + long * (1 - values["hair_layers"]) * zones.path
     # Short hair fades out towards its edge.
-    least = 0.25 + 0.25 * zones.top
-    fade = np.clip(least + zones.field / 0.03, 0.0, 1.0)
-    length = length * (fade + (1 - fade) * smoothstep(0.02, 0.06, length))
+    behind = zones.field - recession_edge(values, vars(zones))
+    least = 0.25 + 0.15 * zones.top
+    fade = np.clip(least + behind / 0.03, 0.1, 1.0)
+    length = length * (fade + (1 - fade) * smoothstep(0.03, 0.09, length))
     # Around ears and nape short hair is cut free of them.
     around = (1 - zones.top) * (1 - smoothstep(0.03, 0.06, length))
     length = length + around * (
         np.minimum(length, 0.003 + 0.75 * np.maximum(zones.field, 0)) - length
     )
+    # Sideburns are clipped, however long the hair above them.
+    length = length + zones.burns * around * (np.minimum(length, _BURNS) - length)
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
     spread *= 1 - 0.9 * ramp(0.55, 0.95, values["hair_curl"])  # coils are cut to a round shape
     own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
     length = length * np.exp(np.clip(own, -1.5, 1.2) * spread)
-    fringe = values["hair_fringe"] * zones.front
+    fringe = fringe_share(roots, values)
     cut = 0.042 + 0.95 * zones.field
     return (length + fringe * (np.minimum(length, cut) - length)).astype(np.float32)
+
+
+def fringe_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
+    """How much of a fringe each lock is, (L,): half a one would hang before the eyes in strings."""
+    share: RealArray = smoothstep(0.08, 0.5, values["hair_fringe"] * roots.zones.front)
+    return share
 
 
 def march(
@@ -94,24 +115,36 @@ def march(
     points = np.empty((POINTS, *start.shape), np.float32)
     points[0] = start
     short = 1 - smoothstep(0.006, 0.05, length)
-    lift = 0.22 + 0.16 * short + 0.45 * volume * (1 - 0.4 * short) + 1.1 * kink
+    lift = 0.16 + 0.22 * short + 0.40 * volume * (1 - 0.4 * short) + 1.1 * kink
     lift = lift * (1 - 0.8 * max(values["hair_back"], 0.0) * (1 - volume))
     lift = lift * (1 - 0.5 * comb.fringe)
     # Cut short at the sides, it lies.
     lies = 1 - smoothstep(0.02, 0.06, length)
-    lift = lift * (1 - 0.85 * lies * (1 - roots.zones.top) * (1 - kink))
-    layer = 0.0015 + (0.004 + 0.016 * volume) * smoothstep(0.02, 0.10, length)
+    lift = lift * (1 - 0.7 * lies * (1 - roots.zones.top) * (1 - kink))
+    # Where hair turns about the crown, it would stand up as a tuft.
+    lift = lift * (1 - 0.85 * comb.whorl * (1 - kink))
+    layer = 0.0015 + (0.002 + 0.014 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
-    holding = 0.42 + 0.5 * max(values["hair_back"], 0.0)
+    # What is too short to hang would stand off as wings where the head falls away below it.
+    short_of_hanging = 1 - smoothstep(0.06, 0.14, length)
+    holding = 0.62 + 0.3 * max(values["hair_back"], 0.0) + 0.8 * short_of_hanging
     wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
     travelled = np.zeros_like(length)
     distance, normal = proxy.outward(start, 0.0)
-    previous = normal
+    # Beside an ear the stand-in is wider than the skin: near its root hair is not pushed off that.
+    sunk = np.minimum(distance, 0.0)
+    # Hair leaves the scalp at a slant; what is short has bent to the comb before it ends.
+    upright = 0.25 + 0.6 * volume + (0.75 - 0.6 * volume) * kink
+    upright = upright * (1 - 0.85 * comb.whorl * (1 - kink))
+    upright = upright * (1 - 0.5 * lies * (1 - roots.zones.top) * (1 - kink))
+    previous = normalised(upright * normal + (1 - upright) * comb.at(start, normal))
+    stiff = np.minimum(_STIFF, 0.3 * length)
     for k in range(1, POINTS):
         step = length * (ALONG[k] - ALONG[k - 1])
         here = points[k - 1]
         combed = comb.at(here, normal)
-        fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.14, travelled)
+        fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
+        fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
@@ -121,12 +154,13 @@ def march(
             rise - hold * held((distance - layer) / 0.012, 0, 1) * (1 - free)
         )
         wanted = wanted + wild * (own[2:5] + own[5:8] * np.sin(3.0 * k / POINTS))
-        keep = np.exp(-step / 0.010)
+        keep = np.exp(-step / stiff)
         direction = normalised(normalised(wanted) * (1 - keep) + previous * keep)
         travelled = travelled + step
         following = here + direction * step
         following = comb.beside_the_face(following)
         clearance = layer * smoothstep(0.0, 0.035, travelled) + 0.0006
+        clearance = clearance + sunk * smoothstep(0.03, 0.008, travelled)
         ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
         distance, normal = proxy.outward(following, ears)
         points[k] = proxy.pushed(following, clearance, distance, normal)
@@ -149,22 +183,25 @@ class _Comb:
         self._centre = proxy.centre
         self._values = values
         zones = roots.zones
-        self.fringe = np.float32(values["hair_fringe"]) * zones.front
-        self._off_the_forehead = 0.7 * zones.front * (1 - self.fringe)
+        self.fringe = fringe_share(roots, values).astype(np.float32)
+        self._off_the_forehead = 0.30 * zones.front * (1 - self.fringe)
+        self._burns = zones.burns * (1 - smoothstep(0.03, 0.06, length))
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
-        self._side = np.tanh((offset[0] - self._parting) / 0.006)
-        self.tuck = np.float32(values["hair_tuck"]) * (1 - smoothstep(0.04, 0.08, offset[2]))
+        self._side = np.tanh((offset[0] - self._parting) / 0.003)
+        self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
-        self._to_the_back = (0.4 + self.tuck * 1.3) * smoothstep(0.03, 0.08, length)
+        self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
-        part = values["hair_part"] * (1 - smoothstep(-0.005, 0.055, offset[1]))
+        part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
         turn = 0.45
         self._turn = (np.float32(np.cos(turn)), np.float32(np.sin(turn)))
         self._crown = np.array([[0.008], [0.045]], np.float32)
+        away = offset[:2] - self._crown
+        self.whorl = np.exp(-(away * away).sum(0) / _WHORL**2)
 
     def at(self, points: RealArray, normal: RealArray) -> RealArray:
         """Unit tangents (3, L)."""
@@ -182,11 +219,13 @@ class _Comb:
                 zero,
             ]
         )
+        # In its middle no way is down: there it lies back.
+        whorl[1] += 0.6 * np.exp(-((flat / 0.015) ** 2))
         whorl[2] = -1.0 + 0.9 * held(offset[2] / 0.08, 0, 1)
         parted = np.stack(
             [
                 self._side * (0.25 + 0.75 * held(offset[2] / 0.06, 0, 1)),
-                self._off_the_forehead + 0.20 + 0.25 * held((offset[2]) / 0.09, 0, 1),
+                self._off_the_forehead + 0.08 + 0.22 * held((offset[2]) / 0.09, 0, 1),
                 zero - 0.55,
             ]
         )
@@ -202,7 +241,13 @@ class _Comb:
         # At the nape, what is left of a comb downwards points to the sides: there hair falls.
         nape = smoothstep(0.01, -0.03, offset[2]) * smoothstep(0.01, 0.04, offset[1])
         falling = np.stack([0.1 * tangent[0], tangent[1], np.minimum(tangent[2], 0.0) - 0.6])
-        return normalised(tangent + nape * (falling - tangent))
+        tangent = normalised(tangent + nape * (falling - tangent))
+        return tangent + self._burns * (_DOWN_THE_CHEEK - tangent)
+
+    def held_by_the_ear(self, points: RealArray) -> RealArray:
+        """How much of its weight an ear takes off hair that is tucked behind it, (L,)."""
+        height = points[2] - self._centre[2]
+        return 0.8 * self.tuck * held(1.5 - np.abs(height) / 0.03, 0, 1)
 
     def beside_the_face(self, points: RealArray) -> RealArray:
         """Points moved to the sides of the face and towards the ears, bar those of a fringe."""

@@ -94,8 +94,8 @@ class HeadProxy:
         self._neck = (middle, half + 0.009)
         self._neck_top = float(low[2]) + 0.065
         self._shoulders = (
-            np.array([middle[0], middle[1] + 0.012, low[2] - 0.205], np.float32)[:, None],
-            np.array([half[0] + 0.19, half[1] + 0.062, 0.158], np.float32)[:, None],
+            np.array([middle[0], middle[1] + 0.018, low[2] - 0.190], np.float32)[:, None],
+            np.array([half[0] + 0.20, half[1] + 0.056, 0.237], np.float32)[:, None],
         )
 
     def outward(

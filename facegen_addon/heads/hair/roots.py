@@ -170,6 +170,6 @@ def zone_fields(
         "path": path,
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),
-        "burns": smoothstep(-0.12, -0.22, z) * smoothstep(0.0, -0.12, y),
+        "burns": smoothstep(-0.10, -0.20, z) * smoothstep(0.14, 0.02, y),
     }
     return {name: values.astype(np.float32) for name, values in found.items()}

@@ -30,7 +30,7 @@ _ROUGHNESS, _SPECULAR = 0.55, 0.15
 class HairOnHead:
     """A head (P,) with vertices (V, 3) metres, on which strands grow, and what moves them.
 
-    laid: where points (N, 3) of strands lie, which headwear may press down.
+    laid: where points (N, 3) of strands lie, which headwear may press down and clothes hold up.
     """
 
     model: HeadModel

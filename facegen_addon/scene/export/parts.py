@@ -132,9 +132,7 @@ def head_parts(
         keys, rig = _with_still_edge(model, keys, full)
     appearance = model.appearance(parameters)
     dressed = Dressed(model, basis, vertices, outfit, rig, appearance)
-    strands = HairOnHead(
-        model, parameters, vertices, keys, rig.weights, appearance, dressed.under_headwear
-    )
+    strands = HairOnHead(model, parameters, vertices, keys, rig.weights, appearance, dressed.lying)
     hair = None
     if settings.hair == "ribbons":
         hair = strands.ribbons()

@@ -19,6 +19,7 @@ from ...heads.wear.glasses import DARK, LENS, glasses
 from ...heads.wear.headwear import flattened, headwear
 from ...heads.wear.neck import neck_rings
 from ...heads.wear.outfit import NONE, Outfit, Rgb
+from ...heads.wear.over_clothes import over_clothes
 from ...heads.wear.pieces import Piece
 from ...heads.wear.torso import Torso
 from ...random_streams import random_stream
@@ -67,9 +68,12 @@ class Dressed:
             parts.append(self._part("Headwear", worn, colour, looks, self._with_head(worn)))
         return tuple(parts)
 
-    def under_headwear(self, strands: Strands) -> FloatArray:
-        """Points of strands (N, 3), metres, those under headwear laid flat."""
+    def lying(self, strands: Strands) -> FloatArray:
+        """Points of strands (N, 3), metres, on clothes, and flat under headwear."""
         points = strands.points.astype(float)
+        if self.outfit.neckline != NONE:
+            torso = Torso.of(self.model, self.vertices)
+            points = over_clothes(torso, garment_of(torso, self.outfit), points)
         if self.outfit.headwear == NONE:
             return points
         return flattened(self._fitting, self.outfit.headwear, points)

@@ -183,10 +183,11 @@ class HeadObject:
         vertices = self._vertices(parameters)
         self._worn = worn.choose(self.mesh_object, self.head_id, self.model, outfit)
         self._own_data()
-        if outfit.headwear != before.headwear:
+        lies_anew = (outfit.headwear, outfit.neckline) != (before.headwear, before.neckline)
+        if lies_anew:
             self._write_strands(parameters, vertices)
         worn.colour(self._worn, self.mesh_object, self.model)
-        self._dress(parameters, vertices, with_hair=outfit.headwear != before.headwear)
+        self._dress(parameters, vertices, with_hair=lies_anew)
         for part in self._worn.values():
             part.data[COMPLETE_KEY] = parameters
 
@@ -290,7 +291,7 @@ class HeadObject:
             listener(self)
 
     def _dress(self, parameters: FloatArray, vertices: Float32Array, *, with_hair: bool) -> None:
-        """Have what is worn follow; with_hair: strands have grown anew, to be laid under a hat."""
+        """Have what is worn follow; with_hair: strands have grown anew."""
         hair = self.hair_object.data if with_hair and self.hair_object is not None else None
         worn.fit(self._worn, self.mesh_object, self.model, parameters, vertices, hair)
 

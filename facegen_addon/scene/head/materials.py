@@ -42,6 +42,8 @@ _SHINE, _SHINE_OWN = (0.045, 0.044, 0.042), 0.9
 """Linear RGB that they mirror, and how much of their own colour besides."""
 SKULL = (0.0, -0.035, 0.165)
 """The middle of a head's skull, metres in its object's frame."""
+_LEVEL = (-1.0, -1.0, -0.03)
+"""The least of what a strand is away from there, metres: what hangs lower does not face down."""
 _OWN_NORMAL, _ALONG_LEFT_OUT = 0.2, 0.85
 """How much of the strand's own normal there is beside that of the mass of hair, and how much of
 this is left out along the strand: so locks show by their direction, not by grain."""
@@ -233,6 +235,7 @@ def _across_the_strand(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
     a little of the strand's own."""
     place = tree.nodes.new("ShaderNodeTexCoord").outputs["Object"]
     away = _vectors(tree, "SUBTRACT", place, SKULL)
+    away = _vectors(tree, "MAXIMUM", away, _LEVEL)
     world = tree.nodes.new("ShaderNodeVectorTransform")
     world.vector_type, world.convert_from, world.convert_to = "VECTOR", "OBJECT", "WORLD"
     tree.links.new(_vectors(tree, "NORMALIZE", away), world.inputs[0])

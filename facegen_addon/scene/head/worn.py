@@ -91,8 +91,8 @@ def fit(
 ) -> None:
     """Have the parts of a head follow its vertices (V, 3), metres, and parameters (P,).
 
-    hair: strands that have just grown, of which those under headwear are laid flat. A part that is
-    being edited stays as it is.
+    hair: strands that have just grown, of which those under headwear are laid flat, and those in
+    clothes on them. A part that is being edited stays as it is.
     """
     outfit = outfit_of(mesh_object)
     if outfit.is_bare:
@@ -103,7 +103,9 @@ def fit(
         if "bust" in free:
             worn_parts.fit_bust(free["bust"], torso)
         if "clothes" in free:
-            worn_parts.fit_clothes(free["clothes"], torso, outfit)
+            cloth = worn_parts.fit_clothes(free["clothes"], torso, outfit)
+            if hair is not None:
+                worn_parts.lay_hair(hair, torso, cloth)
             free["clothes"].color = (*outfit.colour, 1.0)
     fitting = Fitting.of(model, vertices, parameters)
     if "glasses" in free:

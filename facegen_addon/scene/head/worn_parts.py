@@ -17,6 +17,7 @@ from ...heads.wear.glasses import glasses
 from ...heads.wear.headwear import flattened, headwear
 from ...heads.wear.neck import neck_rings
 from ...heads.wear.outfit import Outfit, Rgb
+from ...heads.wear.over_clothes import over_clothes
 from ...heads.wear.pieces import Piece, grid
 from ...heads.wear.torso import Torso
 from . import fabric, materials
@@ -125,6 +126,13 @@ def fit_headwear(owner: bpy.types.Object, fitting: Fitting, outfit: Outfit) -> P
     _show(owner, worn)
     fabric.write(owner.data, worn, outfit.hat, ribbon_colour(outfit))
     return worn
+
+
+def lay_hair(hair: bpy.types.ID, torso: Torso, cloth: Piece) -> None:
+    """Lay the strands that hang into a garment on it, those of curves as they have just grown."""
+    points = _read(hair.attributes["position"])
+    _write_all(hair.attributes["position"], over_clothes(torso, cloth, points))
+    hair.update_tag()
 
 
 def flatten_hair(hair: bpy.types.ID, fitting: Fitting, name: str) -> None:

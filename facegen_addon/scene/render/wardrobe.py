@@ -49,6 +49,8 @@ class Wardrobe:
         chest = worn_parts.fit_bust(self.bust, torso)
         worn_parts.colour_bust(self.bust.data, self._head.mesh_object.data, self._model)
         clothes = worn_parts.fit_clothes(self.clothes, torso, outfit)
+        if self._head.hair_object is not None:
+            worn_parts.lay_hair(self._head.hair_object.data, torso, clothes)
         solid = [
             (chest, worn_parts.bust_quads(self._model)),
             (clothes.vertices, clothes.quads),
