@@ -104,9 +104,18 @@ def until(condition: Callable[[], bool], what: str) -> Steps:
     yield DRAWN
 
 
-def run(*command: str) -> None:
-    """A program of the X display."""
-    subprocess.run(command, check=True, timeout=60)
+def run(*command: str) -> str:
+    """A program of the X display; what it prints."""
+    done = subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def move_window_here(place: Place) -> Steps:
+    """Put the window that was opened last at a place, as a window manager would, which is not here:
+    by itself Blender 5.2 opens its dialogs partly above the display."""
+    *_, newest = run("xdotool", "search", "--onlyvisible", "--class", "blender").split()
+    run("xdotool", "windowmove", newest, *map(str, place))
+    yield DRAWN
 
 
 def photograph(name: str) -> None:
