@@ -41,7 +41,7 @@ from tools.window.hands import (
     click,
     clicks,
     heads,
-    move_window_here,
+    move_newest_window,
     next_choice,
     perform,
     photograph,
@@ -140,7 +140,7 @@ def ten_guards() -> Steps:
     yield from unfold("FACEGEN_PT_files")
     yield from press_button("format='fbx'")
     yield DRAWN
-    yield from move_window_here(DIALOG)
+    yield from move_newest_window(DIALOG)
     yield from export_dialog()
     yield from until(lambda: len(guards()) == 10, "the files")
     yield from until_no_job("the export")
