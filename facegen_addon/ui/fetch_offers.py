@@ -148,6 +148,7 @@ def draw_in_preferences(layout: Any, what: str) -> None:
 def draw_lines(layout: Any, sentence: str, columns: int) -> None:
     """A sentence in Blender's language, in lines of so many letters."""
     column = layout.column(align=True)
+    column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(translated(sentence), columns)):
         column.label(text=line, icon="BLANK1" if number else "INFO", translate=False)
 

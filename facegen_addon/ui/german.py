@@ -102,6 +102,7 @@ GERMAN = {
     "{which}: none yet  ·  F shows others  ·  Esc to close": "{which}: noch keine  ·  F zeigt"
     " andere  ·  Esc schließt",
     "{number} of {count}": "{number} von {count}",
+    "0: as unlike as two people ({threshold})": "0: verschieden wie zwei Leute ({threshold})",
     # FaceNet and the face detector
     "Get the Encoder...": "Encoder holen ...",
     "Get the Face Detector...": "Gesichtsfinder holen ...",

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
@@ -213,7 +214,8 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "count")
     column.prop(settings, "distance")
-    column.label(text=f"At 0: {_threshold():.2f}, two people", icon="INFO")
+    said = translated("0: as unlike as two people ({threshold})")
+    column.label(text=said.format(threshold=f"{_threshold():.2f}"), icon="INFO", translate=False)
     column.prop(settings, "apart_in")
     column.prop(settings, "distribution")
     grade = column.row()

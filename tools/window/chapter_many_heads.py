@@ -23,6 +23,7 @@ from tools.window.hands import (
     look,
     on_display,
     photograph,
+    point,
     press,
     run,
     sliders,
@@ -53,6 +54,38 @@ def candidates() -> Steps:
     assert np.abs(wanted - before).max() > 0.05
     check_heads()
     photograph("candidate_taken")
+
+
+def sheet() -> Steps:
+    """Star, padlock, nine more, pages and filters, by the keys that the sheet names."""
+    with in_viewport():
+        bpy.ops.facegen.show_candidates("INVOKE_DEFAULT")
+    yield DRAWN
+    module = addon("ui.candidates")
+    pages = module._pages
+    locked = module.current().pictures[2]
+    for index, key in ((1, "s"), (2, "l")):
+        yield from point(on_display(cell_of(module, index)))
+        yield from press(key)
+    yield from point(on_display(cell_of(module, 4)))
+    photograph("sheet_marks")
+    yield from press("n")
+    yield from until_no_job("nine more")
+    np.testing.assert_array_equal(module.current().pictures[2], locked)
+    photograph("sheet_more")
+    assert (pages.count, pages.number) == (2, 1), (pages.count, pages.number)
+    yield from press("Left")
+    assert pages.number == 0
+    for name, count in (("starred", 1), ("women", None), ("men", None)):
+        yield from press("f")
+        assert pages.filter == name, pages.filter
+        assert count in (None, len(pages.shown)), (name, len(pages.shown))
+        photograph(f"sheet_{name}")
+    yield from press("f")
+    assert pages.filter == "all" and len(pages.shown) == 9, (pages.filter, len(pages.shown))
+    yield from press("Escape")
+    assert module._sheet is None
+    check_heads()
 
 
 def cell_of(module: Any, index: int) -> Place:

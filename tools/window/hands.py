@@ -24,7 +24,7 @@ FOLDER, ARGUMENTS = Path(_OWN[0]), " ".join(_OWN[1:]).split()
 MODULE = "bl_ext.user_default.facegen"
 TAB = "FaceGen"
 DRAWN = 2.5  # seconds that a redraw takes at most, with software GL on a busy machine
-_PATIENCE = 900.0  # seconds for anything
+_PATIENCE = 1800.0  # seconds for anything
 
 Place = tuple[int, int]
 Steps = Iterator[float]
@@ -104,9 +104,29 @@ def until(condition: Callable[[], bool], what: str) -> Steps:
     yield DRAWN
 
 
-def run(*command: str) -> None:
-    """A program of the X display."""
-    subprocess.run(command, check=True, timeout=60)
+def run(*command: str) -> str:
+    """A program of the X display; what it prints."""
+    done = subprocess.run(command, check=True, timeout=60, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def move_newest_window(place: Place) -> Steps:
+    """Put the window that was opened last at a place, as a window manager would, which is not here:
+    by itself Blender 5.2 opens its dialogs partly above the display."""
+    run("xdotool", "windowmove", _newest_window(), *map(str, place))
+    yield DRAWN
+
+
+def close_newest_window() -> Steps:
+    """What the cross in a window's frame does, which a window manager draws: it is one click."""
+    global _clicks
+    _clicks += 1
+    run("xdotool", "windowquit", _newest_window())
+    yield DRAWN
+
+
+def _newest_window() -> str:
+    return run("xdotool", "search", "--onlyvisible", "--class", "blender").split()[-1]
 
 
 def photograph(name: str) -> None:

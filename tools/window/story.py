@@ -33,6 +33,7 @@ CHAPTERS = {
     "many_heads": (
         many_heads.begin,
         many_heads.candidates,
+        many_heads.sheet,
         many_heads.variety,
         many_heads.shift,
         many_heads.render_in_a_drag,

@@ -27,6 +27,8 @@ from tools.window.buttons import (
     fold_all,
     press_button,
     shown,
+    sidebar,
+    under_mouse,
     unfold,
 )
 from tools.window.hands import (
@@ -39,6 +41,7 @@ from tools.window.hands import (
     click,
     clicks,
     heads,
+    move_newest_window,
     next_choice,
     perform,
     photograph,
@@ -49,12 +52,13 @@ from tools.window.hands import (
 )
 
 NOWHERE = (200, 600)
-PEOPLE_BELOW, LINE = 34, 22
-"""Pixels from the button of the candidates to the header of People to Draw, and of a line between,
-which is there where no head is."""
+PEOPLE_BELOW, LINE, SEX_BELOW = 34, 22, 37
+"""Pixels from the button of the candidates to the header of People to Draw, of a line between,
+which is there where no head is, and from the header to its first row."""
 TARGET, LEVEL = (0.69, 19), (0.69, 229)
 FILE_NAME, EXPORT = (0.3, 19), (0.9, 19)
 """Where the export dialog has these: share of a region's width, pixels from its upper edge."""
+DIALOG = (88, 88)
 TRIANGLES = 8000
 
 
@@ -136,6 +140,7 @@ def ten_guards() -> Steps:
     yield from unfold("FACEGEN_PT_files")
     yield from press_button("format='fbx'")
     yield DRAWN
+    yield from move_newest_window(DIALOG)
     yield from export_dialog()
     yield from until(lambda: len(guards()) == 10, "the files")
     yield from until_no_job("the export")
@@ -164,11 +169,17 @@ def export_dialog() -> Steps:
 
 
 def show_people() -> Steps:
-    """Fold all but Variety, and unfold People to Draw in it."""
+    """Fold all but Variety, and unfold People to Draw in it, where an earlier task has not."""
     yield from fold_all()
     yield from unfold("FACEGEN_PT_variety")
     x, y = yield from find("facegen.make_candidates(")
-    yield from click((x, y + PEOPLE_BELOW + (0 if heads() else LINE)))
+    header = x, y + PEOPLE_BELOW + (0 if heads() else LINE)
+    for _ in range(2):  # a busy machine may not have told yet what lies there
+        yield from point((x, header[1] + SEX_BELOW))
+        yield DRAWN
+        if "facegen_who.sex" in under_mouse(sidebar()):
+            return
+        yield from click(header)
 
 
 def gender_of(head: bpy.types.Object) -> float:
