@@ -5,6 +5,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from facegen_addon.photo.landmark_network import FaceReading, LandmarkNetwork
 from facegen_addon.png import encode_png
 from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
+from facegen_addon.terminal.progress import ProgressBar
 from facegen_addon.terminal.silence import blender_silent, load_blender
 
 _MOST = 10_000  # photos at once
+_SECONDS_UNTIL_PROGRESS = 2.0
 _EXAMPLES = """\
 The folder gets report.json: for each face 68 landmarks of iBUG's markup and 512 dense ones, in
 pixels of the photo from its left upper corner, each with how far it may be off (a standard
@@ -51,17 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     load_blender()
     left_out = LeftOut(len(options.photos))
-    faces: list[dict[str, Any]] = []
     with interruptible(), output_folder(options.output) as folder, blender_silent():
-        for photo in options.photos:
-            try:
-                for picture, record in _read(photo, options.all, network, detector):
-                    if not options.no_photo:
-                        record["picture"] = f"face_{len(faces):04d}.png"
-                        (folder / record["picture"]).write_bytes(encode_png(picture))
-                    faces.append(record)
-            except UserError as error:
-                left_out.add(error)
+        faces = _read_all(options, folder, network, detector, left_out)
         if not faces:
             raise UserError(left_out.faults[0])
         write_json(folder / "report.json", {"faces": faces})
@@ -94,14 +88,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _read_all(
+    options: argparse.Namespace,
+    folder: Path,
+    network: LandmarkNetwork,
+    detector: FaceDetector,
+    left_out: LeftOut,
+) -> list[dict[str, Any]]:
+    """The records of all faces, with a bar; their pictures are written unless not wanted."""
+    faces: list[dict[str, Any]] = []
+    with closing(ProgressBar(quiet=_SECONDS_UNTIL_PROGRESS)) as bar:
+        for number, photo in enumerate(options.photos):
+            bar.update("read photos", number, len(options.photos))
+            try:
+                for picture, record in _read(photo, options.all, network, detector):
+                    if not options.no_photo:
+                        record["picture"] = f"face_{len(faces):04d}.png"
+                        (folder / record["picture"]).write_bytes(encode_png(picture))
+                    faces.append(record)
+            except UserError as error:
+                left_out.add(error)
+        bar.update("read photos", len(options.photos), len(options.photos))
+    return faces
+
+
 def _read(
     photo: Path,
     everybody: bool,
     network: LandmarkNetwork,
     detector: FaceDetector,
 ) -> list[tuple[np.ndarray, dict[str, Any]]]:
-    """The picture (S, S, 3) uint8 and the record of each face; UserError, one line that names the
-    photo, if it cannot be read or shows none."""
+    """The picture (S, S, 3) uint8 and the record of each face; of several, those that are hardly in
+    the photo are left out with a line on stderr.
+
+    UserError, one line that names the photo, if it cannot be read or shows none that can be."""
     # Imported here: it needs Blender, which takes time to load.
     from facegen_addon.scene.render.photo_file import read_photo
 
@@ -109,15 +129,17 @@ def _read(
     found = detector.detect(image)
     if not found:
         raise UserError(f"{photo.name} shows no face; give a photo of a face, 20 pixels or larger")
-    records = []
+    records, faults = [], []
     for face in found if everybody else found[:1]:
         try:
             reading = network.read(image, face.points)
+            records.append((with_landmarks(image, reading), _record(photo.name, face, reading)))
         except RejectedSample as rejected:
-            raise UserError(
-                f"{photo.name}: {rejected}; give a photo that shows all of it"
-            ) from None
-        records.append((with_landmarks(image, reading), _record(photo.name, face, reading)))
+            faults.append(f"{photo.name}: {rejected}; give a photo that shows all of it")
+    if not records:
+        raise UserError(faults[0])
+    for fault in faults:
+        print(f"facegen: a face is left out: {fault}", file=sys.stderr)
     return records
 
 

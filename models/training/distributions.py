@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from facegen_addon.arrays import IntArray
+from facegen_addon.arrays import IntArray, RealArray
 from facegen_addon.atomic_file import replacing
 from facegen_addon.encoders.encoder import same_face_threshold
 from facegen_addon.heads.person.head import PERSON
@@ -33,7 +33,14 @@ from facegen_addon.latent.sphere import cosine_distance
 from facegen_addon.scene.render.view import Forward
 from facegen_addon.terminal.process import run_process
 from models.training import pairs
-from models.training.distributions_experiment import NEAREST, QUICK, Budget, Experiment
+from models.training.distributions_experiment import (
+    NEAREST,
+    QUICK,
+    RANDOM,
+    READ_RIGHT,
+    Budget,
+    Experiment,
+)
 from models.training.distributions_figures import (
     Errors,
     compared,
@@ -49,6 +56,7 @@ from models.training.distributions_learning import (
     PRIOR,
     WIDE,
 )
+from models.training.distributions_networks import Networks
 from models.training.distributions_page import page
 from models.training.distributions_people import Likeness, People, ranks
 from models.training.distributions_readings import groups_of
@@ -59,44 +67,76 @@ from models.training.render_pairs import add_render_options
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Seen = Mapping[tuple[str, int | None], Likeness]
+"""Heads for the people by the title and size of their row."""
+
+ErrorsBy = Mapping[tuple[str, int, str], Errors]
+"""By what networks learned from, how much of it, and what they are judged on."""
+
+
 def report_of(experiment: Experiment) -> dict[str, Any]:
     """Figures of all training sets."""
-    sets, people = experiment.sets, experiment.people
-    errors = experiment.errors()
+    people, of_images = experiment.people, experiment.of_images
+    errors = experiment.networks.errors()
+    of_image_errors = of_images.errors() if of_images else {}
     rows = experiment.rows()[: experiment.options.rows]
     seen = {(row.title, row.size): experiment.likeness(row) for row in rows}
     seen = {("mean head", None): experiment.mean_head(), **seen}
-    most = max(size for title, size in seen if title == WIDE and size)
     threshold = same_face_threshold()
-    return {
+    found: dict[str, Any] = {
         "model": experiment.model.name,
         "samples": experiment.options.samples,
         "budget": asdict(experiment.budget),
         "people": len(people),
         "held_out_people": int(people.held_out.sum()),
-        "most": most,
-        "choices": {size: asdict(choice) for size, choice in experiment.choices.items()},
-        "sets": {name: len(sets.learnt[name]) for name in DISTRIBUTIONS},
-        "spread": {name: _spread(sets.held_out[name]) for name in DISTRIBUTIONS},
-        "errors": [
-            {"trained": name, "size": size, "judged": judged, **found.overall}
-            for (name, size, judged), found in errors.items()
-        ],
-        "groups": {
-            group: {name: errors[name, most, GUIDED].of_group(columns) for name in DISTRIBUTIONS}
-            | {"spread": _spread(sets.held_out[GUIDED], columns)}
-            for group, columns in experiment.table.guided_groups().items()
-        },
+        **family_report(experiment.networks, errors, seen, threshold),
         "photos": [
             {"title": title, "size": size, "seeds": found.facenet.shape[1],
              **likeness_figures(found, threshold)}
             for (title, size), found in seen.items()
         ],
         "ceiling": _ceiling(people, threshold),
-        "kinds": _kinds(seen, people, threshold),
+        "kinds": _kinds(seen, people, threshold, experiment.families),
         "readings": experiment.readings(),
-        "differences": _differences(seen, people),
-        "costs": _costs(errors, seen, most),
+        "differences": _differences(seen, people, experiment.families),
+    }  # fmt: skip
+    if of_images:
+        found["images"] = family_report(of_images, of_image_errors, seen, threshold)
+    return found
+
+
+def family_report(
+    networks: Networks, errors: ErrorsBy, seen: Seen, threshold: float
+) -> dict[str, Any]:
+    """Figures of sets that can be compared; the first is the one whose held-out heads are judged
+    by groups and sizes."""
+    sets, names = networks.sets, networks.names
+    most = networks.common[-1]
+    return {
+        "most": most,
+        "unit": networks.unit,
+        "choices": {size: asdict(choice) for size, choice in networks.choices.items()},
+        "sets": {name: len(sets.learnt[name]) for name in names},
+        "spread": {name: _spread(sets.held_out[name]) for name in names},
+        "errors": [
+            {"trained": name, "size": size, "judged": judged, **found.overall}
+            for (name, size, judged), found in errors.items()
+        ],
+        "groups": {
+            group: {name: errors[name, most, names[0]].of_group(columns) for name in names}
+            | {"spread": _spread(sets.held_out[names[0]], columns)}
+            for group, columns in networks.model.table.guided_groups().items()
+        },
+        "vertices": [
+            {"trained": name, "size": most, "judged": judged,
+             **figure(networks.vertices(name, most, judged), np.mean)}
+            for name in names
+            for judged in names
+        ],
+        "vertices_of_mean": {
+            judged: float(networks.vertices_of_mean(judged).mean()) for judged in names
+        },
+        "costs": costs(networks, errors, seen, threshold),
     }  # fmt: skip
 
 
@@ -117,11 +157,13 @@ def _ceiling(people: People, threshold: float) -> dict[str, Any]:
     }
 
 
-def _kinds(seen: Seen, people: People, threshold: float) -> list[dict[str, Any]]:
-    """The same by kinds of people, for the most heads of each distribution and for B."""
-    most = max(size for title, size in seen if title == WIDE and size)
+def _kinds(
+    seen: Seen, people: People, threshold: float, families: Sequence[Networks]
+) -> list[dict[str, Any]]:
+    """The same by kinds of people, for the most heads of each set and for B."""
+    most = [(name, networks.common[-1]) for networks in families for name in networks.names]
     found = []
-    for key in (("B, refined", None), *((name, most) for name in DISTRIBUTIONS)):
+    for key in (("B, refined", None), *most):
         if key not in seen:
             continue
         for kind, chosen in groups_of(people.attributes).items():
@@ -131,25 +173,19 @@ def _kinds(seen: Seen, people: People, threshold: float) -> list[dict[str, Any]]
     return found
 
 
-Seen = Mapping[tuple[str, int | None], Likeness]
-"""Heads for the people by the title and size of their row."""
-
-
-def _differences(seen: Seen, people: People) -> list[dict[str, Any]]:
-    """Latent guidance against the others, and each change of a set against the set."""
+def _differences(seen: Seen, people: People, families: Sequence[Networks]) -> list[dict[str, Any]]:
+    """The first set of each family against the others, random heads that were chosen against those
+    that were not, and each change of a set against the set."""
+    changed = [title for title, _ in seen if title.split(", ")[0] in set(DISTRIBUTIONS) - {title}]
+    against = {title: [title.split(", ")[0]] for title in changed}
+    against |= {title: [RANDOM, PRIOR, WIDE] for title in (READ_RIGHT, NEAREST)}
+    against |= {networks.names[0]: list(networks.names[1:]) for networks in families}
+    against[GUIDED] += [READ_RIGHT, NEAREST]
     found = []
-    for (title, size), other in seen.items():
-        base = title.split(", ")[0]
-        if title in (PRIOR, WIDE, NEAREST):
-            one, against = GUIDED, title
-        elif base in DISTRIBUTIONS and title != base:
-            one, against, other = title, base, seen[base, size]
-        else:
-            continue
-        found += _parted(one, against, size, (seen[one, size], other), people)
-        if title == NEAREST:
-            for name in (PRIOR, WIDE):
-                found += _parted(title, name, size, (other, seen[name, size]), people)
+    for (title, size), one in seen.items():
+        for other in against.get(title, []):
+            if (other, size) in seen:
+                found += _parted(title, other, size, (one, seen[other, size]), people)
     return found
 
 
@@ -165,33 +201,49 @@ def _parted(
     return found
 
 
-def _costs(
-    errors: Mapping[tuple[str, int, str], Errors], seen: Seen, most: int
+def costs(
+    networks: Networks, errors: ErrorsBy, seen: Seen, threshold: float
 ) -> list[dict[str, Any]]:
-    """Heads that each distribution needs for what PRIOR and WIDE reach with the most."""
+    """Heads that each set needs for what the others reach with the most, and for an accuracy that
+    is prescribed: errors as small as those of a set's mean alone, on held-out heads of the first;
+    renders that in the median read as the person of the photo."""
+    most, (first, *others) = networks.common[-1], networks.names
+    held_out = networks.sets.held_out[first]
+    of_mean = np.square(held_out.z - held_out.z.mean(axis=0)).mean(axis=1)
+    errors_of = {
+        name: {
+            size: part.each_head
+            for (trained, size, judged), part in errors.items()
+            if (trained, judged) == (name, first)
+        }
+        for name in networks.names
+    }
+    distances_of = {
+        name: {
+            size: part.facenet.mean(axis=1)
+            for (title, size), part in seen.items()
+            if title == name and size is not None
+        }
+        for name in networks.names
+    }
     found = []
-    for other in (WIDE, PRIOR):
-        for name in DISTRIBUTIONS:
-            curve = {
-                size: part.each_head
-                for (trained, size, judged), part in errors.items()
-                if trained == name and judged == GUIDED
-            }
-            target = errors[other, most, GUIDED].each_head
-            found.append(
-                {"measure": "error", "of": name, "reaches": other,
-                 **data_cost(curve, target, root_means)}
-            )  # fmt: skip
-            near = {
-                size: part.facenet.mean(axis=1)
-                for (title, size), part in seen.items()
-                if title == name and size is not None
-            }
-            distance = seen[other, most].facenet.mean(axis=1)
-            found.append(
-                {"measure": "facenet", "of": name, "reaches": other,
-                 **data_cost(near, distance, medians)}
-            )  # fmt: skip
+    for measure, curves, statistic, prescribed in (
+        ("error", errors_of, root_means, of_mean),
+        ("facenet", distances_of, medians, threshold),
+    ):
+        targets: dict[str, tuple[RealArray, int | None]] = {
+            name: (curves[name][most], most) for name in others if most in curves[name]
+        }
+        if targets:
+            known = np.broadcast_to(prescribed, len(next(iter(targets.values()))[0]))
+            targets["prescribed"] = (known, None)
+        found += [
+            {"measure": measure, "of": name, "reaches": reached, "reaches_size": size,
+             "on": first, **data_cost(curves[name], target, statistic)}
+            for reached, (target, size) in targets.items()
+            for name in networks.names
+            if curves[name]
+        ]  # fmt: skip
     return found
 
 
@@ -221,6 +273,16 @@ def _three_or_more(text: str) -> int:
     return value
 
 
+def _named_folder(text: str) -> tuple[str, Path]:
+    """A data set: what it is called and where its shards lie."""
+    name, _, folder = text.partition("=")
+    if not name or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER")
+    if not any(Path(folder).glob("data-*.tar")):
+        raise argparse.ArgumentTypeError(f"{folder} holds no shards: `make landmarks` makes some")
+    return name, Path(folder)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -236,6 +298,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="judge by renders the first N rows alone, what matters most; default: all",
     )  # fmt: skip
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="default: out/distributions")
+    parser.add_argument(
+        "--data-set", type=_named_folder, action="append", default=[], metavar="NAME=FOLDER",
+        help="also learn from the images of this data set; may be given several times, the first is"
+        " the one that the others are compared with",
+    )  # fmt: skip
     add_render_options(parser)
     parser.set_defaults(model=PERSON)
     return parser

@@ -29,11 +29,8 @@ from facegen_addon.latent.sphere import normalise
 from facegen_addon.mapping.backward import BackwardMapping
 from facegen_addon.random_streams import random_stream
 from facegen_addon.scene.render.view import Forward, View
-from facegen_addon.terminal.progress import ProgressBar
 from models.training import pairs, real_latents
-from models.training.distributions_figures import (
-    Errors,
-)
+from models.training.data_set_folder import sets_of_folders
 from models.training.distributions_learning import (
     DISTRIBUTIONS,
     ENOUGH,
@@ -41,16 +38,14 @@ from models.training.distributions_learning import (
     PRIOR,
     SIZES,
     WIDE,
-    Choice,
     Sets,
     as_spread,
-    choose,
     least_of,
     nearest_to,
-    predicted,
     sets_of,
     subset,
 )
+from models.training.distributions_networks import Networks
 from models.training.distributions_people import Likeness, read_people
 from models.training.distributions_readings import (
     attribute_row,
@@ -64,7 +59,9 @@ from models.training.render_pairs import initial_heads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = View(encoders=(DEFAULT_ENCODER, "sface"))
+RANDOM = "random heads of both kinds"
 NEAREST = "random heads nearest to people"
+READ_RIGHT = "random heads that read as what they are"
 READ = 400
 """Photos that are read without a render."""
 
@@ -127,7 +124,8 @@ class Experiment:
     def _passes(self) -> int:
         """How many heads are rendered for each person, about."""
         judged = len(self.budget.judged_sizes) * self.budget.judged_seeds
-        return 2 + len(DISTRIBUTIONS) * judged + len(self.budget.sizes) + 6
+        families = len(DISTRIBUTIONS) + len(self.options.data_set)
+        return 2 + families * judged + len(self.budget.sizes) + 6
 
     @cached_property
     def sets(self) -> Sets:
@@ -149,74 +147,85 @@ class Experiment:
         return sets
 
     @cached_property
-    def choices(self) -> dict[int, Choice]:
-        """The network for each size."""
-        learnt, bar, found = self.sets.learnt, ProgressBar(), {}
-        sizes = sorted({n for name in learnt for n in self.sets.sizes(name, self.budget.sizes)})
-        for done, size in enumerate(sizes, start=1):
-            enough = {n: data for n, data in learnt.items() if size in self.sets.sizes(n, (size,))}
-            found[size] = choose(enough, size)
-            bar.update("validation", done, len(sizes))
+    def networks(self) -> Networks:
+        """Those that heads of the table of pairs teach."""
+        return Networks(self.model, self.sets, self.budget.sizes, self.budget.seeds)
+
+    @cached_property
+    def of_images(self) -> Networks | None:
+        """Those that images of data sets teach, if any were named."""
+        folders = dict(self.options.data_set)
+        if not folders:
+            return None
+        sets = sets_of_folders({images_of(name): folders[name] for name in folders}, self.table)
+        found = Networks(self.model, sets, self.budget.sizes, self.budget.seeds, "images")
+        if not found.common:
+            raise UserError(
+                f"no {self.budget.sizes[0]} images with a face in each of {', '.join(folders)}:"
+                " make more"
+            )
         return found
 
-    def errors(self) -> dict[tuple[str, int, str], Errors]:
-        """Of networks by what they learned from, how much of it, and what they are judged on."""
-        sets, found, bar = self.sets, {}, ProgressBar()
-        trained = [(n, size) for n in DISTRIBUTIONS for size in sets.sizes(n, self.budget.sizes)]
-        for done, (name, size) in enumerate(trained, start=1):
-            networks = [
-                self.choices[size].fit(subset(sets.learnt[name], size, seed))
-                for seed in range(self.budget.seeds)
-            ]
-            for judged, held_out in sets.held_out.items():
-                missed = [
-                    predicted(network, held_out.latents, self.table) - held_out.z
-                    for network in networks
-                ]
-                found[name, size, judged] = Errors((np.stack(missed) ** 2).astype(np.float32))
-            bar.update("networks", done, len(trained))
-        return found
+    @property
+    def families(self) -> list[Networks]:
+        """All networks; those within one can be compared."""
+        return [self.networks] if self.of_images is None else [self.networks, self.of_images]
 
     def rows(self) -> list[Row]:
         """Heads that are rendered for the photos, what matters most first."""
-        sets, seeds = self.sets, range(self.budget.judged_seeds)
-        latents = self.people.latents
-
-        def heads(name: str, size: int, seed: int, asked: RealArray = latents) -> RealArray:
-            return self._heads(subset(sets.learnt[name], size, seed), size, asked)
-
-        common = [
-            size
-            for size in self.budget.judged_sizes
-            if all(sets.sizes(name, (size,)) for name in DISTRIBUTIONS)
-        ]
+        networks, latents = self.networks, self.people.latents
+        common = [size for size in self.budget.judged_sizes if size in networks.common]
         if not common:
             raise UserError(f"no distribution has {self.budget.judged_sizes[0]} heads: render more")
         most = common[-1]
-        found = [Row(n, most, [heads(n, most, seed) for seed in seeds]) for n in DISTRIBUTIONS]
-        guided = found[0].heads[0]
-        photos = real_latents.fit_latents()
-        for name in (PRIOR, WIDE, GUIDED):
-            data = subset(sets.learnt[name], most, 0)
-            if name != GUIDED:
-                own = as_spread(heads(name, most, 0), guided)
-                found.append(Row(f"{name}, spread as guided", most, [own]))
-            moved = self._heads(data, most, _moved(latents, data))
-            found.append(Row(f"{name}, photos moved", most, [moved]))
-            if name == PRIOR:
-                near = nearest_to(photos, sets.learnt[PRIOR] + sets.learnt[WIDE], most)
-                found.append(Row(NEAREST, most, [self._heads(near, most, latents)]))
-        for size in reversed(common[:-1]):
-            for name in DISTRIBUTIONS:
-                found.append(Row(name, size, [heads(name, size, seed) for seed in seeds]))
         prior = self.model.sample_prior(random_stream(0, "strangers"), len(self.people))
+        found = self._rows_of(most)
+        found += self._chosen_rows(most)
         found += [
             Row("B, refined", None, [refined(self.options.model, self.model, latents)]),
             Row("random head of the prior", None, [self.table.standardise(prior)]),
         ]
-        for size in sets.sizes(GUIDED, self.budget.sizes):
+        for size in reversed(common[:-1]):
+            found += self._rows_of(size)
+        found += self._changed_rows(most, found[0].heads[0])
+        for size in reversed(networks.sizes[GUIDED]):
             if size not in common:
-                found.append(Row(GUIDED, size, [heads(GUIDED, size, 0)]))
+                found.append(Row(GUIDED, size, [self._photos_by(networks, GUIDED, size)]))
+        return found
+
+    def _photos_by(self, networks: Networks, name: str, size: int, seed: int = 0) -> RealArray:
+        return networks.heads(networks.learnt(name, size, seed), size, self.people.latents)
+
+    def _rows_of(self, size: int) -> list[Row]:
+        """By as many networks of a size as are judged by renders, of each set."""
+        seeds = range(self.budget.judged_seeds)
+        return [
+            Row(name, size, [self._photos_by(networks, name, size, seed) for seed in seeds])
+            for networks in self.families
+            for name in networks.names
+            if size in networks.common
+        ]
+
+    def _chosen_rows(self, most: int) -> list[Row]:
+        """By networks that chosen ones of all random heads teach, or as many at random."""
+        chosen = self._chosen_sets()
+        return [
+            Row(title, most, [self.networks.heads(chosen[title], most, self.people.latents)])
+            for title in (READ_RIGHT, RANDOM, NEAREST)
+            if title in chosen
+        ]
+
+    def _changed_rows(self, most: int, guided: RealArray) -> list[Row]:
+        """What differs in one respect from networks of `most` heads: how far predictions are
+        spread (that of `guided`), or where photos lie."""
+        latents, networks, found = self.people.latents, self.networks, []
+        for name in (PRIOR, WIDE, GUIDED):
+            data = networks.learnt(name, most)
+            if name != GUIDED:
+                own = as_spread(networks.heads(data, most, latents), guided)
+                found.append(Row(f"{name}, spread as guided", most, [own]))
+            moved = networks.heads(data, most, _moved(latents, data))
+            found.append(Row(f"{name}, photos moved", most, [moved]))
         return found
 
     def readings(self) -> dict[str, Any]:
@@ -226,13 +235,15 @@ class Experiment:
             "of_many", lambda: refined(self.options.model, self.model, people.latents)
         )
         outputs, learnt = {}, {}
-        for name, data in {**self.sets.learnt, **self._chosen_sets()}.items():
-            for size in self.budget.sizes[-2:]:
-                if len(data) < ENOUGH * size:
-                    continue
-                rows, title = subset(data, size, 0), f"{name}, {size:,} heads"
-                outputs[title] = self._heads(rows, size, people.latents)
-                learnt[title] = rows.latents
+        for networks in self.families:
+            more = self._chosen_sets() if networks is self.networks else {}
+            for name, data in {**networks.sets.learnt, **more}.items():
+                for size in self.budget.sizes[-2:]:
+                    if len(data) < ENOUGH * size:
+                        continue
+                    rows, title = subset(data, size, 0), f"{name}, {size:,} {networks.unit}"
+                    outputs[title] = networks.heads(rows, size, people.latents)
+                    learnt[title] = rows.latents
         found = readings_report(people, outputs, of_b, learnt, self.model)
         found["renders"] = [row for name in DISTRIBUTIONS for row in self._read_renders(name)]
         found["probes"] = [row for name in DISTRIBUTIONS for row in self._probed(name)]
@@ -242,10 +253,10 @@ class Experiment:
         """Sets that differ in one respect: of all random heads any, those nearest to people, those
         that probes, fitted to photos, read as most and as least what they are; and a mixture."""
         learnt = self.sets.learnt
-        most = max(self.sets.sizes(PRIOR, self.budget.sizes))
+        most = self.networks.sizes[PRIOR][-1]
         random, half = learnt[PRIOR] + learnt[WIDE], most // 2
         found = {
-            "random heads of both kinds": subset(random, most, 0),
+            RANDOM: subset(random, most, 0),
             NEAREST: nearest_to(real_latents.fit_latents(), random, most),
             "half latent guidance, half prior": subset(learnt[GUIDED], half, 0)
             + subset(learnt[PRIOR], most - half, 0),
@@ -253,7 +264,7 @@ class Experiment:
         own = self.model.attributes(self.table.from_standardised(random.z))
         if own is not None:
             read = misread(own, AttributeProbes.load().read(random.latents))
-            found["random heads that read as what they are"] = least_of(random, read, most)
+            found[READ_RIGHT] = least_of(random, read, most)
             found["random heads that least do"] = least_of(random, -read, most)
         return found
 
@@ -267,10 +278,10 @@ class Experiment:
 
     def _read_renders(self, name: str) -> list[dict[str, Any]]:
         """How well a network of the most heads reads the attributes of held-out heads."""
-        most = max(self.sets.sizes(PRIOR, self.budget.sizes))
-        data, rows = subset(self.sets.learnt[name], most, 0), []
+        most = self.networks.sizes[PRIOR][-1]
+        data, rows = self.networks.learnt(name, most), []
         for judged, held_out in self.sets.held_out.items():
-            z = self._heads(data, most, held_out.latents)
+            z = self.networks.heads(data, most, held_out.latents)
             said, own = (self.model.attributes(self.table.from_standardised(x))
                          for x in (z, held_out.z))  # fmt: skip
             if said is not None and own is not None:
@@ -295,9 +306,6 @@ class Experiment:
         count = len(self.people)
         return self._judged(np.repeat(one.latents, count, axis=0), np.repeat(usable, count))
 
-    def _heads(self, data: Pairs, size: int, latents: RealArray) -> RealArray:
-        return predicted(self.choices[size].fit(data), latents, self.table)
-
     def _judged(self, latents: RealArray, usable: BoolArray) -> Likeness:
         facenet, sface = np.split(latents, [LATENT_SIZE], axis=1)
         return Likeness.of(
@@ -314,6 +322,11 @@ class Experiment:
             "sources": dict(self.model.sources),
             "pairs": hashlib.sha256(table).hexdigest(),
         }
+
+
+def images_of(name: str) -> str:
+    """What a data set goes by."""
+    return f"images of {name}"
 
 
 def normalised(

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from models.training.distributions_learning import DISTRIBUTIONS
-
-_MEASURES = {"error": "error on held-out guided heads", "facenet": "FaceNet, photo to render"}
+_MEASURES = {"error": "error on held-out {}", "facenet": "FaceNet, photo to render"}
+_PRESCRIBED = {"error": "their mean alone", "facenet": "one person in the median"}
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -19,17 +18,7 @@ def page(report: Mapping[str, Any]) -> str:
         f" {report['people']} people, nothing at all was fitted to {report['held_out_people']} of"
         " them. In brackets 95 % intervals.",
         "",
-        "## Held-out heads",
-        "",
-        f"Root mean square error over all guided parameters, standard deviations of the prior;"
-        f" {budget['seeds']} networks each (± their standard deviation).",
-        "",
-        *_errors(report),
-        "",
-        f"By group, {report['most']} heads, on held-out heads of latent guidance.",
-        "",
-        *_groups(report),
-        "",
+        *_held_out("## Held-out heads", report, budget),
         "## Photos, judged by renders",
         "",
         *_photos(report),
@@ -45,11 +34,42 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         *_readings(report["readings"]),
         "",
-        "## Heads that a distribution needs",
-        "",
-        *_costs(report["costs"], report["most"]),
+        *_needs("## Heads that a distribution needs", report),
     ]
+    if images := report.get("images"):
+        lines += [
+            "",
+            *_held_out("## Held-out images of data sets", images, budget),
+            *_needs("## Images that a data set needs", images),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _held_out(title: str, family: Mapping[str, Any], budget: Mapping[str, Any]) -> list[str]:
+    """What networks of one family miss."""
+    first, unit = next(iter(family["sets"])), family["unit"]
+    return [
+        title,
+        "",
+        "Root mean square error over all guided parameters, standard deviations of the prior;"
+        f" {budget['seeds']} networks each (± their standard deviation).",
+        "",
+        *_errors(family),
+        "",
+        f"By group, {family['most']} {unit}, on held-out {first}.",
+        "",
+        *_groups(family),
+        "",
+        "Vertices: mean distance in millimetres after rigid alignment,"
+        f" {family['most']} {unit}, one network each.",
+        "",
+        *_vertices(family),
+        "",
+    ]
+
+
+def _needs(title: str, family: Mapping[str, Any]) -> list[str]:
+    return [title, "", *_costs(family)]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -62,13 +82,25 @@ def _errors(report: Mapping[str, Any]) -> list[str]:
     for row in report["errors"]:
         with_spread = f"{cell(row)} ± {row['seeds']:.3f}"
         found.setdefault((row["trained"], row["size"]), {})[row["judged"]] = with_spread
+    names = list(report["spread"])
     rows = [
-        [name, f"{size:,}", _network(report["choices"][size]), *(cells[n] for n in DISTRIBUTIONS)]
+        [name, f"{size:,}", _network(report["choices"][size]), *(cells[n] for n in names)]
         for (name, size), cells in found.items()
     ]
-    spread = [f"{report['spread'][name]:.3f}" for name in DISTRIBUTIONS]
+    spread = [f"{report['spread'][name]:.3f}" for name in names]
     rows.append(["nothing but the mean of those", "", "", *spread])
-    return table(["trained on", "heads", "network", *(f"on {n}" for n in DISTRIBUTIONS)], rows)
+    return table(["trained on", report["unit"], "network", *(f"on {name}" for name in names)], rows)
+
+
+def _vertices(family: Mapping[str, Any]) -> list[str]:
+    found: dict[str, dict[str, str]] = {}
+    for row in family["vertices"]:
+        found.setdefault(row["trained"], {})[row["judged"]] = cell(row, ".2f")
+    names = list(family["sets"])
+    rows = [[name, *(cells[n] for n in names)] for name, cells in found.items()]
+    alone = [f"{family['vertices_of_mean'][name]:.2f}" for name in names]
+    rows.append(["nothing but the mean of those", *alone])
+    return table(["trained on", *(f"on {name}" for name in names)], rows)
 
 
 def _network(choice: Mapping[str, Any]) -> str:
@@ -76,11 +108,12 @@ def _network(choice: Mapping[str, Any]) -> str:
 
 
 def _groups(report: Mapping[str, Any]) -> list[str]:
+    names = list(report["sets"])
     rows = [
-        [group, *(cell(cells[name], ".2f") for name in DISTRIBUTIONS), f"{cells['spread']:.2f}"]
+        [group, *(cell(cells[name], ".2f") for name in names), f"{cells['spread']:.2f}"]
         for group, cells in report["groups"].items()
     ]
-    return table(["group", *DISTRIBUTIONS, "their mean alone"], rows)
+    return table(["group", *names, "their mean alone"], rows)
 
 
 def _photos(report: Mapping[str, Any]) -> list[str]:
@@ -161,13 +194,19 @@ def _readings(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _costs(found: Sequence[Mapping[str, Any]], most: int) -> list[str]:
+def _costs(family: Mapping[str, Any]) -> list[str]:
     rows = [
-        [_MEASURES[row["measure"]], f"{row['reaches']}, {most:,}", row["of"], _size(row, "value"),
+        [_MEASURES[row["measure"]].format(row["on"]), _target(row), row["of"], _size(row, "value"),
          f"{_size(row, 'low')} to {_size(row, 'high')}"]
-        for row in found
+        for row in family["costs"]
     ]  # fmt: skip
-    return table(["measure", "what reaches", "distribution", "heads", "95 %"], rows)
+    return table(["measure", "what is reached", "set", family["unit"], "95 %"], rows)
+
+
+def _target(row: Mapping[str, Any]) -> str:
+    if row["reaches"] == "prescribed":
+        return _PRESCRIBED[row["measure"]]
+    return f"{row['reaches']}, {row['reaches_size']:,}"
 
 
 def _size(row: Mapping[str, Any], name: str) -> str:

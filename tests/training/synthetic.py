@@ -35,6 +35,11 @@ class SyntheticHead:
     def sample_prior(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return self.table.from_standardised(rng.normal(size=(n, len(self.table.guided))))
 
+    def forward(self, parameters: np.ndarray) -> np.ndarray:
+        """Vertices (N, V, 3): a guided parameter each is a coordinate, in decimetres."""
+        guided = parameters[:, self.table.guided]
+        return 0.1 * guided.reshape(len(parameters), -1, 3)
+
     def attributes(self, parameters: np.ndarray) -> np.ndarray | None:
         return None
 

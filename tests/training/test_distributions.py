@@ -19,6 +19,7 @@ from models.training import (
     real_latents,
     render_pairs,
 )
+from models.training.distributions_experiment import RANDOM
 from models.training.distributions_figures import compared, data_cost, medians, size_reaching
 from models.training.distributions_learning import (
     DISTRIBUTIONS,
@@ -28,6 +29,7 @@ from models.training.distributions_learning import (
     are_wide,
     least_of,
 )
+from models.training.distributions_networks import aligned_distance
 from models.training.distributions_people import Likeness, People, ranks
 from models.training.distributions_readings import (
     Readings,
@@ -38,6 +40,7 @@ from models.training.distributions_readings import (
     place_row,
 )
 from models.training.pairs import Pairs
+from tests.training.data_set import write_data_set
 from tests.training.synthetic import SyntheticForward, SyntheticHead
 
 Forward = Callable[[np.ndarray], np.ndarray]
@@ -148,6 +151,48 @@ def test_a_stopped_run_goes_on_and_a_whole_one_renders_nothing(
     assert "another budget" in capsys.readouterr().err
 
 
+def test_images_of_data_sets_teach_networks_that_are_judged_beside_one_another(
+    place: list[str], models: Path, head: SyntheticHead, forward: SyntheticForward
+) -> None:
+    rng, size = random_stream(8), len(head.table.guided)
+    arguments = [*place, "--rows", "6"]
+    for name, spread in (("near", 0.5), ("wide", 1.5)):
+        parameters = head.table.from_standardised(rng.normal(0, spread, (150, size)))
+        write_data_set(models / name, head.table, parameters, forward(parameters))
+        arguments += ["--data-set", f"{name}={models / name}"]
+    assert distributions.main(arguments, both(forward)) == 0
+    report = json.loads((models / "work/distributions.json").read_text())
+    images = report["images"]
+    near, wide = "images of near", "images of wide"
+    assert images["unit"] == "images" and images["most"] == 120
+    assert images["sets"] == {near: 132, wide: 132}
+    errors = {(r["trained"], r["size"], r["judged"]): r["value"] for r in images["errors"]}
+    assert errors[near, 120, near] < errors[wide, 120, near]
+    assert errors[near, 120, near] < errors[near, 60, near]
+    off = {(row["trained"], row["judged"]): row["value"] for row in images["vertices"]}
+    assert 0 < off[near, near] < off[wide, near] < 1e3
+    assert off[near, near] < images["vertices_of_mean"][near]
+    assert [row["title"] for row in report["photos"]][4:] == [near, wide, RANDOM]
+    gaps = [row for row in report["differences"] if row["one"] == near]
+    assert {row["other"] for row in gaps} == {wide}
+    cost = {(row["measure"], row["of"], row["reaches"]): row for row in images["costs"]}
+    assert cost["error", near, wide]["value"] < 120
+    assert cost["error", wide, wide]["value"] <= 121
+    assert cost["error", near, "prescribed"]["value"] < 120
+    page = (models / "work/distributions.md").read_text()
+    assert "## Held-out images of data sets" in page and "| their mean alone | images of" in page
+
+
+def test_a_data_set_that_is_none_is_refused_in_a_line(
+    place: list[str], models: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for text, words in ((f"{models}", "not NAME=FOLDER"), (f"a={models}", "holds no shards")):
+        with pytest.raises(SystemExit) as left:
+            distributions.main([*place, "--data-set", text])
+        assert left.value.code == 2
+        assert words in capsys.readouterr().err
+
+
 def test_a_table_of_other_rounds_is_refused(
     place: list[str], forward: SyntheticForward, capsys: pytest.CaptureFixture
 ) -> None:
@@ -197,6 +242,16 @@ def test_people_whom_the_set_was_made_for_are_not_judged(monkeypatch: pytest.Mon
     assert len(asked) == 40
     by_itself = (real @ asked.T).max(axis=1) > distributions_people._SAME
     assert 10 <= by_itself.sum() <= 20
+
+
+def test_heads_that_lie_elsewhere_and_turned_are_no_vertices_off() -> None:
+    one = random_stream(3).normal(0, 0.1, (50, 3))
+    turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    assert aligned_distance(one, one @ turn.T + (1.0, 2.0, 3.0)) == pytest.approx(0, abs=1e-9)
+    assert aligned_distance(one, one * (-1.0, 1.0, 1.0)) > 0.01  # a mirror image is another head
+    assert aligned_distance(one, 1.1 * one) == pytest.approx(
+        0.1 * np.linalg.norm(one - one.mean(axis=0), axis=1).mean()
+    )
 
 
 def test_a_subset_is_part_of_a_larger_one() -> None:

@@ -83,6 +83,12 @@ class Cell:
             yield f"{np.median(each):.3f} / {shape:.2f}"
 
 
+def cells_of(sizes: Sequence[int], seeds: int) -> list[Cell]:
+    """All networks, in turns: a run that is stopped has as many of each distribution."""
+    turns = itertools.product(range(seeds), sizes, DISTRIBUTIONS)
+    return [Cell(distribution, images, seed) for seed, images, distribution in turns]
+
+
 def table(data: LearningSet, cells: Sequence[Cell], folder: Path, steps: int) -> str:
     """Teach what is missing and judge all: landmarks, median, and shape, in standard deviations."""
     learnt, held_out = data[~data.held_out], data[data.held_out]
@@ -97,14 +103,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER)
     parser.add_argument("--sizes", type=int, nargs="+", default=[250, 500])
-    parser.add_argument("--seeds", type=int, default=1, help="how many networks of each")
+    parser.add_argument("--seeds", type=int, default=3, help="how many networks of each")
     parser.add_argument("--steps", type=int, default=400, help="of each network")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    cells = [
-        Cell(*names)
-        for names in itertools.product(DISTRIBUTIONS, options.sizes, range(options.seeds))
-    ]
+    cells = cells_of(options.sizes, options.seeds)
     try:
         print(table(LearningSet.read(options.folder), cells, options.folder, options.steps))
     except UserError as error:

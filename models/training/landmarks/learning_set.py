@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -29,10 +27,9 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.labels.camera import Camera
 from facegen_addon.labels.label_points import LabelPoints
+from models.training.data_set_folder import achieved_of, held_out_of, samples_of
 
 MODEL = "person"
-HELD_OUT = 8
-"""Of the heads of each distribution every so manyth is held out."""
 _SYMMETRIC = 1e-3
 """Metres by which a vertex of the mean head may miss its partner's mirror image, but in the few
 places where the mesh itself is not symmetric."""
@@ -70,7 +67,7 @@ class LearningSet:
     @property
     def held_out(self) -> Annotated[BoolArray, "N"]:
         """Which images show heads that nothing learns from."""
-        return np.asarray(self.head % HELD_OUT == HELD_OUT - 1)
+        return held_out_of(self.head)
 
     def of(self, distribution: str) -> Self:
         """The images of one distribution."""
@@ -84,25 +81,13 @@ class LearningSet:
         rows = [
             _row(model, mirror, members, place)
             for place, distribution in enumerate(DISTRIBUTIONS)
-            for shard in sorted((folder / distribution).glob("data-*.tar"))
-            for members in _samples(shard)
+            for members in samples_of(folder / distribution)
         ]
         if not rows:
             raise UserError(
                 f"{folder} holds no shards: make them by models.training.landmarks.make_set"
             )
         return cls(*(np.stack(column) for column in zip(*rows, strict=True)))
-
-
-def _samples(shard: Path) -> Iterator[dict[str, bytes]]:
-    with tarfile.open(shard) as archive:
-        for _, group in groupby(archive, key=lambda member: member.name.partition(".")[0]):
-            members = {}
-            for member in group:
-                content = archive.extractfile(member)
-                if content is not None:
-                    members[member.name.partition(".")[2]] = content.read()
-            yield members
 
 
 def _row(
@@ -118,7 +103,6 @@ def _row(
         np.array(pose["intrinsics"]), np.array(pose["extrinsics"]), image.shape[1], image.shape[0]
     )
     points = LabelPoints.of(model)
-    latent = np.nan_to_num(np.load(io.BytesIO(members["achieved.npy"])))
     return (
         image,
         camera.project(points.read(vertices)).astype(np.float32),
@@ -126,7 +110,7 @@ def _row(
         np.array(record["five_points"], np.float32),
         camera.rotation.astype(np.float32),
         values.astype(np.float32),
-        latent.astype(np.float32),
+        achieved_of(members).astype(np.float32),
         np.intp(record["identity"]),
         np.intp(distribution),
     )
