@@ -6,8 +6,9 @@
     python -m models.training.evaluate_backward --model flame2023.pkl --report out/flame2023
 
 Both grades, corrected as heads are sampled, and the baselines, then the capacity: how many heads
-mutually apart `propose_variety` yields. Needs bpy, not torch. Resumable: heads already rendered are not rendered again. Writes
-docs/results/backward_MODEL.json and the table backward_MODEL.md.
+mutually apart `propose_variety` yields. Needs bpy, not torch. Resumable:
+heads already rendered are not rendered again. Writes docs/results/backward_MODEL.json and
+the table backward_MODEL.md.
 """
 
 from __future__ import annotations
