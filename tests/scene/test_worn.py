@@ -13,9 +13,10 @@ from mathutils import Vector
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.exchange.slider_file import read_slider_file
+from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.wear.fitting import Fitting
 from facegen_addon.heads.wear.glasses import glasses
-from facegen_addon.heads.wear.outfit import BARE, Outfit
+from facegen_addon.heads.wear.outfit import BARE, NONE, Outfit
 from facegen_addon.heads.wear.outfit_text import outfit_text, read_outfit
 from facegen_addon.scene.exchange.slider_import import export_sliders, import_sliders
 from facegen_addon.scene.head import completion, worn
@@ -73,6 +74,20 @@ def test_what_is_worn_are_objects_of_their_own_that_come_off_again(head: HeadObj
     assert not worn_by(head) and not head.worn and worn.WEAR_KEY not in head.mesh_object
     np.testing.assert_array_equal(points(head.hair_object.data), loose)
     assert not [o for o in bpy.data.objects if o.name in NAMES.values()]
+
+
+def test_long_hair_lies_on_what_is_worn_and_hangs_again(head: HeadObject) -> None:
+    head.set_parameters(styled(MODEL, head.parameters, "hair", "Long Straight"))
+    hung = points(head.hair_object.data)
+    lying = {}
+    for neckline in ("crew", "hoodie", "crew"):
+        head.wear(replace(ALL, neckline=neckline, headwear=NONE))
+        lies = points(head.hair_object.data)
+        assert np.abs(lies - hung).max() > 0.002
+        np.testing.assert_array_equal(lies, lying.setdefault(neckline, lies))
+    assert np.abs(lying["crew"] - lying["hoodie"]).max() > 0.002
+    head.wear(BARE)
+    np.testing.assert_array_equal(points(head.hair_object.data), hung)
 
 
 def test_colours_are_kept_while_nothing_is_worn(head: HeadObject) -> None:

@@ -134,15 +134,15 @@ def march(
     # Beside an ear the stand-in is wider than the skin: near its root hair is not pushed off that.
     sunk = np.minimum(distance, 0.0)
     # Hair leaves the scalp at a slant; what is short has bent to the comb before it ends.
+    combed = comb.at(start, normal)
     upright = 0.25 + 0.6 * volume + (0.75 - 0.6 * volume) * kink
     upright = upright * (1 - 0.85 * comb.whorl * (1 - kink))
     upright = upright * (1 - 0.5 * lies * (1 - roots.zones.top) * (1 - kink))
-    previous = normalised(upright * normal + (1 - upright) * comb.at(start, normal))
+    previous = normalised(upright * normal + (1 - upright) * combed)
     stiff = np.minimum(_STIFF, 0.3 * length)
     for k in range(1, POINTS):
         step = length * (ALONG[k] - ALONG[k - 1])
         here = points[k - 1]
-        combed = comb.at(here, normal)
         fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
         fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
@@ -166,6 +166,8 @@ def march(
         points[k] = proxy.pushed(following, clearance, distance, normal)
         distance = np.maximum(distance, clearance)
         previous = direction
+        if k + 1 < POINTS:
+            combed = comb.at(points[k], normal)
     return points
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import FloatArray
+from ..appearance import held
 from ..head_model import HeadModel
 from ..strands import SCALP
 from .pieces import Piece
@@ -22,8 +23,8 @@ _HIGHEST = 0.045
 """Metres above the neck's edge that no collar is higher than."""
 _HAIR = 0.0045
 """Metres that hair keeps from cloth: between two of its points it cuts corners."""
-_SAMPLES = 3
-"""Points looked at along each side of a piece of cloth."""
+_SAMPLES = 2
+"""Points looked at along each side of a piece of cloth, the next corner not counted."""
 
 
 def over_clothes(
@@ -38,7 +39,7 @@ def over_clothes(
         return points
     moved = points.copy()
     chest = _ClothedChest.of(edge.mean(0) - [0.0, 0.0, _DEEP], torso, cloth)
-    moved[low] = chest.keep_out(points[low])
+    moved[low] = chest.keep_out(points[low].astype(np.float32))
     return moved
 
 
@@ -54,7 +55,7 @@ class _ClothedChest:
 
     @classmethod
     def of(cls, centre: FloatArray, torso: Torso, cloth: Piece) -> _ClothedChest:
-        steps = np.linspace(0.0, 1.0, _SAMPLES)
+        steps = np.arange(_SAMPLES) / _SAMPLES
         a, b, c, d = (cloth.vertices[cloth.quads[:, k]][:, None, None] for k in range(4))
         u, v = steps[:, None, None], steps[None, :, None]
         sampled = (1 - u) * ((1 - v) * a + v * d) + u * ((1 - v) * b + v * c)
@@ -64,7 +65,8 @@ class _ClothedChest:
         cell += np.rint(around).astype(np.intp) % _AROUND
         reach = np.zeros(_UP * _AROUND)
         np.maximum.at(reach, cell, length)
-        return cls(centre, reach.reshape(_UP, _AROUND))
+        table = reach.reshape(_UP, _AROUND)
+        return cls(centre.astype(np.float32), table.astype(np.float32))
 
     def keep_out(self, points: Annotated[FloatArray, "M 3"]) -> Annotated[FloatArray, "M 3"]:
         """Points of hair (M, 3), those inside moved away from the centre."""
@@ -74,17 +76,21 @@ class _ClothedChest:
         return points + (missing / np.maximum(length, 1e-6))[:, None] * offset
 
     def _at(self, around: FloatArray, up: FloatArray) -> FloatArray:
-        left, low = np.floor(around).astype(np.intp), np.floor(up).astype(np.intp).clip(0, _UP - 2)
-        p, q = around - left, np.clip(up - low, 0.0, 1.0)
-        first, second = left % _AROUND, (left + 1) % _AROUND
-        below = self.reach[low, first] * (1 - p) + self.reach[low, second] * p
-        above = self.reach[low + 1, first] * (1 - p) + self.reach[low + 1, second] * p
+        left, low = np.floor(around), held(np.floor(up), 0, _UP - 2)
+        p, q = around - left, held(up - low, 0, 1)
+        row = low.astype(np.intp) * _AROUND
+        first = row + left.astype(np.intp) % _AROUND
+        second = row + (left.astype(np.intp) + 1) % _AROUND
+        table = self.reach.ravel()
+        below = table.take(first) * (1 - p) + table.take(second) * p
+        above = table.take(first + _AROUND) * (1 - p) + table.take(second + _AROUND) * p
         return below * (1 - q) + above * q
 
 
 def _directions(offset: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Where offsets (N, 3) lie in the table: round, up, and metres away."""
-    length = np.linalg.norm(offset, axis=1)
-    around = np.arctan2(offset[:, 0], -offset[:, 1]) / (2 * np.pi) * _AROUND
-    up = np.arcsin(np.clip(offset[:, 2] / np.maximum(length, 1e-9), -1.0, 1.0))
-    return around, _LEVEL + up / (0.5 * np.pi) * (_UP - 1 - _LEVEL), length
+    x, y, z = offset.T
+    length = np.sqrt(x * x + y * y + z * z)
+    around = np.arctan2(x, -y) * (_AROUND / (2 * np.pi))
+    up = np.arcsin(held(z / np.maximum(length, 1e-9), -1, 1))
+    return around, _LEVEL + up * ((_UP - 1 - _LEVEL) / (0.5 * np.pi)), length

@@ -131,8 +131,10 @@ def fit_headwear(owner: bpy.types.Object, fitting: Fitting, outfit: Outfit) -> P
 def lay_hair(hair: bpy.types.ID, model: HeadModel, torso: Torso, cloth: Piece) -> None:
     """Lay the strands that hang into a garment on it, those of curves as they have just grown."""
     points = _read(hair.attributes["position"])
-    _write_all(hair.attributes["position"], over_clothes(model, torso, cloth, points))
-    hair.update_tag()
+    laid = over_clothes(model, torso, cloth, points)
+    if laid is not points:
+        _write_all(hair.attributes["position"], laid)
+        hair.update_tag()
 
 
 def flatten_hair(hair: bpy.types.ID, fitting: Fitting, name: str) -> None:
