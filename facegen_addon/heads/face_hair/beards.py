@@ -145,18 +145,21 @@ class BeardRoots:
         self._clump, self._leader = _clumps(rng, place)
         # The part of the mesh that roots are on, numbered anew: all that a head's normals need.
         around = np.isin(surface.faces, np.unique(corners)).any(1)
-        self._used = np.unique(surface.faces[around])
-        self._around = np.searchsorted(self._used, surface.faces[around])
-        self._corners = np.searchsorted(self._used, corners)
+        self.used = np.unique(surface.faces[around])
+        self._around = np.searchsorted(self.used, surface.faces[around])
+        self._corners = np.searchsorted(self.used, corners)
 
     def grow(
-        self, values: Values, vertices: Annotated[RealArray, "V 3"]
+        self, values: Values, under: Annotated[RealArray, "U 3"]
     ) -> tuple[Annotated[FloatArray, "S 6 3"], Annotated[FloatArray, "S 6"]]:
-        """Points (S, POINTS, 3) and radius (S, POINTS) of all hairs, metres."""
+        """Points (S, POINTS, 3) and radius (S, POINTS) of all hairs, metres.
+
+        under (U, 3): where the vertices ``used`` are.
+        """
         margin = 1.1 * self.zones.cover(values) - self.rank
         shown = smoothstep(0.0, _BEGINS, margin)
         there = np.flatnonzero(shown)
-        used = vertices[self._used].astype(np.float64)
+        used = under.astype(np.float64)
         corners, bary = self._corners, self.bary[..., None]
         roots = (used[corners] * bary).sum(1)
         points = np.repeat(roots[:, None], POINTS, axis=1)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from ...arrays import AnyArray, Float32Array, FloatArray, RealArray
 from ..appearance import Shade, smoothstep
 from ..correspondence import SurfacePoints
 from ..hair.colour import UNPIGMENTED, pigmented_colour
+from ..remembered import LastResult
 from ..strands import BEARD, BROW, MOUSTACHE, Strands, StrandSet
 from ..surface import Surface
 from . import beards, brows
@@ -124,11 +125,16 @@ def with_density(values: Values, share: float) -> dict[str, float]:
 
 
 class FaceHair:
-    """Brows and beard on a surface, which heads share. Values are those of `with_density`."""
+    """Brows and beard on a surface, which heads share. Values are those of `with_density`.
+
+    What grew last grows again at once where the skin under it has not moved.
+    """
 
     def __init__(self, surface: Surface, landmarks: SurfacePoints) -> None:
         self.patch = BrowPatch.of(surface)
         self.beard = beards.BeardRoots(surface)
+        self._last_brows: LastResult[tuple[FloatArray, FloatArray]] = LastResult()
+        self._last_beard: LastResult[tuple[FloatArray, FloatArray]] = LastResult()
         self._rest = surface.rest_position.astype(np.float64)
         first, last = _LANDMARKS.start, _LANDMARKS.stop
         corners = surface.faces[landmarks.triangle[first:last]]
@@ -187,17 +193,25 @@ class FaceHair:
         self, values: Values, neutral: Neutral, vertices: Annotated[RealArray, "V 3"]
     ) -> Strands:
         """The strands of a head with these vertices (V, 3)."""
-        beard, thickness = self.beard.grow(values, vertices)
-        brow, fineness = self._brows(values, neutral, vertices)
+        numbers = np.array(list(values.values()))
+        under_beard, under_brows = vertices[self.beard.used], vertices[self.patch.vertices]
+        beard, thickness = self._last_beard.of(
+            (numbers, under_beard), lambda: self.beard.grow(values, under_beard)
+        )
+        eyes = [getattr(neutral.eyes, part.name) for part in fields(neutral.eyes)]
+        brow, fineness = self._last_brows.of(
+            (numbers, under_brows, neutral.nodes, *eyes),
+            lambda: self._brows(values, neutral, under_brows),
+        )
         return Strands.of(np.concatenate([brow, beard]), np.concatenate([fineness, thickness]))
 
     def _brows(
-        self, values: Values, neutral: Neutral, vertices: RealArray
+        self, values: Values, neutral: Neutral, under: RealArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Points (S, 6, 3) and radius (S, 6) of the hairs of both brows."""
+        """Points (S, 6, 3) and radius (S, 6) of the hairs of both brows; under: the patch's."""
         laid = brows.lay_out(values, neutral.eyes)
         count, length = laid.path.shape[:2]
-        nodes = self.patch.nodes(vertices[self.patch.vertices])
+        nodes = self.patch.nodes(under)
         places = self._places(neutral, laid.path)
         faced = np.concatenate([nodes, self.patch.outward(nodes)], axis=-1).astype(np.float32)
         found = self.patch.sampled(faced, places.reshape(-1, 2))

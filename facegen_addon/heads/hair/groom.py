@@ -6,12 +6,14 @@ Vectors of locks lie component first, (K, 3, L); lengths are metres; constants a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from ...arrays import IntArray, RealArray
+from ...arrays import AnyArray, IntArray, RealArray
 from ..appearance import smoothstep
+from ..remembered import same_bits
 from .hairline import recession_edge
 from .march import ALONG, POINTS, Values, lengths, march, metres, ramp
 from .proxy import HeadProxy, Outline
@@ -33,8 +35,22 @@ _SPARSE = 0.0055
 """Metres behind the line by which a third of its hair has not begun."""
 
 
+@dataclass(frozen=True)
+class _Grown:
+    """Hair that has grown: what it was given, the head's stand-in, points and radii."""
+
+    given: tuple[AnyArray, ...]
+    proxy: HeadProxy
+    points: Annotated[RealArray, "S K 3"]
+    radius: Annotated[RealArray, "S K"]
+
+
 class Groom:
-    """Hair of a head model: what grows for given values on given vertices."""
+    """Hair of a head model: what grows for given values on given vertices.
+
+    Where nothing has changed that hair touches, as when a nose moves, what has grown last is given
+    again; nobody may write into it.
+    """
 
     def __init__(
         self, roots: HairRoots, outline: Outline, rest: Annotated[RealArray, "V 3"], faces: IntArray
@@ -48,6 +64,7 @@ class Groom:
         self._bary = strands.bary.astype(np.float32)
         self._anchor = np.unique(self._corners)
         self._rest = rest[self._anchor].astype(np.float64)
+        self._last: _Grown | None = None
 
     def grow(
         self, values: Values, vertices: Annotated[RealArray, "V 3"]
@@ -58,6 +75,24 @@ class Groom:
         start = _at(local, self._corners, self._bary)
         centre = skull_centre(start)
         proxy = HeadProxy(self._outline, local, centre)
+        given = (np.array(list(values.values())), turn, middle, start)
+        last = self._last
+        if last is None or not (same_bits(last.given, given) and last.proxy.answers_as(proxy)):
+            last = _Grown(given, proxy, *self._grown(values, turn, middle, start, proxy))
+            for array in (last.points, last.radius):
+                array.setflags(write=False)
+            self._last = last
+        return last.points, last.radius
+
+    def _grown(
+        self,
+        values: Values,
+        turn: RealArray,
+        middle: RealArray,
+        start: RealArray,
+        proxy: HeadProxy,
+    ) -> tuple[RealArray, RealArray]:
+        """Points (S, K, 3) and radii (S, K) from roots (S, 3) in the head's frame."""
         leader = self.roots.leader
         lead = start[leader].T.copy()
         down = (turn.T @ np.array([[0.0], [0.0], [-1.0]])).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...arrays import IntArray, RealArray
 from ..appearance import held, smoothstep
+from ..remembered import same_bits
 from ..surface import Surface, neck_edge
 
 _ROUND, _UP = 48, 28
@@ -88,6 +89,7 @@ class HeadProxy:
         points = (vertices[outline.corners] * outline.bary[..., None]).sum(-2) - centre
         radius = np.sqrt((points**2).sum(-1))
         self._grid = _smoothed(radius).astype(np.float32)
+        self._asked = np.zeros(_UP * _ROUND, bool)
         edge = vertices[outline.edge]
         low, high = edge.min(0), edge.max(0)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
@@ -97,6 +99,17 @@ class HeadProxy:
             np.array([middle[0], middle[1] + 0.018, low[2] - 0.190], np.float32)[:, None],
             np.array([half[0] + 0.20, half[1] + 0.056, 0.237], np.float32)[:, None],
         )
+
+    def answers_as(self, other: HeadProxy) -> bool:
+        """Whether another head's stand-in says the same of all that this one was asked."""
+        ours, theirs = (
+            (
+                one._grid[:, self._asked],
+                *(one.centre, *one._neck, np.array(one._neck_top), *one._shoulders),
+            )
+            for one in (self, other)
+        )
+        return same_bits(ours, theirs)
 
     def outward(
         self, points: Annotated[RealArray, "3 N"], ears: RealArray | float
@@ -114,12 +127,14 @@ class HeadProxy:
         across, up = azimuth - left, height - low
         left_i = left.astype(np.intp) % _ROUND
         right_i, low_i = (left_i + 1) % _ROUND, low.astype(np.intp) * _ROUND
-        grid = self._grid
+        grid, asked = self._grid, self._asked
         left_i, right_i = low_i + left_i, low_i + right_i
+        asked[left_i] = asked[right_i] = True
         rest = 1 - across
         below = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
         left_i += _ROUND
         right_i += _ROUND
+        asked[left_i] = asked[right_i] = True
         above = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
         bare, eared = below + (above - below) * up
         return bare + np.maximum(eared - bare, 0.0) * ears
