@@ -9,7 +9,7 @@ SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
 PERSON_PAIRS := --initial 1000 --rounds 7 --per-round 600 --epochs 20 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap landmarks evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap landmarks landmarks-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -127,9 +127,11 @@ fit-report: ## how near heads come that are fitted to COUNT photos of LFW, or PH
 	@$(PYTHON) -m models.training.measure_fit $(if $(COUNT),--count $(COUNT)) \
 		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
 
-photo-report: ## does the distribution of training heads matter on photos: out/distributions (QUICK=1: minutes)
+# IMAGES: a folder with data sets latent, prior and uniform, as make landmarks leaves them.
+photo-report: ## does the distribution of training heads matter on photos: out/distributions (IMAGES=out/landmarks; QUICK=1)
 	@$(SET_UP) runtime sface
-	$(PYTHON) -m models.training.distributions $(if $(QUICK),--quick)
+	$(PYTHON) -m models.training.distributions $(if $(QUICK),--quick) \
+		$(if $(IMAGES),$(foreach name,latent prior uniform,--data-set $(name)=$(IMAGES)/$(name)))
 
 domain-gap: ## what tells renders from photos, and what closes it: out/domain_gap (QUICK=1: few people)
 	@$(SET_UP) runtime sface test
@@ -140,11 +142,19 @@ LANDMARKS := out/landmarks$(if $(QUICK),-quick)
 landmarks: ## render heads, teach the landmark network by them and judge it on photos (an hour; QUICK=1)
 	@$(SET_UP) runtime recipes readers
 	$(PYTHON) -m models.training.landmarks.make_set --folder $(LANDMARKS) \
-		$(if $(QUICK),--count 24 --shard-size 24)
+		$(if $(QUICK),--count 48 --shard-size 48)
 	$(RECIPES) -m models.training.landmarks.train --folder $(LANDMARKS) \
 		$(if $(QUICK),--passes 2 --output $(LANDMARKS)/network.onnx)
 	$(RECIPES) -m models.training.landmarks.judge_heads --folder $(LANDMARKS)
 	$(READERS) -m models.training.landmarks.judge_photos --sheet out/landmarks.png
+
+landmarks-report: ## the landmark network taught by one distribution each, judged on heads and photos (QUICK=1)
+	@$(SET_UP) runtime recipes readers
+	$(PYTHON) -m models.training.landmarks.make_set --folder $(LANDMARKS) \
+		$(if $(QUICK),--count 48 --shard-size 48)
+	$(RECIPES) -m models.training.landmarks.by_distribution --folder $(LANDMARKS) \
+		$(if $(QUICK),--sizes 32 --seeds 1 --steps 2)
+	$(READERS) -m models.training.landmarks.judge_photos --network $(LANDMARKS)/networks/*.onnx
 
 evaluate: ## judge B by renders of held-out identities: docs/results/backward_MODEL.md (20 min a model)
 	@$(SET_UP) runtime

@@ -2,6 +2,7 @@
 """The landmark network's training, small: what it learns from, that it learns, and its file."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ pytestmark = pytest.mark.torch
 
 from facegen_addon.choices import DISTRIBUTIONS
 from facegen_addon.encoders.face_crop import resize_bilinear
+from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.labels.camera import Camera, middle_of_face
 from facegen_addon.labels.label_points import LabelPoints
@@ -19,6 +21,7 @@ from facegen_addon.labels.shot import View
 from facegen_addon.photo.landmark_network import SIDE, LandmarkNetwork
 from facegen_addon.random_streams import random_stream
 from models.training.landmarks.augmentation import augmented, plain_batch
+from models.training.landmarks.by_distribution import cells_of, table
 from models.training.landmarks.learning import Course, learn, loss_of, standard_of
 from models.training.landmarks.learning_set import MODEL, LearningSet, mirror_of, partners
 from models.training.landmarks.make_set import recipe_of
@@ -131,3 +134,31 @@ def test_the_file_says_what_the_network_says(small: LearningSet, tmp_path: Path)
     for ours, theirs in zip(said, expected, strict=True):
         # Weights are stored in half precision.
         assert np.abs(ours - theirs).max() < 5e-3 * max(1.0, float(np.abs(theirs).max()))
+
+
+def test_distributions_take_turns_and_a_stopped_run_goes_on(
+    small: LearningSet, tmp_path: Path
+) -> None:
+    cells = cells_of([6], seeds=1)
+    assert [cell.distribution for cell in cells] == list(DISTRIBUTIONS)
+    place, number = np.arange(COUNT) % 3, np.arange(COUNT) // 3
+    head = np.where(number % 4 == 3, 7 + 8 * number, 8 * number)  # two of eight are held out
+    data = replace(small, distribution=place, head=head)
+    first = table(data, cells, tmp_path, steps=2).splitlines()
+    rows = [line.split(" | ") for line in first if line.startswith(tuple(_starts()))]
+    assert len(rows) == 3
+    for row in rows:
+        landmarks, shape = (float(part) for part in row[3].split(" / "))
+        # Two heads that are nearly alike in a parameter make its standard deviation small.
+        assert 0 < landmarks < 2 and 0 < shape < np.inf
+    files = {cell.path(tmp_path) for cell in cells}
+    before = {path: path.read_bytes() for path in files}
+    next(iter(files)).unlink()
+    assert table(data, cells, tmp_path, steps=2).splitlines() == first
+    assert {path: path.read_bytes() for path in files} == before
+    with pytest.raises(UserError, match="6 images of latent are there: make more"):
+        table(data, cells_of([9], seeds=1), tmp_path, steps=2)
+
+
+def _starts() -> list[str]:
+    return [f"| {name} |" for name in DISTRIBUTIONS]

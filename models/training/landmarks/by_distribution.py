@@ -62,8 +62,8 @@ class Cell:
         if path.exists():
             return
         data = data[np.arange(self.images)]
-        batch = Course.batch
-        course = Course(passes=max(1, steps // (self.images // batch)), seed=self.seed)
+        each = max(1, self.images // Course.batch)
+        course = Course(passes=max(1, steps // each), seed=self.seed)
         standard = standard_of(data)
         network = learn(data, standard, course)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ The detector is dlib's (Kazemi and Sullivan 2014), whose 68 points follow the sa
 are shares of the distance between the eyes. 51 points are eyes, brows, nose and lips. Of the jaw
 both mean other things where a head is turned: theirs follows its outline, ours stays on its skin.
 The habit of a network is what each of its landmarks is off by on average, measured on every second
-photo and taken off the others': what remains is no matter of definitions.
+photo and taken off the others': what remains is no matter of definitions. A second table says
+whether sex, age and skin of the parameters agree with what others read off LFW's photos.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,7 @@ from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.real_faces import lfw_directory
 from facegen_addon.photo.face_square import FaceSquare
 from facegen_addon.photo.landmark_network import (
+    FaceReading,
     LandmarkNetwork,
     between_the_eyes,
     five_of_landmarks,
@@ -39,6 +41,10 @@ from facegen_addon.photo.landmark_network import (
 from facegen_addon.report.section import Table
 from facegen_addon.terminal.process import run_process
 from facegen_addon.terminal.remedies import explain
+from models.training.distributions_page import cell
+from models.training.distributions_people import listed_photos
+from models.training.distributions_readings import attribute_row
+from models.training.fit_attributes import load_read
 from models.training.landmarks.learning_set import MODEL
 
 COLUMNS = (
@@ -53,6 +59,9 @@ COLUMNS = (
     "eyes",
     "lips",
 )
+ATTRIBUTE_COLUMNS = ("parameters", "sex", "age", "lightness")
+_FEWEST = 10
+"""Photos of which sex and age are known, below which nothing is said of these."""
 _PARTS = (slice(0, 17), slice(17, 27), slice(27, 36), slice(36, 48), slice(48, 68))
 _INNER = slice(17, 68)
 _ACROSS = np.array(
@@ -67,13 +76,15 @@ _ACROSS = np.array(
 class JudgedPhoto:
     """picture (H, W, 3) uint8; five (5, 2): MTCNN's points; theirs, mirrored, mean (68, 2) pixels:
     dlib's landmarks, the same found in the mirrored photo, and the mean face's as the five points
-    alone would put it."""
+    alone would put it; read (3,): sex, age and lightness of the cheeks as others read them off the
+    photo, NaN where nothing was."""
 
     picture: Annotated[ByteArray, "H W 3"]
     five: Annotated[FloatArray, "5 2"]
     theirs: Annotated[FloatArray, "68 2"]
     mirrored: Annotated[FloatArray, "68 2"]
     mean: Annotated[FloatArray, "68 2"]
+    read: Annotated[FloatArray, "3"]
 
 
 class Dlib:
@@ -96,15 +107,15 @@ class Dlib:
 
 
 def judged(
-    pictures: Sequence[Annotated[ByteArray, "H W 3"]],
+    pictures: Iterable[tuple[Annotated[ByteArray, "H W 3"], Annotated[FloatArray, "3"]]],
     detector: FaceDetector,
     other: Dlib,
     mean: Annotated[FloatArray, "68 2"],
 ) -> Iterator[JudgedPhoto]:
     """The largest face of each picture, where both find it, also in its mirror image.
 
-    mean (68, 2): the mean face in the square of a face."""
-    for picture in pictures:
+    pictures, each with what is read off it (3,); mean (68, 2): the mean face in a face's square."""
+    for picture, read in pictures:
         found = detector.detect(picture)
         if not found:
             continue
@@ -114,7 +125,7 @@ def judged(
         back = [(face * (-1, 1) + (picture.shape[1], 0))[_ACROSS] for face in flipped]
         theirs, mirrored = _same(other.faces(picture), placed), _same(back, placed)
         if theirs is not None and mirrored is not None:
-            yield JudgedPhoto(picture, five, theirs, mirrored, placed)
+            yield JudgedPhoto(picture, five, theirs, mirrored, placed, read)
 
 
 def _same(faces: Sequence[FloatArray], placed: FloatArray) -> FloatArray | None:
@@ -124,11 +135,14 @@ def _same(faces: Sequence[FloatArray], placed: FloatArray) -> FloatArray | None:
     return near[0] if near else None
 
 
-def landmarks_of(
-    network: LandmarkNetwork, photos: Sequence[JudgedPhoto]
-) -> Annotated[FloatArray, "N 68 2"]:
+def readings_of(network: LandmarkNetwork, photos: Sequence[JudgedPhoto]) -> list[FaceReading]:
+    """What the network reads off each photo by itself, no latent being known."""
+    return [network.read(photo.picture, photo.five) for photo in photos]
+
+
+def landmarks_of(readings: Sequence[FaceReading]) -> Annotated[FloatArray, "N 68 2"]:
     """The network's landmarks (N, 68, 2), pixels."""
-    return np.stack([network.read(photo.picture, photo.five).landmarks for photo in photos])
+    return np.stack([reading.landmarks for reading in readings])
 
 
 def off(said: FloatArray, theirs: FloatArray) -> Annotated[FloatArray, "N 68"]:
@@ -138,18 +152,39 @@ def off(said: FloatArray, theirs: FloatArray) -> Annotated[FloatArray, "N 68"]:
 
 
 def rows_of(
-    photos: Sequence[JudgedPhoto], networks: Mapping[str, LandmarkNetwork]
+    photos: Sequence[JudgedPhoto], said: Mapping[str, Sequence[FaceReading]]
 ) -> Iterator[tuple[str, ...]]:
-    """The rows of the table; networks by the names that they have there."""
+    """The rows of the table; said: readings of each photo by the names of their networks."""
     theirs = np.stack([photo.theirs for photo in photos])
-    for name, network in networks.items():
-        ours = landmarks_of(network, photos)
+    for name, readings in said.items():
+        ours = landmarks_of(readings)
         yield _row(name, off(ours, theirs))
         yield _row(f"{name}, less its habit", off(_without_habit(ours, theirs), theirs))
     mean = np.stack([photo.mean for photo in photos])
     yield _row("mean face, by MTCNN's five points", off(mean, theirs))
     mirrored = np.stack([photo.mirrored for photo in photos])
     yield _row("dlib's own, in the mirrored photo", off(mirrored, theirs))
+
+
+def attribute_rows(
+    photos: Sequence[JudgedPhoto], said: Mapping[str, Sequence[FaceReading]]
+) -> Iterator[tuple[str, ...]]:
+    """How well the parameters' own sex, age and lightness agree with what others read off the
+    photos, as `distributions_readings` has it; no row where hardly anything was read."""
+    model = load_head_model(MODEL)
+    read = np.stack([photo.read for photo in photos])
+    known = np.flatnonzero(np.isfinite(read).all(axis=1))
+    if len(known) < _FEWEST:
+        return
+    for name, readings in said.items():
+        rows = np.tile(model.table.default(), (len(known), 1))
+        for row, place in zip(rows, known, strict=True):
+            for parameter, value in readings[place].parameters.items():
+                row[model.table.index(parameter)] = value
+        heads = model.attributes(rows)
+        if heads is not None:
+            figures = attribute_row(heads, read[known])
+            yield (name, *(cell(figure, ".2f") for figure in figures.values()))
 
 
 def _without_habit(said: FloatArray, theirs: FloatArray) -> FloatArray:
@@ -189,13 +224,10 @@ def drawn(photo: JudgedPhoto, ours: FloatArray, side: int = 512) -> Image.Image:
 
 
 def sheet_of(
-    photos: Sequence[JudgedPhoto], network: LandmarkNetwork, columns: int = 4
+    photos: Sequence[JudgedPhoto], readings: Sequence[FaceReading], columns: int = 4
 ) -> Image.Image:
     """Photos drawn beside one another."""
-    tiles = [
-        drawn(photo, ours)
-        for photo, ours in zip(photos, landmarks_of(network, photos), strict=True)
-    ]
+    tiles = [drawn(photo, ours) for photo, ours in zip(photos, landmarks_of(readings), strict=True)]
     side = tiles[0].width
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * side, rows * side))
@@ -227,22 +259,38 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"judge_photos: {explain(error)}", file=sys.stderr)
         return 2
-    print(Table("Off from dlib's", COLUMNS, tuple(rows_of(photos, networks))).markdown())
+    said = {name: readings_of(network, photos) for name, network in networks.items()}
+    print(Table("Off from dlib's", COLUMNS, tuple(rows_of(photos, said))).markdown())
+    if attributes := tuple(attribute_rows(photos, said)):
+        print(Table("Parameters and photos agree", ATTRIBUTE_COLUMNS, attributes).markdown())
     if options.sheet is not None:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
-        sheet_of(photos[:16], next(iter(networks.values()))).save(options.sheet)
+        sheet_of(photos[:16], next(iter(said.values()))[:16]).save(options.sheet)
     return 0
 
 
 def _photos(folder: Path, count: int) -> list[JudgedPhoto]:
     """The first photos of a folder that can be judged; UserError if there is none."""
-    files = sorted(folder.glob("*.jpg"))[:count]
-    pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
+    files, read = sorted(folder.glob("*.jpg"))[:count], _read_of(folder)
+    nothing = np.full(3, np.nan)
+    pictures = (
+        (np.asarray(Image.open(file).convert("RGB")), read.get(file.name, nothing))
+        for file in files
+    )
     photos = list(judged(pictures, FaceDetector.load(), Dlib(), mean_face()))
     if not photos:
         raise UserError(f"{folder} holds no .jpg of a face: name another folder by --photos")
     print(f"{len(photos)} of {len(files)} photos: both find the face", file=sys.stderr)
     return photos
+
+
+def _read_of(folder: Path) -> dict[str, Annotated[FloatArray, "3"]]:
+    """What others read off each photo (3,) by its file's name; nothing of photos but LFW's."""
+    lfw = lfw_directory()
+    if folder.parent != lfw:
+        return {}
+    attributes = load_read()[1]
+    return {Path(file).name: attributes[row] for file, _, row in listed_photos(lfw)}
 
 
 if __name__ == "__main__":
