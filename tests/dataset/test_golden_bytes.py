@@ -86,7 +86,7 @@ GUIDED: dict[int, dict[str, list[float]]] = {
     3: {
         "open_flame": [0.112442, 0.127783, 0.127451, 0.111182],
         "anny": [0.06899, 0.071625, 0.044808, 0.056688],
-        "person": [0.090224, 0.072082, 0.080905, 0.062983],
+        "person": [0.090513, 0.078473, 0.086767, 0.067345],
     },
 }
 """BYTES_FORMAT -> head model -> means of the parameters of four guided heads."""
