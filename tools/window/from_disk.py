@@ -46,11 +46,11 @@ from tools.window.hands import (
 ZIP = "facegen.zip"
 MOST = 6  # clicks
 PREFERENCES, FILES = (40, 40), (90, 90)  # where windows are put on the display
-_TAB_ROW, _FILE_ROW = 20, 21  # pixels from one to the next
-_ARROW, _ITEM_LEFT, _ITEM_BELOW = (0.974, 22), 60, 128
+_TAB_ROW, _FILE_ROW = 20, 22  # pixels from one to the next
+_ARROW, _ITEM_LEFT, _ITEM_BELOW = (0.974, 22), 60, 123
 """Of the menu: share of the region's width and pixels from its upper edge; from it to its last
 item, which is Install from Disk."""
-_FIRST_FILE = (0.2, 12)
+_FIRST_FILE = (0.2, 35)
 _TAB_BELOW = {4: 173, 5: 248}
 """Blender's version -> pixels from the sidebar's upper edge to our tab; 5 has Animation above."""
 _BESIDE_EDGE = 12
@@ -107,7 +107,10 @@ def open_menu() -> Generator[float, None, Place]:
 
 def install_from_disk(item: Place) -> Steps:
     """Install from Disk, and a double click on the zip."""
+    windows = bpy.context.window_manager.windows
+    before = len(windows)
     yield from click(item)
+    yield from until(lambda: len(windows) > before, "the file browser")
     yield from move_newest_window(FILES)
     files = shown("FILE_BROWSER", "WINDOW")
     photograph("disk_files")
