@@ -113,7 +113,8 @@ def run(*command: str) -> str:
 def move_newest_window(place: Place) -> Steps:
     """Put the window that was opened last at a place, as a window manager would, which is not here:
     by itself Blender 5.2 opens its dialogs partly above the display."""
-    run("xdotool", "windowmove", _newest_window(), *map(str, place))
+    *_, newest = run("xdotool", "search", "--onlyvisible", "--class", "blender").split()
+    run("xdotool", "windowmove", newest, *map(str, place))
     yield DRAWN
 
 
@@ -121,12 +122,9 @@ def close_newest_window() -> Steps:
     """What the cross in a window's frame does, which a window manager draws: it is one click."""
     global _clicks
     _clicks += 1
-    run("xdotool", "windowquit", _newest_window())
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+        bpy.ops.wm.window_close()
     yield DRAWN
-
-
-def _newest_window() -> str:
-    return run("xdotool", "search", "--onlyvisible", "--class", "blender").split()[-1]
 
 
 def photograph(name: str) -> None:
