@@ -51,7 +51,7 @@ class _Frame:
 
 
 _FRAMES = {
-    "head": _Frame(160, (0.09, 0.06, 0.82)),
+    "head": _Frame(144, (0.05, 0.0, 0.9)),
     "hair": _Frame(136, (0.0, 0.0, 1.0), yaw=0.6),
     "brows": _Frame(240, (0.29, 0.29, 0.42)),
     "beard": _Frame(216, (0.2, 0.26, 0.6)),
@@ -176,8 +176,13 @@ def _rows(image: FloatArray) -> FloatArray:
     return np.diff(at, axis=0) * SIDE / len(image)
 
 
-def _sheet(images: Sequence[ByteArray], columns: int = 8) -> ByteArray:
+_COLUMNS = (8, 10, 6, 9, 7)
+"""Of a sheet: the first of these that leaves the fewest places empty."""
+
+
+def _sheet(images: Sequence[ByteArray]) -> ByteArray:
     """Pictures row by row on one."""
+    columns = min(_COLUMNS, key=lambda wide: -len(images) % wide)
     rows = -(-len(images) // columns)
     sheet = np.full((rows * SIDE, columns * SIDE, 3), 255, np.uint8)
     for number, image in enumerate(images):
