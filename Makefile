@@ -91,7 +91,6 @@ else
 	$(PYTHON) -m models.training.make_gallery
 	$(MAKE) corrections MODEL=anny
 	$(MAKE) corrections MODEL=open_flame
-	$(MAKE) corrections MODEL=person
 endif
 
 corrections: ## fit what brings roundtrips nearer without a render, for MODEL (15 minutes)
