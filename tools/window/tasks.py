@@ -63,10 +63,12 @@ TRIANGLES = 8000
 
 
 def story() -> Steps:
-    """The tasks, each in an empty scene."""
+    """The tasks, each in an empty scene that asks for anybody."""
     yield from opening.open_sidebar()
     for name in ARGUMENTS or TASKS:
         clear_scene()
+        for asked in ("sex", "youngest", "oldest"):
+            bpy.context.scene.facegen_who.property_unset(asked)
         yield DRAWN
         before, began = clicks(), time.monotonic()
         yield from TASKS[name]()
