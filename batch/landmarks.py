@@ -23,11 +23,10 @@ from facegen_addon.photo.landmark_network import FaceReading, LandmarkNetwork
 from facegen_addon.png import encode_png
 from facegen_addon.terminal.copies import with_program
 from facegen_addon.terminal.interruption import interruptible
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import QUIET, ProgressBar
 from facegen_addon.terminal.silence import blender_silent, load_blender
 
 _MOST = 10_000  # photos at once
-_SECONDS_UNTIL_PROGRESS = 2.0
 _EXAMPLES = """\
 The folder gets report.json: for each face 68 landmarks of iBUG's markup and 512 dense ones, in
 pixels of the photo from its left upper corner, each with how far it may be off (a standard
@@ -97,7 +96,7 @@ def _read_all(
 ) -> list[dict[str, Any]]:
     """The records of all faces, with a bar; their pictures are written unless not wanted."""
     faces: list[dict[str, Any]] = []
-    with closing(ProgressBar(quiet=_SECONDS_UNTIL_PROGRESS)) as bar:
+    with closing(ProgressBar(quiet=QUIET)) as bar:
         for number, photo in enumerate(options.photos):
             bar.update("read photos", number, len(options.photos))
             try:

@@ -25,11 +25,10 @@ from facegen_addon.heads.flame.file import read_flame_file
 from facegen_addon.heads.flame.model import Flame, FlameParameters, clamp_pose
 from facegen_addon.heads.head_model import HeadModel
 from facegen_addon.terminal.copies import with_program
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import QUIET, ProgressBar
 
 HEADS_AT_ONCE = 64  # 10,000 heads would take 0.6 GB for their vertices alone
 SUFFIXES = (".npz", ".obj")
-_SECONDS_UNTIL_PROGRESS = 2.0
 _EXAMPLES = """\
 FILE.npz holds vertices (N, V, 3), joints (N, J, 3), both in metres, and faces (T, 3). FILE.obj is
 one head; several become FILE_0000.obj, FILE_0001.obj and so on.
@@ -78,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = dict(map(_setting, options.set))
     meshes = load_meshes(options.model, options.parameters, options.exact_pose, wanted)
     write = _write_npz if options.output.suffix == ".npz" else _write_obj
-    bar = ProgressBar(quiet=_SECONDS_UNTIL_PROGRESS)
+    bar = ProgressBar(quiet=QUIET)
     try:
         write(options.output, meshes, _chunks(meshes, options.coordinates, bar))
     finally:

@@ -32,10 +32,9 @@ from facegen_addon.latent.checked import LATENT_SIZE
 from facegen_addon.latent.people import BALANCED
 from facegen_addon.mapping.backward import is_trained
 from facegen_addon.terminal.interruption import exit_status, interruptible
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import QUIET, ProgressBar
 
 _LOGS = "logs-"
-_QUIET = 2.0  # seconds: what takes less needs no bar
 
 
 def main(arguments: Sequence[str], spelling: str = "dataset make") -> int:
@@ -131,7 +130,7 @@ def _check_guide(given: str, model: HeadModel, encoder: Encoder) -> None:
 
 def _unfinished(run: RunFolder, shards: Sequence[int]) -> list[int]:
     """The shards in which something is to be done; the others are read and checked."""
-    with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
+    with contextlib.closing(ProgressBar(quiet=QUIET)) as bar:
         unfinished = []
         for done, shard in enumerate(shards, start=1):
             if not is_done(run, shard):
@@ -150,7 +149,7 @@ def _close(run: RunFolder, shards: Sequence[int], options: DatasetOptions) -> in
             shutil.rmtree(folder, ignore_errors=True)
     if options.is_whole:
         run.remove_work()
-        with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
+        with contextlib.closing(ProgressBar(quiet=QUIET)) as bar:
             close_run(run, bar.update)
     if failed:
         total = sum(len(run.indices(shard)) for shard in shards)

@@ -18,11 +18,10 @@ from facegen_addon.scene.render.picture_file import (
     decode,
     environment_problem,
 )
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import QUIET, ProgressBar
 from facegen_addon.terminal.silence import libraries_silent
 
 _SHOWN = 3  # files that an error names
-_QUIET = 2.0  # seconds: what takes less needs no bar
 _MOST_THREADS = 8  # each holds a decoded picture, and environments are large
 
 
@@ -79,7 +78,7 @@ def _decoded(jobs: Sequence[tuple[str, Path, Callable[[Path], str]]]) -> dict[st
     if not jobs:
         return {}
     threads = min(_MOST_THREADS, os.cpu_count() or 1) if can_decode_side_by_side() else 1
-    with libraries_silent() as stream, contextlib.closing(ProgressBar(stream, _QUIET)) as bar:
+    with libraries_silent() as stream, contextlib.closing(ProgressBar(stream, QUIET)) as bar:
         pool = ThreadPoolExecutor(threads)
         try:
             found = []

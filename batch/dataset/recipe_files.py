@@ -12,7 +12,7 @@ from facegen_addon.artifacts import read_file
 from facegen_addon.errors import UserError
 from facegen_addon.impostors import describe_impostor
 from facegen_addon.labels.jpeg import is_whole
-from facegen_addon.terminal.progress import ProgressBar
+from facegen_addon.terminal.progress import QUIET, ProgressBar
 
 HDRI_SUFFIXES: Mapping[str, bytes] = {".hdr": b"#?", ".exr": b"\x76\x2f\x31\x01"}
 PICTURE_SUFFIXES: Mapping[str, bytes] = {
@@ -36,7 +36,6 @@ _KINDS = {
     b"<": "an SVG or other XML",
 }
 """How pictures begin, and what they are called."""
-_QUIET = 2.0  # seconds: what takes less needs no bar
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def files_of_folder(
             f"{where} {written!r}: {folder} has no {endings} in it; name a folder of some"
         )
     hashes, flaws = {}, {}
-    with contextlib.closing(ProgressBar(quiet=_QUIET)) as bar:
+    with contextlib.closing(ProgressBar(quiet=QUIET)) as bar:
         for done, name in enumerate(names, start=1):
             try:
                 data = (folder / name).read_bytes()

@@ -19,6 +19,9 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SHARE_BETWEEN_LINES = 0.25
 """Of the time passed: a log of ten hours has some fifty lines, not thousands."""
 
+QUIET = 2.0
+"""Seconds: what takes less needs no bar."""
+
 
 class ProgressBar:
     """One bar for one stage after another: `update` draws, `close` ends the line.

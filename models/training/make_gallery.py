@@ -37,6 +37,8 @@ from models.training.register import save_and_register
 SIDE = 128
 """Pixels of a picture's side."""
 _SAMPLES, _DIGITS = 16, 4
+_COLUMNS = (8, 10, 6, 9, 7)
+"""Of a sheet: the first of these that leaves the fewest places empty."""
 KINDS = ("head", "hair", "brows", "beard", "expression")
 
 
@@ -174,10 +176,6 @@ def _rows(image: FloatArray) -> FloatArray:
     share = (edges - below)[:, None, None]
     at = (1 - share) * sums[below] + share * sums[above]
     return np.diff(at, axis=0) * SIDE / len(image)
-
-
-_COLUMNS = (8, 10, 6, 9, 7)
-"""Of a sheet: the first of these that leaves the fewest places empty."""
 
 
 def _sheet(images: Sequence[ByteArray]) -> ByteArray:

@@ -71,7 +71,7 @@ def test_a_face_that_cannot_be_read_is_left_out_and_not_its_photo(
 def test_many_photos_have_a_bar_that_says_how_long(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landmarks, "_SECONDS_UNTIL_PROGRESS", 0.0)
+    monkeypatch.setattr(landmarks, "QUIET", 0.0)
     monkeypatch.setattr(landmarks, "_read", lambda photo, *_: [(quarters(), {"photo": photo.name})])
     monkeypatch.setattr("facegen_addon.terminal.progress._SECONDS_BETWEEN_LINES", 0.0)
     monkeypatch.setattr("facegen_addon.terminal.progress._SHARE_BETWEEN_LINES", 0.0)

@@ -246,7 +246,7 @@ def test_changed_files_of_a_run_are_named_with_their_hashes(make: Make, tmp_path
 def test_a_bar_is_shown_for_thousands(
     make: Make, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(picture_check, "_QUIET", 0.0)
+    monkeypatch.setattr(picture_check, "QUIET", 0.0)
     check_pictures(make(GOOD))
     assert "decode pictures" in capfd.readouterr().err
 
