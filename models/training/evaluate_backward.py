@@ -31,6 +31,7 @@ from facegen_addon.artifacts import models_folder
 from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.parameters import ParameterTable
+from facegen_addon.latent.metrics import frechet_to, moments
 from facegen_addon.latent.natural import NaturalFaces
 from facegen_addon.latent.selection import capacity_curve
 from facegen_addon.latent.sphere import cosine_distance
@@ -49,6 +50,9 @@ from models.training.render_pairs import add_render_options, render_heads
 DOCS = Path(__file__).resolve().parents[2] / "docs/results"
 CURVE = np.round(np.arange(0.2, 0.801, 0.05), 2)
 THRESHOLD = 0.51
+FRECHET_HEADS = 64
+"""Sets of so many are compared with other people: the Frechet distance falls with their number."""
+_FRECHET_PEOPLE = 624
 _REGRESSORS: dict[str, Callable[[pairs.Pairs], Regressor]] = {
     "nearest pair": NearestPair,
     "ridge": RidgeRegression.fit,
@@ -119,7 +123,21 @@ def capacity(
         "heads_apart_by_renders": {str(count): curve.tolist() for count, curve in curves.items()},
         "promised": capacity_curve(proposal.predicted, [*CURVE, THRESHOLD]).tolist(),
         "prediction_error_median": float(np.median(fallen)),
+        "frechet": frechet(heads.latents[usable]),
     }
+
+
+def frechet(latents: Annotated[RealArray, "N 512"]) -> dict[str, float] | None:
+    """Of the first 64 of these heads, and of 64 held-out people, each to 560 others of these.
+
+    None where there are fewer heads than that.
+    """
+    if len(latents) < FRECHET_HEADS:
+        return None
+    held_out = real_latents.held_out_latents(_FRECHET_PEOPLE)
+    people, others = held_out[:FRECHET_HEADS], held_out[FRECHET_HEADS:]
+    distance = frechet_to(moments(others))
+    return {"heads": distance(latents[:FRECHET_HEADS]), "people": distance(people)}
 
 
 def _low_pairwise(latents: RealArray) -> float:
@@ -166,6 +184,13 @@ def _capacity_lines(figures: dict[str, Any]) -> list[str]:
         cells = [str(curve[place]) for curve in by_renders.values()]
         cells.append(str(figures["promised"][place]))
         lines.append(f"| {figures['distances'][place]:.2f} | " + " | ".join(cells) + " |")
+    natural = figures["frechet"]
+    if natural is not None:
+        lines += [
+            "",
+            f"Frechet distance of the first {FRECHET_HEADS} of these heads to held-out people"
+            f" {natural['heads']:.2f}, of as many of these people {natural['people']:.2f}.",
+        ]
     return lines
 
 

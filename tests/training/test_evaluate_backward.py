@@ -79,6 +79,23 @@ def test_a_second_run_renders_nothing(
     assert (models / "backward.json").read_bytes() == first
 
 
+def test_frechet_distance_of_heads_stands_beside_that_of_as_many_people(
+    evaluation: list[str],
+    models: Path,
+    forward: SyntheticForward,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluate_backward, "FRECHET_HEADS", 20)
+    assert evaluate_backward.main([*evaluation, "--methods", "mean head"], forward) == 0
+    natural = json.loads((models / "backward.json").read_text())["capacity"]["frechet"]
+    assert 0 < natural["people"] < natural["heads"]
+    assert f"of these people {natural['people']:.2f}" in (models / "backward.md").read_text()
+
+
+def test_few_heads_have_no_frechet_distance() -> None:
+    assert evaluate_backward.frechet(np.eye(512)[: evaluate_backward.FRECHET_HEADS - 1]) is None
+
+
 def test_unknown_method_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         evaluate_backward.main(["--methods", "magic"])
