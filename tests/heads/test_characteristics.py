@@ -10,6 +10,7 @@ from facegen_addon.errors import UserError
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.characteristics import PEOPLE, WHOLE, Characteristics
 from facegen_addon.heads.flame.open_head import OpenHead, UserHead, open_flame
+from models.training import learn_characteristics as learn
 
 HEAD = load_head_model("open_flame")
 assert HEAD.characteristics is not None
@@ -145,7 +146,6 @@ def test_what_means_nothing_is_refused(values: dict[str, float], message: str) -
 
 def test_people_read_as_they_were_drawn() -> None:
     """The shipped readings, on fresh people that they were not fitted to."""
-    learn = pytest.importorskip("models.training.learn_characteristics")
     anny = load_head_model("anny")
     drawn = learn.drawn_people(anny, load_head_model("person"), 150, np.random.default_rng(5))
     wanted = learn.quantities(anny, drawn)
