@@ -270,7 +270,9 @@ def _waved(roots: HairRoots, values: Values, locks: RealArray) -> RealArray:
     phase = 2 * np.pi * turns * arc / np.maximum(total, 1e-6) + (
         0.9 * roots.flow[:, 7] + 1.5 * curl * roots.character[:, 7]
     )
-    grow = smoothstep(0.01, 0.06, arc) * np.minimum(total / 0.10, 1.0)
+    # Long hair is straight where its weight hangs on it: at the roots.
+    straight = 0.08 * smoothstep(0.10, 0.25, total) * (1 - ramp(0.2, 0.6, values["hair_curl"]))
+    grow = smoothstep(0.01, 0.06, arc - straight) * np.minimum(total / 0.10, 1.0)
     grow = grow * (1 - 0.6 * tied_share(roots, values) * smoothstep(0.6, 0.3, ALONG)[:, None])
     swing = grow * (0.013 * wave + 0.012 * curl)
     turn = grow * 0.012 * curl

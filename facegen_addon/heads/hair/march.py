@@ -35,8 +35,15 @@ _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
-_AT_THE_CHEEK = 0.05
-"""How much long hair that is not tucked tends to the back below the temples."""
+_AT_THE_CHEEK, _OFF_THE_CHEEK = 0.05, 0.5
+"""How much long hair that is not tucked tends to the back below the temples, and what is more
+where it would hang before the face in strings."""
+_LOOSE = (-0.03, -0.075)
+"""Metres above the skull's middle between which long hair stops following the head."""
+_OVER = 0.007
+"""Metres by which long hair from the top lies farther out than that from below, at the sides."""
+_FLAT_AT_PARTING, _BESIDE_PARTING = 0.85, 0.035
+"""How much less hair rises on the parting, and metres within which: else two humps are beside it."""
 _DOWN_THE_CHEEK = np.array([[0.0], [0.10], [-0.99]], np.float32)
 """Where sideburns point."""
 
@@ -123,6 +130,8 @@ def march(
     lift = lift * (1 - 0.7 * lies * (1 - roots.zones.top) * (1 - kink))
     # Where hair turns about the crown, it would stand up as a tuft.
     lift = lift * (1 - 0.85 * comb.whorl * (1 - kink))
+    long = smoothstep(0.12, 0.20, length) * np.float32(1 - kink)
+    over = _OVER * long * held(roots.zones.path / 0.14, 0, 1)
     layer = 0.0015 + (0.002 + 0.014 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
     # What is too short to hang would stand off as wings where the head falls away below it.
@@ -137,21 +146,27 @@ def march(
     combed = comb.at(start, normal)
     upright = 0.25 + 0.6 * volume + (0.75 - 0.6 * volume) * kink
     upright = upright * (1 - 0.85 * comb.whorl * (1 - kink))
+    upright = upright * comb.beside_the_parting(start)
     upright = upright * (1 - 0.5 * lies * (1 - roots.zones.top) * (1 - kink))
     previous = normalised(upright * normal + (1 - upright) * combed)
     stiff = np.minimum(_STIFF, 0.3 * length)
     for k in range(1, POINTS):
         step = length * (ALONG[k] - ALONG[k - 1])
         here = points[k - 1]
+        height = here[2] - proxy.centre[2]
+        loose = long * smoothstep(*_LOOSE, height)
+        flat = comb.beside_the_parting(here)
+        above = layer * flat + over * smoothstep(0.07, 0.0, height)
         fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
         fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
-        rise = lift * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
+        rise = lift * flat * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
-        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding
-        wanted = combed * ((1 - 0.75 * kink) * (1 - 0.6 * free)) + down * fall
+        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding * (1 - loose)
+        follows = (1 - 0.75 * kink) * (1 - 0.6 * free) * (1 - 0.85 * loose)
+        wanted = combed * follows + down * fall
         wanted = wanted + normal * (
-            rise - hold * held((distance - layer) / 0.012, 0, 1) * (1 - free)
+            rise - hold * held((distance - above) / 0.012, 0, 1) * (1 - free)
         )
         wanted = wanted + wild * (own[2:5] + own[5:8] * np.sin(3.0 * k / POINTS))
         keep = np.exp(-step / stiff)
@@ -159,7 +174,7 @@ def march(
         travelled = travelled + step
         following = here + direction * step
         following = comb.beside_the_face(following)
-        clearance = layer * smoothstep(0.0, 0.035, travelled) + 0.0006
+        clearance = above * smoothstep(0.0, 0.035, travelled) + 0.0006
         clearance = clearance + sunk * smoothstep(0.03, 0.008, travelled)
         ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
         distance, normal = proxy.outward(following, ears)
@@ -194,8 +209,10 @@ class _Comb:
         self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
+        self._off_the_cheek = _OFF_THE_CHEEK * (1 - self.fringe) * smoothstep(0.10, 0.18, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
+        self._parted = np.float32(values["hair_part"] * (1 - ramp(0.5, 0.95, values["hair_curl"])))
         part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
@@ -237,7 +254,8 @@ class _Comb:
         forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
         combed = combed + self.fringe * (forward - combed)
         below = held(0.3 - offset[2] / 0.05, 0, 1)
-        combed[1] += self._to_the_back * below
+        before = smoothstep(_FACE_FRONT + 0.015, _FACE_FRONT - 0.015, offset[1])
+        combed[1] += (self._to_the_back + self._off_the_cheek * before) * below
         inward = (combed * normal).sum(0)
         tangent = combed - normal * inward
         # At the nape, what is left of a comb downwards points to the sides: there hair falls.
@@ -245,6 +263,13 @@ class _Comb:
         falling = np.stack([0.1 * tangent[0], tangent[1], np.minimum(tangent[2], 0.0) - 0.6])
         tangent = normalised(tangent + nape * (falling - tangent))
         return tangent + self._burns * (_DOWN_THE_CHEEK - tangent)
+
+    def beside_the_parting(self, points: RealArray) -> RealArray:
+        """How much hair may rise at points (3, L) near the parting, (L,): the less the nearer."""
+        x, y, z = points - self._centre
+        away = (x - self._parting) / _BESIDE_PARTING
+        near = np.exp(-away * away) * smoothstep(0.03, 0.06, z) * smoothstep(0.07, 0.03, y)
+        return 1 - _FLAT_AT_PARTING * self._parted * near
 
     def held_by_the_ear(self, points: RealArray) -> RealArray:
         """How much of its weight an ear takes off hair that is tucked behind it, (L,)."""
