@@ -44,6 +44,12 @@ _OVER = 0.007
 """Metres by which long hair from the top lies farther out than that from below, at the sides."""
 _FLAT_AT_PARTING, _BESIDE_PARTING = 0.85, 0.035
 """How much less hair rises on the parting, and metres within which: else two humps are beside it."""
+_CUT_OFF, _RAGGED = 0.15, 0.04
+"""What is cut off of hair that ends at one height, and how uneven that is, shares of its length."""
+_CURLS = 0.012
+"""Metres farther from the head that curls lie."""
+_SPREADS = 0.12
+"""How much long hair from the top goes to the sides where it hangs."""
 _DOWN_THE_CHEEK = np.array([[0.0], [0.10], [-0.99]], np.float32)
 """Where sideburns point."""
 
@@ -71,14 +77,11 @@ def normalised(vectors: RealArray) -> RealArray:
 def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     """The length (L,) of each lock, metres."""
     zones = roots.zones
-    regions = {"top": zones.top, "side": zones.side, "back": zones.back}
-    log = sum(
-        weight * np.log(metres(values[f"hair_{name}_length"])) for name, weight in regions.items()
-    )
-    length = np.exp(log)
+    length = hanging(roots, values)
     long = smoothstep(0.05, 0.12, length)
-    # Cut at one height: what is rooted higher is longer by its way down.
-    length = length + long * (1 - values["hair_layers"]) * zones.path
+    # Cut at one height: what is rooted higher is longer by its way down, and by what is cut off.
+    way = zones.path + _CUT_OFF * length
+    length = length + long * (1 - values["hair_layers"]) * way
     # Short hair fades out towards its edge.
     behind = zones.field - recession_edge(values, vars(zones))
     least = 0.25 + 0.15 * zones.top
@@ -102,8 +105,53 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
 
 def fringe_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     """How much of a fringe each lock is, (L,): half a one would hang before the eyes in strings."""
-    share: RealArray = smoothstep(0.08, 0.5, values["hair_fringe"] * roots.zones.front)
+    share: RealArray = smoothstep(0.04, 0.25, values["hair_fringe"] * roots.zones.front)
     return share
+
+
+def bluntness(length: RealArray, values: Values) -> Annotated[RealArray, "L"]:
+    """How much locks of these lengths (L,) are cut straight across where they end."""
+    blunt: RealArray = smoothstep(0.09, 0.14, length) * (1 - values["hair_layers"])
+    return blunt
+
+
+def cut_across(
+    locks: Annotated[RealArray, "K 3 L"],
+    roots: HairRoots,
+    values: Values,
+    length: Annotated[RealArray, "L"],
+    middle: float,
+) -> Annotated[RealArray, "K 3 L"]:
+    """Locks without what hangs below the height that they are cut at; middle: the skull's, metres.
+
+    Those from the forehead go round less of the head than others, and would hang in points.
+    """
+    own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
+    end = middle - hanging(roots, values) * (1 + _RAGGED * held(own, -1.5, 1.5))
+    above = locks[:, 2] - end
+    # The point before that at which a lock is through, and how far beyond it that lies.
+    step = np.maximum((np.minimum.accumulate(above, 0) > 0).sum(0) - 1, 0)
+    first, second = (
+        np.take_along_axis(above, np.minimum(step + k, POINTS - 1)[None], 0)[0] for k in (0, 1)
+    )
+    share = (step + held(first / np.maximum(first - second, 1e-6), 0, 1)) / (POINTS - 1)
+    share = 1 - bluntness(length, values) * (1 - np.minimum(share, 1))
+    at = share * np.arange(POINTS, dtype=np.float32)[:, None]
+    before = np.minimum(at.astype(np.intp), POINTS - 2)
+    lock = np.arange(locks.shape[2])
+    low, high = (locks[before + k, :, lock].transpose(0, 2, 1) for k in (0, 1))
+    cut: RealArray = low + (at - before)[:, None].astype(np.float32) * (high - low)
+    return cut
+
+
+def hanging(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
+    """Metres (L,) by which locks hang below the ears that are cut at one height."""
+    zones = roots.zones
+    regions = {"top": zones.top, "side": zones.side, "back": zones.back}
+    log = sum(
+        weight * np.log(metres(values[f"hair_{name}_length"])) for name, weight in regions.items()
+    )
+    return np.asarray(np.exp(log), np.float32)
 
 
 def march(
@@ -131,10 +179,15 @@ def march(
     # Where hair turns about the crown, it would stand up as a tuft.
     lift = lift * (1 - 0.85 * comb.whorl * (1 - kink))
     long = smoothstep(0.12, 0.20, length) * np.float32(1 - kink)
+    outwards = _SPREADS * (held(roots.zones.path / 0.10, -0.4, 1) + 0.5 * held(own[0], -1, 1))
+    outwards = outwards * np.tanh((start[0] - proxy.centre[0]) / 0.02)
     over = _OVER * long * held(roots.zones.path / 0.14, 0, 1)
     layer = 0.0015 + (0.002 + 0.014 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
     # What is too short to hang would stand off as wings where the head falls away below it.
+    curly = ramp(0.25, 0.6, values["hair_curl"]) * (1 - kink)
+    lift = lift + 0.5 * curly
+    layer = layer + np.float32(_CURLS * curly) * smoothstep(0.02, 0.08, length)
     short_of_hanging = 1 - smoothstep(0.06, 0.14, length)
     holding = 0.62 + 0.3 * max(values["hair_back"], 0.0) + 0.8 * short_of_hanging
     wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
@@ -157,7 +210,7 @@ def march(
         loose = long * smoothstep(*_LOOSE, height)
         flat = comb.beside_the_parting(here)
         above = layer * flat + over * smoothstep(0.07, 0.0, height)
-        fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
+        fall = (1 - 0.93 * kink) * (1 - 0.45 * curly) * 1.6 * smoothstep(0.0, 0.12, travelled)
         fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * flat * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
@@ -165,6 +218,7 @@ def march(
         hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding * (1 - loose)
         follows = (1 - 0.75 * kink) * (1 - 0.6 * free) * (1 - 0.85 * loose)
         wanted = combed * follows + down * fall
+        wanted[0] += loose * outwards
         wanted = wanted + normal * (
             rise - hold * held((distance - above) / 0.012, 0, 1) * (1 - free)
         )
