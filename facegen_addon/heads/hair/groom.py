@@ -127,14 +127,16 @@ class Groom:
         fine = 1 - smoothstep(0.0, 1.2 * _DOWN, behind)
         edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
         edge = edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind))
+        fringe = fringe_share(self.roots, values)[self.roots.lock]
+        edge = np.maximum(edge, fringe)
         points = self._strands(values, length, start, placed, turn, edge)
         points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
         _shorten(points, shown)
         short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
-        thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
+        thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * np.maximum(short, 1.3 * fringe)
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
-        cut = np.maximum(bluntness(length, values), fringe_share(self.roots, values))
-        cut = (cut * (1 - ramp(0.0, 1.0, values["hair_tied"])))[self.roots.lock][:, None]
+        cut = bluntness(length, values) * (1 - ramp(0.0, 1.0, values["hair_tied"]))
+        cut = np.maximum(cut[self.roots.lock], fringe)[:, None]
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * (
             _TAPER + cut.astype(np.float32) * (_BLUNT - _TAPER)
         )

@@ -35,9 +35,10 @@ _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
-_AT_THE_CHEEK, _OFF_THE_CHEEK = 0.05, 0.5
-"""How much long hair that is not tucked tends to the back below the temples, and what is more
-where it would hang before the face in strings."""
+_AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = 0.05, 0.8, 0.03
+"""How much long hair that is not tucked tends to the back below the temples; what is more of that
+for hair of the hairline, which would hang in strings before the rest, and metres from there within
+which."""
 _LOOSE = (-0.03, -0.075)
 """Metres above the skull's middle between which long hair stops following the head."""
 _OVER = 0.007
@@ -46,10 +47,13 @@ _FLAT_AT_PARTING, _BESIDE_PARTING = 0.85, 0.035
 """How much less hair rises on the parting, and metres within which: else two humps are beside it."""
 _CUT_OFF, _RAGGED = 0.15, 0.04
 """What is cut off of hair that ends at one height, and how uneven that is, shares of its length."""
-_CURLS = 0.012
-"""Metres farther from the head that curls lie."""
+_CURLS = 0.45
+"""How much curls stand out and hang as coils do."""
 _SPREADS = 0.12
 """How much long hair from the top goes to the sides where it hangs."""
+_DOWN, _ALONG_PARTING = -0.55, 0.025
+"""How much parted hair is combed down, and metres from the parting within which it is not: there
+down is along the parting, onto the forehead."""
 _DOWN_THE_CHEEK = np.array([[0.0], [0.10], [-0.99]], np.float32)
 """Where sideburns point."""
 
@@ -67,6 +71,12 @@ def metres(length: float) -> float:
 def ramp(low: float, high: float, x: float) -> float:
     """A smooth step of one number, as `smoothstep`."""
     return float(smoothstep(low, high, np.array(x)))
+
+
+def stands_out(values: Values) -> float:
+    """How much hair stands out from the head by itself instead of hanging, 0 to 1."""
+    curly, coiled = (ramp(*ends, values["hair_curl"]) for ends in ((0.25, 0.6), (0.55, 0.95)))
+    return coiled + _CURLS * curly * (1 - coiled)
 
 
 def normalised(vectors: RealArray) -> RealArray:
@@ -164,7 +174,7 @@ def march(
 ) -> Annotated[RealArray, "K 3 L"]:
     """Points (K, 3, L) of locks of these lengths (L,) from their roots (3, L)."""
     comb = _Comb(roots, values, start, length, proxy)
-    kink = ramp(0.55, 0.95, values["hair_curl"])
+    kink = stands_out(values)
     volume, untidy = values["hair_volume"], values["hair_untidiness"]
     own = _AS_ITS_NEIGHBOURS * roots.flow.T + _BY_ITSELF * roots.character.T
     points = np.empty((POINTS, *start.shape), np.float32)
@@ -185,9 +195,6 @@ def march(
     layer = 0.0015 + (0.002 + 0.014 * volume) * smoothstep(0.02, 0.10, length)
     layer = layer * (1.0 + 0.35 * held(own[1], -1.5, 1.5))
     # What is too short to hang would stand off as wings where the head falls away below it.
-    curly = ramp(0.25, 0.6, values["hair_curl"]) * (1 - kink)
-    lift = lift + 0.5 * curly
-    layer = layer + np.float32(_CURLS * curly) * smoothstep(0.02, 0.08, length)
     short_of_hanging = 1 - smoothstep(0.06, 0.14, length)
     holding = 0.62 + 0.3 * max(values["hair_back"], 0.0) + 0.8 * short_of_hanging
     wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
@@ -210,7 +217,7 @@ def march(
         loose = long * smoothstep(*_LOOSE, height)
         flat = comb.beside_the_parting(here)
         above = layer * flat + over * smoothstep(0.07, 0.0, height)
-        fall = (1 - 0.93 * kink) * (1 - 0.45 * curly) * 1.6 * smoothstep(0.0, 0.12, travelled)
+        fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
         fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * flat * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
@@ -263,10 +270,11 @@ class _Comb:
         self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
-        self._off_the_cheek = _OFF_THE_CHEEK * (1 - self.fringe) * smoothstep(0.10, 0.18, length)
+        edge = smoothstep(_EDGE, 0.0, zones.field) * smoothstep(0.10, 0.18, length)
+        self._off_the_cheek = _OFF_THE_CHEEK * (1 - self.fringe) * edge
         back = values["hair_back"]
         # Behind the crown there is no parting.
-        self._parted = np.float32(values["hair_part"] * (1 - ramp(0.5, 0.95, values["hair_curl"])))
+        self._parted = np.float32(values["hair_part"] * (1 - stands_out(values)))
         part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
@@ -299,17 +307,23 @@ class _Comb:
             [
                 self._side * (0.25 + 0.75 * held(offset[2] / 0.06, 0, 1)),
                 self._off_the_forehead + 0.08 + 0.22 * held((offset[2]) / 0.09, 0, 1),
-                zero - 0.55,
+                _DOWN * (1 - self._near_the_parting(offset[0], _ALONG_PARTING)),
             ]
         )
         slick, part = self._weights
         slicked = self._slick + 0.25 * part * np.stack([self._side, zero, zero])
         combed = (1 - slick) * (whorl + part * (parted - whorl)) + slick * slicked
-        forward = np.stack([0.45 * part * self._side, zero - 0.8, zero - 0.6])
+        forward = np.stack(
+            [
+                0.45 * part * self._side + 0.35 * held(offset[0] / 0.04, -1, 1),
+                zero - 0.8,
+                zero - 0.6,
+            ]
+        )
         combed = combed + self.fringe * (forward - combed)
         below = held(0.3 - offset[2] / 0.05, 0, 1)
-        before = smoothstep(_FACE_FRONT + 0.015, _FACE_FRONT - 0.015, offset[1])
-        combed[1] += (self._to_the_back + self._off_the_cheek * before) * below
+        combed[1] += self._to_the_back * below
+        combed[1] += self._off_the_cheek * held(1.6 - offset[2] / 0.06, 0, 1)
         inward = (combed * normal).sum(0)
         tangent = combed - normal * inward
         # At the nape, what is left of a comb downwards points to the sides: there hair falls.
@@ -321,9 +335,14 @@ class _Comb:
     def beside_the_parting(self, points: RealArray) -> RealArray:
         """How much hair may rise at points (3, L) near the parting, (L,): the less the nearer."""
         x, y, z = points - self._centre
-        away = (x - self._parting) / _BESIDE_PARTING
-        near = np.exp(-away * away) * smoothstep(0.03, 0.06, z) * smoothstep(0.07, 0.03, y)
+        near = self._near_the_parting(x, _BESIDE_PARTING)
+        near = near * smoothstep(0.03, 0.06, z) * smoothstep(0.07, 0.03, y)
         return 1 - _FLAT_AT_PARTING * self._parted * near
+
+    def _near_the_parting(self, x: RealArray, within: float) -> RealArray:
+        away = (x - self._parting) / within
+        near: RealArray = np.exp(-away * away)
+        return near
 
     def held_by_the_ear(self, points: RealArray) -> RealArray:
         """How much of its weight an ear takes off hair that is tucked behind it, (L,)."""
