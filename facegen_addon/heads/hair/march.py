@@ -35,13 +35,13 @@ _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
-_AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = 0.05, 0.8, 0.03
+_AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = 0.05, 0.5, 0.03
 """How much long hair that is not tucked tends to the back below the temples; what is more of that
 for hair of the hairline, which would hang in strings before the rest, and metres from there within
 which."""
 _LOOSE = (-0.03, -0.075)
 """Metres above the skull's middle between which long hair stops following the head."""
-_OVER = 0.007
+_OVER = 0.006
 """Metres by which long hair from the top lies farther out than that from below, at the sides."""
 _FLAT_AT_PARTING, _BESIDE_PARTING = 0.85, 0.035
 """How much less hair rises on the parting, and metres within which: else two humps are beside it."""
@@ -51,7 +51,7 @@ _CURLS = 0.45
 """How much curls stand out and hang as coils do."""
 _SPREADS = 0.12
 """How much long hair from the top goes to the sides where it hangs."""
-_DOWN, _ALONG_PARTING = -0.55, 0.025
+_DOWN, _ALONG_PARTING = -0.55, 0.020
 """How much parted hair is combed down, and metres from the parting within which it is not: there
 down is along the parting, onto the forehead."""
 _DOWN_THE_CHEEK = np.array([[0.0], [0.10], [-0.99]], np.float32)
