@@ -39,6 +39,8 @@ _BLUNT = np.interp(ALONG, [0.0, 0.3, 1.0], [0.8, 1.0, 0.7]).astype(np.float32)
 _AT_THE_EDGE, _LOOSER = 0.025, 0.8
 """Metres behind the hairline where long strands hang in no locks, by so much: there it is seen
 between them."""
+_FILLS = 1.5
+"""How much more strands of a fringe stray: through its gaps the forehead shows."""
 _FRIZZ = 0.0018
 """Metres by which strands of curls turn beside their lock."""
 _JOINED = 0.6
@@ -171,6 +173,7 @@ class Groom:
         clump += (0.9 - clump) * ramp(0.0, 1.0, values["hair_tied"])
         scatter = np.minimum(length * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.75 * clump)
         scatter = scatter * (1 - 0.6 * tied_share(roots, values)) * (1 - 0.6 * kink)
+        scatter = scatter * (1 + _FILLS * fringe_share(roots, values))
         scatter = scatter[lock][:, None]
         coil = np.float32(
             min(

@@ -35,15 +35,17 @@ _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
-_AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = 0.05, 0.5, 0.03
+_AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = -0.1, 0.2, 0.02
 """How much long hair that is not tucked tends to the back below the temples; what is more of that
 for hair of the hairline, which would hang in strings before the rest, and metres from there within
 which."""
+_FLAT_ON_TOP = 0.8
+"""How much more the weight of long hair keeps it down on the skull."""
 _LOOSE = (-0.03, -0.075)
 """Metres above the skull's middle between which long hair stops following the head."""
 _OVER = 0.006
 """Metres by which long hair from the top lies farther out than that from below, at the sides."""
-_FLAT_AT_PARTING, _BESIDE_PARTING = 0.85, 0.035
+_FLAT_AT_PARTING, _BESIDE_PARTING = 0.75, 0.045
 """How much less hair rises on the parting, and metres within which: else two humps are beside it."""
 _CUT_OFF, _RAGGED = 0.15, 0.04
 """What is cut off of hair that ends at one height, and how uneven that is, shares of its length."""
@@ -73,10 +75,11 @@ def ramp(low: float, high: float, x: float) -> float:
     return float(smoothstep(low, high, np.array(x)))
 
 
-def stands_out(values: Values) -> float:
-    """How much hair stands out from the head by itself instead of hanging, 0 to 1."""
+def stands_out(values: Values, length: RealArray) -> Annotated[RealArray, "L"]:
+    """How much locks of these lengths (L,) stand out by themselves instead of hanging, 0 to 1."""
     curly, coiled = (ramp(*ends, values["hair_curl"]) for ends in ((0.25, 0.6), (0.55, 0.95)))
-    return coiled + _CURLS * curly * (1 - coiled)
+    light = smoothstep(0.11, 0.06, length)
+    return np.asarray(coiled + _CURLS * curly * (1 - coiled) * light, np.float32)
 
 
 def normalised(vectors: RealArray) -> RealArray:
@@ -174,7 +177,7 @@ def march(
 ) -> Annotated[RealArray, "K 3 L"]:
     """Points (K, 3, L) of locks of these lengths (L,) from their roots (3, L)."""
     comb = _Comb(roots, values, start, length, proxy)
-    kink = stands_out(values)
+    kink = stands_out(values, length)
     volume, untidy = values["hair_volume"], values["hair_untidiness"]
     own = _AS_ITS_NEIGHBOURS * roots.flow.T + _BY_ITSELF * roots.character.T
     points = np.empty((POINTS, *start.shape), np.float32)
@@ -188,7 +191,7 @@ def march(
     lift = lift * (1 - 0.7 * lies * (1 - roots.zones.top) * (1 - kink))
     # Where hair turns about the crown, it would stand up as a tuft.
     lift = lift * (1 - 0.85 * comb.whorl * (1 - kink))
-    long = smoothstep(0.12, 0.20, length) * np.float32(1 - kink)
+    long = smoothstep(0.12, 0.20, length) * (1 - kink)
     outwards = _SPREADS * (held(roots.zones.path / 0.10, -0.4, 1) + 0.5 * held(own[0], -1, 1))
     outwards = outwards * np.tanh((start[0] - proxy.centre[0]) / 0.02)
     over = _OVER * long * held(roots.zones.path / 0.14, 0, 1)
@@ -197,7 +200,7 @@ def march(
     # What is too short to hang would stand off as wings where the head falls away below it.
     short_of_hanging = 1 - smoothstep(0.06, 0.14, length)
     holding = 0.62 + 0.3 * max(values["hair_back"], 0.0) + 0.8 * short_of_hanging
-    wild = untidy * np.float32(0.28 * (1 - 0.6 * kink))
+    wild = untidy * 0.28 * (1 - 0.6 * kink)
     travelled = np.zeros_like(length)
     distance, normal = proxy.outward(start, 0.0)
     # Beside an ear the stand-in is wider than the skin: near its root hair is not pushed off that.
@@ -222,7 +225,8 @@ def march(
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * flat * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
-        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * holding * (1 - loose)
+        hold = holding + _FLAT_ON_TOP * long * smoothstep(0.0, 0.05, height)
+        hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * hold * (1 - loose)
         follows = (1 - 0.75 * kink) * (1 - 0.6 * free) * (1 - 0.85 * loose)
         wanted = combed * follows + down * fall
         wanted[0] += loose * outwards
@@ -274,7 +278,7 @@ class _Comb:
         self._off_the_cheek = _OFF_THE_CHEEK * (1 - self.fringe) * edge
         back = values["hair_back"]
         # Behind the crown there is no parting.
-        self._parted = np.float32(values["hair_part"] * (1 - stands_out(values)))
+        self._parted = values["hair_part"] * (1 - stands_out(values, length))
         part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
