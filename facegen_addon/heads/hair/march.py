@@ -242,7 +242,11 @@ def march(
         clearance = above * smoothstep(0.0, 0.035, travelled) + 0.0006
         clearance = clearance + sunk * smoothstep(0.03, 0.008, travelled)
         ears = smoothstep(0.035, 0.07, travelled) * (1 - 0.8 * comb.tuck)
+        due = distance + step * (direction * normal).sum(0)
         distance, normal = proxy.outward(following, ears)
+        # A straight step leaves a round head by more than it rises: the crown would get corners.
+        excess = held(distance - due, 0.0, 0.5 * step) * (1 - kink) * (1 - free) * (1 - loose)
+        following, distance = following - normal * excess, distance - excess
         points[k] = proxy.pushed(following, clearance, distance, normal)
         distance = np.maximum(distance, clearance)
         previous = direction
