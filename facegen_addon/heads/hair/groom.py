@@ -39,6 +39,8 @@ _BLUNT = np.interp(ALONG, [0.0, 0.3, 1.0], [0.8, 1.0, 0.7]).astype(np.float32)
 _AT_THE_EDGE, _LOOSER = 0.025, 0.8
 """Metres behind the hairline where long strands hang in no locks, by so much: there it is seen
 between them."""
+_AMONG_OTHER = smoothstep(0.05, 0.3, ALONG).astype(np.float32)
+"""How much long hair lies among other along its length: only where it begins is it seen alone."""
 _FILLS = 1.5
 """How much more strands of a fringe stray: through its gaps the forehead shows."""
 _FRIZZ = 0.0018
@@ -125,26 +127,31 @@ class Groom:
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
         shown = shares_shown(self.roots, values)
-        behind = heights_behind_the_edge(self.roots, values)
-        fine = 1 - smoothstep(0.0, 1.2 * _DOWN, behind)
-        edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
-        edge = edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind))
+        behind = heights_behind_the_edge(self.roots, values).astype(np.float32)
         fringe = fringe_share(self.roots, values)[self.roots.lock]
-        edge = np.maximum(edge, fringe)
+        edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
+        edge = np.maximum(edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind)), fringe)
         points = self._strands(values, length, start, placed, turn, edge)
         points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
         _shorten(points, shown)
-        short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
+        fine = (1 - _FINEST) * (1 - smoothstep(0.0, 1.2 * _DOWN, behind))
+        finer = fine[:, None] * (1 - edge.astype(np.float32)[:, None] * _AMONG_OTHER)
+        radius = self._thickness(values, length, fringe) * ((shown > 0)[:, None] * (1 - finer))
+        return points, radius.astype(np.float32, copy=False)
+
+    def _thickness(
+        self, values: Values, length: RealArray, fringe: Annotated[RealArray, "S"]
+    ) -> Annotated[RealArray, "S K"]:
+        """Radii (S, K) of strands of locks of these lengths (L,), with no regard to the hairline;
+        fringe (S,): how much of one they are."""
+        lock = self.roots.lock
+        short = 1 - smoothstep(0.005, 0.08, length)[lock]
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * np.maximum(short, 1.3 * fringe)
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
         cut = bluntness(length, values) * (1 - ramp(0.0, 1.0, values["hair_tied"]))
-        cut = np.maximum(cut[self.roots.lock], fringe)[:, None]
-        radius = (thick * (shown > 0)).astype(np.float32)[:, None] * (
-            _TAPER + cut.astype(np.float32) * (_BLUNT - _TAPER)
-        )
-        # Long hair is fine where it begins; lower down it lies among other.
-        finer = (1 - _FINEST) * fine[:, None] * (1 - edge[:, None] * smoothstep(0.05, 0.3, ALONG))
-        return points, radius * (1 - finer).astype(np.float32)
+        cut = np.maximum(cut[lock], fringe).astype(np.float32)[:, None]
+        radius: RealArray = thick.astype(np.float32)[:, None] * (_TAPER + cut * (_BLUNT - _TAPER))
+        return radius
 
     def _frame(self, vertices: RealArray) -> tuple[RealArray, RealArray]:
         """The turn (3, 3) of the head against the rest, local to world, and the origin (3,)."""
@@ -208,12 +215,12 @@ class Groom:
         points = points.reshape(-1, POINTS, 3)
         along = placed.take(lock, axis=0)
         points += along
-        parts_of = (_JOINED * clump * (1 - _LOOSER * edge)).astype(np.float32)[:, None, None]
-        joined = 1 - parts_of * smoothstep(0.1, 1.0, t)[:, None]
+        whole = (_JOINED * clump * (1 - _LOOSER * edge)).astype(np.float32)[:, None]
+        joined = 1 - whole * smoothstep(0.1, 1.0, t).astype(np.float32)
         for other, much in zip(roots.between[:, 1:].T, share.T, strict=True):
             beside = placed.take(other, axis=0)
             beside -= along
-            beside *= (much[:, None, None] * joined).astype(np.float32)
+            beside *= (much[:, None] * joined)[..., None]
             points += beside
         return points
 

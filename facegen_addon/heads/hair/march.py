@@ -46,7 +46,7 @@ _LOOSE = (-0.03, -0.075)
 _OVER = 0.006
 """Metres by which long hair from the top lies farther out than that from below, at the sides."""
 _FLAT_AT_PARTING, _BESIDE_PARTING = 0.75, 0.045
-"""How much less hair rises on the parting, and metres within which: else two humps are beside it."""
+"""How much less hair rises on the parting, and metres within which: else humps are beside it."""
 _CUT_OFF, _RAGGED = 0.15, 0.04
 """What is cut off of hair that ends at one height, and how uneven that is, shares of its length."""
 _CURLS = 0.45
@@ -118,13 +118,13 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
 
 def fringe_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     """How much of a fringe each lock is, (L,): half a one would hang before the eyes in strings."""
-    share: RealArray = smoothstep(0.04, 0.25, values["hair_fringe"] * roots.zones.front)
+    share: RealArray = smoothstep(0.10, 0.22, values["hair_fringe"] * roots.zones.front)
     return share
 
 
 def bluntness(length: RealArray, values: Values) -> Annotated[RealArray, "L"]:
     """How much locks of these lengths (L,) are cut straight across where they end."""
-    blunt: RealArray = smoothstep(0.09, 0.14, length) * (1 - values["hair_layers"])
+    blunt: RealArray = smoothstep(0.07, 0.11, length) * (1 - values["hair_layers"])
     return blunt
 
 
@@ -285,6 +285,8 @@ class _Comb:
         self._parted = values["hair_part"] * (1 - stands_out(values, length))
         part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
         self._weights = (abs(back), part)
+        # Long hair that is parted does not turn to the front at the crown, against the other.
+        self._sideways = 0.9 * values["hair_part"] * smoothstep(0.10, 0.18, length)
         self._slick = np.array([[0.0], [1.0 if back > 0 else -1.0], [-0.25]], np.float32)
         turn = 0.45
         self._turn = (np.float32(np.cos(turn)), np.float32(np.sin(turn)))
@@ -297,6 +299,7 @@ class _Comb:
         offset = points - self._centre
         zero = np.zeros_like(offset[0])
         along = offset[:2] - self._crown
+        along[1] *= 1 - self._sideways * smoothstep(0.01, -0.01, along[1])
         cos, sin = self._turn
         flat = np.sqrt((along * along).sum(0)) + 0.004
         near = np.exp(-flat / 0.05)
