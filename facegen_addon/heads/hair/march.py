@@ -45,6 +45,8 @@ _LOOSE = (-0.03, -0.075)
 """Metres above the skull's middle between which long hair stops following the head."""
 _OVER = 0.006
 """Metres by which long hair from the top lies farther out than that from below, at the sides."""
+_ON_THE_LINE = 0.001
+"""Metres beside the parting within which a lock goes neither way, but stands on the crown."""
 _FLAT_AT_PARTING, _BESIDE_PARTING = 0.75, 0.045
 """How much less hair rises on the parting, and metres within which: else humps are beside it."""
 _CUT_OFF, _RAGGED = 0.15, 0.04
@@ -111,7 +113,8 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     spread *= 1 - 0.9 * ramp(0.55, 0.95, values["hair_curl"])  # coils are cut to a round shape
     own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
     length = length * np.exp(np.clip(own, -1.5, 1.2) * spread)
-    fringe = fringe_share(roots, values)
+    # What is partly of a fringe is cut with it, too, else it hangs before the face.
+    fringe = np.minimum(3 * fringe_share(roots, values), 1.0)
     cut = 0.042 + 0.95 * zones.field
     return (length + fringe * (np.minimum(length, cut) - length)).astype(np.float32)
 
@@ -274,7 +277,7 @@ class _Comb:
         self._burns = zones.burns * (1 - smoothstep(0.03, 0.06, length))
         self._parting = np.float32(0.042 * values["hair_parting"])
         offset = start - self._centre
-        self._side = np.tanh((offset[0] - self._parting) / 0.003)
+        self._side = np.tanh((offset[0] - self._parting) / _ON_THE_LINE)
         self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
