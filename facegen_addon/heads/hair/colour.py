@@ -35,6 +35,13 @@ _SEEN_THROUGH = 0.9
 _IN_A_LOCK, _USUAL_SHARE = 0.8, 0.73
 """How much lighter, in log, a strand is in the middle of its lock than between two; where the
 share of the nearest lock is the usual, hair has its colour."""
+_OF_A_STRAND, _OF_A_LOCK, _OF_A_REGION = 0.06, 0.16, 0.18
+"""Standard deviations from strand to strand, from lock to lock and over several, log."""
+_MIRRORED = 0.005
+"""What the darkest hair mirrors from all around: else no lock of it could be told from another."""
+_COVERED, _COVERS, _COVERING = 0.5, (-0.05, 0.08), 0.75
+"""How much darker, in log, hair is that other hair hangs over; metres above the ears along the
+skull between which it is the less so; the share where hair has its colour."""
 _ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
 _SHADED = (-0.006, 0.016)
@@ -66,11 +73,13 @@ def colours_of_strands(
     """The colour (S, 3) of each strand: some lighter, with more or less grey among it."""
     noise = roots.noise
     lighter = np.exp(
-        0.06 * np.clip(noise[:, 7:8], -2, 2)
-        + 0.14 * roots.flow[roots.lock, 5:6]
+        _OF_A_STRAND * np.clip(noise[:, 7:8], -2, 2)
+        + _OF_A_REGION * roots.flow[roots.lock, 5:6]
+        + _OF_A_LOCK * roots.character[roots.lock, 4:5]
+        + _COVERED * (smoothstep(*_COVERS, roots.all_zones.path) - _COVERING)[:, None]
         + _IN_A_LOCK * (roots.share[:, :1] - _USUAL_SHARE)
     )
-    own = pigmented * lighter
+    own = (pigmented + _MIRRORED) * lighter
     # Hair greys at the temples first.
     zones = roots.all_zones
     order = np.clip(0.5 + 0.25 * noise[:, 8] + 0.2 * zones.top - 0.2 * zones.temple, 0.0, 1.0)

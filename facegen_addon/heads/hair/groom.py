@@ -15,7 +15,18 @@ from ...arrays import AnyArray, IntArray, RealArray
 from ..appearance import smoothstep
 from ..remembered import same_bits
 from .hairline import recession_edge
-from .march import ALONG, POINTS, Values, lengths, march, metres, ramp
+from .march import (
+    ALONG,
+    POINTS,
+    Values,
+    bluntness,
+    cut_across,
+    fringe_share,
+    lengths,
+    march,
+    metres,
+    ramp,
+)
 from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
 from .tied import tied, tied_share
@@ -23,6 +34,17 @@ from .tied import tied, tied_share
 _RADIUS, _MORE_RADIUS = 2.6e-4, 1.0e-4
 """Metres at the root, and what short hair has more: a strand stands for a tuft."""
 _TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.15]).astype(np.float32)
+_BLUNT = np.interp(ALONG, [0.0, 0.3, 1.0], [0.8, 1.0, 0.7]).astype(np.float32)
+"""How thick a strand is along its length, where it grows out and where it was cut across."""
+_AT_THE_EDGE, _LOOSER = 0.025, 0.8
+"""Metres behind the hairline where long strands hang in no locks, by so much: there it is seen
+between them."""
+_AMONG_OTHER = smoothstep(0.05, 0.3, ALONG).astype(np.float32)
+"""How much long hair lies among other along its length: only where it begins is it seen alone."""
+_FILLS = 1.5
+"""How much more strands of a fringe stray: through its gaps the forehead shows."""
+_FRIZZ = 0.0018
+"""Metres by which strands of curls turn beside their lock."""
 _JOINED = 0.6
 """How much less strands lie between locks at their tips, where these are whole."""
 _ELSEWHERE = 0.05
@@ -98,22 +120,38 @@ class Groom:
         down = (turn.T @ np.array([[0.0], [0.0], [-1.0]])).astype(np.float32)
         length = lengths(self.roots, values)
         locks = march(self.roots, values, length, lead, down, proxy)
+        locks = cut_across(locks, self.roots, values, length, float(proxy.centre[2, 0]))
         if values["hair_tied"] > 0:
             share = tied_share(self.roots, values)
             locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
         shown = shares_shown(self.roots, values)
-        points = self._strands(values, length, start, placed, turn, shown)
+        behind = heights_behind_the_edge(self.roots, values).astype(np.float32)
+        fringe = fringe_share(self.roots, values)[self.roots.lock]
+        edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
+        edge = np.maximum(edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind)), fringe)
+        points = self._strands(values, length, start, placed, turn, edge)
         points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
         _shorten(points, shown)
-        short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
-        behind = heights_behind_the_edge(self.roots, values)
-        thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
-        thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
+        fine = (1 - _FINEST) * (1 - smoothstep(0.0, 1.2 * _DOWN, behind))
+        finer = fine[:, None] * (1 - edge.astype(np.float32)[:, None] * _AMONG_OTHER)
+        radius = self._thickness(values, length, fringe) * ((shown > 0)[:, None] * (1 - finer))
+        return points, radius.astype(np.float32, copy=False)
+
+    def _thickness(
+        self, values: Values, length: RealArray, fringe: Annotated[RealArray, "S"]
+    ) -> Annotated[RealArray, "S K"]:
+        """Radii (S, K) of strands of locks of these lengths (L,), with no regard to the hairline;
+        fringe (S,): how much of one they are."""
+        lock = self.roots.lock
+        short = 1 - smoothstep(0.005, 0.08, length)[lock]
+        thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * np.maximum(short, 1.3 * fringe)
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
-        radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
-        return points, radius
+        cut = bluntness(length, values) * (1 - ramp(0.0, 1.0, values["hair_tied"]))
+        cut = np.maximum(cut[lock], fringe).astype(np.float32)[:, None]
+        radius: RealArray = thick.astype(np.float32)[:, None] * (_TAPER + cut * (_BLUNT - _TAPER))
+        return radius
 
     def _frame(self, vertices: RealArray) -> tuple[RealArray, RealArray]:
         """The turn (3, 3) of the head against the rest, local to world, and the origin (3,)."""
@@ -129,9 +167,10 @@ class Groom:
         start: RealArray,
         placed: RealArray,
         turn: RealArray,
-        shown: RealArray,
+        edge: RealArray,
     ) -> RealArray:
-        """Points (S, K, 3) of all strands along their locks (L, K, 3), turned like the head."""
+        """Points (S, K, 3) of all strands along their locks (L, K, 3), turned like the head; edge
+        (S,): the share of them that is long hair of the hairline."""
         roots = self.roots
         lock, noise = roots.lock, roots.noise
         untidy, curl = values["hair_untidiness"], values["hair_curl"]
@@ -141,8 +180,14 @@ class Groom:
         clump += (0.9 - clump) * ramp(0.0, 1.0, values["hair_tied"])
         scatter = np.minimum(length * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.75 * clump)
         scatter = scatter * (1 - 0.6 * tied_share(roots, values)) * (1 - 0.6 * kink)
+        scatter = scatter * (1 + _FILLS * fringe_share(roots, values))
         scatter = scatter[lock][:, None]
-        coil = np.float32(min(0.0008 * curl + 0.0045 * kink, 0.15 * long))
+        coil = np.float32(
+            min(
+                0.0008 * curl + _FRIZZ * ramp(0.3, 0.6, curl) * (1 - kink) + 0.0045 * kink,
+                0.15 * long,
+            )
+        )
         placed = placed.astype(np.float32)
         share = _shares_between(roots, values, placed)
         lead = start[roots.leader]
@@ -151,13 +196,15 @@ class Groom:
         offset = start - own - (share[..., None] * aside).sum(1)
         parts = [
             offset,
+            offset * (_LOOSER * edge - 1)[:, None],
             noise[:, :3] * scatter,
             noise[:, 3:6] * scatter,
             np.clip(noise[:, 6:], -1.3, 1.3) * coil,
         ]
         t, turns = ALONG, 2 * np.pi * (2.0 + 2.0 * kink)
         basis = [
-            1 - clump * smoothstep(0.1, 1.0, t),
+            np.ones_like(t),
+            clump * smoothstep(0.1, 1.0, t),
             t**1.3,
             t * np.sin(5 * t),
             t**0.5 * np.sin(turns * t),
@@ -168,11 +215,12 @@ class Groom:
         points = points.reshape(-1, POINTS, 3)
         along = placed.take(lock, axis=0)
         points += along
-        joined = (1 - _JOINED * clump * smoothstep(0.1, 1.0, t)).astype(np.float32)[:, None]
+        whole = (_JOINED * clump * (1 - _LOOSER * edge)).astype(np.float32)[:, None]
+        joined = 1 - whole * smoothstep(0.1, 1.0, t).astype(np.float32)
         for other, much in zip(roots.between[:, 1:].T, share.T, strict=True):
             beside = placed.take(other, axis=0)
             beside -= along
-            beside *= much[:, None, None] * joined
+            beside *= (much[:, None] * joined)[..., None]
             points += beside
         return points
 
@@ -184,7 +232,7 @@ def _shares_between(
 
     None of one that goes elsewhere, as beyond a parting; coils and what is tied have their own way.
     """
-    alone = max(ramp(0.25, 0.6, values["hair_curl"]), ramp(0.0, 0.5, values["hair_tied"]))
+    alone = max(ramp(0.4, 0.9, values["hair_curl"]), ramp(0.0, 0.5, values["hair_tied"]))
     apart = np.zeros((len(roots.lock), 2), np.float32)
     for point in (POINTS // 3, POINTS // 2, POINTS - 1):
         at = placed[:, point]
@@ -268,9 +316,11 @@ def _waved(roots: HairRoots, values: Values, locks: RealArray) -> RealArray:
     total = arc[-1]
     turns = np.minimum(total / (0.075 - 0.04 * curl), (POINTS - 1) / 3.6)
     phase = 2 * np.pi * turns * arc / np.maximum(total, 1e-6) + (
-        0.9 * roots.flow[:, 7] + 1.5 * curl * roots.character[:, 7]
+        0.9 * roots.flow[:, 7] + (0.35 * wave + 1.2 * curl) * roots.character[:, 7]
     )
-    grow = smoothstep(0.01, 0.06, arc) * np.minimum(total / 0.10, 1.0)
+    # Long hair is straight where its weight hangs on it: at the roots.
+    straight = 0.08 * smoothstep(0.10, 0.25, total) * (1 - ramp(0.2, 0.6, values["hair_curl"]))
+    grow = smoothstep(0.01, 0.06, arc - straight) * np.minimum(total / 0.10, 1.0)
     grow = grow * (1 - 0.6 * tied_share(roots, values) * smoothstep(0.6, 0.3, ALONG)[:, None])
     swing = grow * (0.013 * wave + 0.012 * curl)
     turn = grow * 0.012 * curl

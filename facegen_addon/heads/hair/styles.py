@@ -42,7 +42,7 @@ STYLES: Mapping[str, Mapping[str, float]] = {
         0.68, 0.50, 0.52, back=1.0, part=0.0, volume=0.15, untidiness=0.05, clumping=0.5
     ),
     "Curly": _style(
-        0.70, 0.64, 0.54, curl=0.55, wave=0.3, volume=0.5, part=0.4, untidiness=0.15, clumping=0.8
+        0.62, 0.58, 0.56, curl=0.55, wave=0.2, volume=0.5, part=0.2, untidiness=0.2, clumping=0.5
     ),
     "Afro": _style(0.51, 0.47, 0.47, curl=1.0, volume=0.8, part=0.0, untidiness=0.15, clumping=0.1),
     "Bob": _style(

@@ -41,9 +41,9 @@ _PUPIL_BLUR = 0.02
 
 _ROOT_LIGHT, _TIP_LIGHT = 0.45, 1.0
 """How much of its colour a strand has at root and tip."""
-_SHINE_FROM, _SHINE_POWER = (0.0, 0.0, 1.0), 20.0
+_SHINE_FROM, _SHINE_POWER = (0.0, 0.0, 1.0), 12.0
 """Where the light comes from that strands mirror, and how narrow the band is."""
-_SHINE, _SHINE_OWN = (0.045, 0.044, 0.042), 0.9
+_SHINE, _SHINE_OWN = (0.065, 0.064, 0.061), 0.9
 """Linear RGB that they mirror, and how much of their own colour besides."""
 SKULL = (0.0, -0.035, 0.165)
 """The middle of a head's skull, metres in its object's frame."""

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from facegen_addon.heads.hair.colour import colours_of_strands, pigmented_colour
 from facegen_addon.heads.hair.parameters import hair_values
 from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.person.head import person_head
@@ -116,3 +117,75 @@ def test_a_fringe_hangs_as_one() -> None:
     high = np.abs(forehead[:, 2] - half.eyes - 0.04) < 0.008
     forehead = forehead[high & (forehead[:, 1] < forehead[:, 1].min() + 0.05)]
     assert covered(half, forehead) > 0.85 * covered(whole, forehead) > 0.4
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("Long Straight", {}), ("Long Wavy", {}), ("Bob", {"hair_volume": 0.55, "hair_parting": 0.1})],
+)
+def test_no_two_humps_stand_beside_a_parting(name: str, changes: dict[str, float]) -> None:
+    """From the front the crown is round: no valley in the line over it, single hairs left out."""
+    hair = Worn(name, **changes).dense
+    column = np.floor(hair[:, 0] / _CELL).astype(int)
+    line = np.array([np.sort(hair[column == k, 2])[-25] for k in range(-18, 18)])
+    rising, falling = np.maximum.accumulate(line), np.maximum.accumulate(line[::-1])[::-1]
+    assert (np.minimum(rising, falling) - line).max() < 0.0015
+
+
+def test_no_string_hangs_before_the_rest_of_long_hair() -> None:
+    """Seen from the side, what is foremost has other hair right behind it."""
+    worn = Worn("Long Straight")
+    hair = worn.dense
+    for below, side in ((0.0, 1), (0.0, -1), (0.03, 1), (0.03, -1)):
+        level = np.abs(hair[:, 2] - worn.eyes + below) < 0.006
+        ahead = hair[level & (side * hair[:, 0] > 0.03), 1]
+        assert np.quantile(ahead, 0.02) - ahead.min() < 0.008
+
+
+@pytest.mark.parametrize("name", ["Long Straight", "Long Wavy"])
+def test_long_hair_is_as_wide_at_the_neck_as_at_the_ears(name: str) -> None:
+    worn = Worn(name)
+    ears, *lower = (width(worn, worn.eyes - below) for below in (0.0, 0.06, 0.12, 0.15))
+    assert min(lower) > 0.95 * ears and max(lower) < 1.2 * ears
+
+
+def width(worn: Worn, height: float) -> float:
+    """Metres that hair is wide at a height, metres."""
+    hair = worn.dense
+    return float(np.ptp(np.quantile(hair[np.abs(hair[:, 2] - height) < 0.006, 0], [0.02, 0.98])))
+
+
+def test_a_bob_ends_in_one_line() -> None:
+    """No point of hair hangs below the others, in front least of all, and most end on the line."""
+    points = Worn("Bob").points
+    length = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1)
+    ends = points[length > 0.5 * np.median(length), -1, 2]
+    lowest, low, usual = np.quantile(ends, [0.005, 0.05, 0.4])
+    assert usual - low < 0.012 and low - lowest < 0.012
+
+
+def test_curls_stand_round_the_head_and_long_ones_hang() -> None:
+    short = Worn("Curly")
+    lengths = dict.fromkeys(("hair_top_length", "hair_side_length", "hair_back_length"), 0.75)
+    long = Worn("Curly", hair_curl=0.6, **lengths)
+    across = [np.ptp(np.quantile(worn.dense[:, 0], [0.01, 0.99])) for worn in (short, long)]
+    assert max(across) < 0.22
+    forehead = short.points[PERSON.groom.roots.all_zones.front[short.shown] > 0.5]
+    assert np.quantile(forehead[:, -1, 2] - forehead[:, 0, 2], 0.3) > -0.03
+    assert np.quantile(long.eyes - long.points[:, -1, 2], 0.9) > 0.10
+
+
+def test_locks_differ_in_tone_and_what_is_hung_over_is_darker() -> None:
+    roots = PERSON.groom.roots
+    for melanin in (0.2, 1.0):
+        colours = colours_of_strands(roots, pigmented_colour(melanin, 0.0), 0.0)
+        tone = np.log(colours.mean(1))
+        locks = np.bincount(roots.lock, tone) / np.bincount(roots.lock)
+        assert 0.15 < locks.std() < 0.45
+        below, above = roots.all_zones.path < -0.02, roots.all_zones.path > 0.06
+        assert tone[below].mean() < tone[above].mean() - 0.2
+
+
+def test_black_strands_mirror_some_light() -> None:
+    colours = colours_of_strands(PERSON.groom.roots, pigmented_colour(1.0, 0.0), 0.0)
+    assert 0.007 < np.median(colours) < 0.02
