@@ -14,7 +14,7 @@ import numpy as np
 from ...arrays import AnyArray, IntArray, RealArray
 from ..appearance import smoothstep
 from ..remembered import same_bits
-from .hairline import recession_edge
+from .hairline import fullness, recession_edge
 from .march import ALONG, POINTS, Values, lengths, march, metres, ramp
 from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
@@ -31,6 +31,10 @@ _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
 
+_THINNED = 0.55
+"""Share of strands that hair which fades out at the sides has lost at its edge."""
+_CLIPPED = 0.75
+"""Share of their length that its strands have lost there."""
 _SPARSE = 0.0055
 """Metres behind the line by which a third of its hair has not begun."""
 
@@ -112,6 +116,7 @@ class Groom:
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
         thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
+        thick = thick * (_FINEST + (1 - _FINEST) * fullness(values, vars(self.roots.all_zones), behind))
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 
@@ -218,8 +223,11 @@ def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
     above = np.clip(behind / within, 0.0, 1.0) * zones.above_nape
     density = values["hair_density"] * 1.08 - 0.02
     bald = bald_share(values, zones.crown, zones.upper)
-    dense = np.clip((density * (1 - bald) - rank) / 0.03, 0.0, 1.0)
-    shown: RealArray = (above * dense).astype(np.float32)
+    full = fullness(values, vars(zones), behind)
+    thinned = 1 - _THINNED * (1 - full)
+    dense = np.clip((density * (1 - bald) * thinned - rank) / 0.03, 0.0, 1.0)
+    clipped = 1 - _CLIPPED * (1 - full)
+    shown: RealArray = (above * dense * clipped).astype(np.float32)
     return shown
 
 

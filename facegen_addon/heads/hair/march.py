@@ -74,7 +74,9 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     length = length + long * (1 - values["hair_layers"]) * zones.path
     # Short hair fades out towards its edge.
     behind = zones.field - recession_edge(values, vars(zones))
-    least = 0.25 + 0.15 * zones.top
+    # What is cropped everywhere is as long on the forehead as behind it.
+    cropped = 1 - ramp(0.004, 0.010, metres(values["hair_top_length"]))
+    least = 0.25 + 0.15 * zones.top + 0.4 * cropped * (1 - zones.low)
     fade = np.clip(least + behind / 0.03, 0.1, 1.0)
     length = length * (fade + (1 - fade) * smoothstep(0.03, 0.09, length))
     # Around ears and nape short hair is cut free of them.

@@ -58,7 +58,7 @@ _HAIR_SHADES = HAIR_NAMES & {
     *("hair_melanin", "hair_redness", "hair_grey"),
 }
 """Parameters of hair that shade the scalp."""
-_ON_LIDS, _FAINTEST = 0.5, 0.45
+_ON_LIDS, _FAINTEST = 0.5, 0.55
 """Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
 
 
@@ -258,6 +258,7 @@ class PersonLook(HeadModel):
             under_hair,
             *self._shaded_vertices.shades(values, colours),
             self._wet_rims,
+            Shade(self._lash_line * eyes.darkness(values["lash_density"]), colours.lashes),
         )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         look = painted(value, surface, tint, mixed, colours.mean_brow)
@@ -273,6 +274,10 @@ class PersonLook(HeadModel):
         pigmented = pigmented_colour(hair["hair_melanin"], hair["hair_redness"])
         covered = under_hair.amount.astype(np.float32)
         return replace(look, iris=iris, hair=pigmented, grey=hair["hair_grey"], covered=covered)
+
+    @cached_property
+    def _lash_line(self) -> Annotated[FloatArray, "V"]:
+        return eyes.lash_line(self.surface)
 
     @cached_property
     def _wet_rims(self) -> Shade:
