@@ -90,7 +90,7 @@ def scalp_shade(
 ) -> Shade:
     """Roots too fine to draw; fields: name -> (M,), those of `zone_fields`, and "scalp"."""
     behind = fields["field"] - recession_edge(values, fields)
-    above = smoothstep(*_SHADED, behind) * fullness(values, fields, behind)
+    above = smoothstep(*_SHADED, behind) * fullness(values, fields, behind) ** 1.5
     bald = bald_share(values, fields["crown"], fields["upper"])
     density = smoothstep(0.0, 0.75, values["hair_density"] * (1 - bald))
     return Shade(fields["scalp"] * above * density * 0.97, _ROOT_SHADE * colour)

@@ -31,7 +31,7 @@ _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
 
-_THINNED = 0.55
+_THINNED = 0.35
 """Share of strands that hair which fades out at the sides has lost at its edge."""
 _CLIPPED = 0.75
 """Share of their length that its strands have lost there."""

@@ -36,7 +36,7 @@ _MIDDLE_RISES, _CORNERS_RISE = 0.015, 0.042
 """Metres by which the line rises where it recedes wholly, and more at its corners."""
 _CLIPPED = (0.40, 0.22)
 """Lengths at the sides from which hair begins to fade out there, and fades wholly."""
-_FADED, _MORE_FADED = 0.014, 0.016
+_FADED, _MORE_FADED = 0.015, 0.022
 """Metres behind the edge until which it does, and what hair that is longer on top has more."""
 
 

@@ -33,6 +33,8 @@ _STIFF = 0.010
 """Metres over which a lock keeps its direction."""
 _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
+_ROUNDED = 0.55
+"""What short hair has lost of its length between top and sides."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
 _AT_THE_CHEEK = 0.05
@@ -84,6 +86,8 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     length = length + around * (
         np.minimum(length, 0.003 + 0.75 * np.maximum(zones.field, 0)) - length
     )
+    # Where the top turns to the sides it is cut rounder than it grew: else a head has corners.
+    length = length * (1 - _ROUNDED * zones.edges * smoothstep(0.06, 0.03, length))
     # Sideburns are clipped, however long the hair above them.
     length = length + zones.burns * around * (np.minimum(length, _BURNS) - length)
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
@@ -196,6 +200,8 @@ class _Comb:
         self.tuck = np.float32(values["hair_tuck"]) * (1 - 0.5 * smoothstep(0.04, 0.08, offset[2]))
         # What is short ahead of the ears stays there.
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
+        # Nor is it drawn out of a face that it is too short to hang into.
+        self._may_hang = smoothstep(0.02, 0.05, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
         part = values["hair_part"] * (1 - smoothstep(0.020, 0.060, offset[1]))
@@ -257,7 +263,7 @@ class _Comb:
         """Points moved to the sides of the face and towards the ears, bar those of a fringe."""
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
-        inside = inside * (1 - self.fringe)
+        inside = inside * (1 - self.fringe) * self._may_hang
         # Whatever side of the parting it comes from, none goes across the face to the other.
         side = np.where(np.where(np.abs(x) > 0.012, x, self._side) >= 0, 1.0, -1.0)
         side = side.astype(np.float32)

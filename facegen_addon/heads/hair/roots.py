@@ -53,6 +53,7 @@ class Zones:
     ahead: RealArray
     burns: RealArray
     low: RealArray
+    edges: RealArray
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def zone_fields(
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),
         "burns": smoothstep(-0.10, -0.20, z) * smoothstep(0.14, 0.02, y),
+        "edges": smoothstep(0.35, 0.75, np.abs(x)) * smoothstep(0.25, 0.5, z),
         "low": smoothstep(0.35, 0.0, z),
     }
     return {name: values.astype(np.float32) for name, values in found.items()}
