@@ -84,6 +84,13 @@ class Zones:
         return smoothstep(0.011, 0.006, x) * smoothstep(0.626, 0.634, z) * (1.0 - self.lip)
 
     @cached_property
+    def beside(self) -> FloatArray:
+        """Beside the corners of the mouth, where moustache and beard meet, (M,)."""
+        x, y, z = np.abs(self.place[:, 0]), self.place[:, 1], self.place[:, 2]
+        across = smoothstep(0.022, 0.027, x) * smoothstep(0.037, 0.031, x)
+        return across * smoothstep(0.626, 0.634, z) * smoothstep(0.664, 0.656, z) * (y < -0.10)
+
+    @cached_property
     def burns(self) -> FloatArray:
         """Before the ears, (M,)."""
         x, y, z = np.abs(self.place[:, 0]), self.place[:, 1], self.place[:, 2]
@@ -116,6 +123,7 @@ class Zones:
             beard,
             values["moustache_density"] * self.lip * groove,
             values["soul_patch"] * self.patch,
+            min(values["moustache_density"], values["beard_density"]) * self.beside,
             values["beard_sideburns"] * self.burns,
         )
         dense: FloatArray = np.maximum.reduce(layers) * self.skin

@@ -58,8 +58,9 @@ _HAIR_SHADES = HAIR_NAMES & {
     *("hair_melanin", "hair_redness", "hair_grey"),
 }
 """Parameters of hair that shade the scalp."""
-_ON_LIDS, _FAINTEST = 0.5, 0.55
-"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
+_ON_LIDS, _FAINTEST, _LOWER = 0.5, 0.55, 0.6
+"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, and what those of
+the lower lids have of it, by eye."""
 
 
 @dataclass(frozen=True)
@@ -264,10 +265,11 @@ class PersonLook(HeadModel):
         look = painted(value, surface, tint, mixed, colours.mean_brow)
         # Faint lashes let the lid's skin be seen between them.
         lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
-        lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
-            colours.lashes - lids
-        )
-        look.vertex_colour[surface.vertices_of("lashes")] = lashes
+        amount = _FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]
+        rows = np.flatnonzero(surface.vertices_of("lashes"))
+        height = surface.rest_position[rows, 2]
+        seen = amount * np.where(height > height.mean(), 1.0, _LOWER)[:, None]
+        look.vertex_colour[rows] = lids + seen * (colours.lashes - lids)
         iris = eyes.iris_colour(value("iris_melanin"), value("iris_green"))
         eyes.paint(look.vertex_colour, surface, iris)
         mouth.paint(look.vertex_colour, surface)
