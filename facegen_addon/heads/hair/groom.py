@@ -30,11 +30,9 @@ _ELSEWHERE = 0.05
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
-
-_THINNED = 0.35
-"""Share of strands that hair which fades out at the sides has lost at its edge."""
-_CLIPPED = 0.75
-"""Share of their length that its strands have lost there."""
+_THINNED, _CLIPPED = 0.35, 0.75
+"""Shares of its strands, and of their length, that hair which fades out at the sides has lost at
+its edge."""
 _SPARSE = 0.0055
 """Metres behind the line by which a third of its hair has not begun."""
 
@@ -107,16 +105,17 @@ class Groom:
             locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
-        shown = shares_shown(self.roots, values)
+        behind = heights_behind_the_edge(self.roots, values)
+        full = fullness(values, vars(self.roots.all_zones), behind)
+        shown = _shown(self.roots, values, behind, full)
         points = self._strands(values, length, start, placed, turn, shown)
         points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
         _shorten(points, shown)
         short = 1 - smoothstep(0.005, 0.08, length)[self.roots.lock]
-        behind = heights_behind_the_edge(self.roots, values)
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * short
         thick = thick * (_FINEST + (1 - _FINEST) * smoothstep(0.0, 1.2 * _DOWN, behind))
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
-        thick = thick * (_FINEST + (1 - _FINEST) * fullness(values, vars(self.roots.all_zones), behind))
+        thick = thick * (_FINEST + (1 - _FINEST) * full)
         radius = (thick * (shown > 0)).astype(np.float32)[:, None] * _TAPER
         return points, radius
 
@@ -217,13 +216,17 @@ def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
 
 def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
     """How much of its length each strand has, (S,): 0 where there is no hair."""
-    zones, rank = roots.all_zones, roots.strands.rank
     behind = heights_behind_the_edge(roots, values)
+    return _shown(roots, values, behind, fullness(values, vars(roots.all_zones), behind))
+
+
+def _shown(roots: HairRoots, values: Values, behind: RealArray, full: RealArray) -> RealArray:
+    """As `shares_shown`, of strands so far behind the line and of hair so full (S,)."""
+    zones, rank = roots.all_zones, roots.strands.rank
     within = np.where(roots.noise[:, 1] > _DOWNY, _DOWN, 0.3 * _DOWN)
     above = np.clip(behind / within, 0.0, 1.0) * zones.above_nape
     density = values["hair_density"] * 1.08 - 0.02
     bald = bald_share(values, zones.crown, zones.upper)
-    full = fullness(values, vars(zones), behind)
     thinned = 1 - _THINNED * (1 - full)
     dense = np.clip((density * (1 - bald) * thinned - rank) / 0.03, 0.0, 1.0)
     clipped = 1 - _CLIPPED * (1 - full)

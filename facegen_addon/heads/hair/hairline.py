@@ -18,7 +18,7 @@ from ..strands import SCALP, StrandSet
 from ..surface import Surface
 
 STRANDS = 8000
-_SEED = 21
+_SEED = 26
 _AZIMUTH = [0, 12, 22, 31, 39, 46, 52, 57, 62, 67, 72, 76, 83, 88, 95, 125, 150, 180]
 """Degrees from the middle of the forehead to that of the nape."""
 _HEIGHT = [
