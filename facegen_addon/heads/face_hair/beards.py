@@ -272,7 +272,10 @@ def _strewn(
     lip = (middle[:, 2] > _UNDER_NOSE) & (np.abs(middle[:, 0]) < _LIP_CORNER)
     chin = np.abs(middle[:, 0]) < 0.032
     burns = (middle[:, 2] > 0.675) & (np.abs(middle[:, 0]) > 0.055)
-    weight = area * mask * np.where(lip, 5.5, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
+    x, z = np.abs(middle[:, 0]), middle[:, 2]
+    beside = (x > 0.022) & (x < 0.036) & (z > 0.630) & (z < _UNDER_NOSE)
+    weight = area * mask * np.where(beside, 2.5, 1.0)
+    weight *= np.where(lip, 5.5, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
     total = np.cumsum(weight)
     ticks = (np.arange(HAIRS) + rng.random(HAIRS)) / HAIRS * total[-1]
     return np.searchsorted(total, ticks).astype(np.intp), rng.dirichlet((1.0, 1.0, 1.0), HAIRS)
