@@ -33,9 +33,13 @@ _CHEEK_RANGE, _NECK_RANGE = 0.034, 0.040
 _FULL_WIDTH, _CHIN_WIDTH = 0.088, 0.027
 """Metres from the middle to where a beard ends that is full, and on the chin alone."""
 _CLUMPS = 170
-_THIN, _THICK = 0.55e-4, 1.9e-4
+_THIN, _USUAL, _THICK = 0.60e-4, 1.15e-4, 1.9e-4
+_LENGTHS = (0.001, 0.004, 0.018)
+"""Metres: of stubble, of a short beard and of a long one, and their hairs' radii above."""
 _THINNING = np.array([1.0, 1.0, 0.95, 0.88, 0.72, 0.35])
 _BEGINS = 0.12
+_WITHIN = 1.7
+"""Power of how dense hair is by which the skin under it is shaded."""
 _SUNK = 0.0002
 _FALL, _LEAST_LIFT = 26.0, 0.35
 
@@ -80,6 +84,13 @@ class Zones:
         return smoothstep(0.011, 0.006, x) * smoothstep(0.626, 0.634, z) * (1.0 - self.lip)
 
     @cached_property
+    def beside(self) -> FloatArray:
+        """Beside the corners of the mouth, where moustache and beard meet, (M,)."""
+        x, y, z = np.abs(self.place[:, 0]), self.place[:, 1], self.place[:, 2]
+        across = smoothstep(0.022, 0.027, x) * smoothstep(0.037, 0.031, x)
+        return across * smoothstep(0.626, 0.634, z) * smoothstep(0.664, 0.656, z) * (y < -0.10)
+
+    @cached_property
     def burns(self) -> FloatArray:
         """Before the ears, (M,)."""
         x, y, z = np.abs(self.place[:, 0]), self.place[:, 1], self.place[:, 2]
@@ -95,7 +106,7 @@ class Zones:
         """How dense hair is, (M,) in [0, 1]: fading at all edges."""
         x, z = np.abs(self.place[:, 0]), self.place[:, 2]
         edge = _cheek_edge(values)
-        cheek = smoothstep(edge - 0.006, edge + 0.014, self.below)
+        cheek = smoothstep(edge - 0.006, edge + 0.010, self.below)
         reach = -0.004 + _NECK_RANGE * values["beard_neck"]
         neck = smoothstep(reach + 0.010, reach - 0.010, self.under)
         width = _FULL_WIDTH + (_CHIN_WIDTH - _FULL_WIDTH) * values["beard_goatee"]
@@ -112,6 +123,7 @@ class Zones:
             beard,
             values["moustache_density"] * self.lip * groove,
             values["soul_patch"] * self.patch,
+            min(values["moustache_density"], values["beard_density"]) * self.beside,
             values["beard_sideburns"] * self.burns,
         )
         dense: FloatArray = np.maximum.reduce(layers) * self.skin
@@ -121,8 +133,9 @@ class Zones:
         """How much of the beard's colour the skin under it has, (M,) in [0, 1]."""
         full = smoothstep(0.1, 0.5, np.array(values["beard_length"]))
         lip = smoothstep(0.1, 0.5, np.array(values["moustache_length"]))
-        amount = 0.40 + 0.42 * (full + (lip - full) * self.lip)
-        return amount * self.cover(values)
+        amount = 0.36 + 0.38 * (full + (lip - full) * self.lip)
+        # At its edge a beard is single hairs on bare skin.
+        return amount * self.cover(values) ** _WITHIN
 
 
 class BeardRoots:
@@ -171,7 +184,7 @@ class BeardRoots:
             points[there] = self._fallen(there, roots[there], across, (length * shown)[there])
             if values["beard_length"] > 0.0:
                 points[there] = self._clumped(points, there, length)
-            thickness = _THIN + (_THICK - _THIN) * smoothstep(0.001, 0.018, length)
+            thickness = np.interp(length, _LENGTHS, (_THIN, _USUAL, _THICK))
         return points, (thickness * shown)[:, None] * _THINNING
 
     def _lengths(self, values: Values) -> FloatArray:
@@ -259,7 +272,10 @@ def _strewn(
     lip = (middle[:, 2] > _UNDER_NOSE) & (np.abs(middle[:, 0]) < _LIP_CORNER)
     chin = np.abs(middle[:, 0]) < 0.032
     burns = (middle[:, 2] > 0.675) & (np.abs(middle[:, 0]) > 0.055)
-    weight = area * mask * np.where(lip, 5.5, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
+    x, z = np.abs(middle[:, 0]), middle[:, 2]
+    beside = (x > 0.022) & (x < 0.036) & (z > 0.630) & (z < _UNDER_NOSE)
+    weight = area * mask * np.where(beside, 2.5, 1.0)
+    weight *= np.where(lip, 5.5, np.where(chin, 1.2, np.where(burns, 1.7, 1.0)))
     total = np.cumsum(weight)
     ticks = (np.arange(HAIRS) + rng.random(HAIRS)) / HAIRS * total[-1]
     return np.searchsorted(total, ticks).astype(np.intp), rng.dirichlet((1.0, 1.0, 1.0), HAIRS)

@@ -41,7 +41,7 @@ _INNER, _INNER_RANGE = -0.05, 1.27
 _OUTER, _OUTER_RANGE = 0.0005, 0.017
 _HALF_HEIGHT, _HALF_HEIGHT_RANGE = 0.0014, 0.0040
 _LENGTH, _LENGTH_RANGE = 0.0054, 0.0034
-_RADIUS = 0.66e-4
+_RADIUS = 0.74e-4
 _THINNING = np.array([0.95, 1.0, 0.95, 0.8, 0.6, 0.25])
 _LIFT = np.array([-0.15, 0.25, 0.5, 0.62, 0.62, 0.5]) * 1e-3
 """Metres over the skin along a hair: it begins below."""
@@ -153,7 +153,7 @@ def lay_out(values: Values, eyes: Eyes) -> Brows:
 def _shown(values: Values) -> FloatArray:
     """How much of each hair is there, (HAIRS,) in [0, 1]: fewer at all edges."""
     along, across = _OF_ONE.along, np.abs(_OF_ONE.across)
-    edge = 1.0 - 0.75 * smoothstep(0.45, 1.0, across)
+    edge = 1.0 - 0.65 * smoothstep(0.5, 1.0, across)
     head = 0.35 + 0.65 * smoothstep(0.0, 0.16, along)
     tail = 1.0 - 0.55 * smoothstep(0.75, 1.0, along)
     wanted = 1.4 * values["brow_density"] * edge * head * tail

@@ -29,7 +29,7 @@ _USUAL_BONE = 0.0222
 """Metres by which the landmarks of a usual head's brows are above its eyes."""
 _BLUR = 0.003
 """Metres: about half of what vertices around a brow are apart."""
-_LASH_SHADE, _LASH_DARKENING = 0.14, 0.35
+_LASH_SHADE, _LASH_DARKENING = 0.14, 0.25
 """What lashes shade of the lid's edge, and their colour as a share of the brows'."""
 _ALL_MEN = ("beard_density", "moustache_density", "soul_patch", "beard_sideburns")
 

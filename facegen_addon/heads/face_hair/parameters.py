@@ -62,6 +62,8 @@ _SHARES = {
     "sideburns": 0.01,
 }
 """How many men wear what: about half has a visible beard, most of it short. Chosen by eye."""
+_WOMENS_LEAST = {"brow_density": (0.60, 0.45), "brow_thickness": (0.36, 0.26)}
+"""The least of young and of old women: of less, brows are not seen from afar."""
 
 
 def face_hair_parameters() -> list[Parameter]:
@@ -121,7 +123,7 @@ def _draw_brows(
         "brow_gap": 0.55 + 0.08 * female,
         "brow_thickness": 0.47 + 0.12 * male + 0.05 * african - 0.08 * aged * female,
         "brow_taper": 0.40 + 0.24 * female,
-        "brow_density": 0.74 + 0.02 * male - 0.16 * aged * female - 0.04 * asian,
+        "brow_density": 0.76 + 0.02 * female - 0.14 * aged * female - 0.03 * asian,
         "brow_bushiness": 0.16 + 0.26 * male + 0.30 * aged * male,
     }
     spreads = {
@@ -131,6 +133,9 @@ def _draw_brows(
     }
     for name, middle in middles.items():
         column[name][:] = middle + spreads[name] * noise[name]
+    for name, (least, aged_least) in _WOMENS_LEAST.items():
+        floor = female * (least + (aged_least - least) * aged)
+        column[name][:] = np.maximum(column[name], floor)
     np.abs(column["brow_wave"], out=column["brow_wave"])
     column["brow_asymmetry"][:] = 0.14 * noise["brow_asymmetry"]
     hair = np.clip(column["hair_melanin"], 0.0, 1.0)

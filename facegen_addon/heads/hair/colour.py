@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import AnyArray, RealArray
 from ..appearance import Shade, smoothstep
 from .groom import bald_share
-from .hairline import recession_edge
+from .hairline import fullness, recession_edge
 from .march import Values
 from .roots import HairRoots
 
@@ -44,7 +44,7 @@ _COVERED, _COVERS, _COVERING = 0.5, (-0.05, 0.08), 0.75
 skull between which it is the less so; the share where hair has its colour."""
 _ROOT_SHADE = 0.55
 """What of hair's colour is left between its roots."""
-_SHADED = (-0.006, 0.016)
+_SHADED = (-0.003, 0.018)
 """Metres above the hairline between which skin darkens: hair begins as down."""
 UNPIGMENTED = np.array([0.55, 0.525, 0.48])
 
@@ -98,7 +98,8 @@ def scalp_shade(
     colour: Annotated[RealArray, "3"],
 ) -> Shade:
     """Roots too fine to draw; fields: name -> (M,), those of `zone_fields`, and "scalp"."""
-    above = smoothstep(*_SHADED, fields["field"] - recession_edge(values, fields))
+    behind = fields["field"] - recession_edge(values, fields)
+    above = smoothstep(*_SHADED, behind) * fullness(values, fields, behind) ** 1.5
     bald = bald_share(values, fields["crown"], fields["upper"])
     density = smoothstep(0.0, 0.75, values["hair_density"] * (1 - bald))
     return Shade(fields["scalp"] * above * density * 0.97, _ROOT_SHADE * colour)

@@ -14,7 +14,7 @@ import numpy as np
 from ...arrays import AnyArray, IntArray, RealArray
 from ..appearance import smoothstep
 from ..remembered import same_bits
-from .hairline import recession_edge
+from .hairline import fullness, recession_edge
 from .march import (
     ALONG,
     POINTS,
@@ -52,7 +52,9 @@ _ELSEWHERE = 0.05
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
-
+_THINNED, _CLIPPED = 0.35, 0.75
+"""Shares of its strands, and of their length, that hair which fades out at the sides has lost at
+its edge."""
 _SPARSE = 0.0055
 """Metres behind the line by which a third of its hair has not begun."""
 
@@ -126,8 +128,9 @@ class Groom:
             locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
-        shown = shares_shown(self.roots, values)
         behind = heights_behind_the_edge(self.roots, values).astype(np.float32)
+        full = fullness(values, vars(self.roots.all_zones), behind)
+        shown = _shown(self.roots, values, behind, full)
         fringe = fringe_share(self.roots, values)[self.roots.lock]
         edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
         edge = np.maximum(edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind)), fringe)
@@ -136,7 +139,8 @@ class Groom:
         _shorten(points, shown)
         fine = (1 - _FINEST) * (1 - smoothstep(0.0, 1.2 * _DOWN, behind))
         finer = fine[:, None] * (1 - edge.astype(np.float32)[:, None] * _AMONG_OTHER)
-        radius = self._thickness(values, length, fringe) * ((shown > 0)[:, None] * (1 - finer))
+        grown = (shown > 0) * (_FINEST + (1 - _FINEST) * full)
+        radius = self._thickness(values, length, fringe) * (grown[:, None] * (1 - finer))
         return points, radius.astype(np.float32, copy=False)
 
     def _thickness(
@@ -260,14 +264,21 @@ def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
 
 def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:
     """How much of its length each strand has, (S,): 0 where there is no hair."""
-    zones, rank = roots.all_zones, roots.strands.rank
     behind = heights_behind_the_edge(roots, values)
+    return _shown(roots, values, behind, fullness(values, vars(roots.all_zones), behind))
+
+
+def _shown(roots: HairRoots, values: Values, behind: RealArray, full: RealArray) -> RealArray:
+    """As `shares_shown`, of strands so far behind the line and of hair so full (S,)."""
+    zones, rank = roots.all_zones, roots.strands.rank
     within = np.where(roots.noise[:, 1] > _DOWNY, _DOWN, 0.3 * _DOWN)
     above = np.clip(behind / within, 0.0, 1.0) * zones.above_nape
     density = values["hair_density"] * 1.08 - 0.02
     bald = bald_share(values, zones.crown, zones.upper)
-    dense = np.clip((density * (1 - bald) - rank) / 0.03, 0.0, 1.0)
-    shown: RealArray = (above * dense).astype(np.float32)
+    thinned = 1 - _THINNED * (1 - full)
+    dense = np.clip((density * (1 - bald) * thinned - rank) / 0.03, 0.0, 1.0)
+    clipped = 1 - _CLIPPED * (1 - full)
+    shown: RealArray = (above * dense * clipped).astype(np.float32)
     return shown
 
 

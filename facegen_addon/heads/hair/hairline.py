@@ -18,19 +18,26 @@ from ..strands import SCALP, StrandSet
 from ..surface import Surface
 
 STRANDS = 8000
-_SEED = 21
-_AZIMUTH = [0, 15, 30, 42, 52, 60, 67, 72, 76, 83, 88, 95, 125, 150, 180]
+_SEED = 26
+_AZIMUTH = [0, 12, 22, 31, 39, 46, 52, 57, 62, 67, 72, 76, 83, 88, 95, 125, 150, 180]
 """Degrees from the middle of the forehead to that of the nape."""
 _HEIGHT = [
-    *(0.787, 0.788, 0.788, 0.783, 0.771, 0.756, 0.739, 0.716),  # forehead and temple
-    *(0.702, 0.700, 0.730, 0.741, 0.705, 0.682, 0.668),  # sideburn, ear and nape
+    *(0.7885, 0.788, 0.787, 0.785, 0.781, 0.774, 0.764, 0.755),  # forehead and its corners
+    *(0.750, 0.740, 0.720, 0.703, 0.700, 0.730, 0.741, 0.705, 0.682, 0.668),
 ]
+"""Rounded to a blunt point at the temple; then sideburn, ear and nape."""
 _AXIS = -0.06
 """Where the axis stands that azimuths are measured about."""
 _ON_THE_EAR = 0.05
 """What an ear has of a root that does not grow: on its slope hair would stand out sideways."""
 _FRONT, _MORE_IN_FRONT = 0.025, 1.2
 """Metres above the hairline where roots are closer, and how much closer, at the forehead."""
+_MIDDLE_RISES, _CORNERS_RISE = 0.015, 0.042
+"""Metres by which the line rises where it recedes wholly, and more at its corners."""
+_CLIPPED = (0.40, 0.22)
+"""Lengths at the sides from which hair begins to fade out there, and fades wholly."""
+_FADED, _MORE_FADED = 0.015, 0.022
+"""Metres behind the edge until which it does, and what hair that is longer on top has more."""
 
 
 def hairline_field(rest: Annotated[RealArray, "N 3"]) -> Annotated[FloatArray, "N"]:
@@ -84,6 +91,20 @@ def recession_edge(values: Mapping[str, float], fields: Mapping[str, RealArray])
     """
     recession, temple = values["hair_recession"], fields["temple"]
     without_burns = 0.04 * float(smoothstep(0.42, 0.66, np.array(values["hair_side_length"])))
-    risen = fields["ahead"] * recession * (0.018 + 0.062 * temple)
-    edge: RealArray = risen + 0.002 * temple + without_burns * fields["burns"]
+    risen = fields["ahead"] * recession * (_MIDDLE_RISES + _CORNERS_RISE * temple)
+    edge: RealArray = risen + without_burns * fields["burns"]
     return edge
+
+
+def fullness(
+    values: Mapping[str, float], fields: Mapping[str, RealArray], behind: Annotated[RealArray, "N"]
+) -> Annotated[RealArray, "N"]:
+    """How full hair is, (N,) in [0, 1], so many metres behind its edge (N,).
+
+    What is clipped short fades out above ears and nape and at the temples, as barbers have it.
+    """
+    side, top = (np.array(values[f"hair_{name}_length"]) for name in ("side", "top"))
+    clipped = smoothstep(*_CLIPPED, side)
+    until = _FADED + _MORE_FADED * float(smoothstep(0.05, 0.30, top - side))
+    full: RealArray = 1.0 - clipped * fields["low"] * smoothstep(until, 0.0, behind)
+    return full

@@ -33,6 +33,8 @@ _STIFF = 0.010
 """Metres over which a lock keeps its direction."""
 _WHORL = 0.04
 """Metres about the crown within which hair lies flatter."""
+_ROUNDED = 0.55
+"""What short hair has lost of its length between top and sides."""
 _BURNS = 0.009
 """Metres to which sideburns are clipped."""
 _AT_THE_CHEEK, _OFF_THE_CHEEK, _EDGE = -0.1, 0.2, 0.02
@@ -99,7 +101,9 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     length = length + long * (1 - values["hair_layers"]) * way
     # Short hair fades out towards its edge.
     behind = zones.field - recession_edge(values, vars(zones))
-    least = 0.25 + 0.15 * zones.top
+    # What is cropped everywhere is as long on the forehead as behind it.
+    cropped = 1 - ramp(0.004, 0.010, metres(values["hair_top_length"]))
+    least = 0.25 + 0.15 * zones.top + 0.4 * cropped * (1 - zones.low)
     fade = np.clip(least + behind / 0.03, 0.1, 1.0)
     length = length * (fade + (1 - fade) * smoothstep(0.03, 0.09, length))
     # Around ears and nape short hair is cut free of them.
@@ -107,6 +111,8 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     length = length + around * (
         np.minimum(length, 0.003 + 0.75 * np.maximum(zones.field, 0)) - length
     )
+    # Where the top turns to the sides it is cut rounder than it grew: else a head has corners.
+    length = length * (1 - _ROUNDED * zones.edges * smoothstep(0.06, 0.03, length))
     # Sideburns are clipped, however long the hair above them.
     length = length + zones.burns * around * (np.minimum(length, _BURNS) - length)
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
@@ -283,6 +289,8 @@ class _Comb:
         self._to_the_back = (_AT_THE_CHEEK + self.tuck * 1.7) * smoothstep(0.03, 0.08, length)
         edge = smoothstep(_EDGE, 0.0, zones.field) * smoothstep(0.10, 0.18, length)
         self._off_the_cheek = _OFF_THE_CHEEK * (1 - self.fringe) * edge
+        # Nor is it drawn out of a face that it is too short to hang into.
+        self._may_hang = smoothstep(0.02, 0.05, length)
         back = values["hair_back"]
         # Behind the crown there is no parting.
         self._parted = values["hair_part"] * (1 - stands_out(values, length))
@@ -367,7 +375,7 @@ class _Comb:
         """Points moved to the sides of the face and towards the ears, bar those of a fringe."""
         x, y, z = points - self._centre
         inside = smoothstep(_FACE_FRONT + 0.012, _FACE_FRONT - 0.012, y)
-        inside = inside * (1 - self.fringe)
+        inside = inside * (1 - self.fringe) * self._may_hang
         # Whatever side of the parting it comes from, none goes across the face to the other.
         side = np.where(np.where(np.abs(x) > 0.012, x, self._side) >= 0, 1.0, -1.0)
         side = side.astype(np.float32)

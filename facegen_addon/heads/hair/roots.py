@@ -52,6 +52,8 @@ class Zones:
     field: RealArray
     ahead: RealArray
     burns: RealArray
+    low: RealArray
+    edges: RealArray
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def zone_fields(
     front = smoothstep(0.045, 0.012, field) * smoothstep(0.65, 0.35, np.abs(x))
     front = front * smoothstep(0.2, 0.5, z) * smoothstep(-0.3, -0.6, y)
     temple = (
-        smoothstep(0.25, 0.5, np.abs(x)) * smoothstep(-0.35, -0.65, y) * smoothstep(0.15, 0.45, z)
+        smoothstep(0.08, 0.66, np.abs(x)) * smoothstep(-0.3, -0.65, y) * smoothstep(0.12, 0.45, z)
     )
     crown = np.exp(-((x / 0.55) ** 2) - ((y - 0.35) / 0.55) ** 2) * smoothstep(0.2, 0.7, z)
     path = np.where(z > 0, 0.105 * np.arcsin(np.clip(z, 0, 1)), 0.095 * z)
@@ -171,5 +173,7 @@ def zone_fields(
         "field": field,
         "ahead": smoothstep(0.1, -0.5, y),
         "burns": smoothstep(-0.10, -0.20, z) * smoothstep(0.14, 0.02, y),
+        "edges": smoothstep(0.35, 0.75, np.abs(x)) * smoothstep(0.25, 0.5, z),
+        "low": smoothstep(0.35, 0.0, z),
     }
     return {name: values.astype(np.float32) for name, values in found.items()}

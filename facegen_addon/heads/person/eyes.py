@@ -17,7 +17,7 @@ from ..surface import Surface
 
 PUPIL, IRIS, WHITE = 0.125, 0.37, 0.425
 """Edges of the pupil and the iris, and where the white begins: an iris of 12 mm."""
-SCLERA = (0.58, 0.535, 0.49)
+SCLERA = (0.53, 0.485, 0.445)
 SCLERA_CORNER = (0.47, 0.29, 0.25)
 """The white of the eye, and its flesh towards the corners of the lids."""
 
@@ -31,6 +31,15 @@ _WET = (0.0007, 0.0021)
 """Metres in front of the eye over which a lid's inside becomes its skin."""
 _FLESH, _SHARE = np.array([0.44, 0.205, 0.165]), 0.8
 """Its colour, and how much of it covers the skin's."""
+_ROOTED, _LINE = 0.0009, (0.0021, 0.0007)
+"""Metres from the skin to cards of lashes where these begin, and from there to where the lid is
+dark no more, and wholly."""
+_FAINT, _FULL = 0.20, 0.75
+"""How dark that is under lashes of no density, and what full ones add."""
+_STEPS = 80
+"""Points of the line that they begin on."""
+_INNER = (-0.010, -0.005)
+"""Metres outwards from the eye's middle between which lashes begin."""
 
 
 def iris_colour(melanin: float, green: float) -> Annotated[RGB, "3"]:
@@ -66,6 +75,35 @@ def wet_rims(surface: Surface) -> Shade:
         gap = gaps(rest[near], cornea, about)
         amount[near] = np.maximum(amount[near], 1.0 - smoothstep(*_WET, gap))
     return Shade(_SHARE * amount, _FLESH)
+
+
+def lash_line(surface: Surface) -> Annotated[FloatArray, "V"]:
+    """How much of the skin lies between the roots of the upper lids' lashes, (V,) in [0, 1]: what
+    makes eyes stand out from afar."""
+    amount = np.zeros(len(surface.part))
+    rest = surface.rest_position.astype(np.float64)
+    lids = np.flatnonzero(surface.vertices_of("skin") & (surface.masks["lid"] > 0))
+    lashes = np.flatnonzero(surface.vertices_of("lashes"))
+    upper = rest[lashes[rest[lashes, 2] > rest[lashes, 2].mean()]]
+    apart = np.linalg.norm(upper[:, None] - rest[lids], axis=2).min(1)
+    roots = upper[apart < _ROOTED]
+    for side, sign in (("left", 1.0), ("right", -1.0)):
+        cornea = surface.vertices_of(f"cornea_{side}")
+        about = middle(rest[cornea], surface.gaze[cornea].astype(np.float64))
+        along = roots[sign * roots[:, 0] > 0]
+        along = along[along[:, 0].argsort()]
+        x = np.linspace(along[0, 0], along[-1, 0], _STEPS)
+        line = np.stack([x, *(np.interp(x, along[:, 0], along[:, k]) for k in (1, 2))], axis=1)
+        near = lids[sign * rest[lids, 0] > 0]
+        away = np.linalg.norm(rest[near][:, None] - line, axis=2).min(1)
+        outwards = sign * (rest[near, 0] - about[0])
+        amount[near] = smoothstep(*_LINE, away) * smoothstep(*_INNER, outwards)
+    return amount
+
+
+def darkness(density: float) -> float:
+    """How much of `lash_line` lashes of a density in [0, 1] cover, in [0, 1]."""
+    return _FAINT + _FULL * density
 
 
 def middle(

@@ -29,8 +29,11 @@ from .people import with_people
 from .resting import with_resting
 
 PERSON_PARTS = (*PART_NAMES, *MORE_PARTS)
-_FINER = 1.7
-"""Power of lashes' coverage, by eye."""
+_FINER, _BESIDE, _BETWEEN = 1.5, 6, 0.8
+"""Power of lashes' coverage; texels to where each has a fellow on either side, and how much of one
+that is. By eye."""
+_UNDER_UPPER = ((0, 220, 255, 290, 340), (255, 260, 297, 285, 240))
+"""Columns and rows between the upper lids' lashes in the picture and the lower ones'."""
 FRAME = 4
 """Points that carry a fitted part."""
 
@@ -86,8 +89,14 @@ def _own_table(table: ParameterTable) -> ParameterTable:
 
 
 def _finer(coverage: Annotated[ByteArray, "H W"]) -> Annotated[ByteArray, "H W"]:
-    """MakeHuman's picture of lashes with finer hairs: it was drawn for coarser renders."""
-    return np.round(255.0 * (coverage / 255.0) ** _FINER).astype(np.uint8)
+    """MakeHuman's picture of lashes with finer hairs, as it was drawn for coarser renders; the
+    upper ones have more between their tufts."""
+    fine = (coverage / 255.0) ** _FINER
+    beside = np.pad(fine, ((0, 0), (_BESIDE, _BESIDE)))
+    between = np.maximum(beside[:, : -2 * _BESIDE], beside[:, 2 * _BESIDE :])
+    row, column = np.indices(coverage.shape)
+    upper = row < np.interp(column, *_UNDER_UPPER)
+    return np.round(255.0 * np.maximum(fine, _BETWEEN * upper * between)).astype(np.uint8)
 
 
 def _surface(arrays: Mapping[str, AnyArray], rest: Annotated[Float32Array, "V 3"]) -> Surface:

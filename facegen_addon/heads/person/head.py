@@ -58,8 +58,9 @@ _HAIR_SHADES = HAIR_NAMES & {
     *("hair_melanin", "hair_redness", "hair_grey"),
 }
 """Parameters of hair that shade the scalp."""
-_ON_LIDS, _FAINTEST = 0.5, 0.45
-"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, by eye."""
+_ON_LIDS, _FAINTEST, _LOWER = 0.5, 0.55, 0.6
+"""Mask of vertices on the lids' edges; how much of lashes of no density is hair, and what those of
+the lower lids have of it, by eye."""
 
 
 @dataclass(frozen=True)
@@ -258,21 +259,27 @@ class PersonLook(HeadModel):
             under_hair,
             *self._shaded_vertices.shades(values, colours),
             self._wet_rims,
+            Shade(self._lash_line * eyes.darkness(values["lash_density"]), colours.lashes),
         )
         tint = self.skin.vertices.albedo(skin_values(self.table, parameters), shades)
         look = painted(value, surface, tint, mixed, colours.mean_brow)
         # Faint lashes let the lid's skin be seen between them.
         lids = tint[surface.masks["lid"] > _ON_LIDS].mean(0)
-        lashes = lids + (_FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]) * (
-            colours.lashes - lids
-        )
-        look.vertex_colour[surface.vertices_of("lashes")] = lashes
+        amount = _FAINTEST + (1.0 - _FAINTEST) * values["lash_density"]
+        rows = np.flatnonzero(surface.vertices_of("lashes"))
+        height = surface.rest_position[rows, 2]
+        seen = amount * np.where(height > height.mean(), 1.0, _LOWER)[:, None]
+        look.vertex_colour[rows] = lids + seen * (colours.lashes - lids)
         iris = eyes.iris_colour(value("iris_melanin"), value("iris_green"))
         eyes.paint(look.vertex_colour, surface, iris)
         mouth.paint(look.vertex_colour, surface)
         pigmented = pigmented_colour(hair["hair_melanin"], hair["hair_redness"])
         covered = under_hair.amount.astype(np.float32)
         return replace(look, iris=iris, hair=pigmented, grey=hair["hair_grey"], covered=covered)
+
+    @cached_property
+    def _lash_line(self) -> Annotated[FloatArray, "V"]:
+        return eyes.lash_line(self.surface)
 
     @cached_property
     def _wet_rims(self) -> Shade:

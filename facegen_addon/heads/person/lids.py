@@ -40,8 +40,8 @@ class _Bend:
 
 
 # An upper lid hides the top of the iris, whose radius is 5.6 mm; a lower one touches its lower rim.
-# The normal ones of adults: 3.5 to 5 mm above the pupil's middle, 5 to 6 mm below it.
-_UPPER, _LOWER = _Bend(0.0041, 0.0010, 0.0017), _Bend(-0.0058, 0.0006, 0.0012)
+# The normal ones of adults: 3 to 5 mm above the pupil's middle, 5 to 6 mm below it.
+_UPPER, _LOWER = _Bend(0.0039, 0.0008, 0.0015), _Bend(-0.0058, 0.0006, 0.0012)
 MOVERS = {"upper": ("eyeWide", _UPPER), "lower": ("eyeSquint", _LOWER)}
 """Edge -> the expression that moves it, and the range of its height."""
 

@@ -22,7 +22,7 @@ LASH_LENGTH = "lash_length"
 _SHORTEST, _GROWTH = 0.55, 1.0
 """Length of lashes at 0, as a share of what they are modelled with, and what is added at 1."""
 
-_LOWER_LASHES = 0.7
+_LOWER_LASHES = 0.55
 """Length of the lower lid's lashes, as a share of what they are modelled with."""
 
 

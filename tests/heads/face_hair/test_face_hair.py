@@ -196,3 +196,49 @@ def test_the_skin_under_a_beard_and_a_brow_is_shaded(person: PersonHead) -> None
         person.appearance(of(person, brow_density=d)).vertex_colour for d in (1.0, 0.0)
     )
     assert (browed < plucked - 0.01).any()
+
+
+def test_a_goatee_meets_its_moustache_beside_the_mouth(person: PersonHead) -> None:
+    place = person.face_hair.beard.zones.place
+    x, z = np.abs(place[:, 0]), place[:, 2]
+    beside = (x > 0.026) & (x < 0.032) & (z > 0.638) & (z < 0.654)
+    beard = np.flatnonzero(person.face_hair.strands.region != BROW)
+
+    def hairs(style: str) -> float:
+        row = of(person, **(BEARDS[style] | {"gender": 0.0}))
+        return float((face_of(person, row)[1][beard, 0] > 0)[beside].mean())
+
+    assert beside.sum() > 40
+    assert hairs("goatee") > 0.5
+    assert hairs("clean") == 0.0
+
+
+def test_beards_end_in_single_hairs_on_skin_that_is_bare(person: PersonHead) -> None:
+    """Where hairs get few, the skin is shaded less than in proportion: no smudge without hairs."""
+    zones = person.face_hair.beard.zones
+    for style in ("short full", "goatee"):
+        values = {name: 0.0 for name in FACE_HAIR_NAMES} | BEARDS[style]
+        cover, shade = zones.cover(values), zones.shade(values)
+        edge, middle = (cover > 0.1) & (cover < 0.4) & (zones.lip < 0.1), cover > 0.8
+        assert edge.sum() > 30
+        share = shade[edge] / cover[edge]
+        assert share.mean() < 0.6 * (shade[middle & (zones.lip < 0.1)] / 0.95).mean()
+
+
+def test_hairs_of_a_short_beard_are_seen(person: PersonHead) -> None:
+    """At a head's 512 pixels, of half a millimetre, hairs of a tenth of one would be a smudge."""
+    radius = face_of(person, of(person, **(BEARDS["short full"] | {"gender": 0.0})))[1]
+    beard = person.face_hair.strands.region == BEARD
+    shown = radius[beard, 0][radius[beard, 0] > 0]
+    assert 0.8e-4 < np.median(shown) < 1.4e-4
+
+
+def test_women_of_the_prior_have_brows_that_are_seen(person: PersonHead) -> None:
+    drawn = person.sample_prior(np.random.default_rng(7), 1000)
+    column = {name: drawn[:, person.table.index(name)] for name in person.table.names}
+    women = column["gender"] > 0.8
+    young = women & (column["age"] < 0.65)
+    assert column["brow_density"][women].min() > 0.44
+    assert column["brow_density"][young].min() > 0.59
+    assert column["brow_thickness"][women].min() > 0.25
+    assert column["brow_thickness"][young].min() > 0.35

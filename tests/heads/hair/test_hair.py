@@ -7,11 +7,17 @@ import pytest
 from facegen_addon.errors import UserError
 from facegen_addon.heads.anny.head import anny_head
 from facegen_addon.heads.appearance import held
-from facegen_addon.heads.hair.colour import colours_of_strands, mixed_colour, pigmented_colour
+from facegen_addon.heads.hair.colour import (
+    colours_of_strands,
+    mixed_colour,
+    pigmented_colour,
+    scalp_shade,
+)
 from facegen_addon.heads.hair.groom import heights_behind_the_edge, shares_shown
-from facegen_addon.heads.hair.hairline import hairline_field
-from facegen_addon.heads.hair.march import POINTS, metres
-from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES
+from facegen_addon.heads.hair.hairline import hairline_field, recession_edge
+from facegen_addon.heads.hair.march import POINTS, lengths, metres
+from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES, hair_values
+from facegen_addon.heads.hair.roots import skull_centre, zone_fields
 from facegen_addon.heads.hair.styles import STYLES
 from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.person.head import PersonHead, person_head
@@ -250,3 +256,80 @@ def test_held_is_numpys_clip_to_the_bit() -> None:
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, np.clip(x, 0.0, 1.0))
     assert held(x.astype(np.float64), -1, 1).dtype == np.float64
+
+
+def front_line(person: PersonHead, recession: float) -> np.ndarray:
+    """The hairline of a skull's left half in front view, (N, 2) metres, its points 2 mm apart."""
+    roots = person.groom.roots.strands
+    rest = person.surface.rest_position[person.surface.faces[roots.triangle]]
+    centre = skull_centre((rest * roots.bary[..., None]).sum(1))
+    x, z = np.meshgrid(np.linspace(0.0, 0.066, 133), np.linspace(0.0, 0.08, 321), indexing="ij")
+    unit = 1.0 - (x / 0.078) ** 2 - (z / 0.095) ** 2
+    y = -0.096 * np.sqrt(np.maximum(unit, 0.0))
+    places = np.stack([x, y + centre[1], z + centre[2]], axis=-1).reshape(-1, 3)
+    field = hairline_field(places)
+    fields = zone_fields(places, field, centre)
+    values = {"hair_recession": recession, "hair_side_length": 0.2}
+    behind = (field - recession_edge(values, fields)).reshape(x.shape)
+    behind[unit < 0.0] = 1.0
+    line = np.stack([x[:, 0], z[0][(behind > 0.0).argmax(1)]], axis=1)
+    along = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1)))
+    at = np.arange(0.0, along[-1], 0.002)
+    return np.stack([np.interp(at, along, line[:, k]) for k in (0, 1)], axis=1)
+
+
+@pytest.mark.parametrize("recession", [0.0, 0.2, 0.4, 0.7, 1.0])
+def test_no_forehead_has_square_corners(person: PersonHead, recession: float) -> None:
+    """Over two centimetres the line turns by less than the right angle of a cap's corner."""
+    line = front_line(person, recession)
+    chord = line[5:] - line[:-5]
+    course = np.unwrap(np.arctan2(chord[:, 1], chord[:, 0]))
+    assert np.degrees(np.abs(course[5:] - course[:-5])).max() < 62
+    recedes = line[:, 1].max() - line[0, 1]
+    assert recedes < 0.004 if recession == 0.0 else recedes < 0.035
+
+
+@pytest.mark.parametrize("name", ["Buzz Cut", "Short Sides", "Receding"])
+def test_short_hair_is_not_drawn_away_from_where_it_is_rooted(
+    person: PersonHead, name: str
+) -> None:
+    """As long hair before a face is: at the temples it would be smeared over the scalp."""
+    values = person.hair_style(worn(person, name)).groom
+    roots, points = person.groom.roots, grown(person, worn(person, name))
+    wanted = lengths(roots, values)[roots.lock] * shares_shown(roots, values)
+    zones = roots.all_zones
+    temples = (zones.ahead > 0.7) & (zones.field < 0.02) & (zones.path > 0.01) & (wanted > 0.001)
+    length = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1)
+    assert (length > 1.6 * wanted)[temples].mean() < 0.05
+
+
+def test_clipped_sides_fade_out_and_long_ones_do_not(person: PersonHead) -> None:
+    roots = person.groom.roots
+    zones = roots.all_zones
+    sides = (zones.low > 0.8) & (zones.ahead > 0.3)
+
+    def fullness_of(name: str) -> np.ndarray:
+        values = person.hair_style(worn(person, name)).groom
+        behind = heights_behind_the_edge(roots, values)
+        shown = shares_shown(roots, values)
+        rows = (sides & (behind > low) & (behind < high) for low, high in bins)
+        return np.array([shown[of].mean() for of in rows])
+
+    bins = ((0.004, 0.010), (0.012, 0.018), (0.036, 0.060))
+    clipped, long = fullness_of("Short Sides"), fullness_of("Bob")
+    assert clipped[0] < 0.4 * clipped[2] and clipped[0] < clipped[1] < 0.8 * clipped[2]
+    assert long[1] > 0.9 * long[2]
+
+
+def test_scalp_fades_where_clipped_hair_does(person: PersonHead) -> None:
+    surface = person.surface
+    height = hairline_field(surface.rest_position.astype(float))
+    fields = person._scalp_fields
+    beside = (fields["low"] > 0.8) & (height > 0.006) & (height < 0.014) & (fields["scalp"] > 0.9)
+
+    def shade(name: str) -> float:
+        values = hair_values(person.table, worn(person, name, hair_density=1.0))
+        return float(scalp_shade(values, fields, np.zeros(3)).amount[beside].mean())
+
+    assert beside.sum() > 10
+    assert shade("Short Sides") < 0.6 * shade("Bob")

@@ -4,6 +4,8 @@ import pytest
 
 from facegen_addon.heads.person import eyes
 from facegen_addon.heads.person.head import PersonHead, person_head
+from facegen_addon.heads.person.lids import edges_of_lids, middle_of_eye
+from facegen_addon.heads.person.model import Lashes
 
 _SIDES = ("left", "right")
 _HEADS = 100
@@ -170,3 +172,46 @@ def test_rims_of_lids_are_flesh_and_faces_are_not(person: PersonHead) -> None:
     assert (rims.amount > 0.5).sum() > 80
     far = person.surface.masks["cheeks"] + person.surface.masks["lips"] > 0.9
     assert rims.amount[far].max() == 0.0
+
+
+def test_upper_lids_end_in_a_dark_line_of_lashes(person: PersonHead) -> None:
+    """And lower ones do not; it has no gap from the middle to the outer corner."""
+    surface, line = person.surface, eyes.lash_line(person.surface)
+    rest, about = surface.rest_position, middle(person, "left")
+    rows = np.flatnonzero((line > 0.5) & (rest[:, 0] > 0))
+    x = np.sort(rest[rows, 0] - about[0])
+    assert x[0] < -0.003 and x[-1] > 0.012
+    assert np.diff(x).max() < 0.0045
+    under = (np.abs(rest[:, 0] - about[0]) < 0.008) & (rest[:, 2] < about[2])
+    assert line[under].max() == 0.0
+    row = person.table.default()
+    row[person.table.index("lash_density")] = 0.8
+    colours = person.appearance(row).vertex_colour.mean(1)
+    skin = colours[surface.masks["cheeks"] > 0.9].mean()
+    assert np.median(colours[rows]) < 0.3 * skin
+    assert person.appearance(row).vertex_colour[line > 0.9].max() < 0.5 * skin
+
+
+def test_lower_lashes_are_shorter_and_fainter(person: PersonHead) -> None:
+    surface, row = person.surface, person.table.default()
+    lashes = Lashes.of(surface)
+    vertices = person.forward(row)[0]
+    length = np.linalg.norm(vertices[lashes.rows] - vertices[lashes.lids], axis=1)
+    lower = lashes.share < 1.0
+    assert np.quantile(length[lower], 0.9) < 0.6 * np.quantile(length[~lower], 0.9)
+    colours = person.appearance(row).vertex_colour[lashes.rows].mean(1)
+    assert colours[lower].min() > 1.2 * colours[~lower].max()
+
+
+def test_upper_lids_hide_the_top_of_the_iris(person: PersonHead) -> None:
+    """Of calm people, so that nobody stares; from the front it is half a millimetre less."""
+    calm = np.vstack([person.table.default(), person.sample_prior(np.random.default_rng(8), 20)])
+    calm[:, person.table.columns("expression")] = 0.0
+    rows, share, about = middle_of_eye(person.surface, "left")
+    edge = edges_of_lids(person.surface, "left", about)["upper"]
+    vertices = person.forward(calm).astype(float)
+    eye = (vertices[:, rows] * share[:, None]).sum(1)
+    radius = np.median(np.linalg.norm(vertices[:, rows] - eye[:, None], axis=2), axis=1)
+    hidden = eyes.IRIS * radius - (vertices[:, edge, 2].mean(1) - eye[:, 2])
+    assert hidden.min() > 0.0008
+    assert hidden.max() < 0.0034
