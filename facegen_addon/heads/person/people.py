@@ -118,7 +118,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "ear_scale_vert_incr": (-0.06, 0.05, 0.15, 0.15),
     "ear_lobe_incr": (-0.05, 0.05, 0.35, 0.2),
     "ear_shape_triangle": (0.0, 0.0, 0.0, 0.12),
-    "measure_neck_circ_incr": (-0.4, 0.06, 0.0, 0.14),
+    "measure_neck_circ_incr": (-0.38, 0.1, 0.0, 0.14),
     "neck_scale_horiz_incr": (-0.27, -0.07, 0.0, 0.1),
     "neck_double_incr": (-0.03, 0.04, 0.35, 0.16),
 }

@@ -40,8 +40,8 @@ skins are lit from above, and many have a beard's shadow, which leaves chins yel
 _BLUSH, _USUAL_BLUSH = 0.85, 0.05
 """Haemoglobin of the deepest blush, and the blush at which cheeks are as the statistics have
 them."""
-_LEAST_UNEVEN = 0.24
-"""Of the unevenness of the blotchiest skin, what the evenest has besides: nobody is of wax."""
+_LEAST_MOTTLED = 0.13
+"""Unevenness over centimetres of the evenest skin: nobody is of wax."""
 _DARKEST = 1e-3  # linear light
 _METRES = 0.55  # of a neck in each unit of u and v
 _LAST_KNOWN, _UNKNOWN = 0.004, 0.016  # in u and v from the last texel of which anything is known
@@ -200,9 +200,9 @@ class SkinPoints:
     def _flush(self) -> Float32Array:
         r = self.regions
         flush = 0.8 * r["cheeks"] + 0.8 * r["nose"] + 0.5 * r["ears"]
-        uneven = 0.30 * smooth_noise(self.position, 0.007, 8)
+        uneven = 0.30 * smooth_noise(self.position, 0.011, 8)
         uneven = uneven + 0.25 * smooth_noise(self.position, 0.018, 9)
-        return np.asarray(flush * np.clip(1.0 + uneven, 0.0, 2.0), np.float32)
+        return np.asarray(flush * np.clip(1.0 + uneven, 0.4, 2.0), np.float32)
 
     @cached_property
     def beard(self) -> Annotated[Float32Array, "M"]:
@@ -235,7 +235,7 @@ class SkinPoints:
         orbit, lips = self.regions["orbit"], self.regions["lips"]
         melanin, blood = self._uneven
         old = aged_past(values["skin_age"])
-        blotchy, mottled = _LEAST_UNEVEN + values["skin_blotchiness"], _OLD_MOTTLING * old
+        blotchy, mottled = values["skin_blotchiness"], _LEAST_MOTTLED + _OLD_MOTTLING * old
         shadow = values["eye_shadow"] - 0.3 + _OLD_ORBIT * old
         local *= self.textured[:, None]
         local[:, 0] += blotchy * melanin + mottled * self._mottled[0] + 0.6 * shadow * orbit
