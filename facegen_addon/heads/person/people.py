@@ -48,7 +48,7 @@ _MAN, _AGED, _AGED_SPREAD = 0.80, 0.37, 0.35
 _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # jaw and chin
     "chin_bones_incr": (-0.1, 0.25, 0.0, 0.25),
-    "chin_height_incr": (0.0, 0.14, 0.0, 0.2),
+    "chin_height_incr": (0.04, 0.1, 0.0, 0.2),
     "chin_jaw_drop_incr": (-0.01, 0.06, 0.5, 0.16),
     "chin_prominent_incr": (-0.03, 0.15, 0.1, 0.26),
     "chin_width_incr": (-0.12, 0.3, 0.05, 0.24),
@@ -63,8 +63,8 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # brow and eyes
     "eyebrows_angle_up": (0.29, -0.05, 0.08, 0.13),
     "eyebrows_trans_forward": (-0.04, 0.18, 0.0, 0.1),
-    "eyebrows_trans_up": (0.11, -0.35, -0.12, 0.2),
-    "eye_scale_incr": (0.12, -0.25, -0.1, 0.2),
+    "eyebrows_trans_up": (0.06, -0.35, -0.12, 0.2),
+    "eye_scale_incr": (0.09, -0.22, -0.1, 0.2),
     "eye_height1_incr": (0.02, -0.1, -0.3, 0.26),
     "eye_height2_incr": (0.03, -0.12, -0.15, 0.26),
     "eye_height3_incr": (-0.04, -0.06, -0.15, 0.2),
@@ -74,15 +74,15 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "eye_bag_incr": (-0.08, 0.04, 0.55, 0.18),
     "eye_bag_height_incr": (0.0, 0.0, 0.25, 0.2),
     "eye_trans_up": (0.0, 0.0, 0.0, 0.21),
-    "eye_trans_out": (0.0, -0.12, 0.0, 0.23),
+    "eye_trans_out": (0.0, -0.15, 0.0, 0.23),
     "eye_epicanthus_out": (0.0, 0.0, 0.0, 0.14),
     # nose
-    "nose_scale_vert_incr": (-0.21, 0.16, 0.15, 0.26),
+    "nose_scale_vert_incr": (-0.23, 0.1, 0.15, 0.26),
     "nose_scale_horiz_incr": (-0.07, 0.22, 0.1, 0.23),
     "nose_scale_depth_incr": (-0.06, 0.15, 0.05, 0.21),
     "nose_hump_incr": (-0.13, 0.12, 0.1, 0.26),
     "nose_volume_incr": (-0.06, 0.15, 0.12, 0.22),
-    "nose_trans_up": (0.42, 0.04, 0.0, 0.28),
+    "nose_trans_up": (0.44, 0.14, 0.0, 0.28),
     "nose_base_up": (0.18, -0.2, -0.25, 0.23),
     "nose_point_up": (0.01, -0.03, -0.06, 0.07),
     "nose_width1_incr": (-0.02, 0.1, 0.0, 0.24),
