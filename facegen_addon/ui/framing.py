@@ -18,6 +18,8 @@ _MARGIN = 0.12  # of the free space, on each side
 _ASLANT = math.radians(40.0)
 """Faces that are seen from farther aside than this are looked at from ahead."""
 _AHEAD = Euler((math.radians(86.0), 0.0, math.radians(10.0))).to_quaternion()
+_DARKER, _FOR_PAINTING = "Default", "paint.sl"
+"""Blender's names of its studio lights: the first of a new scene, and the one for painting."""
 _OVER = {"UI", "TOOLS", "HEADER", "TOOL_HEADER", "ASSET_SHELF", "ASSET_SHELF_HEADER"}
 
 Free = tuple[float, float, float, float]
@@ -44,11 +46,16 @@ def show(context: bpy.types.Context, heads: Iterable[bpy.types.Object]) -> None:
 
 
 def show_colours(shading: Any) -> None:
-    """Material preview in place of one colour for all."""
+    """Material preview in place of one colour for all, and light that leaves colours as they are.
+
+    Of Blender's studio lights, that for painting shows skin as its swatch does; the one that it
+    begins with takes a fifth of it, another that somebody chose stays."""
     if shading.type == "WIREFRAME" or (
         shading.type == "SOLID" and shading.color_type not in ("VERTEX", "TEXTURE")
     ):
         shading.type = "MATERIAL"
+    elif shading.type == "SOLID" and shading.light == "STUDIO" and shading.studio_light == _DARKER:
+        shading.studio_light = _FOR_PAINTING
 
 
 def frame(view: Any, corners: Sequence[Vector], free: Free, longer: float, lens: float) -> None:

@@ -147,9 +147,31 @@ def test_sidebars_headers_and_toolbars_are_not_free() -> None:
     ],
 )
 def test_a_shading_without_colours_gives_way(before: str, colour: str, after: str) -> None:
-    shading = SimpleNamespace(type=before, color_type=colour)
+    shading = _shading(before, colour)
     show_colours(shading)
     assert shading.type == after
+
+
+@pytest.mark.parametrize(
+    ("light", "before", "after"),
+    [
+        ("STUDIO", "Default", "paint.sl"),
+        ("STUDIO", "rim.sl", "rim.sl"),
+        ("MATCAP", "Default", "Default"),
+    ],
+)
+def test_skin_in_solid_mode_is_as_light_as_its_swatch(light: str, before: str, after: str) -> None:
+    """Blender's first studio light takes a fifth of it; a light that somebody chose stays."""
+    shading = _shading("SOLID", "VERTEX", light, before)
+    show_colours(shading)
+    assert shading.studio_light == after
+    assert after in {light.name for light in bpy.context.preferences.studio_lights} | {"Default"}
+
+
+def _shading(
+    kind: str, colour: str, light: str = "STUDIO", studio_light: str = "Default"
+) -> SimpleNamespace:
+    return SimpleNamespace(type=kind, color_type=colour, light=light, studio_light=studio_light)
 
 
 class _View:

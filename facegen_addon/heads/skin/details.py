@@ -85,6 +85,19 @@ def _cells(place: FloatArray, size: float, seed: int) -> tuple[Float32Array, Flo
     return np.sqrt(first), np.sqrt(second)
 
 
+def flecks(
+    place: Annotated[FloatArray, "M 3"], size: float, seed: int
+) -> Annotated[Float32Array, "M"]:
+    """Unevenness (M,) about one fleck in each cube of ``size``, metres; mean about 0, standard
+    deviation about 1. Unlike `noise`, which is of few waves, it has no direction."""
+    near, _ = _cells(place, size, seed)
+    return ((_MEAN_NEAREST - near) / _SPREAD_NEAREST).astype(np.float32)
+
+
+_MEAN_NEAREST, _SPREAD_NEAREST = 0.52, 0.175
+"""Of the distance to the nearest of points strewn one to a cube, in sizes."""
+
+
 @dataclass(frozen=True)
 class Grain:
     """What repeats about every millimetre: pores (M,) and furrows (M,), heights in metres, and

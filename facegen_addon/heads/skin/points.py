@@ -37,9 +37,11 @@ share of their blood that it hides."""
 _ORBIT, _BEARD = 0.35, 0.5
 """Shares of what the statistics have around the eyes and where men shave that are left out: their
 skins are lit from above, and many have a beard's shadow, which leaves chins yellow."""
-_BLUSH, _USUAL_BLUSH = 0.65, 0.05
+_BLUSH, _USUAL_BLUSH = 0.85, 0.05
 """Haemoglobin of the deepest blush, and the blush at which cheeks are as the statistics have
 them."""
+_LEAST_MOTTLED = 0.13
+"""Unevenness over centimetres of the evenest skin: nobody is of wax."""
 _DARKEST = 1e-3  # linear light
 _METRES = 0.55  # of a neck in each unit of u and v
 _LAST_KNOWN, _UNKNOWN = 0.004, 0.016  # in u and v from the last texel of which anything is known
@@ -197,7 +199,10 @@ class SkinPoints:
     @cached_property
     def _flush(self) -> Float32Array:
         r = self.regions
-        return 0.8 * r["cheeks"] + 0.7 * r["nose"] + 0.2 * r["ears"]
+        flush = 0.8 * r["cheeks"] + 0.8 * r["nose"] + 0.5 * r["ears"]
+        uneven = 0.30 * smooth_noise(self.position, 0.011, 8)
+        uneven = uneven + 0.25 * smooth_noise(self.position, 0.018, 9)
+        return np.asarray(flush * np.clip(1.0 + uneven, 0.4, 2.0), np.float32)
 
     @cached_property
     def beard(self) -> Annotated[Float32Array, "M"]:
@@ -211,8 +216,10 @@ class SkinPoints:
         x, y, z = self.position.T
         front = smoothstep(-0.09, -0.12, y)
         middle = np.exp(-((x / 0.03) ** 2)) * front * smoothstep(0.67, 0.69, z)
-        uneven = 0.25 * smooth_noise(self.position, 0.010, 6)
-        return (middle + 1.1 * self.regions["lips"] + uneven).astype(np.float32)
+        bones = np.exp(-(((np.abs(x) - 0.047) / 0.014) ** 2) - ((z - 0.706) / 0.011) ** 2)
+        uneven = 0.35 * smooth_noise(self.position, 0.010, 6)
+        glossy = middle + 0.7 * bones * smoothstep(-0.07, -0.09, y)
+        return (glossy + 1.1 * self.regions["lips"] + uneven).astype(np.float32)
 
     @cached_property
     def _dull(self) -> Float32Array:
@@ -228,7 +235,7 @@ class SkinPoints:
         orbit, lips = self.regions["orbit"], self.regions["lips"]
         melanin, blood = self._uneven
         old = aged_past(values["skin_age"])
-        blotchy, mottled = values["skin_blotchiness"], _OLD_MOTTLING * old
+        blotchy, mottled = values["skin_blotchiness"], _LEAST_MOTTLED + _OLD_MOTTLING * old
         shadow = values["eye_shadow"] - 0.3 + _OLD_ORBIT * old
         local *= self.textured[:, None]
         local[:, 0] += blotchy * melanin + mottled * self._mottled[0] + 0.6 * shadow * orbit
@@ -260,7 +267,7 @@ class SkinPoints:
 
     def roughness(self, values: Values) -> Annotated[Float32Array, "M"]:
         """Roughness (M,): in [0.2, 0.8], below it where the skin is wet."""
-        uneven = np.float32(0.62 - 0.27 * values["skin_gloss"]) - np.float32(0.09) * self._oily
+        uneven = np.float32(0.64 - 0.27 * values["skin_gloss"]) - np.float32(0.12) * self._oily
         dry = np.clip(uneven + self._dull * (_DULL_ROUGHNESS - uneven), 0.2, 0.8)
         return np.asarray(dry + self.wet * (_WET_ROUGHNESS - dry), np.float32)
 

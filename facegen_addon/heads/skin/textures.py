@@ -43,7 +43,9 @@ _LINED = 2.7
 """Depth of the lines of the slider's end, as a share of what DEPTHS has."""
 MAP_SIZE = 1024
 """Texels of a model's maps each way: half a millimetre on a face."""
-_MOTTLING = 0.02  # log of light: what is finer than the noise that vertices carry
+_MOTTLING, _GRAINED, _PORE_SHADE = 0.026, 0.030, 0.10
+"""Log of light, what is finer than the noise that vertices carry: flecks of a few millimetres, of
+one, and what is missing in the deepest pore. Skin that is even there looks like wax."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class FineWeights:
         shares = [values["skin_freckles"], values["skin_spots"], 0.35 * values["skin_moles"]]
         depths = [
             _LINED * values["skin_lines"],
-            1.8 * values["skin_pores"],
+            0.5 + 1.8 * values["skin_pores"],
             0.5 + values["skin_age"],
         ]
         return cls(
@@ -121,8 +123,11 @@ class SkinTextures:
 
     @cached_property
     def mottling(self) -> Annotated[Float32Array, "M"]:
-        """Log of light (M,): unevenness of a few millimetres, the same on all skins."""
-        return (_MOTTLING * details.noise(self.points.position, 0.004, 7)).astype(np.float32)
+        """Log of light (M,): unevenness down to pores, the same on all skins."""
+        flecks = _MOTTLING * details.flecks(self.points.position, 0.0052, 7)
+        grain = _GRAINED * details.flecks(self.points.position, 0.0023, 8)
+        pores = _PORE_SHADE / DEPTHS["pores"] * self.relief["pores"]
+        return (flecks + grain + pores).astype(np.float32)
 
     def albedo(
         self, values: Values, shades: Sequence[Shade] = ()
