@@ -260,7 +260,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         heads = selected_heads(context)
         if len(heads) > 1:
             layout.prop(self, "replace")
-            layout.label(text="One file a head: this name and its own", icon="INFO")
+            layout.label(text="One file per head, of both names", icon="INFO")
         self._draw_triangles(layout, heads)
 
     def _draw_triangles(self, layout: bpy.types.UILayout, heads: list[HeadObject]) -> None:
@@ -268,9 +268,9 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         column = layout.column(align=True)
         for model in {head.model.name: head.model for head in heads}.values():
             skin, hair = expected_triangles(model, self.settings())
-            column.label(text=f"{skin:,} triangles a head of {model.name}", icon="MESH_DATA")
+            column.label(text=f"{skin:,} triangles per head ({model.name})", icon="MESH_DATA")
             if hair:
-                column.label(text=f"and at most {hair:,} of hair", icon="BLANK1")
+                column.label(text=f"and up to {hair:,} for its hair", icon="BLANK1")
 
     def _leave_open(self) -> None:
         """What nobody has set is as the target asks."""

@@ -280,6 +280,8 @@ def facenet_hint() -> str:
     state = file_states.facenet()
     if state is None or state.usable:
         return ""
+    if state.missing:
+        return "To measure heads, FaceGen needs FaceNet, which is not here yet"
     return "FaceNet's file cannot be used: see FaceGen's preferences"
 
 
@@ -320,7 +322,7 @@ def _draw_summary(layout: bpy.types.UILayout, summary: Summary) -> None:
         layout.label(text=text, icon="INFO")
         return
     if summary.shift is None:
-        layout.label(text="No latent was asked for", icon="INFO")
+        layout.label(text="No face was asked for, so no shift", icon="INFO")
     else:
         layout.label(text=f"Shift {shift_text(summary.shift)}", icon="DRIVER_ROTATIONAL_DIFFERENCE")
         if summary.before is not None:

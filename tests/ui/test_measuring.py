@@ -158,6 +158,9 @@ def test_facenet_missing_is_said_and_greys_the_buttons(monkeypatch: pytest.Monke
     assert measuring.facenet_hint().startswith("FaceNet's file cannot be used: see")
     assert not bpy.ops.facegen.measure_heads.poll()
     assert not bpy.ops.facegen.correct_shift.poll()
+    missing = FileState(False, "Not found", missing=True)
+    monkeypatch.setattr(file_states, "facenet", lambda: missing)
+    assert "not here yet" in measuring.facenet_hint(), "a file that is not there is no fault"
     monkeypatch.setattr(file_states, "facenet", lambda: None)
     assert bpy.ops.facegen.measure_heads.poll()
 
