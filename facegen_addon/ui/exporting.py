@@ -40,6 +40,7 @@ from .jobs import JobOperator, Progress
 
 _DEFAULTS = ExportSettings()
 _JSON = "json"
+_EXPORTING = "Exporting"
 _FORMATS = [
     ("glb", "glTF", "One .glb file a head: games, the web, three.js"),
     ("fbx", "FBX", "One .fbx file a head, textures beside it: Maya, Unity, Unreal"),
@@ -161,7 +162,7 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
             self.report({"INFO"}, f"Sliders of {len(heads)} heads written to {path}")
             return
         sources = [HeadSource.of(head) for head in heads]
-        yield Progress("Exporting", 0, len(sources))
+        yield Progress(_EXPORTING, 0, len(sources))
         if len(sources) == 1:
             self._tell([export_head(path, sources[0], self.settings())])
             return
@@ -172,7 +173,7 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
         with closing(writing) as files:
             for exported in files:
                 done.append(exported)
-                yield Progress("Exporting", len(done), len(sources))
+                yield Progress(_EXPORTING, len(done), len(sources))
         self._tell(done)
 
     def _tell(self, done: list[ExportedHead]) -> None:
@@ -349,6 +350,9 @@ class FACEGEN_PT_files(bpy.types.Panel):
         column.operator("facegen.export_flame", icon="EXPORT")
         if active_head(context) is None:
             layout.label(text="Select a head to export", icon="INFO")
+        job = jobs.current()
+        if job is not None and job.label == _EXPORTING:
+            jobs.draw(layout)  # last, so that no button moves under the pointer
 
 
 CLASSES = (
