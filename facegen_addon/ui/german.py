@@ -47,7 +47,7 @@ GERMAN = {
     "At Rest": "In Ruhe",
     "Pose": "Haltung",
     "Short Lists": "Kurzlisten",
-    "Quality of Measuring": "Messgüte",
+    "Advanced": "Erweitert",
     "What the Figures Mean": "Was die Zahlen heißen",
     "Distance: how unlike two faces look to FaceNet, which was taught to tell people apart. 0: the"
     " same picture. Most people are about 1 from one another.": "Abstand: wie verschieden zwei"
