@@ -154,7 +154,7 @@ def _draw_state(layout: bpy.types.UILayout, state: FileState | None) -> None:
         layout.label(text="Reading ...", icon="SORTTIME")
         return
     column = layout.column(align=True)
-    icon = "CHECKMARK" if state.usable else "ERROR"
+    icon = "CHECKMARK" if state.usable else "INFO" if state.missing else "ERROR"
     lines = [line for part in state.text.splitlines() for line in _WRAPPER.wrap(part)]
     for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)
