@@ -180,21 +180,24 @@ def test_a_head_whose_characteristics_are_damaged_has_its_other_sliders(
 
 def test_the_panel_shows_all_of_them_who_it_is_first(head: bpy.types.Object) -> None:
     drawn: list[str] = []
+    said: list[str] = []
 
     class Layout:
         def panel(self, name: str, **_: object) -> tuple["Layout", "Layout"]:
             drawn.append(name)
             return self, self
 
-        def prop(self, data: object, name: str, **_: object) -> None:
+        def prop(self, data: object, name: str, text: str = "", **_: object) -> None:
             drawn.append(name)
+            said.append(text)
 
         def row(self, **_: object) -> "Layout":
             return self
 
         column = row
 
-        def label(self, **_: object) -> None: ...
+        def label(self, text: str, **_: object) -> None:
+            said.append(text)
 
         def operator(self, *_: object, **__: object) -> SimpleNamespace:
             return SimpleNamespace()
@@ -202,6 +205,8 @@ def test_the_panel_shows_all_of_them_who_it_is_first(head: bpy.types.Object) -> 
     settings = bpy.context.window_manager.facegen
     characteristics.draw_people(Layout(), head, KNOWN, settings)  # type: ignore[arg-type]
     second = len(drawn)
+    assert {"Man", "Woman", "Slim", "Heavy", "European"} <= set(said), "as of other models"
+    assert not {"Sex", "Caucasian"} & set(said)
     characteristics.draw_measures(Layout(), head, KNOWN, settings)  # type: ignore[arg-type]
     rows = [name for name in drawn if name in KNOWN.names]
     assert sorted(rows) == sorted(KNOWN.names)
