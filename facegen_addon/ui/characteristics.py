@@ -87,7 +87,9 @@ def _read(
     if mesh_object.get(MODEL_KEY) == model_name:
         stored = np.array(mesh_object[PARAMETERS_KEY].to_list())
         parameters = stored if stored.shape == parameters.shape else parameters
-    return known.value(parameters, name)
+    value, row = known.value(parameters, name), known.rows[known.index(name)]
+    # A share that is read off a shape may be less than none, which nobody would believe.
+    return min(max(value, row.low), row.high) if row.share_of else value
 
 
 def describe(row: Characteristic) -> str:
