@@ -21,9 +21,10 @@ from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import measure
 from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
+from .fetch_offers import draw_lines
 from .fetching import draw_offer
 from .head_operator import active_head, make_active, movable_head, selected_heads
-from .head_panel import draw_message, draw_sentences
+from .head_panel import draw_sentences
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
 from .shift_overlay import Signature
@@ -233,7 +234,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
         layout = self.layout
         hint = facenet_hint()
         if hint:
-            draw_message(layout, hint)
+            draw_lines(layout, hint, 34)
             draw_offer(layout, DEFAULT_ENCODER)
         job = jobs.current()
         if job is not None and job.label in (_MEASURING, _CORRECTING):
