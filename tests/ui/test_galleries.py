@@ -125,3 +125,15 @@ def test_register_twice_leaves_no_icon() -> None:
     assert shipped_pictures.swatch_icon("hair", "Black") == 0
     assert not hasattr(bpy.types.Object, "facegen_styles")
     facegen_addon.register()
+
+
+def test_what_no_picture_shows_has_an_outline() -> None:
+    shipped_pictures.prepare()
+    for kind in shipped_pictures.STYLE_NAMES:
+        (name, _, _, icon, _), *named = shipped_pictures.items(kind)
+        assert name == shipped_pictures.OWN
+        assert isinstance(icon, int) and icon > 0, "a small dot in a black square looks broken"
+        assert icon not in {item[3] for item in named}
+    picture = shipped_pictures.own_picture()
+    middle, corner = picture[len(picture) // 2, len(picture) // 2], picture[-1, 0]
+    assert np.abs(middle - corner).max() > 0.1
