@@ -266,7 +266,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
 def will_change(heads: Sequence[bpy.types.Object]) -> str:
     """Which of these heads Correct Shift would change: those that were asked for by a latent."""
     names = sorted(str(o.name) for o in heads if latents.read(o).requested is not None)
-    return f"Changes {_listed(names)}" if names else "Changes no head: none was asked for"
+    return f"Will change: {_listed(names)}" if names else "Changes none: no face was asked for"
 
 
 def _listed(names: Sequence[str]) -> str:
