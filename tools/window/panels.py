@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every panel of the sidebar unfolded alone, and the dialog that asks before a download.
 
-`blender --python tools/window/panels.py -- FOLDER`, as tools/window/story.py is run, without
-FaceNet: what is left are pictures to look at, panel_NAME.png and dialog_encoder.png.
+`blender --python tools/window/panels.py -- FOLDER [PANEL ...]`, as tools/window/story.py is run, without
+FaceNet: what is left are pictures to look at, panel_NAME_none.png and panel_NAME_head.png, and dialog_encoder.png.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import bpy
 from tools.window import chapter_opening as opening
 from tools.window.buttons import fold_all, panels, unfold
 from tools.window.hands import (
+    ARGUMENTS,
     DRAWN,
     Steps,
     addon,
@@ -46,11 +47,14 @@ def story() -> Steps:
 def unfolded_each(suffix: str) -> Steps:
     """Each panel that shows, alone."""
     for name in [cls.__name__ for cls in panels()]:
+        short = name.removeprefix("FACEGEN_PT_")
+        if ARGUMENTS and short not in ARGUMENTS:
+            continue
         yield from fold_all()
         yield from unfold(name)
         yield from point(NOWHERE)
         yield DRAWN
-        photograph(f"panel_{name.removeprefix('FACEGEN_PT_')}_{suffix}")
+        photograph(f"panel_{short}_{suffix}")
 
 
 def dialog() -> Steps:
