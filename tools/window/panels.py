@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every panel of the sidebar unfolded alone, and the dialog that asks before a download.
 
-`blender --python tools/window/panels.py -- FOLDER [PANEL ...]`, as tools/window/story.py is run, without
-FaceNet: what is left are pictures to look at, panel_NAME_none.png and panel_NAME_head.png, and dialog_encoder.png.
+`blender --python tools/window/panels.py -- FOLDER [PANEL ...]`, as tools/window/story.py is run,
+without FaceNet. What is left are pictures to look at: panel_NAME_none.png, panel_NAME_head.png and
+dialog_encoder.png.
 """
 
 from __future__ import annotations
