@@ -6,7 +6,7 @@
 #   generate: `blender -b -P batch/run.py -- generate`, and `dataset make`. Blender's Python lacks ONNX Runtime: its
 #             wheel is unpacked beside the project and named by FACEGEN_SITE.
 #   window:   the extension's zip, installed and used in Blender's own window under Xvfb by
-#             tools/window/story.py, or another of these named by STORY (first_faces, tasks, and
+#             tools/window/story.py, or another of these named by STORY (first_faces, panels, tasks, and
 #             from_disk, which installs the zip itself, by clicks), which leaves its screenshots in
 #             out/window-VERSION. CHAPTERS: of a story, these alone.
 # Without arguments all in both: sh tools/test_blender.sh [VERSION] [install] [generate] [window]

@@ -28,7 +28,7 @@ _DIGITS = ("ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE
 # Pixels at a scale of 1.
 _PICTURE, _SMALLEST, _GAP, _TITLE_HEIGHT, _TEXT_SIZE, _RADIUS, _FRAME = 150, 8, 8, 26, 12, 8, 3
 _CORNER_STEPS = 8
-_PANEL_COLOUR, _FRAME_COLOUR = (0.09, 0.09, 0.09, 0.94), (0.95, 0.62, 0.25, 1.0)
+_PANEL_COLOUR, _FRAME_COLOUR = (0.09, 0.09, 0.09, 0.98), (0.95, 0.62, 0.25, 1.0)
 _TEXT_COLOUR = (0.9, 0.9, 0.9, 1.0)
 _BEHIND_MARK, _NO_MARK = (0.05, 0.05, 0.05, 0.6), (0.75, 0.75, 0.75, 0.7)
 _MARK_COLOURS = {"star": (0.98, 0.75, 0.2, 1.0), "lock": (0.45, 0.75, 1.0, 1.0)}

@@ -17,9 +17,11 @@ from bpy.props import FloatProperty
 from ..heads.areas import AREAS
 from ..heads.characteristics import PEOPLE, WHOLE, Characteristic, Characteristics
 from ..heads.head_model import HeadModel
+from ..heads.plain_words import WORDS
 from ..scene.head.animation import sliders_name
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.head.locks import pinned
+from .slider_ends import draw_end
 
 Moved = Callable[[bpy.types.Object, str, str, float], None]
 """Has a head (its mesh object, of this model) take a characteristic's new value."""
@@ -27,6 +29,10 @@ Moved = Callable[[bpy.types.Object, str, str, float], None]
 _BEYOND = 3.0
 """Widths of a characteristic's range that its numbers may be typed beyond either end."""
 _DECIMALS = {"years": 0, "mm": 1}
+_BETWEEN = {"sex": WORDS["gender"], "weight": WORDS["weight"]}
+_CALLED = {"caucasian": WORDS["caucasian"].label}
+"""Characteristics that are called as the sliders of other models are: those between the words for
+both ends, and the others."""
 
 
 def group_name(model_name: str) -> str:
@@ -81,7 +87,9 @@ def _read(
     if mesh_object.get(MODEL_KEY) == model_name:
         stored = np.array(mesh_object[PARAMETERS_KEY].to_list())
         parameters = stored if stored.shape == parameters.shape else parameters
-    return known.value(parameters, name)
+    value, row = known.value(parameters, name), known.rows[known.index(name)]
+    # A share that is read off a shape may be less than none, which nobody would believe.
+    return min(max(value, row.low), row.high) if row.share_of else value
 
 
 def describe(row: Characteristic) -> str:
@@ -132,6 +140,12 @@ def draw_rows(
             column = layout.column(align=True)
         group = row.group
         line = column.row(align=True)
-        line.prop(values, row.name, slider=True)
+        words = _BETWEEN.get(row.name)
+        if words is None:
+            line.prop(values, row.name, text=_CALLED.get(row.name, row.label), slider=True)
+        else:
+            draw_end(line, words.low, "RIGHT")
+            line.prop(values, row.name, text="", slider=True)
+            draw_end(line, words.high, "LEFT")
         icon = "PINNED" if row.name in kept else "UNPINNED"
         line.operator("facegen.toggle_pin", text="", icon=icon).name = row.name

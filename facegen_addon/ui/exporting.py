@@ -40,6 +40,7 @@ from .jobs import JobOperator, Progress
 
 _DEFAULTS = ExportSettings()
 _JSON = "json"
+_EXPORTING = "Exporting"
 _FORMATS = [
     ("glb", "glTF", "One .glb file a head: games, the web, three.js"),
     ("fbx", "FBX", "One .fbx file a head, textures beside it: Maya, Unity, Unreal"),
@@ -161,7 +162,7 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
             self.report({"INFO"}, f"Sliders of {len(heads)} heads written to {path}")
             return
         sources = [HeadSource.of(head) for head in heads]
-        yield Progress("Exporting", 0, len(sources))
+        yield Progress(_EXPORTING, 0, len(sources))
         if len(sources) == 1:
             self._tell([export_head(path, sources[0], self.settings())])
             return
@@ -172,7 +173,7 @@ class FACEGEN_OT_write_heads(_Settings, JobOperator, bpy.types.Operator):
         with closing(writing) as files:
             for exported in files:
                 done.append(exported)
-                yield Progress("Exporting", len(done), len(sources))
+                yield Progress(_EXPORTING, len(done), len(sources))
         self._tell(done)
 
     def _tell(self, done: list[ExportedHead]) -> None:
@@ -260,7 +261,7 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         heads = selected_heads(context)
         if len(heads) > 1:
             layout.prop(self, "replace")
-            layout.label(text="One file a head: this name and its own", icon="INFO")
+            layout.label(text="One file per head, of both names", icon="INFO")
         self._draw_triangles(layout, heads)
 
     def _draw_triangles(self, layout: bpy.types.UILayout, heads: list[HeadObject]) -> None:
@@ -268,9 +269,9 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         column = layout.column(align=True)
         for model in {head.model.name: head.model for head in heads}.values():
             skin, hair = expected_triangles(model, self.settings())
-            column.label(text=f"{skin:,} triangles a head of {model.name}", icon="MESH_DATA")
+            column.label(text=f"{skin:,} triangles per head ({model.name})", icon="MESH_DATA")
             if hair:
-                column.label(text=f"and at most {hair:,} of hair", icon="BLANK1")
+                column.label(text=f"and up to {hair:,} for its hair", icon="BLANK1")
 
     def _leave_open(self) -> None:
         """What nobody has set is as the target asks."""
@@ -349,6 +350,9 @@ class FACEGEN_PT_files(bpy.types.Panel):
         column.operator("facegen.export_flame", icon="EXPORT")
         if active_head(context) is None:
             layout.label(text="Select a head to export", icon="INFO")
+        job = jobs.current()
+        if job is not None and job.label == _EXPORTING:
+            jobs.draw(layout)  # last, so that no button moves under the pointer
 
 
 CLASSES = (

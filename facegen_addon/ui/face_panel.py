@@ -49,7 +49,7 @@ def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]
     """The figures of a slider's influence, in lines that are short enough for a narrow sidebar."""
     return (
         f"Per {figure.step_words}:",
-        f"Cosine distance {figures.cosine_words(figure)}",
+        f"Distance {figures.cosine_words(figure)}",
         f"Skin moves {figure.mean_mm:.1f} mm"
         if figure.mean_mm >= _SEEN_MM
         else "Colour or hair: the shape stays",

@@ -92,10 +92,7 @@ def facts(what: str, chosen_index: str = "") -> list[str]:
     """What the dialog says, in Blender's language."""
     wanted = WANTED[what]
     package, _, version = wanted.carrier.requirement.partition("==")
-    try:
-        place = urlsplit(index_address(chosen_index)).hostname or ""
-    except UserError as error:
-        place = explain(error)
+    from_where = _from_where(package, version, chosen_index)
     arrived = wanted.arrived
     sentences = [translated(wanted.says[0])]
     sentences.append(
@@ -105,12 +102,18 @@ def facts(what: str, chosen_index: str = "") -> list[str]:
     )
     if arrived:
         sentences.append(translated("{size} MB are here already").format(size=megabytes(arrived)))
-    sentences.append(
-        translated("From: the package index {place}, package {package}, version {version}").format(
-            place=place, package=package, version=version
-        )
-    )
-    return [*sentences, translated(wanted.says[1]), translated(_SAFE)]
+    return [*sentences, from_where, translated(wanted.says[1]), translated(_SAFE)]
+
+
+def _from_where(package: str, version: str, chosen_index: str) -> str:
+    """The index and the package, or why no index is known."""
+    try:
+        place = urlsplit(index_address(chosen_index)).hostname or ""
+    except UserError as error:
+        why = explain(error)
+        return f"{why[:1].upper()}{why[1:]}"
+    said = translated("From: the package index {place}, package {package}, version {version}")
+    return str(said.format(place=place, package=package, version=version))
 
 
 def draw_button(layout: Any, what: str) -> None:

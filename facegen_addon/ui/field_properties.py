@@ -55,12 +55,13 @@ _WORDS = {
 """Name of a choice -> what the panel calls it, where the name is the laboratory's."""
 
 
-def _shown(name: str) -> str:
+def called(name: str) -> str:
+    """What the panel calls a choice of this name."""
     return _WORDS.get(name, name.capitalize() if name.islower() else name)
 
 
 def _items(field: OneOf) -> list[tuple[str, str, str]]:
-    return [(name, _shown(name), _sentence(field.said.get(name, ""))) for name in field.names]
+    return [(name, called(name), _sentence(field.said.get(name, ""))) for name in field.names]
 
 
 def _sentence(phrase: str) -> str:

@@ -31,10 +31,11 @@ _pending: dict[Hashable, Callable[[], Any]] = {}
 @dataclass(frozen=True)
 class FileState:
     """The state of a file: text says what it is and, in a second line, where, or why it cannot be
-    used and what to do."""
+    used and what to do. `missing`: there is no file, which is no fault of anybody's."""
 
     usable: bool
     text: str
+    missing: bool = False
 
 
 def facenet() -> FileState | None:
@@ -110,14 +111,15 @@ def _describe_facenet() -> FileState:
             False,
             "Not found. Without it all works but measuring and photos, and varieties are told apart"
             " by prediction.",
+            missing=True,
         )
     try:
         registered.read()
     except UserError as error:
         return FileState(False, explain(error))
-    weights = "InceptionResnetV1 20180408-102900 (CASIA-WebFace)"
-    facts = f"Found: {weights}, sha256 {registered.sha256[:_DIGITS]}"
-    return FileState(True, f"{facts}\n{registered.path}")
+    says = "Found: heads can be measured, and varieties are seen, not predicted"
+    facts = f"CASIA-WebFace, 20180408-102900, sha256 {registered.sha256[:_DIGITS]}"
+    return FileState(True, f"{says}\n{registered.path} ({facts})")
 
 
 def _describe_flame(path: Path) -> FileState:

@@ -15,9 +15,8 @@ from ..heads.exchange.arkit.files import check_no_take
 from ..heads.exchange.flame_codes import WRITABLE
 from ..scene.exchange.flame_export import export_heads
 from ..scene.exchange.flame_import import import_heads
-from ..scene.head.head_object import MODEL_KEY, HeadObject
 from .framing import show
-from .head_operator import ReportingOperator
+from .head_operator import ReportingOperator, selected_heads
 from .importing import SequenceImport
 
 _PROGRAMS = {"plain": "smplx's Names", "deca": "DECA", "emoca": "EMOCA", "mica": "MICA"}
@@ -66,14 +65,21 @@ class FACEGEN_OT_export_flame(ReportingOperator, bpy.types.Operator, ExportHelpe
     filter_glob: StringProperty(default="*.npz;*.json", options={"HIDDEN"})  # type: ignore[valid-type]
     convention: EnumProperty(name="Convention", items=_CONVENTIONS)  # type: ignore[valid-type]
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Whether there is a head to write."""
+        if not selected_heads(context):
+            cls.poll_message_set("no head is selected")
+            return False
+        return True
+
     def check(self, context: bpy.types.Context) -> bool:
         """Leave the name's suffix to the user: .npz or .json."""
         return False
 
     def run(self, context: bpy.types.Context) -> None:
         """Write the file; report what the convention has no place for."""
-        objects = [o for o in context.selected_objects if MODEL_KEY in o]
-        heads = [HeadObject.of(mesh_object) for mesh_object in objects]
+        heads = selected_heads(context)
         losses = export_heads(Path(self.filepath), heads, self.convention)
         self.report({"INFO"}, f"{len(heads)} heads written to {self.filepath}")
         for line in losses:

@@ -47,7 +47,7 @@ GERMAN = {
     "At Rest": "In Ruhe",
     "Pose": "Haltung",
     "Short Lists": "Kurzlisten",
-    "Quality of Measuring": "Messgüte",
+    "Advanced": "Erweitert",
     "What the Figures Mean": "Was die Zahlen heißen",
     "Distance: how unlike two faces look to FaceNet, which was taught to tell people apart. 0: the"
     " same picture. Most people are about 1 from one another.": "Abstand: wie verschieden zwei"
@@ -83,6 +83,9 @@ GERMAN = {
     "Select a head to dress": "Einen Kopf zum Anziehen wählen",
     "Not measured yet": "Noch nicht gemessen",
     "Moved since measured": "Seit der Messung bewegt",
+    "No face was asked for, so no shift": "Kein Gesicht war gewünscht, also keine Abweichung",
+    "One file per head, of both names": "Je Kopf eine Datei, aus beiden Namen",
+    "Without FaceNet: Real Faces alone": "Ohne FaceNet: nur echte Gesichter",
     "Reads as asked for": "Wirkt wie gewünscht",
     "Reads as another face": "Wirkt wie ein anderes Gesicht",
     "Reads as the same face": "Wirkt wie dasselbe Gesicht",

@@ -21,9 +21,10 @@ from ..scene.head.head_object import MODEL_KEY, HeadObject
 from ..scene.workflows import measure
 from ..scene.workflows.measure import Neighbour, Outcome, Work
 from . import file_states, jobs, preferences, shift_overlay
+from .fetch_offers import draw_lines
 from .fetching import draw_offer
 from .head_operator import active_head, make_active, movable_head, selected_heads
-from .head_panel import draw_message, draw_sentences
+from .head_panel import draw_sentences
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
 from .shift_overlay import Signature
@@ -233,7 +234,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
         layout = self.layout
         hint = facenet_hint()
         if hint:
-            draw_message(layout, hint)
+            draw_lines(layout, hint, 34)
             draw_offer(layout, DEFAULT_ENCODER)
         job = jobs.current()
         if job is not None and job.label in (_MEASURING, _CORRECTING):
@@ -265,7 +266,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
 def will_change(heads: Sequence[bpy.types.Object]) -> str:
     """Which of these heads Correct Shift would change: those that were asked for by a latent."""
     names = sorted(str(o.name) for o in heads if latents.read(o).requested is not None)
-    return f"Changes {_listed(names)}" if names else "Changes no head: none was asked for"
+    return f"Will change: {_listed(names)}" if names else "Changes none: no face was asked for"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -280,6 +281,8 @@ def facenet_hint() -> str:
     state = file_states.facenet()
     if state is None or state.usable:
         return ""
+    if state.missing:
+        return "To measure heads, FaceGen needs FaceNet, which is not here yet"
     return "FaceNet's file cannot be used: see FaceGen's preferences"
 
 
@@ -320,7 +323,7 @@ def _draw_summary(layout: bpy.types.UILayout, summary: Summary) -> None:
         layout.label(text=text, icon="INFO")
         return
     if summary.shift is None:
-        layout.label(text="No latent was asked for", icon="INFO")
+        layout.label(text="No face was asked for, so no shift", icon="INFO")
     else:
         layout.label(text=f"Shift {shift_text(summary.shift)}", icon="DRIVER_ROTATIONAL_DIFFERENCE")
         if summary.before is not None:

@@ -20,6 +20,7 @@ from ..mapping.backward import is_trained
 from ..photo.fitting import FittedHead
 from ..scene.workflows import photo_heads
 from . import file_states, jobs, preferences
+from .fetch_offers import draw_lines
 from .fetching import draw_offer
 from .framing import show
 from .head_operator import make_active
@@ -28,9 +29,10 @@ from .jobs import JobOperator, Progress
 
 _FITTING = "Fitting"
 _PHOTOS = "*.jpg;*.jpeg;*.png;*.webp"
+_COLUMNS = 34  # letters of a line in a narrow sidebar
 CONSENT = (
     "A face is biometric data: fit people who have agreed. Nothing leaves this computer, and"
-    " neither photo nor latent is kept in the file"
+    " neither the photo nor what was read off it is kept in the file"
 )
 LAST_KEY = "facegen_photo_fit"
 """What the scene keeps of the last fit: a line."""
@@ -130,7 +132,7 @@ class FACEGEN_OT_choose_photos(_Settings, bpy.types.Operator, ImportHelper):
         layout = self.layout
         for name in ("same_person", "everybody", "expression", "keep_latent"):
             layout.prop(self, name)
-        draw_message(layout.box(), CONSENT)
+        draw_lines(layout.box(), CONSENT, _COLUMNS)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hand over to the job, which a file browser's operator cannot be."""
@@ -167,15 +169,16 @@ class FACEGEN_PT_photo(bpy.types.Panel):
         row = layout.row()
         row.scale_y, row.enabled = 1.4, not hint
         row.operator("facegen.choose_photos", icon="IMAGE_DATA")
-        if hint:
-            draw_message(layout, hint)
         missing = _missing()
         if missing:
+            draw_lines(layout, f"{hint[:1].upper()}{hint[1:]}", _COLUMNS)
             draw_offer(layout, missing)
+        elif hint:
+            draw_message(layout, hint)
         last = context.scene.get(LAST_KEY, "")
         if isinstance(last, str) and last:
-            draw_message(layout.box(), last)
-        draw_message(layout, CONSENT)
+            draw_lines(layout.box(), last, _COLUMNS)
+        draw_lines(layout, CONSENT, _COLUMNS)
 
 
 def _hint(model: str) -> str:

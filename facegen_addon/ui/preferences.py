@@ -107,9 +107,9 @@ def draw_detector(layout: bpy.types.UILayout) -> None:
     """The face detector's file and where to get it."""
     layout.label(text="Face Detector", icon="IMAGE_DATA")
     if detector_is_there():
-        layout.label(text="Found: MTCNN, by which photos are fitted", icon="CHECKMARK")
+        layout.label(text="Found: heads can be fitted to photos", icon="CHECKMARK")
     else:
-        layout.label(text="Not found. Heads are fitted to photos with it alone.", icon="INFO")
+        layout.label(text="Not found. Only fitting heads to photos needs it.", icon="INFO")
         draw_in_preferences(layout, DETECTOR)
     layout.row().operator("facegen.get_detector", icon="FILE_FOLDER")
 
@@ -118,7 +118,7 @@ def draw_flame_files(layout: bpy.types.UILayout, files: tuple[Path, ...]) -> Non
     """The list of FLAME files."""
     layout.label(text="FLAME Files", icon="MESH_DATA")
     if not files:
-        layout.label(text="None yet: heads of open_flame and anny need none", icon="INFO")
+        layout.label(text="None yet: the heads that FaceGen brings need none", icon="INFO")
     for index, path in enumerate(files):
         row = layout.row()
         row.label(text=str(path))
@@ -154,7 +154,7 @@ def _draw_state(layout: bpy.types.UILayout, state: FileState | None) -> None:
         layout.label(text="Reading ...", icon="SORTTIME")
         return
     column = layout.column(align=True)
-    icon = "CHECKMARK" if state.usable else "ERROR"
+    icon = "CHECKMARK" if state.usable else "INFO" if state.missing else "ERROR"
     lines = [line for part in state.text.splitlines() for line in _WRAPPER.wrap(part)]
     for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)

@@ -27,7 +27,7 @@ from ..scene.head.placement import place_between, taken_room
 from ..scene.workflows.drawn_heads import apply
 from ..scene.workflows.new_head import add_head
 from ..variety.fields import DISTRIBUTION
-from .field_properties import property_of
+from .field_properties import called, property_of
 from .framing import show
 from .head_operator import (
     HeadOperator,
@@ -118,7 +118,7 @@ class FACEGEN_OT_sample_head(WhoAsked, Draw, ReportingOperator, bpy.types.Operat
             head = add_head(model, context)
             make_active(context, head.mesh_object)
             show(context, [head.mesh_object])
-        self.take(head, sampled, f"Sample, {self.distribution}")
+        self.take(head, sampled, f"Drawn: {called(self.distribution)}")
 
     def _sampled(self, model: HeadModel, parameters: FloatArray, locks: BoolArray) -> Sampled:
         sampler, who = HeadSampler.load(model), who_of(self)

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import bpy.utils.previews
 import numpy as np
 
+from ..arrays import Float32Array
 from ..errors import UserError
 from ..heads.expressions import EXPRESSIONS
 from ..heads.face_hair.named import BEARDS, BROWS
@@ -31,7 +32,8 @@ STYLE_NAMES: Mapping[str, tuple[str, ...]] = {
 """Kind of style -> names."""
 OWN = "OWN"
 """Item of a head that has none of the named styles."""
-_SWATCH_SIDE = 24
+_SWATCH_SIDE, _OWN_SIDE = 24, 128
+_BEHIND, _SOMEBODY = (0.30, 0.31, 0.33), (0.48, 0.49, 0.51)
 
 Item = tuple[str, str, str, Any, int]
 _items: dict[str, list[Item]] = {}  # Blender needs these strings to stay
@@ -46,11 +48,10 @@ def prepare() -> None:
     _swatches = bpy.utils.previews.new()
     for kind in SWATCH_KINDS:
         for swatch in swatches(kind):
-            icon = _swatches.new(_swatch_key(kind, swatch.name))
-            icon.icon_size = icon.image_size = (_SWATCH_SIDE, _SWATCH_SIDE)
-            pixels = np.tile(np.array([*swatch.rgb, 1.0], np.float32), _SWATCH_SIDE**2)
-            icon.icon_pixels_float.foreach_set(pixels)
-            icon.image_pixels_float.foreach_set(pixels)
+            colour = np.array([*swatch.rgb, 1.0], np.float32)
+            square = np.tile(colour, (_SWATCH_SIDE, _SWATCH_SIDE, 1))
+            _add_icon(_swatch_key(kind, swatch.name), square)
+    _add_icon(OWN, own_picture())
     try:
         pictures = gallery().pictures
     except UserError as error:  # names do without
@@ -61,10 +62,30 @@ def prepare() -> None:
     _items.clear()
 
 
+def _add_icon(key: str, picture: Annotated[Float32Array, "S S 4"]) -> None:
+    """Have this picture, its bottom row first, as an icon."""
+    icon = _swatches.new(key)
+    icon.icon_size = icon.image_size = picture.shape[:2]
+    icon.icon_pixels_float.foreach_set(picture.ravel())
+    icon.image_pixels_float.foreach_set(picture.ravel())
+
+
+def own_picture() -> Annotated[Float32Array, "S S 4"]:
+    """What stands for what no picture shows: somebody's outline. Its bottom row comes first."""
+    x, y = np.meshgrid(*2 * [np.linspace(-1.0, 1.0, _OWN_SIDE)])
+    head = 1.0 - np.hypot(x / 0.42, (y - 0.15) / 0.55)
+    neck = 1.0 - np.maximum(np.abs(x) / 0.2, (y + 1.0) / 0.8)
+    shoulders = 1.0 - np.hypot(x / 0.85, (y + 1.1) / 0.5)
+    inside = np.clip(_OWN_SIDE / 4 * np.maximum.reduce([head, neck, shoulders]), 0.0, 1.0)
+    colours = np.array(_BEHIND) + inside[..., None] * np.subtract(_SOMEBODY, _BEHIND)
+    return np.concatenate([colours, np.ones_like(colours[..., :1])], -1).astype(np.float32)
+
+
 def items(kind: str) -> list[Item]:
     """The items of an EnumProperty of a kind's styles: the head's own first."""
     if kind not in _items:
-        own = (OWN, "Own", "As it was drawn, or set by sliders", "DOT", 0)
+        picture = _swatches[OWN].icon_id if _swatches is not None else "DOT"
+        own = (OWN, "Own", "As it was drawn, or set by sliders", picture, 0)
         named = [
             (name, shown(name), "", thumbnails.icon(f"{kind} {name}") or 0, number)
             for number, name in enumerate(STYLE_NAMES[kind], start=1)

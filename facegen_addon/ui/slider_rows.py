@@ -20,12 +20,11 @@ from ..scene.head.locks import locked
 from .head_operator import active_head
 from .properties import Sliders, model_sliders, obstacle, sliders_of
 from .short_lists import viewed
+from .slider_ends import draw_end
 from .slider_operators import chosen_columns
 
 FIRST = 20
 """Sliders of a long section that show without asking for all."""
-_END_UNITS = {"RIGHT": 2.6, "LEFT": 3.3}
-"""Alignment of the word at a slider's end -> its width, in Blender's units of a button's height."""
 
 
 @dataclass(frozen=True)
@@ -208,18 +207,12 @@ def draw_between(layout: bpy.types.UILayout, shown: Shown, name: str) -> None:
     """A slider between the words for its two ends, with its padlock."""
     words = words_of(shown.table.parameters[shown.table.index(name)])
     row = layout.row(align=True)
-    _draw_end(row, words.low, "RIGHT")
+    draw_end(row, words.low, "RIGHT")
     slider = row.row(align=True)
     slider.active = not is_locked(shown, name)
     slider.prop(sliders_of(shown.head), name, text="", slider=True)
-    _draw_end(row, words.high, "LEFT")
+    draw_end(row, words.high, "LEFT")
     draw_padlock_of(row, shown, name)
-
-
-def _draw_end(row: bpy.types.UILayout, word: str, alignment: str) -> None:
-    end = row.row(align=True)
-    end.ui_units_x, end.alignment = _END_UNITS[alignment], alignment
-    end.label(text=f"{word[:1].upper()}{word[1:]}")
 
 
 def _draw_figure_button(row: bpy.types.UILayout, shown: Shown, name: str) -> None:

@@ -216,18 +216,19 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.prop(settings, "distance")
     said = translated("0: as unlike as two people ({threshold})")
     column.label(text=said.format(threshold=f"{_threshold():.2f}"), icon="INFO", translate=False)
-    column.prop(settings, "apart_in")
-    column.prop(settings, "distribution")
-    grade = column.row()
+    column.prop(settings, "seed")
+    header, body = layout.panel("FACEGEN_variety_advanced", default_closed=True)
+    header.label(text="Advanced")
+    if body is None:
+        return
+    body.use_property_split, body.use_property_decorate = True, False
+    body.prop(settings, "distribution")
+    grade = body.row()
     grade.enabled = settings.distribution == "latent"
     grade.prop(settings, "grade")
-    column.prop(settings, "seed")
-    header, body = layout.panel("FACEGEN_variety_quality", default_closed=True)
-    header.label(text="Quality of Measuring")
-    if body is not None:
-        body.use_property_split, body.use_property_decorate = True, False
-        body.prop(settings, "samples")
-        body.prop(settings, "size")
+    body.prop(settings, "apart_in")
+    body.prop(settings, "samples")
+    body.prop(settings, "size")
 
 
 def _draw_button(
@@ -245,6 +246,8 @@ def _draw_button(
         layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
     if button.predicted:
         row.enabled = settings.distribution == "latent"
+        if not row.enabled:
+            layout.label(text="Without FaceNet: Real Faces alone", icon="ERROR")
         draw_guarantee(layout, settings.distance)
 
 

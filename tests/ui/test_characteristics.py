@@ -54,7 +54,18 @@ def test_every_characteristic_is_a_slider_that_shows_the_head(head: bpy.types.Ob
         rna = values(head).bl_rna.properties[row.name]
         assert (rna.name, rna.is_animatable) == (row.label, False)
         assert (rna.soft_min, rna.soft_max) == pytest.approx((row.low, row.high))
-        assert getattr(values(head), row.name) == pytest.approx(value, rel=1e-5, abs=1e-5)
+        expected = min(max(value, 0.0), 1.0) if row.share_of else value
+        assert getattr(values(head), row.name) == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_a_share_is_never_less_than_none_nor_more_than_all(head: bpy.types.Object) -> None:
+    shares = [row.name for row in KNOWN.rows if row.share_of]
+    read = []
+    for parameters in MODEL.sample_prior(np.random.default_rng(0), 8):
+        HeadObject.of(head).move_to(parameters)
+        read += [KNOWN.value(parameters, name) for name in shares]
+        assert all(0.0 <= getattr(values(head), name) <= 1.0 for name in shares)
+    assert min(read) < 0.0, "what is read off shapes goes beyond, or this tests nothing"
 
 
 def test_a_slider_moves_components_mesh_and_their_sliders(head: bpy.types.Object) -> None:
@@ -180,21 +191,24 @@ def test_a_head_whose_characteristics_are_damaged_has_its_other_sliders(
 
 def test_the_panel_shows_all_of_them_who_it_is_first(head: bpy.types.Object) -> None:
     drawn: list[str] = []
+    said: list[str] = []
 
     class Layout:
         def panel(self, name: str, **_: object) -> tuple["Layout", "Layout"]:
             drawn.append(name)
             return self, self
 
-        def prop(self, data: object, name: str, **_: object) -> None:
+        def prop(self, data: object, name: str, text: str = "", **_: object) -> None:
             drawn.append(name)
+            said.append(text)
 
         def row(self, **_: object) -> "Layout":
             return self
 
         column = row
 
-        def label(self, **_: object) -> None: ...
+        def label(self, text: str, **_: object) -> None:
+            said.append(text)
 
         def operator(self, *_: object, **__: object) -> SimpleNamespace:
             return SimpleNamespace()
@@ -202,6 +216,8 @@ def test_the_panel_shows_all_of_them_who_it_is_first(head: bpy.types.Object) -> 
     settings = bpy.context.window_manager.facegen
     characteristics.draw_people(Layout(), head, KNOWN, settings)  # type: ignore[arg-type]
     second = len(drawn)
+    assert {"Man", "Woman", "Slim", "Heavy", "European"} <= set(said), "as of other models"
+    assert not {"Sex", "Caucasian"} & set(said)
     characteristics.draw_measures(Layout(), head, KNOWN, settings)  # type: ignore[arg-type]
     rows = [name for name in drawn if name in KNOWN.names]
     assert sorted(rows) == sorted(KNOWN.names)

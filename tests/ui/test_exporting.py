@@ -275,6 +275,9 @@ def test_the_panel_has_a_button_for_each_direction() -> None:
         def label(self, text: str, **_: Any) -> None:
             shown.append(text)
 
+        def progress(self, text: str, **_: Any) -> None:
+            shown.append(text)
+
         def column(self, **_: Any) -> "Layout":
             return self
 
@@ -291,3 +294,11 @@ def test_the_panel_has_a_button_for_each_direction() -> None:
     shown.clear()
     exporting.FACEGEN_PT_files.draw(panel, bpy.context)
     assert "Select a head to export" not in shown
+    idle = list(shown)
+    for label, shows in (("Exporting", True), ("Portraits", False)):
+        jobs.start(progress for progress in [jobs.Progress(label, 1, 2)]).step()
+        shown.clear()
+        exporting.FACEGEN_PT_files.draw(panel, bpy.context)
+        jobs.stop()
+        assert shown[: len(idle)] == idle, "a job moves no button"
+        assert (len(shown) > len(idle)) is shows

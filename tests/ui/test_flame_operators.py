@@ -74,6 +74,7 @@ def test_heads_that_cannot_be_exported_together(tmp_path: Path) -> None:
         bpy.ops.facegen.export_flame(filepath=str(output))
     anny = HeadObject.create(load_head_model("anny"), bpy.context.collection)
     flame = HeadObject.create(load_head_model("open_flame"), bpy.context.collection)
+    assert not bpy.ops.facegen.export_flame.poll(), "the button is grey as those beside it"
     with pytest.raises(UserError, match="different models, anny, open_flame"):
         export_heads(output, [anny, flame], "plain")
     with pytest.raises(UserError, match="'anny' has no FLAME parameters"):

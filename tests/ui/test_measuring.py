@@ -93,15 +93,15 @@ def test_correcting_moves_the_active_head_and_says_so() -> None:
 def test_it_says_which_heads_it_will_change() -> None:
     asked = Latents(requested=E[0])
     heads = [add_head(name, known=asked if name != "B" else None) for name in "ABCDEF"]
-    assert measuring.will_change(heads[:1]) == "Changes A"
-    assert measuring.will_change(heads[:3]) == "Changes A, C"
-    assert measuring.will_change(heads) == "Changes A, C, D and 2 more"
-    assert measuring.will_change(heads[1:2]) == "Changes no head: none was asked for"
+    assert measuring.will_change(heads[:1]) == "Will change: A"
+    assert measuring.will_change(heads[:3]) == "Will change: A, C"
+    assert measuring.will_change(heads) == "Will change: A, C, D and 2 more"
+    assert measuring.will_change(heads[1:2]) == "Changes none: no face was asked for"
     described = bpy.types.FACEGEN_OT_correct_shift.description(
         bpy.context, SimpleNamespace(scope="ALL")
     )
     assert described.startswith("Move heads nearer") and "\n" not in described
-    assert described.endswith("sliders stay. Changes A, C, D and 2 more")
+    assert described.endswith("sliders stay. Will change: A, C, D and 2 more")
 
 
 def test_what_cannot_be_done_is_one_line() -> None:
@@ -158,6 +158,9 @@ def test_facenet_missing_is_said_and_greys_the_buttons(monkeypatch: pytest.Monke
     assert measuring.facenet_hint().startswith("FaceNet's file cannot be used: see")
     assert not bpy.ops.facegen.measure_heads.poll()
     assert not bpy.ops.facegen.correct_shift.poll()
+    missing = FileState(False, "Not found", missing=True)
+    monkeypatch.setattr(file_states, "facenet", lambda: missing)
+    assert "not here yet" in measuring.facenet_hint(), "a file that is not there is no fault"
     monkeypatch.setattr(file_states, "facenet", lambda: None)
     assert bpy.ops.facegen.measure_heads.poll()
 

@@ -90,3 +90,34 @@ def test_a_photo_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         bpy.ops.facegen.fit_photo(filepath=missing, model="person")
     with pytest.raises(RuntimeError, match="no photo is named"):
         bpy.ops.facegen.fit_photo(model="person")
+
+
+def test_what_is_missing_is_told_and_what_is_wrong_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Layout:
+        """Notes icon and text of each first line."""
+
+        def label(self, *, text: str, icon: str, **_: object) -> None:
+            if icon != "BLANK1":
+                said.append((icon, text))
+
+        def operator(self, *_: object, **__: object) -> SimpleNamespace:
+            return SimpleNamespace()
+
+        def row(self, **_: object) -> "Layout":
+            return self
+
+        column = box = row
+
+    panel, said = SimpleNamespace(layout=Layout()), list[tuple[str, str]]()
+    monkeypatch.setattr(photo, "_missing", lambda: photo.DEFAULT_ENCODER)
+    photo.FACEGEN_PT_photo.draw(panel, bpy.context)  # type: ignore[arg-type]
+    assert said[0] == ("INFO", "Photos need FaceNet")
+    assert {icon for icon, _ in said} == {"INFO"}, "nothing is wrong before anything was done"
+    said.clear()
+    monkeypatch.setattr(photo, "_missing", lambda: "")
+    bpy.context.window_manager.facegen.model = "unguided"
+    monkeypatch.setattr(photo, "is_trained", lambda _: False)
+    photo.FACEGEN_PT_photo.draw(panel, bpy.context)  # type: ignore[arg-type]
+    assert said[0][0] == "ERROR" and said[0][1].startswith("Unguided cannot be fitted")

@@ -127,12 +127,14 @@ def test_what_is_said_of_facenet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     state = file_states.facenet()
     assert state is not None and state.usable
     assert artifacts.artifact("facenet").sha256[:12] in state.text
+    first, _ = state.text.split("\n")
+    assert "heads can be measured" in first and "sha256" not in first, "first what it is good for"
     without_facenet(tmp_path, monkeypatch)
     file_states.facenet()
     file_states.find_out()
     state = file_states.facenet()
     assert state is not None and not state.usable
-    assert "Not found" in state.text
+    assert "Not found" in state.text and state.missing
 
 
 def test_drawing_says_all_of_it(installed: Any, flame_file: Path) -> None:
@@ -150,7 +152,7 @@ def test_drawing_says_all_of_it(installed: Any, flame_file: Path) -> None:
     file_states.find_out()
     drawn = draw()
     assert "Reading ..." not in drawn.text
-    for part in ("InceptionResnetV1", str(flame_file), "Cycles finds: ", str(user_folder())):
+    for part in ("CASIA-WebFace", str(flame_file), "Cycles finds: ", str(user_folder())):
         assert part in drawn.text
     for button in ("facegen.locate_facenet", "facegen.clear_caches"):
         assert button in drawn.buttons

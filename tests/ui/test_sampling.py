@@ -59,6 +59,8 @@ def test_the_operator_draws_what_the_function_does(model_name: str, distribution
     expected = HeadSampler.load(model).sample(distribution, before, locks, np.random.default_rng(5))
     np.testing.assert_array_equal(parameters(head), expected.parameters)
     assert head[SEED_KEY] == 5
+    said = {"latent": "Real Faces", "prior": "Plausible", "uniform": "Any Sliders"}[distribution]
+    assert history.history_of(head).entries[-1].label == f"Drawn: {said}", "as the panel calls it"
     requested = latents.read(head).requested
     assert (requested is None) == (expected.requested is None) == (distribution != "latent")
     if requested is not None:

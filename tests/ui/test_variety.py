@@ -27,6 +27,7 @@ from facegen_addon.ui.variety import LABELS
 from facegen_addon.variety import predicted
 from facegen_addon.variety.held import Held
 from facegen_addon.variety.request import VarietyRequest
+from tests.ui.panels import RecordingLayout
 
 SMALL = {"count": 3, "distance": 0.25, "distribution": "prior", "samples": 2, "size": 96}
 KINDS = (
@@ -368,3 +369,28 @@ def test_what_is_locked_on_the_active_head_is_handed_on(monkeypatch: pytest.Monk
     with pytest.raises(RuntimeError, match="enough"):
         bpy.ops.facegen.generate_variety(distribution="prior", model="anny")
     assert seen[-1] is None
+
+
+def test_what_is_asked_first_stands_first_and_the_rest_is_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Folded(RecordingLayout):
+        """As a new user sees it."""
+
+        def panel(self, idname: str, **options: object) -> tuple[RecordingLayout, object]:
+            super().panel(idname, **options)
+            return self, None if options.get("default_closed") else self
+
+    settings = bpy.context.scene.facegen_variety
+    monkeypatch.setattr(file_states, "facenet", lambda: FileState(False, "not found"))
+    log: list[tuple[str, str]] = []
+    variety._draw_settings(Folded(log), settings)
+    assert [name for kind, name in log if kind == "prop"] == ["count", "distance", "seed"]
+    log.clear()
+    variety._draw_settings(RecordingLayout(log), settings)
+    fields = {field.name for field in variety._ON_PANEL}
+    assert {name for kind, name in log if kind == "prop"} == fields
+    settings.distribution = "prior"
+    log.clear()
+    variety._draw_button(RecordingLayout(log), bpy.context, settings)
+    assert ("label", "Without FaceNet: Real Faces alone") in log, "why the button is grey"

@@ -130,13 +130,14 @@ def unfold(name: str) -> Steps:
 
 def header_of(name: str) -> Place:
     """Where a folded panel's header is if those above it are folded, too."""
-    ordered = sorted(_panels(), key=lambda cls: cls.bl_order)
-    return 1040, _HEADER + _FOLDED * [cls.__name__ for cls in ordered].index(name)
+    return 1040, _HEADER + _FOLDED * [cls.__name__ for cls in panels()].index(name)
 
 
-def _panels() -> list[Any]:
+def panels() -> list[Any]:
+    """The panels that show now, from above."""
     found = [cls for cls in bpy.types.Panel.__subclasses__() if _is_ours(cls)]
-    return [cls for cls in found if not hasattr(cls, "poll") or cls.poll(bpy.context)]
+    showing = [cls for cls in found if not hasattr(cls, "poll") or cls.poll(bpy.context)]
+    return sorted(showing, key=lambda cls: cls.bl_order)
 
 
 def _is_ours(cls: Any) -> bool:

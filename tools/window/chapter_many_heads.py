@@ -184,7 +184,8 @@ def render_in_a_drag() -> Steps:
     live = addon("scene.head.head_object").HeadObject.of(head)
     before = strands(live)
     live.set_parameters(live.parameters)
-    np.testing.assert_array_equal(strands(live), before)
+    # One thread of BLAS rounds otherwise than several: hair that has not followed is cm away.
+    np.testing.assert_allclose(strands(live), before, atol=1e-6)
 
 
 def strands(head: Any) -> Any:

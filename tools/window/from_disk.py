@@ -51,6 +51,8 @@ _ARROW, _ITEM_LEFT, _ITEM_BELOW = (0.974, 22), 60, 123
 """Of the menu: share of the region's width and pixels from its upper edge; from it to its last
 item, which is Install from Disk."""
 _FIRST_FILE = (0.2, 35)
+SECTIONS = "UI" if bpy.app.version[0] >= 5 else "NAVIGATION_BAR"
+"""The region of the preferences that lists their sections."""
 _TAB_BELOW = {4: 173, 5: 248}
 """Blender's version -> pixels from the sidebar's upper edge to our tab; 5 has Animation above."""
 _BESIDE_EDGE = 12
@@ -88,7 +90,7 @@ def story() -> Steps:
 
 def show_extensions() -> Steps:
     """Click down the preferences' sections until Get Extensions is shown."""
-    sections = shown("PREFERENCES", "UI")
+    sections = shown("PREFERENCES", SECTIONS)
     for row in range(1, 12):
         yield from click(at(sections, 0.5, row * _TAB_ROW))
         if bpy.context.preferences.active_section == "EXTENSIONS":
