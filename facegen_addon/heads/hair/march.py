@@ -121,7 +121,8 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
 
 def fringe_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     """How much of a fringe each lock is, (L,): half a one would hang before the eyes in strings."""
-    share: RealArray = smoothstep(0.10, 0.22, values["hair_fringe"] * roots.zones.front)
+    worn = ramp(0.25, 0.55, values["hair_fringe"])
+    share: RealArray = smoothstep(0.06, 0.20, roots.zones.front) * worn
     return share
 
 
