@@ -127,7 +127,8 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
 
 def fringe_share(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     """How much of a fringe each lock is, (L,): half a one would hang before the eyes in strings."""
-    share: RealArray = smoothstep(0.10, 0.22, values["hair_fringe"] * roots.zones.front)
+    worn = ramp(0.25, 0.55, values["hair_fringe"])
+    share: RealArray = smoothstep(0.06, 0.20, roots.zones.front) * worn
     return share
 
 
@@ -148,6 +149,9 @@ def cut_across(
 
     Those from the forehead go round less of the head than others, and would hang in points.
     """
+    blunt = bluntness(length, values)
+    if not blunt.any():
+        return locks
     own = _AS_ITS_NEIGHBOURS * roots.flow[:, 0] + _BY_ITSELF * roots.character[:, 0]
     end = middle - hanging(roots, values) * (1 + _RAGGED * held(own, -1.5, 1.5))
     above = locks[:, 2] - end
@@ -157,12 +161,12 @@ def cut_across(
         np.take_along_axis(above, np.minimum(step + k, POINTS - 1)[None], 0)[0] for k in (0, 1)
     )
     share = (step + held(first / np.maximum(first - second, 1e-6), 0, 1)) / (POINTS - 1)
-    share = 1 - bluntness(length, values) * (1 - np.minimum(share, 1))
+    share = (1 - blunt * (1 - np.minimum(share, 1))).astype(np.float32)
     at = share * np.arange(POINTS, dtype=np.float32)[:, None]
     before = np.minimum(at.astype(np.intp), POINTS - 2)
     lock = np.arange(locks.shape[2])
     low, high = (locks[before + k, :, lock].transpose(0, 2, 1) for k in (0, 1))
-    cut: RealArray = low + (at - before)[:, None].astype(np.float32) * (high - low)
+    cut: RealArray = low + (at - before).astype(np.float32)[:, None] * (high - low)
     return cut
 
 
@@ -228,13 +232,13 @@ def march(
         height = here[2] - proxy.centre[2]
         loose = long * smoothstep(*_LOOSE, height)
         flat = comb.beside_the_parting(here)
-        above = layer * flat + over * smoothstep(0.07, 0.0, height)
+        above = layer * flat + over * held(1 - height / 0.07, 0, 1)
         fall = (1 - 0.93 * kink) * 1.6 * smoothstep(0.0, 0.12, travelled)
         fall = fall * (1 - comb.held_by_the_ear(here))
         fall = fall + 1.3 * comb.fringe * smoothstep(0.0, 0.03, travelled)
         rise = lift * flat * np.exp(-travelled / (0.012 + 0.03 * volume + 0.5 * kink))
         free = smoothstep(0.01, 0.06, distance)
-        hold = holding + _FLAT_ON_TOP * long * smoothstep(0.0, 0.05, height)
+        hold = holding + _FLAT_ON_TOP * long * held(height / 0.05, 0, 1)
         hold = (1 - kink) * smoothstep(0.0, 0.02, travelled) * hold * (1 - loose)
         follows = (1 - 0.75 * kink) * (1 - 0.6 * free) * (1 - 0.85 * loose)
         wanted = combed * follows + down * fall
@@ -310,7 +314,7 @@ class _Comb:
         offset = points - self._centre
         zero = np.zeros_like(offset[0])
         along = offset[:2] - self._crown
-        along[1] *= 1 - self._sideways * smoothstep(0.01, -0.01, along[1])
+        along[1] *= 1 - self._sideways * held(0.5 - along[1] / 0.02, 0, 1)
         cos, sin = self._turn
         flat = np.sqrt((along * along).sum(0)) + 0.004
         near = np.exp(-flat / 0.05)

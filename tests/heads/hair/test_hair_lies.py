@@ -189,3 +189,19 @@ def test_locks_differ_in_tone_and_what_is_hung_over_is_darker() -> None:
 def test_black_strands_mirror_some_light() -> None:
     colours = colours_of_strands(PERSON.groom.roots, pigmented_colour(1.0, 0.0), 0.0)
     assert 0.007 < np.median(colours) < 0.02
+
+
+def test_a_quarter_of_a_fringe_is_none() -> None:
+    """Some locks of one would hang on the forehead by themselves."""
+    found = [
+        len(np.unique(cells(_over_the_brows(Worn("Layered", hair_fringe=f))), axis=0))
+        for f in (0.0, 0.25)
+    ]
+    assert found[1] <= found[0] + 2
+
+
+def _over_the_brows(worn: Worn) -> np.ndarray:
+    """Points (N, 3) of hair in the middle of the forehead."""
+    hair = worn.dense
+    before = (hair[:, 1] < worn.vertices[SKIN, 1].min() + 0.06) & (np.abs(hair[:, 0]) < 0.035)
+    return hair[before & (np.abs(hair[:, 2] - worn.eyes - 0.035) < 0.015)]
