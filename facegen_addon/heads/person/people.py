@@ -2,8 +2,9 @@
 """Who random heads are: sex, age and ancestry, and the shapes of a face that go with them.
 
 Anny's phenotypes give a face its sex, age and ancestry on the whole. Local sliders add what they
-leave out, and vary less where their ends are caricatures. All numbers are of slider units and
-chosen by eye, in the directions that measured faces differ: men have longer jaws, lower and
+leave out, and vary less where their ends are caricatures. All numbers are of slider units. Where
+noses, mouths, brows and chins lie, and how much jaws differ, follows landmarks on photos of people;
+the rest is chosen by eye, in the directions that measured faces differ: men have longer jaws, lower and
 stronger brows, wider noses, thinner lips, smaller eyes (Enlow and Hans, "Essentials of Facial
 Growth"); with age lids and cheeks sag, lips thin, nose and ears grow, temples hollow (Albert and
 others, "A review of the literature on the aging adult skull and face", Forensic Sci Int 2007).
@@ -97,7 +98,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "mouth_upperlip_height_incr": (0.09, -0.18, -0.45, 0.29),
     "mouth_lowerlip_height_incr": (0.08, -0.12, -0.3, 0.26),
     "mouth_cupidsbow_incr": (0.08, -0.12, -0.2, 0.22),
-    "mouth_trans_up": (0.12, 0.0, 0.0, 0.2),
+    "mouth_trans_up": (0.17, -0.05, 0.0, 0.2),
     "mouth_trans_forward": (0.0, 0.0, -0.15, 0.16),
     # skull, ears and neck
     "forehead_nubian_incr": (0.0, 0.0, 0.0, 0.06),
