@@ -4,10 +4,10 @@
 Anny's phenotypes give a face its sex, age and ancestry on the whole. Local sliders add what they
 leave out, and vary less where their ends are caricatures. All numbers are of slider units. Where
 noses, mouths, brows and chins lie, and how much jaws differ, follows landmarks on photos of people;
-the rest is chosen by eye, in the directions that measured faces differ: men have longer jaws, lower and
-stronger brows, wider noses, thinner lips, smaller eyes (Enlow and Hans, "Essentials of Facial
-Growth"); with age lids and cheeks sag, lips thin, nose and ears grow, temples hollow (Albert and
-others, "A review of the literature on the aging adult skull and face", Forensic Sci Int 2007).
+the rest is chosen by eye, in the directions that measured faces differ: men have longer jaws,
+lower and stronger brows, wider noses, thinner lips, smaller eyes (Enlow and Hans, "Essentials of
+Facial Growth"); with age lids and cheeks sag, lips thin, nose and ears grow, temples hollow (Albert
+and others, "A review of the literature on the aging adult skull and face", Forensic Sci Int 2007).
 """
 
 from __future__ import annotations
