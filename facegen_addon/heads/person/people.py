@@ -2,11 +2,12 @@
 """Who random heads are: sex, age and ancestry, and the shapes of a face that go with them.
 
 Anny's phenotypes give a face its sex, age and ancestry on the whole. Local sliders add what they
-leave out, and vary less where their ends are caricatures. All numbers are of slider units and
-chosen by eye, in the directions that measured faces differ: men have longer jaws, lower and
-stronger brows, wider noses, thinner lips, smaller eyes (Enlow and Hans, "Essentials of Facial
-Growth"); with age lids and cheeks sag, lips thin, nose and ears grow, temples hollow (Albert and
-others, "A review of the literature on the aging adult skull and face", Forensic Sci Int 2007).
+leave out, and vary less where their ends are caricatures. All numbers are of slider units. Where
+noses, mouths, brows and chins lie, and how much jaws differ, follows landmarks on photos of people;
+the rest is chosen by eye, in the directions that measured faces differ: men have longer jaws,
+lower and stronger brows, wider noses, thinner lips, smaller eyes (Enlow and Hans, "Essentials of
+Facial Growth"); with age lids and cheeks sag, lips thin, nose and ears grow, temples hollow (Albert
+and others, "A review of the literature on the aging adult skull and face", Forensic Sci Int 2007).
 """
 
 from __future__ import annotations
@@ -47,23 +48,23 @@ _MAN, _AGED, _AGED_SPREAD = 0.80, 0.37, 0.35
 # other local sliders are as in Anny's table
 _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # jaw and chin
-    "chin_bones_incr": (-0.1, 0.25, 0.0, 0.25),
-    "chin_height_incr": (0.04, 0.1, 0.0, 0.2),
+    "chin_bones_incr": (-0.1, 0.25, 0.0, 0.3),
+    "chin_height_incr": (0.04, 0.1, 0.0, 0.24),
     "chin_jaw_drop_incr": (-0.01, 0.06, 0.5, 0.16),
     "chin_prominent_incr": (-0.03, 0.15, 0.1, 0.26),
-    "chin_width_incr": (-0.12, 0.3, 0.05, 0.24),
+    "chin_width_incr": (-0.12, 0.3, 0.05, 0.28),
     "chin_prognathism_incr": (0.0, 0.0, 0.0, 0.18),
     "chin_cleft_incr": (-0.02, 0.1, 0.0, 0.22),
     # cheeks
-    "cheek_bones_incr": (0.08, -0.12, 0.1, 0.2),
+    "cheek_bones_incr": (0.08, -0.12, 0.1, 0.24),
     "cheek_inner_incr": (0.01, -0.06, -0.2, 0.2),
     "cheek_trans_up": (0.05, -0.10, -0.45, 0.18),
     "cheek_volume_incr": (0.06, -0.1, -0.25, 0.26),
-    "head_fat_incr": (-0.07, -0.04, 0.1, 0.3),
+    "head_fat_incr": (-0.07, -0.05, 0.1, 0.36),
     # brow and eyes
-    "eyebrows_angle_up": (0.29, -0.05, 0.08, 0.13),
+    "eyebrows_angle_up": (0.29, -0.05, 0.08, 0.16),
     "eyebrows_trans_forward": (-0.04, 0.18, 0.0, 0.1),
-    "eyebrows_trans_up": (0.06, -0.35, -0.12, 0.2),
+    "eyebrows_trans_up": (0.06, -0.35, -0.12, 0.24),
     "eye_scale_incr": (0.09, -0.22, -0.1, 0.2),
     "eye_height1_incr": (0.02, -0.1, -0.3, 0.26),
     "eye_height2_incr": (0.03, -0.12, -0.15, 0.26),
@@ -78,11 +79,11 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "eye_epicanthus_out": (0.0, 0.0, 0.0, 0.14),
     # nose
     "nose_scale_vert_incr": (-0.23, 0.1, 0.15, 0.26),
-    "nose_scale_horiz_incr": (-0.07, 0.22, 0.1, 0.23),
+    "nose_scale_horiz_incr": (-0.07, 0.22, 0.1, 0.26),
     "nose_scale_depth_incr": (-0.06, 0.15, 0.05, 0.21),
     "nose_hump_incr": (-0.13, 0.12, 0.1, 0.26),
     "nose_volume_incr": (-0.06, 0.15, 0.12, 0.22),
-    "nose_trans_up": (0.44, 0.14, 0.0, 0.28),
+    "nose_trans_up": (0.44, 0.14, 0.0, 0.32),
     "nose_base_up": (0.18, -0.2, -0.25, 0.23),
     "nose_point_up": (0.01, -0.03, -0.06, 0.07),
     "nose_width1_incr": (-0.02, 0.1, 0.0, 0.24),
@@ -90,14 +91,14 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     # mouth
     "mouth_angles_up": (0.2, 0.0, -0.03, 0.1),
     "mouth_laugh_lines_out": (-0.01, 0.06, 0.75, 0.2),
-    "mouth_scale_horiz_incr": (0.12, 0.07, 0.1, 0.28),
+    "mouth_scale_horiz_incr": (0.12, 0.07, 0.1, 0.32),
     "mouth_scale_vert_incr": (0.01, -0.07, -0.2, 0.18),
     "mouth_upperlip_volume_incr": (0.17, -0.33, -0.45, 0.26),
     "mouth_lowerlip_volume_incr": (0.11, -0.28, -0.4, 0.26),
     "mouth_upperlip_height_incr": (0.09, -0.18, -0.45, 0.29),
     "mouth_lowerlip_height_incr": (0.08, -0.12, -0.3, 0.26),
     "mouth_cupidsbow_incr": (0.08, -0.12, -0.2, 0.22),
-    "mouth_trans_up": (0.12, 0.0, 0.0, 0.16),
+    "mouth_trans_up": (0.17, -0.05, 0.0, 0.2),
     "mouth_trans_forward": (0.0, 0.0, -0.15, 0.16),
     # skull, ears and neck
     "forehead_nubian_incr": (0.0, 0.0, 0.0, 0.06),
@@ -106,7 +107,7 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "forehead_temple_incr": (0.0, 0.0, -0.35, 0.22),
     "head_age_incr": (-0.02, 0.0, 0.8, 0.08),
     "head_angle_out": (0.0, 0.0, 0.0, 0.08),
-    "head_scale_vert_incr": (-0.06, 0.0, 0.0, 0.17),
+    "head_scale_vert_incr": (-0.06, 0.0, 0.0, 0.2),
     "head_scale_horiz_incr": (0.03, 0.09, 0.0, 0.22),
     "head_scale_depth_incr": (0.0, 0.0, 0.0, 0.18),
     "head_back_scale_depth_incr": (0.0, 0.0, 0.0, 0.14),
@@ -118,8 +119,8 @@ _SHAPES: dict[str, tuple[float, float, float, float]] = {
     "ear_scale_vert_incr": (-0.06, 0.05, 0.15, 0.15),
     "ear_lobe_incr": (-0.05, 0.05, 0.35, 0.2),
     "ear_shape_triangle": (0.0, 0.0, 0.0, 0.12),
-    "measure_neck_circ_incr": (-0.38, 0.1, 0.0, 0.14),
-    "neck_scale_horiz_incr": (-0.27, -0.07, 0.0, 0.1),
+    "measure_neck_circ_incr": (-0.6, 0.1, 0.0, 0.14),
+    "neck_scale_horiz_incr": (-0.42, -0.16, 0.0, 0.1),
     "neck_double_incr": (-0.03, 0.04, 0.35, 0.16),
 }
 

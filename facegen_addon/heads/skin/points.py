@@ -40,7 +40,7 @@ skins are lit from above, and many have a beard's shadow, which leaves chins yel
 _BLUSH, _USUAL_BLUSH = 0.85, 0.05
 """Haemoglobin of the deepest blush, and the blush at which cheeks are as the statistics have
 them."""
-_LEAST_MOTTLED = 0.13
+_LEAST_MOTTLED = 0.11
 """Unevenness over centimetres of the evenest skin: nobody is of wax."""
 _DARKEST = 1e-3  # linear light
 _METRES = 0.55  # of a neck in each unit of u and v

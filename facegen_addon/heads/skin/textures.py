@@ -43,7 +43,7 @@ _LINED = 2.7
 """Depth of the lines of the slider's end, as a share of what DEPTHS has."""
 MAP_SIZE = 1024
 """Texels of a model's maps each way: half a millimetre on a face."""
-_MOTTLING, _GRAINED, _PORE_SHADE = 0.026, 0.030, 0.10
+_MOTTLING, _GRAINED, _PORE_SHADE = 0.026, 0.030, 0.22
 """Log of light, what is finer than the noise that vertices carry: flecks of a few millimetres, of
 one, and what is missing in the deepest pore. Skin that is even there looks like wax."""
 

@@ -75,6 +75,16 @@ def test_lines_of_the_old_are_dark_enough_for_portraits_and_those_of_the_young_a
     assert -0.9 < darkest(0.7) < -0.3  # seventy
 
 
+def test_young_skin_is_no_wax() -> None:
+    """Every skin is uneven within millimetres, and pores of the nose are dark."""
+    nose = TEXTURES.points.regions["nose"] > 0.3
+    cheek = TEXTURES.points.regions["cheeks"] > 0.5
+    for region in (nose, cheek):
+        assert TEXTURES.mottling[region].std() > 0.03
+    pores, light = TEXTURES.relief["pores"][nose], TEXTURES.mottling[nose]
+    assert np.corrcoef(pores, light)[0, 1] > 0.1
+
+
 def test_vertices_and_fine_maps_make_the_whole_skin() -> None:
     """Without marks, lines and beard, which the renderer adds as this does: to a few percent."""
     values = {**MEAN, "skin_freckles": 0.0, "skin_spots": 0.0, "skin_moles": 0.0}
