@@ -32,6 +32,10 @@ _THREADS = os.cpu_count() or 1
 _ADAM_DECAY = (0.9, 0.99)
 _REACH = 3.0
 _OF_ONE = 0.8  # spread around one person's colours, of that of people of a kind
+_SEEN = {"brow_density": 0.50, "brow_thickness": 0.30}
+"""The least of brows that are seen from afar: B is asked for none that are not."""
+_OF_STRANDS = "brow_peak"
+"""A parameter that only brows have which are strands of their own."""
 
 BELIEVABLE_RMS = {"skull": 0.6, "forehead": 0.6, "ears": 0.6, "iris": 0.6, "shape": 1.0}
 """Largest root mean square of a group, in standard deviations: where FaceNet looks and people do
@@ -150,7 +154,8 @@ class TrustRegion:
             raise UserError(
                 f"bounded groups {sorted(unknown)} are not among the model's {sorted(groups)}"
             )
-        low, high = (np.asarray(bound, np.float32) for bound in table.guided_bounds())
+        low, high = (np.array(bound, np.float32) for bound in table.guided_bounds())
+        _raise_to_what_is_seen(table, low)
         balls = [(groups[name], bound) for name, bound in settings.group_rms.items()]
         balls.append((np.arange(len(low)), settings.overall_rms))
         return cls(
@@ -257,6 +262,16 @@ class TrustRegion:
         inside: Float32Array = self.centre + away * self.spread
         inside[:, self.held] = self.held_values
         return inside
+
+
+def _raise_to_what_is_seen(table: ParameterTable, low: Annotated[Float32Array, "G"]) -> None:
+    """Raise lowest values, standard units, in place, of a model whose brows are strands."""
+    if _OF_STRANDS not in table.names:
+        return
+    guided = [table.names[column] for column in table.guided]
+    for name, least in _SEEN.items():
+        column = table.index(name)
+        low[guided.index(name)] = (least - table.mean[column]) / table.std[column]
 
 
 def inversion_cost(

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facegen_addon.errors import UserError
+from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.latent.checked import checked_latents
 from facegen_addon.latent.selection import largest_selection
 from facegen_addon.latent.sphere import cosine_distance_matrix
@@ -236,3 +237,16 @@ def test_proposal_holds_more_different_heads_than_plain_samples(backward: Backwa
     assert apart(proposal.predicted) > apart(plain)
     again = propose_variety(backward, nature, np.random.default_rng(7), n, 0.4)  # type: ignore[arg-type]
     np.testing.assert_array_equal(again.parameters, proposal.parameters)
+
+
+def test_nobody_is_answered_without_brows_that_are_seen() -> None:
+    """However little of them a network or descent asks for; other models' brows are as ever."""
+    table = load_head_model("person").table
+    width = len(table.guided)
+    region = TrustRegion.of(table, InversionSettings(), np.eye(width))
+    rows = table.from_standardised(region.project(np.full((1, width), -9.0)))
+    assert rows[0, table.index("brow_density")] > 0.49
+    assert rows[0, table.index("brow_thickness")] > 0.29
+    others = load_head_model("anny").table
+    bounds = TrustRegion.of(others, InversionSettings(), np.eye(len(others.guided))).low
+    assert np.array_equal(bounds, others.guided_bounds()[0].astype(np.float32))
