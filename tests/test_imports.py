@@ -190,6 +190,7 @@ RUN_BY_BLENDER = (
     "tools/window/first_faces.py",
     "tools/window/from_disk.py",
     "tools/window/story.py",
+    "tools/window/panels.py",
     "tools/window/tasks.py",
 )
 """Scripts that Blender runs: its Python starts them by their file, and knows no checkout."""

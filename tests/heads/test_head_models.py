@@ -16,7 +16,7 @@ from facegen_addon.heads.skin.textures import FineWeights
 from facegen_addon.heads.surface import PART_NAMES
 from tests.heads.sphere_head import SphereHead
 
-HEADS = 4
+HEADS = 8
 MASKS = {"lips", "mouth", "ears", "cheeks", "nose", "orbit", "lid", "scalp", "brow", "beard"}
 
 

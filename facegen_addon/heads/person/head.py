@@ -54,7 +54,7 @@ def person_head() -> PersonHead:
 
 _ANNYS_HAIR = frozenset(name for name in HairStyle.__annotations__ if name.startswith("hair_"))
 _HAIR_SHADES = HAIR_NAMES & {
-    *("hair_density", "hair_recession", "hair_thinning", "hair_side_length"),
+    *("hair_density", "hair_recession", "hair_thinning", "hair_side_length", "hair_top_length"),
     *("hair_melanin", "hair_redness", "hair_grey"),
 }
 """Parameters of hair that shade the scalp."""

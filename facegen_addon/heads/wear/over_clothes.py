@@ -23,7 +23,7 @@ _HIGHEST = 0.045
 """Metres above the neck's edge that no collar is higher than."""
 _HAIR = 0.0045
 """Metres that hair keeps from cloth: between two of its points it cuts corners."""
-_SAMPLES = 2
+_SAMPLES = 3
 """Points looked at along each side of a piece of cloth, the next corner not counted."""
 
 

@@ -44,7 +44,7 @@ _ARM = np.array([0.0, 0.0, 0.0, 0.002, 0.012, 0.026, 0.036, 0.040])
 """How deep the crease between chest and arm is in each ring, metres."""
 _ARM_AT, _ARM_WIDE = 0.78, 0.14
 """Where it lies, radians from the front and from behind, and how wide it is."""
-_WIDER, _WIDTHS = 1.5, (0.84, 1.14)
+_WIDER, _WIDTHS = 1.5, (0.87, 1.14)
 """Shoulders' width grows by this power of the neck's girth, within these bounds."""
 
 

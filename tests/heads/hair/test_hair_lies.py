@@ -55,7 +55,7 @@ def cells(points: np.ndarray) -> np.ndarray:
 def test_long_hair_falls_before_the_ears_unless_it_is_tucked(name: str) -> None:
     loose, tucked = (Worn(name, hair_tuck=much) for much in (0.0, 1.0))
     assert covered(loose, loose.vertices[EARS]) > 0.5
-    assert covered(tucked, tucked.vertices[EARS]) < covered(loose, loose.vertices[EARS]) - 0.15
+    assert covered(tucked, tucked.vertices[EARS]) < covered(loose, loose.vertices[EARS]) - 0.14
 
 
 @pytest.mark.parametrize("name", ["Long Straight", "Bob"])

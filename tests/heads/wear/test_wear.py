@@ -108,7 +108,7 @@ def test_glasses_and_hats_turn_with_the_head() -> None:
     for before, after in zip(still, (thing(head) for thing in (_glasses, _hat)), strict=True):
         upright = after.vertices @ turn
         moved = upright - before.vertices
-        assert np.linalg.norm(moved - moved.mean(0), axis=1).max() < 0.013
+        assert np.linalg.norm(moved - moved.mean(0), axis=1).max() < 0.015
 
 
 def _glasses(parameters: np.ndarray) -> Piece:
