@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every panel of the sidebar unfolded alone, a download's dialog, the heads of the asset browser.
+"""Every panel of the sidebar unfolded alone, a dialog, and the heads of the asset browser.
 
 `blender --python tools/window/panels.py -- FOLDER [PANEL ...]`, as tools/window/story.py is run,
 without FaceNet. What is left are pictures to look at: panel_NAME_none.png, panel_NAME_head.png,
