@@ -2,8 +2,8 @@
 """The artists' pages from the window's screenshots: `python -m tools.window_pictures FOLDER`.
 
 FOLDER is out/window-VERSION, as `sh tools/test_blender.sh VERSION window` leaves it, with
-STORY=tasks, STORY=panels or without. Pictures go to docs/pictures; the steps in a row become an animation without
-sound.
+STORY=tasks, STORY=panels or without. Pictures go to docs/pictures; the steps in a row become an
+animation without sound.
 """
 
 from __future__ import annotations
