@@ -63,12 +63,14 @@ def unfolded_each(suffix: str) -> Steps:
 
 def dialog() -> Steps:
     """What is said before FaceNet is downloaded; Esc leaves it."""
-    bpy.context.preferences.system.use_online_access = True
+    system = bpy.context.preferences.system
+    system.use_online_access = True
     with in_viewport():
         bpy.ops.facegen.get_encoder("INVOKE_DEFAULT", what="facenet")
     yield DRAWN
     photograph("dialog_encoder")
     yield from press("Escape")
+    system.use_online_access = False  # Blender would look for assets of its own
     assert addon("ui.jobs").current() is None
 
 
