@@ -44,8 +44,8 @@ def story() -> Steps:
     yield DRAWN
     check_heads()
     yield from unfolded_each("head")
-    yield from dialog()
     yield from assets()
+    yield from dialog()
 
 
 def unfolded_each(suffix: str) -> Steps:
@@ -70,7 +70,7 @@ def dialog() -> Steps:
     yield DRAWN
     photograph("dialog_encoder")
     yield from press("Escape")
-    system.use_online_access = False  # Blender would look for assets of its own
+    system.use_online_access = False  # or Blender looks for assets of its own
     assert addon("ui.jobs").current() is None
 
 
