@@ -189,6 +189,7 @@ RUN_BY_BLENDER = (
     "batch/run.py",
     "tools/window/first_faces.py",
     "tools/window/from_disk.py",
+    "tools/window/panels.py",
     "tools/window/story.py",
     "tools/window/panels.py",
     "tools/window/tasks.py",

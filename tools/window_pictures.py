@@ -2,8 +2,8 @@
 """The artists' pages from the window's screenshots: `python -m tools.window_pictures FOLDER`.
 
 FOLDER is out/window-VERSION, as `sh tools/test_blender.sh VERSION window` leaves it, with
-STORY=tasks or without. Pictures go to docs/pictures; the steps in a row become an animation without
-sound.
+STORY=tasks, STORY=panels or without. Pictures go to docs/pictures; the steps in a row become an
+animation without sound.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STEPS = {
 }
 """Screenshot of tools/window/tasks.py -> picture of docs/artists.md, in the tutorial's order."""
 OTHERS = {name: name for name in ("candidates", "variety", "shift", "preferences", "asset_browser")}
-"""Of tools/window/story.py, shown further down that page."""
+"""Of tools/window/story.py, the last of tools/window/panels.py, shown further down that page."""
 
 _PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 _SHOWN = 4000  # milliseconds a step

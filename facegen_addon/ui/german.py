@@ -106,6 +106,8 @@ GERMAN = {
     " andere  ·  Esc schließt",
     "{number} of {count}": "{number} von {count}",
     "0: as unlike as two people ({threshold})": "0: verschieden wie zwei Leute ({threshold})",
+    "Age from": "Alter von",
+    "Any Skin": "Jede Haut",
     # FaceNet and the face detector
     "Get the Encoder...": "Encoder holen ...",
     "Get the Face Detector...": "Gesichtsfinder holen ...",

@@ -19,7 +19,7 @@ from .field_properties import property_of
 from .head_operator import active_head
 
 _FIRST, _LAST = int(YOUNGEST), int(OLDEST)
-_SKINS = [(ANY, "Any", "Any skin"), *((name, name.capitalize(), "") for name in SKINS)]
+_SKINS = [(ANY, "Any Skin", "Dark to fair"), *((name, name.capitalize(), "") for name in SKINS)]
 
 
 def _keep_order(settings: FACEGEN_PG_who, context: bpy.types.Context) -> None:
@@ -40,8 +40,8 @@ class FACEGEN_PG_who(bpy.types.PropertyGroup):
 
     sex: property_of(SEX)  # type: ignore[valid-type]
     youngest: IntProperty(  # type: ignore[valid-type]
-        name="From",
-        description="Youngest that the latents read as, years",
+        name="Age from",
+        description="Youngest that a face may look, in years",
         default=_FIRST,
         min=_FIRST,
         max=_LAST - 1,
@@ -49,14 +49,14 @@ class FACEGEN_PG_who(bpy.types.PropertyGroup):
     )
     oldest: IntProperty(  # type: ignore[valid-type]
         name="To",
-        description="They read as younger than this, years",
+        description="Faces look younger than this, in years",
         default=_LAST,
         min=_FIRST + 1,
         max=_LAST,
         update=_keep_order,
     )
     skin: EnumProperty(  # type: ignore[valid-type]
-        name="Skin", description="Skin that the latents read as", items=_SKINS, default=ANY
+        name="Skin", description="Skin that a face looks to have", items=_SKINS, default=ANY
     )
     population: StringProperty(  # type: ignore[valid-type]
         name="Population",

@@ -118,4 +118,8 @@ def test_the_panel_says_what_it_needs(model: str, monkeypatch: pytest.MonkeyPatc
     who_panel.FACEGEN_PT_who.draw(panel, bpy.context)
     shown = [name for kind, name in log if kind == "prop"]
     assert shown == ["sex", "youngest", "oldest", "skin", "population", "probe"]
+    rna = bpy.context.scene.facegen_who.bl_rna.properties
+    assert (rna["youngest"].name, rna["skin"].enum_items[0].name) == ("Age from", "Any Skin")
+    for name in ("youngest", "oldest", "skin"):
+        assert "latent" not in rna[name].description, "a row of buttons says what it is of"
     assert (("label", "Needs a head model with latents") in log) == (model != "anny")

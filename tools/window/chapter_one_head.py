@@ -116,7 +116,7 @@ def presets() -> Steps:
     yield DRAWN
     browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
     yield 3 * DRAWN
-    photograph("asset_browser")
+    photograph("saved_presets")
     browser.ui_type = "VIEW_3D"
     yield DRAWN
     bpy.ops.facegen.apply_preset(name="Sampled")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every panel of the sidebar unfolded alone, and the dialog that asks before a download.
+"""Every panel of the sidebar unfolded alone, a dialog, and the heads of the asset browser.
 
 `blender --python tools/window/panels.py -- FOLDER [PANEL ...]`, as tools/window/story.py is run,
-without FaceNet. What is left are pictures to look at: panel_NAME_none.png, panel_NAME_head.png and
-dialog_encoder.png.
+without FaceNet. What is left are pictures to look at: panel_NAME_none.png, panel_NAME_head.png,
+dialog_encoder.png and asset_browser.png, which is docs/artists.md's.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from tools.window.hands import (
     DRAWN,
     Steps,
     addon,
+    area,
     check_heads,
     in_viewport,
     perform,
     photograph,
     point,
     press,
+    until_no_job,
 )
 
 NOWHERE = (200, 600)
@@ -42,6 +44,7 @@ def story() -> Steps:
     yield DRAWN
     check_heads()
     yield from unfolded_each("head")
+    yield from assets()
     yield from dialog()
 
 
@@ -60,13 +63,30 @@ def unfolded_each(suffix: str) -> Steps:
 
 def dialog() -> Steps:
     """What is said before FaceNet is downloaded; Esc leaves it."""
-    bpy.context.preferences.system.use_online_access = True
+    system = bpy.context.preferences.system
+    system.use_online_access = True
     with in_viewport():
         bpy.ops.facegen.get_encoder("INVOKE_DEFAULT", what="facenet")
     yield DRAWN
     photograph("dialog_encoder")
     yield from press("Escape")
+    system.use_online_access = False  # or Blender looks for assets of its own
     assert addon("ui.jobs").current() is None
+
+
+def assets() -> Steps:
+    """The shipped heads, saved as assets, in the asset browser."""
+    with in_viewport():
+        bpy.ops.facegen.save_gallery("INVOKE_DEFAULT")
+    yield from until_no_job("the assets")
+    browser = area()
+    browser.ui_type = "ASSETS"
+    yield DRAWN
+    browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
+    yield 4 * DRAWN
+    photograph("asset_browser")
+    browser.ui_type = "VIEW_3D"
+    yield DRAWN
 
 
 perform(story())
