@@ -7,9 +7,9 @@ RECIPES := .venv-recipes/bin/python
 READERS := .venv-readers/bin/python
 SET_UP := sh tools/set_up.sh
 # What models/pairs_person.npz was made with.
-PERSON_PAIRS := --initial 1000 --rounds 7 --per-round 600 --epochs 20 --latents 4000 --direct-epochs 40
+PERSON_PAIRS := --initial 1000 --rounds 8 --per-round 600 --epochs 20 --latents 4000 --direct-epochs 40
 
-.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes groups hands fit-report photo-report domain-gap landmarks landmarks-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
+.PHONY: help demo lint style check check-heads check-rooms check-mapping test test-farm test-rooms models corrections report attributes proportions groups hands fit-report photo-report domain-gap landmarks landmarks-report evaluate expectation influence parity bench bench-compare million gpu-check extension test-bpy test-blender clean
 
 help:
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -108,6 +108,10 @@ attributes: ## do photos and the heads of their latents read as the same people,
 	@$(SET_UP) runtime readers
 	$(PYTHON) -m models.training.report_attributes --model "$(or $(MODEL),anny)" \
 		$(if $(PHOTOS),--photos "$(PHOTOS)") | grep -a "^|"
+
+proportions: attributes ## after attributes: have the heads the proportions of the people on the photos
+	$(READERS) -m models.training.report_proportions out/attributes/$(or $(MODEL),anny)/photos \
+		out/attributes/$(or $(MODEL),anny)/heads
 
 groups: ## eight contact sheets of a balanced population, and its figures, for MODEL: out/groups
 	@$(SET_UP) runtime readers
