@@ -14,18 +14,9 @@ import numpy as np
 from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
 from ..remembered import LastResult
+from .cut import ALONG, POINTS, Values, bluntness, cut_across, fringe_share, lengths, ramp
 from .hairline import fullness, recession_edge
-from .march import (
-    ALONG,
-    POINTS,
-    Values,
-    bluntness,
-    cut_across,
-    fringe_share,
-    lengths,
-    march,
-    ramp,
-)
+from .march import march
 from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
 from .tied import tied, tied_share

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...arrays import Float32Array, RealArray
 from ..appearance import smoothstep
-from .march import ALONG, POINTS, Values, fringe_share, metres, ramp
+from .cut import ALONG, POINTS, Values, fringe_share, metres, ramp
 from .roots import HairRoots
 from .tied import tied_share
 

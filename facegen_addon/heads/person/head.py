@@ -20,10 +20,10 @@ from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, 
 from ..face_hair.named import BEARDS, BROWS
 from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
+from ..hair.cut import POINTS as HAIR_POINTS
 from ..hair.drawing import draw_hair
 from ..hair.groom import Groom
 from ..hair.hairline import hairline_field, scalp_mask, scalp_strands
-from ..hair.march import POINTS as HAIR_POINTS
 from ..hair.parameters import HAIR_NAMES, hair_values
 from ..hair.proxy import Outline
 from ..hair.roots import HairRoots, skull_centre, zone_fields
