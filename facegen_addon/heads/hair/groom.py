@@ -14,6 +14,8 @@ import numpy as np
 from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
 from ..remembered import LastResult
+from ..strands import StrandSet
+from ..surface import Surface
 from .cut import ALONG, POINTS, Values, bluntness, cut_across, fringe_share, lengths, ramp
 from .hairline import fullness, recession_edge
 from .march import march
@@ -87,6 +89,14 @@ class Groom:
         self._bary = np.ascontiguousarray(roots.strands.bary.T.astype(np.float32))
         self._last: LastResult[_Grown] = LastResult()
         self._last_cut: LastResult[_Cut] = LastResult()
+
+    @classmethod
+    def on(cls, surface: Surface, strands: StrandSet) -> Groom:
+        """Hair rooted there on a model's surface."""
+        rest = surface.rest_position
+        roots = (rest[surface.faces[strands.triangle]] * strands.bary[..., None]).sum(1)
+        outline = Outline.of(surface, rest, skull_centre(roots))
+        return cls(HairRoots.of(strands, roots), outline, rest, surface.faces)
 
     def grow(
         self, values: Values, vertices: Annotated[RealArray, "V 3"]
