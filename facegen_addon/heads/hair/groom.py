@@ -158,7 +158,8 @@ class Groom:
         locks = cut_across(locks, self.roots, values, cut.length, float(proxy.centre[2, 0]))
         if values["hair_tied"] > 0:
             share = tied_share(self.roots, values)
-            locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
+            drawn_back = tied(self.roots, values, lead, down, proxy).astype(np.float32)
+            locks = locks + share * (drawn_back - locks)
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
         points = self._tufts.points(values, start, placed, turn, cut.edge, cut.strays)
