@@ -31,9 +31,15 @@ class LastResult(Generic[Result]):
     def __init__(self) -> None:
         self._known: tuple[tuple[AnyArray, ...], Result] | None = None
 
-    def of(self, given: tuple[AnyArray, ...], make: Callable[[], Result]) -> Result:
-        """What ``make`` makes of what is given; the last result where that was just the same."""
+    def of(
+        self,
+        given: tuple[AnyArray, ...],
+        make: Callable[[], Result],
+        holds: Callable[[Result], bool] = lambda _: True,
+    ) -> Result:
+        """What ``make`` makes of what is given; the last result where that was just the same and
+        it still holds."""
         known = self._known
-        if known is None or not same_bits(known[0], given):
+        if known is None or not (same_bits(known[0], given) and holds(known[1])):
             known = self._known = tuple(map(np.copy, given)), make()
         return known[1]

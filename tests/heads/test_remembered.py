@@ -34,6 +34,8 @@ def test_the_last_result_is_given_again() -> None:
     assert last.of((given,), make) == 1, "written into, it is another"
     given[1] = 0.0
     assert last.of((given,), make) == 2, "only the last is known"
+    assert last.of((given,), make, lambda result: result == 2) == 2, "it still holds"
+    assert last.of((given,), make, lambda result: result < 2) == 3, "it holds no longer"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def _grown(model: PersonHead, parameters: FloatArray) -> tuple[bytes, bytes]:
 
 
 def _forget(model: PersonHead) -> None:
-    model.groom._last = None
+    model.groom._last, model.groom._last_cut = LastResult(), LastResult()
     model.face_hair._last_brows, model.face_hair._last_beard = LastResult(), LastResult()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ...arrays import AnyArray, RealArray
 from ..appearance import Shade, smoothstep
+from .cut import Values
 from .groom import bald_share
 from .hairline import fullness, recession_edge
-from .march import Values
 from .roots import HairRoots
 
 _ANCHORS = np.array([0.0, 0.2, 0.4, 0.55, 0.7, 0.85, 1.0])

@@ -11,44 +11,28 @@ from typing import Annotated
 
 import numpy as np
 
-from ...arrays import AnyArray, IntArray, RealArray
+from ...arrays import IntArray, RealArray
 from ..appearance import smoothstep
-from ..remembered import same_bits
+from ..remembered import LastResult
+from ..strands import StrandSet
+from ..surface import Surface
+from .cut import ALONG, POINTS, Values, bluntness, cut_across, fringe_share, lengths, ramp
 from .hairline import fullness, recession_edge
-from .march import (
-    ALONG,
-    POINTS,
-    Values,
-    bluntness,
-    cut_across,
-    fringe_share,
-    lengths,
-    march,
-    metres,
-    ramp,
-)
+from .march import march
 from .proxy import HeadProxy, Outline
 from .roots import HairRoots, skull_centre
 from .tied import tied, tied_share
+from .tufts import Tufts, shorten
 
 _RADIUS, _MORE_RADIUS = 2.6e-4, 1.0e-4
 """Metres at the root, and what short hair has more: a strand stands for a tuft."""
 _TAPER = np.interp(ALONG, [0.0, 0.3, 0.65, 1.0], [0.8, 1.0, 0.85, 0.15]).astype(np.float32)
 _BLUNT = np.interp(ALONG, [0.0, 0.3, 1.0], [0.8, 1.0, 0.7]).astype(np.float32)
 """How thick a strand is along its length, where it grows out and where it was cut across."""
-_AT_THE_EDGE, _LOOSER = 0.025, 0.8
-"""Metres behind the hairline where long strands hang in no locks, by so much: there it is seen
-between them."""
+_AT_THE_EDGE = 0.025
+"""Metres behind the hairline where long strands hang in no locks: there it is seen between them."""
 _AMONG_OTHER = smoothstep(0.05, 0.3, ALONG).astype(np.float32)
 """How much long hair lies among other along its length: only where it begins is it seen alone."""
-_FILLS = 1.5
-"""How much more strands of a fringe stray: through its gaps the forehead shows."""
-_FRIZZ = 0.0018
-"""Metres by which strands of curls turn beside their lock."""
-_JOINED = 0.6
-"""How much less strands lie between locks at their tips, where these are whole."""
-_ELSEWHERE = 0.05
-"""Metres between locks that have nothing in common."""
 _DOWN, _DOWNY, _FINEST = 0.010, 0.4, 0.45
 """Metres behind the hairline where some hair is short and all is finer; the normal above which a
 strand is of that down; how fine hair is on the line."""
@@ -60,13 +44,26 @@ _SPARSE = 0.0055
 
 
 @dataclass(frozen=True)
-class _Grown:
-    """Hair that has grown: what it was given, the head's stand-in, points and radii."""
+class _Cut:
+    """What values alone make of hair, on any head.
 
-    given: tuple[AnyArray, ...]
+    length (L,): metres of locks; shown (S,): the share of its length that each strand has; edge
+    (S,): how much each is long hair of the hairline; radius (S, K) and strays (12, S) metres.
+    """
+
+    length: Annotated[RealArray, "L"]
+    shown: Annotated[RealArray, "S"]
+    edge: Annotated[RealArray, "S"]
+    radius: Annotated[RealArray, "S K"]
+    strays: Annotated[RealArray, "12 S"]
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Points of hair that has grown, and the stand-in of the head that it grew on."""
+
     proxy: HeadProxy
     points: Annotated[RealArray, "S K 3"]
-    radius: Annotated[RealArray, "S K"]
 
 
 class Groom:
@@ -81,185 +78,118 @@ class Groom:
     ) -> None:
         """Roots and outline are the model's; rest (V, 3) its head at rest, faces (T, 3)."""
         self.roots = roots
-        self._outline = outline
-        self._faces = faces
-        strands = roots.strands
-        self._corners = faces[strands.triangle]
-        self._bary = strands.bary.astype(np.float32)
-        self._anchor = np.unique(self._corners)
-        self._rest = rest[self._anchor].astype(np.float64)
-        self._last: _Grown | None = None
+        self._tufts = Tufts(roots)
+        corners = faces[roots.strands.triangle]
+        anchor = np.unique(corners)
+        self._rest = rest[anchor].astype(np.float64)
+        self._used = np.union1d(anchor, outline.vertices)
+        self._anchor = np.searchsorted(self._used, anchor)
+        self._outline = outline.among(self._used)
+        self._corners = np.searchsorted(self._used, corners.T)
+        self._bary = np.ascontiguousarray(roots.strands.bary.T.astype(np.float32))
+        self._last: LastResult[_Grown] = LastResult()
+        self._last_cut: LastResult[_Cut] = LastResult()
+
+    @classmethod
+    def on(cls, surface: Surface, strands: StrandSet) -> Groom:
+        """Hair rooted there on a model's surface."""
+        rest = surface.rest_position
+        roots = (rest[surface.faces[strands.triangle]] * strands.bary[..., None]).sum(1)
+        outline = Outline.of(surface, rest, skull_centre(roots))
+        return cls(HairRoots.of(strands, roots), outline, rest, surface.faces)
 
     def grow(
         self, values: Values, vertices: Annotated[RealArray, "V 3"]
     ) -> tuple[Annotated[RealArray, "S K 3"], Annotated[RealArray, "S K"]]:
         """Points (S, K, 3) and radii (S, K) of all strands; those of no hair have no length."""
-        turn, middle = self._frame(vertices)
-        local = ((vertices - middle) @ turn).astype(np.float32)
-        start = _at(local, self._corners, self._bary)
-        centre = skull_centre(start)
-        proxy = HeadProxy(self._outline, local, centre)
-        given = (np.array(list(values.values())), turn, middle, start)
-        last = self._last
-        if last is None or not (same_bits(last.given, given) and last.proxy.answers_as(proxy)):
-            last = _Grown(given, proxy, *self._grown(values, turn, middle, start, proxy))
-            for array in (last.points, last.radius):
-                array.setflags(write=False)
-            self._last = last
-        return last.points, last.radius
+        used = vertices[self._used]
+        turn, middle = self._frame(used[self._anchor])
+        local = ((used - middle) @ turn).astype(np.float32).T.copy()
+        start = self._roots_on(local)
+        proxy = HeadProxy(self._outline, local, skull_centre(start.T))
+        numbers = np.array(list(values.values()))
+        cut = self._last_cut.of((numbers,), lambda: self._cut(values))
+        grown = self._last.of(
+            (numbers, turn, middle, start),
+            lambda: _Grown(proxy, self._grown(values, cut, turn, middle, start, proxy)),
+            lambda last: last.proxy.answers_as(proxy),
+        )
+        return grown.points, cut.radius
+
+    def _roots_on(self, local: Annotated[RealArray, "3 U"]) -> Annotated[RealArray, "3 S"]:
+        """Where strands are rooted, (3, S), on a head whose vertices in use are at (3, U)."""
+        a, b, c = (
+            local.take(corner, axis=1) * share
+            for corner, share in zip(self._corners, self._bary, strict=True)
+        )
+        start: RealArray = a + b + c
+        return start
+
+    def _cut(self, values: Values) -> _Cut:
+        roots = self.roots
+        length = lengths(roots, values)
+        behind = heights_behind_the_edge(roots, values).astype(np.float32)
+        full = fullness(values, vars(roots.all_zones), behind)
+        shown = _shown(roots, values, behind, full)
+        fringe = fringe_share(roots, values)[roots.lock]
+        edge = smoothstep(0.10, 0.20, length)[roots.lock]
+        edge = np.maximum(edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind)), fringe)
+        fine = (1 - _FINEST) * (1 - smoothstep(0.0, 1.2 * _DOWN, behind))
+        finer = fine * (1 - edge.astype(np.float32) * _AMONG_OTHER[:, None])
+        grown = (shown > 0) * (_FINEST + (1 - _FINEST) * full)
+        thick = self._thickness(values, length, fringe) * (grown * (1 - finer))
+        radius = np.ascontiguousarray(thick.T, np.float32)
+        radius.setflags(write=False)
+        return _Cut(length, shown, edge, radius, self._tufts.strays(values, length))
 
     def _grown(
         self,
         values: Values,
+        cut: _Cut,
         turn: RealArray,
         middle: RealArray,
-        start: RealArray,
+        start: Annotated[RealArray, "3 S"],
         proxy: HeadProxy,
-    ) -> tuple[RealArray, RealArray]:
-        """Points (S, K, 3) and radii (S, K) from roots (S, 3) in the head's frame."""
-        leader = self.roots.leader
-        lead = start[leader].T.copy()
+    ) -> Annotated[RealArray, "S K 3"]:
+        """Points (S, K, 3) from roots (3, S) in the head's frame."""
+        lead = start[:, self.roots.leader]
         down = (turn.T @ np.array([[0.0], [0.0], [-1.0]])).astype(np.float32)
-        length = lengths(self.roots, values)
-        locks = march(self.roots, values, length, lead, down, proxy)
-        locks = cut_across(locks, self.roots, values, length, float(proxy.centre[2, 0]))
+        locks = march(self.roots, values, cut.length, lead, down, proxy)
+        locks = cut_across(locks, self.roots, values, cut.length, float(proxy.centre[2, 0]))
         if values["hair_tied"] > 0:
             share = tied_share(self.roots, values)
-            locks = locks + share * (tied(self.roots, values, lead, down, proxy) - locks)
+            drawn_back = tied(self.roots, values, lead, down, proxy).astype(np.float32)
+            locks = locks + share * (drawn_back - locks)
         locks = _waved(self.roots, values, locks)
         placed = np.einsum("wc,kcl->lkw", turn, locks) + middle
-        behind = heights_behind_the_edge(self.roots, values).astype(np.float32)
-        full = fullness(values, vars(self.roots.all_zones), behind)
-        shown = _shown(self.roots, values, behind, full)
-        fringe = fringe_share(self.roots, values)[self.roots.lock]
-        edge = smoothstep(0.10, 0.20, length)[self.roots.lock]
-        edge = np.maximum(edge * (1 - smoothstep(0.0, _AT_THE_EDGE, behind)), fringe)
-        points = self._strands(values, length, start, placed, turn, edge)
-        points[:, 0] = start @ turn.T.astype(np.float32) + middle.astype(np.float32)
-        _shorten(points, shown)
-        fine = (1 - _FINEST) * (1 - smoothstep(0.0, 1.2 * _DOWN, behind))
-        finer = fine[:, None] * (1 - edge.astype(np.float32)[:, None] * _AMONG_OTHER)
-        grown = (shown > 0) * (_FINEST + (1 - _FINEST) * full)
-        radius = self._thickness(values, length, fringe) * (grown[:, None] * (1 - finer))
-        return points, radius.astype(np.float32, copy=False)
+        points = self._tufts.points(values, start, placed, turn, cut.edge, cut.strays)
+        points[:, 0] = start.T @ turn.T.astype(np.float32) + middle.astype(np.float32)
+        shorten(points, cut.shown)
+        points.setflags(write=False)
+        return points
 
     def _thickness(
         self, values: Values, length: RealArray, fringe: Annotated[RealArray, "S"]
-    ) -> Annotated[RealArray, "S K"]:
-        """Radii (S, K) of strands of locks of these lengths (L,), with no regard to the hairline;
+    ) -> Annotated[RealArray, "K S"]:
+        """Radii (K, S) of strands of locks of these lengths (L,), with no regard to the hairline;
         fringe (S,): how much of one they are."""
         lock = self.roots.lock
         short = 1 - smoothstep(0.005, 0.08, length)[lock]
         thick = np.float32(_RADIUS) + np.float32(_MORE_RADIUS) * np.maximum(short, 1.3 * fringe)
         thick = thick * np.float32(1 + 0.2 * ramp(0.5, 0.95, values["hair_curl"]))
         cut = bluntness(length, values) * (1 - ramp(0.0, 1.0, values["hair_tied"]))
-        cut = np.maximum(cut[lock], fringe).astype(np.float32)[:, None]
-        radius: RealArray = thick.astype(np.float32)[:, None] * (_TAPER + cut * (_BLUNT - _TAPER))
+        cut = np.maximum(cut[lock], fringe).astype(np.float32)
+        along = _TAPER[:, None] + cut * (_BLUNT - _TAPER)[:, None]
+        radius: RealArray = thick.astype(np.float32) * along
         return radius
 
-    def _frame(self, vertices: RealArray) -> tuple[RealArray, RealArray]:
-        """The turn (3, 3) of the head against the rest, local to world, and the origin (3,)."""
-        now, rest = vertices[self._anchor].astype(np.float64), self._rest
+    def _frame(self, now: Annotated[RealArray, "A 3"]) -> tuple[RealArray, RealArray]:
+        """The turn (3, 3) of the head against the rest, local to world, and the origin (3,); now
+        (A, 3): where its anchors are."""
+        now, rest = now.astype(np.float64), self._rest
         u, _, v = np.linalg.svd((now - now.mean(0)).T @ (rest - rest.mean(0)))
         turn = u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v
         return turn, now.mean(0) - turn @ rest.mean(0)
-
-    def _strands(
-        self,
-        values: Values,
-        length: RealArray,
-        start: RealArray,
-        placed: RealArray,
-        turn: RealArray,
-        edge: RealArray,
-    ) -> RealArray:
-        """Points (S, K, 3) of all strands along their locks (L, K, 3), turned like the head; edge
-        (S,): the share of them that is long hair of the hairline."""
-        roots = self.roots
-        lock, noise = roots.lock, roots.noise
-        untidy, curl = values["hair_untidiness"], values["hair_curl"]
-        kink = ramp(0.5, 0.95, curl)
-        long = metres(max(values["hair_top_length"], values["hair_side_length"]))
-        clump = values["hair_clumping"] * (0.35 + 0.65 * ramp(0.004, 0.10, long))
-        clump += (0.9 - clump) * ramp(0.0, 1.0, values["hair_tied"])
-        scatter = np.minimum(length * 0.06, 0.006) * (0.25 + 1.6 * untidy) * (1 - 0.75 * clump)
-        scatter = scatter * (1 - 0.6 * tied_share(roots, values)) * (1 - 0.6 * kink)
-        scatter = scatter * (1 + _FILLS * fringe_share(roots, values))
-        scatter = scatter[lock][:, None]
-        coil = np.float32(
-            min(
-                0.0008 * curl + _FRIZZ * ramp(0.3, 0.6, curl) * (1 - kink) + 0.0045 * kink,
-                0.15 * long,
-            )
-        )
-        placed = placed.astype(np.float32)
-        share = _shares_between(roots, values, placed)
-        lead = start[roots.leader]
-        own = lead.take(lock, axis=0)
-        aside = lead.take(roots.between[:, 1:], axis=0) - own[:, None]
-        offset = start - own - (share[..., None] * aside).sum(1)
-        parts = [
-            offset,
-            offset * (_LOOSER * edge - 1)[:, None],
-            noise[:, :3] * scatter,
-            noise[:, 3:6] * scatter,
-            np.clip(noise[:, 6:], -1.3, 1.3) * coil,
-        ]
-        t, turns = ALONG, 2 * np.pi * (2.0 + 2.0 * kink)
-        basis = [
-            np.ones_like(t),
-            clump * smoothstep(0.1, 1.0, t),
-            t**1.3,
-            t * np.sin(5 * t),
-            t**0.5 * np.sin(turns * t),
-            t**0.5 * (np.cos(turns * t) - 1),
-        ]
-        mixing = np.einsum("bk,wc->bckw", np.stack(basis), turn).reshape(-1, POINTS * 3)
-        points = np.concatenate(parts, axis=1).astype(np.float32) @ mixing.astype(np.float32)
-        points = points.reshape(-1, POINTS, 3)
-        along = placed.take(lock, axis=0)
-        points += along
-        whole = (_JOINED * clump * (1 - _LOOSER * edge)).astype(np.float32)[:, None]
-        joined = 1 - whole * smoothstep(0.1, 1.0, t).astype(np.float32)
-        for other, much in zip(roots.between[:, 1:].T, share.T, strict=True):
-            beside = placed.take(other, axis=0)
-            beside -= along
-            beside *= (much[:, None] * joined)[..., None]
-            points += beside
-        return points
-
-
-def _shares_between(
-    roots: HairRoots, values: Values, placed: Annotated[RealArray, "L K 3"]
-) -> Annotated[RealArray, "S 2"]:
-    """How much each strand follows the second and third lock near it, (S, 2).
-
-    None of one that goes elsewhere, as beyond a parting; coils and what is tied have their own way.
-    """
-    alone = max(ramp(0.4, 0.9, values["hair_curl"]), ramp(0.0, 0.5, values["hair_tied"]))
-    apart = np.zeros((len(roots.lock), 2), np.float32)
-    for point in (POINTS // 3, POINTS // 2, POINTS - 1):
-        at = placed[:, point]
-        aside = at.take(roots.between[:, 1:], axis=0) - at.take(roots.lock, axis=0)[:, None]
-        x, y, z = np.moveaxis(aside * aside, -1, 0)
-        apart = np.maximum(apart, np.sqrt(x + y + z))
-    together: RealArray = smoothstep(_ELSEWHERE, 0.4 * _ELSEWHERE, apart) * (1 - alone)
-    return (roots.share[:, 1:] * together).astype(np.float32)
-
-
-def _shorten(points: RealArray, shown: RealArray) -> None:
-    """Leave strands (S, K, 3) some share (S,) of their length, in place."""
-    partly = np.flatnonzero(shown < 1)
-    at = shown[partly, None] * np.arange(POINTS, dtype=np.float32)
-    before = np.minimum(at.astype(np.intp), POINTS - 2)
-    share = (at - before)[..., None]
-    low, high = (points[partly[:, None], before + step] for step in (0, 1))
-    points[partly] = low + share * (high - low)
-
-
-def _at(vertices: RealArray, corners: IntArray, bary: RealArray) -> RealArray:
-    a, b, c = (vertices[corners[:, k]] * bary[:, k : k + 1] for k in range(3))
-    return a + b + c
 
 
 def shares_shown(roots: HairRoots, values: Values) -> Annotated[RealArray, "S"]:

@@ -54,8 +54,9 @@ def scalp_mask(surface: Surface) -> Annotated[Float32Array, "V"]:
     return (grown * skin * (1.0 - surface.masks["ears"])).astype(np.float32)
 
 
-def scalp_strands(surface: Surface) -> StrandSet:
-    """The roots of a head's hair, evenly spread and closest along the forehead."""
+def scalp_strands(surface: Surface, seed: int = _SEED) -> StrandSet:
+    """The roots of a head's hair, evenly spread and closest along the forehead; another seed: as
+    well, other ones."""
     rest, faces = surface.rest_position.astype(np.float64), surface.faces
     corners = rest[faces]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -64,7 +65,7 @@ def scalp_strands(surface: Surface) -> StrandSet:
     ahead = smoothstep(_AXIS + 0.02, _AXIS - 0.04, middle[:, 1])
     near = smoothstep(_FRONT, 0.0, hairline_field(middle))
     weight *= 1.0 + _MORE_IN_FRONT * ahead * near
-    rng = random_stream(_SEED)
+    rng = random_stream(seed)
     wanted = 2 * STRANDS  # half of them lie below the hairline or on an ear
     place = (np.arange(wanted) + rng.random(wanted)) * (weight.sum() / wanted)
     triangle = np.searchsorted(np.cumsum(weight), place).clip(0, len(faces) - 1)

@@ -15,6 +15,12 @@ from ..surface import Surface, neck_edge
 
 _ROUND, _UP = 48, 28
 """Cells around the head and from bottom to top."""
+_AROUND, _BEFORE = _ROUND + 4, _ROUND // 2 + 2
+"""Columns of the grid, in which some cells at the nape stand twice, so that each has its neighbours
+beside it; in which of them straight ahead is."""
+_COLUMNS = (np.arange(_AROUND) - _BEFORE) % _ROUND
+_CORNERS = np.array([[0], [_AROUND], [1], [_AROUND + 1]])
+"""From a corner of a cell to all four: below and above, at the left and then at the right."""
 _SAMPLES = 6
 """Points along a triangle's edge that are looked at."""
 
@@ -23,12 +29,12 @@ _SAMPLES = 6
 class Outline:
     """Which points of a model's skin lie farthest out, seen from inside the skull.
 
-    triangle (2, UP, ROUND) and bary (2, UP, ROUND, 3): without ears and with them; centre: the
-    vertices that the middle is measured from; edge: the neck's.
+    corners (3, N) and bary (3, N): without ears and then with them, from the lowest cells up;
+    edge (E,): the neck's vertices.
     """
 
-    corners: Annotated[IntArray, "2 UP ROUND 3"]
-    bary: Annotated[RealArray, "2 UP ROUND 3"]
+    corners: Annotated[IntArray, "3 N"]
+    bary: Annotated[RealArray, "3 N"]
     edge: Annotated[IntArray, "E"]
 
     @classmethod
@@ -41,10 +47,20 @@ class Outline:
             _outermost(faces[kept], rest, centre) for kept in (~ears, np.ones(len(ears), bool))
         ]
         return cls(
-            corners=np.stack([corners for corners, _ in found]),
-            bary=np.stack([bary for _, bary in found]).astype(np.float32),
+            corners=np.concatenate([corners for corners, _ in found]).T.copy(),
+            bary=np.concatenate([bary for _, bary in found]).T.astype(np.float32, order="C"),
             edge=neck_edge(faces, rest[:, 2]),
         )
+
+    @property
+    def vertices(self) -> Annotated[IntArray, "U"]:
+        """Those that it is made of, in order."""
+        return np.union1d(self.corners, self.edge)
+
+    def among(self, vertices: Annotated[IntArray, "U"]) -> Outline:
+        """The same, where there are only these vertices (U,), in order."""
+        corners, edge = (np.searchsorted(vertices, rows) for rows in (self.corners, self.edge))
+        return Outline(corners, self.bary, edge)
 
 
 def _outermost(faces: IntArray, rest: RealArray, centre: RealArray) -> tuple[IntArray, RealArray]:
@@ -62,8 +78,7 @@ def _outermost(faces: IntArray, rest: RealArray, centre: RealArray) -> tuple[Int
     winner[cell[order[last]].astype(int)] = order[last]
     winner = _filled(winner.reshape(_UP, _ROUND)).ravel()
     triangle, weight = np.divmod(winner, len(weights))
-    shape = (_UP, _ROUND, 3)
-    return faces[triangle].reshape(shape).astype(np.intp), weights[weight].reshape(shape)
+    return faces[triangle].astype(np.intp), weights[weight]
 
 
 def _filled(winner: IntArray) -> IntArray:
@@ -82,16 +97,20 @@ def _cells(direction: RealArray) -> tuple[RealArray, RealArray]:
 
 
 class HeadProxy:
-    """The stand-in for one head in its own frame, from local vertices (V, 3), metres."""
+    """The stand-in for one head in its own frame, from local vertices (3, U), metres."""
 
-    def __init__(self, outline: Outline, vertices: Annotated[RealArray, "V 3"], centre: RealArray):
+    def __init__(self, outline: Outline, vertices: Annotated[RealArray, "3 U"], centre: RealArray):
         self.centre = centre.astype(np.float32)[:, None]
-        points = (vertices[outline.corners] * outline.bary[..., None]).sum(-2) - centre
-        radius = np.sqrt((points**2).sum(-1))
-        self._grid = _smoothed(radius).astype(np.float32)
-        self._asked = np.zeros(_UP * _ROUND, bool)
-        edge = vertices[outline.edge]
-        low, high = edge.min(0), edge.max(0)
+        a, b, c = (
+            vertices.take(corner, axis=1) * share
+            for corner, share in zip(outline.corners, outline.bary, strict=True)
+        )
+        x, y, z = a + b + c - centre[:, None]
+        radius = np.sqrt(x**2 + y**2 + z**2).reshape(2, _UP, _ROUND)
+        self._grid = _smoothed(radius).astype(np.float32)[..., _COLUMNS].reshape(2, -1)
+        self._asked = np.zeros(_UP * _AROUND, bool)
+        edge = vertices[:, outline.edge]
+        low, high = edge.min(1), edge.max(1)
         middle, half = 0.5 * (low + high), 0.5 * (high - low)
         self._neck = (middle, half + 0.009)
         self._neck_top = float(low[2]) + 0.065
@@ -102,9 +121,10 @@ class HeadProxy:
 
     def answers_as(self, other: HeadProxy) -> bool:
         """Whether another head's stand-in says the same of all that this one was asked."""
+        asked = np.flatnonzero(self._asked) + _CORNERS
         ours, theirs = (
             (
-                one._grid[:, self._asked],
+                one._grid[:, asked],
                 *(one.centre, *one._neck, np.array(one._neck_top), *one._shoulders),
             )
             for one in (self, other)
@@ -125,17 +145,10 @@ class HeadProxy:
         left = np.floor(azimuth)
         low = held(np.floor(height), 0, _UP - 2)
         across, up = azimuth - left, height - low
-        left_i = left.astype(np.intp) % _ROUND
-        right_i, low_i = (left_i + 1) % _ROUND, low.astype(np.intp) * _ROUND
-        grid, asked = self._grid, self._asked
-        left_i, right_i = low_i + left_i, low_i + right_i
-        asked[left_i] = asked[right_i] = True
-        rest = 1 - across
-        below = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
-        left_i += _ROUND
-        right_i += _ROUND
-        asked[left_i] = asked[right_i] = True
-        above = grid.take(left_i, axis=1) * rest + grid.take(right_i, axis=1) * across
+        corner = (low * _AROUND + left).astype(np.intp) + _BEFORE
+        self._asked[corner] = True
+        corners = self._grid.take(corner + _CORNERS, axis=1)
+        below, above = np.moveaxis(corners[:, :2] * (1 - across) + corners[:, 2:] * across, 1, 0)
         bare, eared = below + (above - below) * up
         return bare + np.maximum(eared - bare, 0.0) * ears
 
@@ -150,9 +163,9 @@ class HeadProxy:
     ) -> Annotated[RealArray, "3 N"]:
         """The same, where it is known what `outward` says of the points."""
         points = points + direction * np.maximum(clearance - distance, 0.0)
-        low = points[2] < self._neck_top
-        if low.any():
-            points[:, low] = self._off_the_bust(points[:, low], clearance[low])
+        low = np.flatnonzero(points[2] < self._neck_top)
+        if len(low):
+            points[:, low] = self._off_the_bust(points.take(low, axis=1), clearance.take(low))
         return points
 
     def _off_the_bust(self, points: RealArray, clearance: RealArray) -> RealArray:
@@ -178,8 +191,8 @@ class HeadProxy:
 
 
 def _smoothed(radius: RealArray) -> RealArray:
-    """The grid's radii (2, UP * ROUND), those below and above without neighbours kept."""
+    """The grid's radii (2, UP, ROUND), those below and above without neighbours kept."""
     across = 0.5 * radius + 0.25 * (np.roll(radius, 1, 2) + np.roll(radius, -1, 2))
     padded = np.concatenate([across[:, :1], across, across[:, -1:]], axis=1)
-    smooth = 0.5 * across + 0.25 * (padded[:, :-2] + padded[:, 2:])
-    return smooth.reshape(2, -1)
+    smooth: RealArray = 0.5 * across + 0.25 * (padded[:, :-2] + padded[:, 2:])
+    return smooth

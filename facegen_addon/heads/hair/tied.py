@@ -11,7 +11,8 @@ from typing import Annotated
 import numpy as np
 
 from ...arrays import RealArray
-from .march import POINTS, Values, metres, normalised, ramp
+from .comb import normalised
+from .cut import POINTS, Values, metres, ramp
 from .proxy import HeadProxy
 from .roots import LOCKS, HairRoots
 

@@ -20,13 +20,12 @@ from ..face_hair.face_hair import FaceColours, FaceHair, Neutral, ShadedPoints, 
 from ..face_hair.named import BEARDS, BROWS
 from ..face_hair.parameters import FACE_HAIR_NAMES, SHADED_BY, draw_face_hair
 from ..hair.colour import colours_of_strands, mixed_colour, pigmented_colour, scalp_shade
+from ..hair.cut import POINTS as HAIR_POINTS
 from ..hair.drawing import draw_hair
 from ..hair.groom import Groom
 from ..hair.hairline import hairline_field, scalp_mask, scalp_strands
-from ..hair.march import POINTS as HAIR_POINTS
 from ..hair.parameters import HAIR_NAMES, hair_values
-from ..hair.proxy import Outline
-from ..hair.roots import HairRoots, skull_centre, zone_fields
+from ..hair.roots import skull_centre, zone_fields
 from ..hair.styles import STYLES
 from ..head_model import HeadModel
 from ..rig import Rig
@@ -144,12 +143,7 @@ class PersonLook(HeadModel):
     @cached_property
     def groom(self) -> Groom:
         """The hair of this mesh."""
-        surface, strands = self.surface, self._scalp
-        rest = surface.rest_position
-        corners = surface.faces[strands.triangle]
-        roots = (rest[corners] * strands.bary[..., None]).sum(1)
-        outline = Outline.of(surface, rest, skull_centre(roots))
-        return Groom(HairRoots.of(strands, roots), outline, rest, surface.faces)
+        return Groom.on(self.surface, self._scalp)
 
     @cached_property
     def _scalp_fields(self) -> dict[str, Float32Array]:

@@ -25,6 +25,13 @@ _HAIR = 0.0045
 """Metres that hair keeps from cloth: between two of its points it cuts corners."""
 _SAMPLES = 3
 """Points looked at along each side of a piece of cloth, the next corner not counted."""
+_STEPS = np.arange(_SAMPLES) / _SAMPLES
+_U, _V = _STEPS.repeat(_SAMPLES), np.tile(_STEPS, _SAMPLES)
+_ON_A_QUAD = np.stack([(1 - _U) * (1 - _V), _U * (1 - _V), _U * _V, (1 - _U) * _V], axis=1)
+"""What each of a quad's corners is of each of those points (SAMPLES ** 2, 4)."""
+_WRAPPED, _BEFORE = _AROUND + 4, _AROUND // 2 + 2
+_COLUMNS = (np.arange(_WRAPPED) - _BEFORE) % _AROUND
+"""Directions of the table's columns; straight ahead is the one after so many."""
 
 
 def over_clothes(
@@ -34,12 +41,12 @@ def over_clothes(
     its wearer, laid on it; those of the face as they are."""
     edge = torso.at(np.arange(COLUMNS), np.zeros(1))
     hair = np.repeat(model.strands.region == SCALP, model.strand_sizes)
-    low = hair & (points[:, 2] < edge[:, 2].max() + _HIGHEST)
-    if not low.any():
+    low = np.flatnonzero(hair & (points[:, 2] < edge[:, 2].max() + _HIGHEST))
+    if not len(low):
         return points
     moved = points.copy()
     chest = _ClothedChest.of(edge.mean(0) - [0.0, 0.0, _DEEP], torso, cloth)
-    moved[low] = chest.keep_out(points[low].astype(np.float32))
+    moved[low] = chest.keep_out(points.take(low, axis=0).astype(np.float32))
     return moved
 
 
@@ -47,7 +54,8 @@ def over_clothes(
 class _ClothedChest:
     """How far chest and cloth reach by direction, seen from inside.
 
-    centre (3,); reach (UP, AROUND) metres.
+    centre (3,); reach (UP, WRAPPED) metres: some directions at the back stand twice, so that each
+    has its neighbours beside it.
     """
 
     centre: Annotated[FloatArray, "3"]
@@ -55,17 +63,14 @@ class _ClothedChest:
 
     @classmethod
     def of(cls, centre: FloatArray, torso: Torso, cloth: Piece) -> _ClothedChest:
-        steps = np.arange(_SAMPLES) / _SAMPLES
-        a, b, c, d = (cloth.vertices[cloth.quads[:, k]][:, None, None] for k in range(4))
-        u, v = steps[:, None, None], steps[None, :, None]
-        sampled = (1 - u) * ((1 - v) * a + v * d) + u * ((1 - v) * b + v * c)
-        points = np.concatenate([sampled.reshape(-1, 3), torso.points.reshape(-1, 3)])
+        sampled = (_ON_A_QUAD @ cloth.vertices[cloth.quads]).reshape(-1, 3)
+        points = np.concatenate([sampled, torso.points.reshape(-1, 3)])
         around, up, length = _directions(points - centre)
         cell = np.rint(up).astype(np.intp).clip(0) * _AROUND
         cell += np.rint(around).astype(np.intp) % _AROUND
         reach = np.zeros(_UP * _AROUND)
         np.maximum.at(reach, cell, length)
-        table = reach.reshape(_UP, _AROUND)
+        table = reach.reshape(_UP, _AROUND)[:, _COLUMNS]
         return cls(centre.astype(np.float32), table.astype(np.float32))
 
     def keep_out(self, points: Annotated[FloatArray, "M 3"]) -> Annotated[FloatArray, "M 3"]:
@@ -78,12 +83,12 @@ class _ClothedChest:
     def _at(self, around: FloatArray, up: FloatArray) -> FloatArray:
         left, low = np.floor(around), held(np.floor(up), 0, _UP - 2)
         p, q = around - left, held(up - low, 0, 1)
-        row = low.astype(np.intp) * _AROUND
-        first = row + left.astype(np.intp) % _AROUND
-        second = row + (left.astype(np.intp) + 1) % _AROUND
+        first = (low * _WRAPPED + left).astype(np.intp) + _BEFORE
         table = self.reach.ravel()
-        below = table.take(first) * (1 - p) + table.take(second) * p
-        above = table.take(first + _AROUND) * (1 - p) + table.take(second + _AROUND) * p
+        rest = 1 - p
+        below = table.take(first) * rest + table.take(first + 1) * p
+        first += _WRAPPED
+        above = table.take(first) * rest + table.take(first + 1) * p
         return below * (1 - q) + above * q
 
 

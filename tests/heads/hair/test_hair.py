@@ -13,9 +13,9 @@ from facegen_addon.heads.hair.colour import (
     pigmented_colour,
     scalp_shade,
 )
+from facegen_addon.heads.hair.cut import POINTS, lengths, metres
 from facegen_addon.heads.hair.groom import heights_behind_the_edge, shares_shown
 from facegen_addon.heads.hair.hairline import hairline_field, recession_edge
-from facegen_addon.heads.hair.march import POINTS, lengths, metres
 from facegen_addon.heads.hair.parameters import HAIR_HELP, HAIR_NAMES, hair_values
 from facegen_addon.heads.hair.roots import skull_centre, zone_fields
 from facegen_addon.heads.hair.styles import STYLES

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hair lies as people's does: along the cheeks, close to the skull, sparse where it begins."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from facegen_addon.heads.hair.colour import colours_of_strands, pigmented_colour
+from facegen_addon.heads.hair.groom import Groom
+from facegen_addon.heads.hair.hairline import scalp_strands
 from facegen_addon.heads.hair.parameters import hair_values
 from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.person.head import person_head
@@ -16,16 +20,27 @@ _CELL = 0.004
 """Metres of a side of the cells that a front view is looked at in."""
 
 
-class Worn:
-    """A style on the mean head."""
+SEEDS = (0, 1, 2, 3)
+"""Of roots: what single strands decide is measured over several heads of hair."""
 
-    def __init__(self, name: str, **changes: float) -> None:
+
+@cache
+def groom(seed: int) -> Groom:
+    """Hair with other roots than a head's own."""
+    return Groom.on(PERSON.surface, scalp_strands(PERSON.surface, seed))
+
+
+class Worn:
+    """A style on the mean head, with its own roots or those of a seed."""
+
+    def __init__(self, name: str, seed: int | None = None, **changes: float) -> None:
+        self.groom = PERSON.groom if seed is None else groom(seed)
         parameters = styled(PERSON, PERSON.table.default(), "hair", name)
         for row, value in changes.items():
             parameters[PERSON.table.index(row)] = value
         self.values = hair_values(PERSON.table, parameters)
         self.vertices = PERSON.forward(parameters)[0]
-        points, radius = PERSON.groom.grow(self.values, self.vertices)
+        points, radius = self.groom.grow(self.values, self.vertices)
         self.shown = radius[:, 0] > 0
         self.points = points[self.shown]
         self.eyes = float(PERSON.five_points(self.vertices)[:2, 2].mean())
@@ -53,9 +68,13 @@ def cells(points: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["Long Straight", "Bob"])
 def test_long_hair_falls_before_the_ears_unless_it_is_tucked(name: str) -> None:
-    loose, tucked = (Worn(name, hair_tuck=much) for much in (0.0, 1.0))
-    assert covered(loose, loose.vertices[EARS]) > 0.5
-    assert covered(tucked, tucked.vertices[EARS]) < covered(loose, loose.vertices[EARS]) - 0.14
+    hidden = []
+    for seed in SEEDS:
+        worn = [Worn(name, seed, hair_tuck=much) for much in (0.0, 1.0)]
+        hidden.append([covered(one, one.vertices[EARS]) for one in worn])
+    loose, tucked = np.mean(hidden, axis=0)
+    assert loose > 0.5
+    assert tucked < loose - 0.1
 
 
 @pytest.mark.parametrize("name", ["Long Straight", "Bob"])
@@ -81,24 +100,33 @@ def test_no_single_lock_hangs_on_the_forehead(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Short Sides", "Buzz Cut", "Slick Back", "Side Parting"])
 def test_sideburns_lie_on_the_cheek(name: str) -> None:
-    """They go no farther out than the skin does, and not up."""
-    worn = Worn(name)
-    burns = PERSON.groom.roots.all_zones.burns[worn.shown] > 0.8
-    way = worn.points[burns, -1] - worn.points[burns, 0]
-    outwards = way[:, 0] * np.sign(worn.points[burns, 0, 0])
-    assert burns.sum() > 40
-    assert np.quantile(outwards, 0.95) < 0.005
-    assert np.mean(way[:, 2] < 0.0) > 0.9
+    """They go no farther out than the skin does, and not up: what is nearest to the ears stands
+    off a little, so that it is not the last strand that counts."""
+    ways = []
+    for seed in SEEDS:
+        worn = Worn(name, seed)
+        burns = worn.points[worn.groom.roots.all_zones.burns[worn.shown] > 0.8]
+        assert len(burns) > 40
+        ways.append((np.abs(burns[:, -1]) - np.abs(burns[:, 0]))[:, [0, 2]])
+    outwards, up = np.concatenate(ways).T
+    assert outwards.mean() < 0.0025 and np.quantile(outwards, 0.9) < 0.004
+    assert np.mean(up < 0.0) > 0.9
 
 
 def test_hair_begins_sparse_and_grows_dense_over_a_centimetre() -> None:
-    roots, worn = PERSON.groom.roots, Worn("Short Sides", hair_recession=0.0)
-    ahead = roots.all_zones.front > 0.0
-    field = roots.strands.field
-    shares = [
-        worn.shown[ahead & (field > low) & (field < low + 0.002)].mean() for low in (0, 0.003, 0.01)
-    ]
-    assert shares[0] < 0.6 * shares[2] and shares[0] < shares[1] < shares[2]
+    found = []
+    for seed in SEEDS:
+        worn = Worn("Short Sides", seed, hair_recession=0.0)
+        zones, field = worn.groom.roots.all_zones, worn.groom.roots.strands.field
+        line = zones.above_nape > 0.99
+        found.append(
+            [
+                worn.shown[line & (field > low) & (field < low + 0.002)].mean()
+                for low in (0, 0.003, 0.01)
+            ]
+        )
+    first, then, dense = np.mean(found, axis=0)
+    assert first < 0.5 * dense and first < then < 0.8 * dense
 
 
 @pytest.mark.parametrize("name", ["Long Straight", "Bob", "Short Sides", "Side Parting"])
@@ -133,13 +161,18 @@ def test_no_two_humps_stand_beside_a_parting(name: str, changes: dict[str, float
 
 
 def test_no_string_hangs_before_the_rest_of_long_hair() -> None:
-    """Seen from the side, what is foremost has other hair right behind it."""
-    worn = Worn("Long Straight")
-    hair = worn.dense
-    for below, side in ((0.0, 1), (0.0, -1), (0.03, 1), (0.03, -1)):
-        level = np.abs(hair[:, 2] - worn.eyes + below) < 0.006
-        ahead = hair[level & (side * hair[:, 0] > 0.03), 1]
-        assert np.quantile(ahead, 0.02) - ahead.min() < 0.008
+    """Seen from the side, what is foremost, but for a strand or two, has other hair right behind
+    it, and as much of it as hangs elsewhere."""
+    strings, veil = [], []
+    for seed in SEEDS:
+        worn = Worn("Long Straight", seed)
+        hair = worn.dense
+        for below, side in ((0.0, 1), (0.0, -1), (0.03, 1), (0.03, -1)):
+            level = np.abs(hair[:, 2] - worn.eyes + below) < 0.006
+            ahead = np.sort(hair[level & (side * hair[:, 0] > 0.03), 1])
+            strings.append(np.quantile(ahead, 0.02) - ahead[12])
+            veil.append(np.quantile(ahead, 0.10) - np.quantile(ahead, 0.01))
+    assert np.mean(strings) < 0.0055 and np.mean(veil) < 0.008
 
 
 @pytest.mark.parametrize("name", ["Long Straight", "Long Wavy"])
