@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 
 from ..heads.parameters import Parameter
 from ..heads.plain_words import words_of
@@ -47,13 +48,23 @@ def shown_value(value: float, parameter: Parameter) -> str:
 
 def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]:
     """The figures of a slider's influence, in lines that are short enough for a narrow sidebar."""
+    step = "By as much as people differ:" if figure.step_is_std else "A quarter of the range:"
     return (
-        f"Per {figure.step_words}:",
-        f"Distance {figures.cosine_words(figure)}",
-        f"Skin moves {figure.mean_mm:.1f} mm"
+        translated(step),
+        _distance_words(figures, figure),
+        translated("Skin moves {size} mm").format(size=f"{figure.mean_mm:.1f}")
         if figure.mean_mm >= _SEEN_MM
-        else "Colour or hair: the shape stays",
+        else translated("Colour or hair: the shape stays"),
     )
+
+
+def _distance_words(figures: Influence, figure: SliderInfluence) -> str:
+    """How much less alike the face is for it, to FaceNet."""
+    if math.isnan(figure.cosine):
+        return str(translated("Distance not to be measured"))
+    if figures.is_noise(figure):
+        return str(translated("Distance too small to tell"))
+    return str(translated("Distance {far}").format(far=figures.cosine_words(figure)))
 
 
 class FACEGEN_PT_face(HeadPanel, bpy.types.Panel):
@@ -108,7 +119,7 @@ def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> 
     lines = body.column(align=True)
     lines.scale_y = 0.8
     for line in figure_lines(sliders.influence, figure):
-        lines.label(text=line)
+        lines.label(text=line, translate=False)
 
 
 def _draw_found(layout: bpy.types.UILayout, shown: Shown) -> None:

@@ -122,7 +122,7 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
         # The most influential at first, so that nothing below moves when a slider is touched.
         before = drawn()
         assert ("label", "Influence: Age") in before
-        assert ("label", "Per standard deviation:") in before
+        assert ("label", "By as much as people differ:") in before
         assert ("label", "Distance 0.031") in before
         assert ("label", "Skin moves 0.8 mm") in before
         assert len([kind for kind, _ in before if kind == "icon"]) == 2
