@@ -168,7 +168,9 @@ class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
         """Correct one head after the other."""
         asked = [o for o in self.heads(context) if latents.read(o).requested is not None]
         if not asked:
-            raise UserError("no face was asked for: make heads by New Face or Generate Variety first")
+            raise UserError(
+                "no face was asked for: make heads by New Face or Generate Variety first"
+            )
         ids = [movable_head(mesh_object).head_id for mesh_object in asked]
         forward = measure.rendered_forward(preferences.of(context).device)
         work = measure.correct(ids, forward, measure.loaded_backward)
@@ -210,8 +212,8 @@ class FACEGEN_PG_overlay(bpy.types.PropertyGroup):
 
     show: BoolProperty(  # type: ignore[valid-type]
         name="How Far Off",
-        description="A ring around each measured head, coloured by how far it came out from the face"
-        " that was asked for: the roundtrip shift, an angle between two latents",
+        description="A ring around each measured head, coloured by how far it came out from the"
+        " face that was asked for: the roundtrip shift, an angle between two latents",
         update=_redraw,
     )
     show_map: BoolProperty(  # type: ignore[valid-type]

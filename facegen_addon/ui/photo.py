@@ -79,9 +79,7 @@ class FACEGEN_OT_fit_photo(_Settings, JobOperator, bpy.types.Operator):
         photos = self._photos()
         model = self.model or context.window_manager.facegen.model or DEFAULT_MODEL
         if not is_trained(model):
-            raise UserError(
-                f"heads of {model} cannot be fitted to photos: choose {DEFAULT_MODEL}"
-            )
+            raise UserError(f"heads of {model} cannot be fitted to photos: choose {DEFAULT_MODEL}")
         yield Progress(_FITTING, 0, 0)
         work = photo_heads.fit_photos(
             photos, model, preferences.of(context).device,

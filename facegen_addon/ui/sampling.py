@@ -41,7 +41,9 @@ from .who import WhoAsked, ask, who_of
 
 _SEEDS = 2**31
 _AREA_COLUMNS = 3
-_WALK = "How unlike this head, 0° being itself: most people are 90° apart (on the sphere of latents)"
+_WALK = (
+    "How unlike this head, 0° being itself: most people are 90° apart (on the sphere of latents)"
+)
 
 
 def angle_property(description: str) -> Any:

@@ -41,7 +41,8 @@ def labels_of(file: Path) -> Iterator[str]:
             yield from (
                 part.value
                 for part in ast.walk(value)
-                if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                if isinstance(part, ast.Constant)
+                and isinstance(part.value, str)
                 # not names of operators
                 and not part.value.startswith("facegen.")
             )
