@@ -11,7 +11,6 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy.app.translations import pgettext_iface as translated
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
 from ..encoders.encoder import DEFAULT_ENCODER, same_face_threshold
@@ -29,6 +28,7 @@ from .head_panel import draw_sentences
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
 from .shift_overlay import Signature
+from .translations import filled
 
 _MEASURING, _CORRECTING = "Measuring", "Correcting"
 _NAMED = 4  # heads at most, where they are listed
@@ -255,7 +255,7 @@ class FACEGEN_PT_measure(bpy.types.Panel):
             row.enabled = latents.read(active).requested is not None
             _button(row, "facegen.correct_shift", "Bring Nearer", "SELECTED", "CON_TRACKTO")
             chosen = [o for o in context.selected_objects if MODEL_KEY in o] or [active]
-            layout.label(text=will_change(chosen), icon="INFO")
+            layout.label(text=will_change(chosen), icon="INFO", translate=False)
         overlay = context.scene.facegen_overlay
         row = layout.row(align=True)
         row.prop(overlay, "show", toggle=True, icon="OVERLAY")
@@ -271,14 +271,17 @@ class FACEGEN_PT_measure(bpy.types.Panel):
 def will_change(heads: Sequence[bpy.types.Object]) -> str:
     """Which of these heads Bring Nearer would change: those that were asked for by a latent."""
     names = sorted(str(o.name) for o in heads if latents.read(o).requested is not None)
-    return f"Will change: {_listed(names)}" if names else "Changes none: no face was asked for"
+    if not names:
+        return filled("Changes none: no face was asked for")
+    return filled("Will change: {heads}", heads=_listed(names))
 
 
 def _listed(names: Sequence[str]) -> str:
     """Names, the first few of many."""
     if len(names) <= _NAMED:
         return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
+    first = ", ".join(names[: _NAMED - 1])
+    return filled("{heads} and {count} more", heads=first, count=len(names) - _NAMED + 1)
 
 
 def facenet_hint() -> str:
@@ -337,22 +340,23 @@ def _draw_summary(layout: bpy.types.UILayout, summary: Summary) -> None:
         layout.label(text=as_asked, icon="CHECKMARK" if summary.as_asked else "ERROR")
     if not summary.at_rest:
         layout.label(text="Measured as posed", icon="POSE_HLT")
-    for title, neighbour in (("Nearest", summary.nearest), ("Farthest", summary.farthest)):
+    nearest, farthest = ("Nearest {far}", summary.nearest), ("Farthest {far}", summary.farthest)
+    for words, neighbour in (nearest, farthest):
         if neighbour is not None:
-            _draw_neighbour(layout, title, neighbour)
+            _draw_neighbour(layout, words, neighbour)
 
 
 def _draw_figure(layout: bpy.types.UILayout, words: str, distance: float, icon: str) -> None:
-    text = translated(words).format(far=shift_text(distance))
-    layout.label(text=text, icon=icon, translate=False)
+    layout.label(text=filled(words, far=shift_text(distance)), icon=icon, translate=False)
 
 
-def _draw_neighbour(layout: bpy.types.UILayout, title: str, neighbour: Neighbour) -> None:
+def _draw_neighbour(layout: bpy.types.UILayout, words: str, neighbour: Neighbour) -> None:
     row = layout.row(align=True)
-    row.label(text=f"{title} {neighbour.distance:.2f}")
+    row.label(text=filled(words, far=f"{neighbour.distance:.2f}"), translate=False)
     button = row.operator(
         "facegen.select_head",
         text=neighbour.name,
+        translate=False,
         icon="LINKED" if neighbour.same_face else "RESTRICT_SELECT_OFF",
     )
     button.name = neighbour.name

@@ -25,6 +25,7 @@ from ..arrays import Float32Array
 from . import shift_overlay
 from .shift_map import FULL, TICKS, ShiftMap, arrow_heads, colour, degrees, discs
 from .shift_overlay import Box, Disc, OverlayData, Rings, Signature
+from .translations import filled
 
 _FONT = 0
 _TEXT, _DIM = (0.92, 0.92, 0.92, 1.0), (0.7, 0.7, 0.7, 1.0)
@@ -321,12 +322,12 @@ def _draw_mean(shifts: ShiftMap, x: float, y: float, size: float) -> None:
     """The mean in words; what all shifts have in common is in the colour of its arrow."""
     before, now = shifts.mean_angle_before, degrees(shifts.mean_angle)
     if before is None:
-        mean = translated("On average {now}").format(now=now)
+        mean = filled("On average {now}", now=now)
     else:
-        mean = translated("On average {now}, before {then}").format(now=now, then=degrees(before))
+        mean = filled("On average {now}, before {then}", now=now, then=degrees(before))
     _draw_text(mean, x, y + 1.5 * size, size, _TEXT)
     if len(shifts.mean):
-        common = translated("All the same way {angle}").format(angle=degrees(shifts.common))
+        common = filled("All the same way {angle}", angle=degrees(shifts.common))
         _draw_text(common, x, y, size, _MEAN)
 
 

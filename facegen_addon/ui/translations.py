@@ -18,6 +18,11 @@ LANGUAGES = {
 """Locale -> (context, English) -> text, as Blender wants it."""
 
 
+def filled(text: str, **values: object) -> str:
+    """A text in Blender's language, its fields filled; to be drawn with translate=False."""
+    return str(bpy.app.translations.pgettext_iface(text).format(**values))
+
+
 def register() -> None:
     """Have Blender know the texts."""
     bpy.app.translations.register(__name__, LANGUAGES)

@@ -31,7 +31,7 @@ def labels_of(file: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             values = [argument.value for argument in node.keywords if argument.arg in _SHOWN]
-            if getattr(node.func, "id", "") in ("translated", "_button", "_draw_figure"):
+            if getattr(node.func, "id", "") in ("translated", "filled", "_button", "_draw_figure"):
                 values += node.args
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "bl_label":
             values = [node.value]
@@ -62,3 +62,22 @@ def test_tooltips_have_the_exact_term() -> None:
     texts = "\n".join(file.read_text(encoding="utf-8") for file in UI.glob("*.py"))
     for term in ("roundtrip shift", "latent", "angle between two latents"):
         assert term in texts
+
+
+def test_words_with_figures_in_them_can_be_translated() -> None:
+    """Blender looks a label up as a whole: one put together from words and figures is not found."""
+    composed = [
+        (file.name, ast.unparse(argument.value))
+        for file in UI.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        for argument in node.keywords
+        if argument.arg == "text"
+        for part in ast.walk(argument.value)
+        if isinstance(part, ast.JoinedStr)
+        and any(
+            isinstance(piece, ast.Constant) and re.search("[A-Za-z]{2}", str(piece.value))
+            for piece in part.values
+        )
+    ]
+    assert not composed
