@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface
 from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
@@ -99,7 +100,7 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         """What it does, and what holds of the heads."""
         if not properties.predicted:
             return str(cls.__doc__)
-        said = predicted.guarantee(properties.distance or _threshold())
+        said = predicted.guarantee(properties.distance or _threshold(), pgettext_iface)
         return f"{cls.__doc__}. {' '.join(said)}"
 
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
@@ -264,8 +265,9 @@ def draw_guarantee(layout: bpy.types.UILayout, distance: float) -> None:
     """Say what holds of a variety by prediction, and where FaceNet is to be had."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(predicted.guarantee(distance or _threshold())):
-        column.label(text=line, icon="BLANK1" if number else "INFO")
+    lines = predicted.guarantee(distance or _threshold(), pgettext_iface)
+    for number, line in enumerate(lines):
+        column.label(text=line, icon="BLANK1" if number else "INFO", translate=False)
     draw_offer(layout, DEFAULT_ENCODER)
 
 

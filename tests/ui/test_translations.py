@@ -13,11 +13,12 @@ from facegen_addon.ui import translations
 from facegen_addon.ui.german import GERMAN
 
 ROOT = Path(facegen_addon.__file__).parent
+DRAWN_BY_THE_PANEL = ("heads/sections.py", "variety/predicted.py")
 
 
 def said() -> set[str]:
     """All texts in the code of the panel, and the words for sliders and both their ends."""
-    files = [*(ROOT / "ui").glob("*.py"), ROOT / "heads" / "sections.py"]
+    files = [*(ROOT / "ui").glob("*.py"), *(ROOT / name for name in DRAWN_BY_THE_PANEL)]
     texts = {
         node.value
         for file in files
