@@ -104,7 +104,8 @@ class _Settings:
         default="nearby",
     )
     angle: angle_property(  # type: ignore[valid-type]
-        "How far from the head, on the sphere of latents, nearby candidates are"
+        "How unlike the head nearby candidates are, 0° being itself: most people are 90° apart (on"
+        " the sphere of latents)"
     )
 
 

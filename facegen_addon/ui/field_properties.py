@@ -48,9 +48,9 @@ _WORDS = {
     "uniform": "Any Sliders",
     "direct": "Quick",
     "refined": "Careful",
-    "one-render": "One Render",
-    "other-crops": "Other Crops",
-    "other-hands": "Other Hands",
+    "one-render": "One Picture",
+    "other-crops": "Cut Otherwise",
+    "other-hands": "Light and Pose",
 }
 """Name of a choice -> what the panel calls it, where the name is the laboratory's."""
 

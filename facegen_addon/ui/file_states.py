@@ -130,7 +130,7 @@ def _describe_flame(path: Path) -> FileState:
     identity, expression = arrays.shape_basis.shape[2], arrays.expression_basis.shape[2]
     facts = f"Found: {len(arrays.template)} vertices, {identity} + {expression} components"
     trained = _is_trained(USER_MODEL_PREFIX + arrays.sha256[:_DIGITS])
-    guided = "trained for faces" if trained else "not trained: heads of its prior only"
+    guided = "trained for faces" if trained else "not trained: drawn by plausible sliders only"
     return FileState(True, f"{facts}, sha256 {arrays.sha256[:_DIGITS]}, {guided}")
 
 

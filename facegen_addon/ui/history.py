@@ -13,6 +13,7 @@ from bpy.props import BoolProperty, IntProperty, PointerProperty
 from ..scene.head import history
 from ..scene.head.history_text import Entry
 from .head_operator import HeadOperator, active_head
+from .translations import filled
 
 _ROWS = 8
 """Entries that the panel shows, around the one that the head is at."""
@@ -173,7 +174,8 @@ def _draw_list(
     rows, before, after = shown_entries(known.entries, here, settings.starred_only)
     column = layout.column(align=True)
     if before:
-        column.label(text=f"{before} before", icon="BLANK1")
+        earlier = filled("{count} before", count=before)
+        column.label(text=earlier, icon="BLANK1", translate=False)
     for index, entry in rows:
         row = column.row(align=True)
         going = row.operator(
@@ -182,7 +184,7 @@ def _draw_list(
         going.index = index
         row.operator("facegen.history_star", text="", icon=_star(entry.starred)).index = index
     if after:
-        column.label(text=f"{after} after", icon="BLANK1")
+        column.label(text=filled("{count} after", count=after), icon="BLANK1", translate=False)
     if not rows:
         column.label(text="No step has a star", icon="INFO")
     row = layout.row(align=True)

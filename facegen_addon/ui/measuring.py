@@ -28,6 +28,7 @@ from .head_panel import draw_sentences
 from .jobs import JobOperator, Progress
 from .shift_map import degrees
 from .shift_overlay import Signature
+from .translations import filled
 
 _MEASURING, _CORRECTING = "Measuring", "Correcting"
 _NAMED = 4  # heads at most, where they are listed
@@ -41,8 +42,8 @@ _MEANINGS = (
     "Distance: how unlike two faces look to FaceNet, which was taught to tell people apart. 0: the"
     " same picture. Most people are about 1 from one another.",
     "Below 0.51 two faces read as one person: like twins, or two photos of somebody.",
-    "Shift: from the face that was asked for to the head that came of it. Below 0.51 the head still"
-    " reads as that face.",
+    "Off by: how far the head came out from the face that was asked for, as an angle and as a"
+    " distance. Below 61° (0.51) it still reads as that face.",
 )
 
 
@@ -146,10 +147,11 @@ class FACEGEN_OT_measure_heads(_HeadsJob, bpy.types.Operator):
 
 class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
     """Move heads nearer to the faces they were asked to be: ask for half as much more as was
-    missing, render, and keep what is nearer. Expression, pose and locked sliders stay"""
+    missing, render, and keep what is nearer (corrects the roundtrip shift). Expression, pose and
+    locked sliders stay"""
 
     bl_idname = "facegen.correct_shift"
-    bl_label = "Correct Shift"
+    bl_label = "Bring Nearer"
     bl_options = {"UNDO"}
 
     scope: EnumProperty(name="Heads", items=_SCOPES)  # type: ignore[valid-type]
@@ -166,7 +168,9 @@ class FACEGEN_OT_correct_shift(_HeadsJob, bpy.types.Operator):
         """Correct one head after the other."""
         asked = [o for o in self.heads(context) if latents.read(o).requested is not None]
         if not asked:
-            raise UserError("no latent was asked for: sample or generate the head first")
+            raise UserError(
+                "no face was asked for: make heads by New Face or Generate Variety first"
+            )
         ids = [movable_head(mesh_object).head_id for mesh_object in asked]
         forward = measure.rendered_forward(preferences.of(context).device)
         work = measure.correct(ids, forward, measure.loaded_backward)
@@ -207,21 +211,22 @@ class FACEGEN_PG_overlay(bpy.types.PropertyGroup):
     """Switches of the overlay; saved with the file, in the scene."""
 
     show: BoolProperty(  # type: ignore[valid-type]
-        name="Roundtrip Shift",
-        description="A ring around each measured head, coloured by the angle from the latent that"
-        " was asked for to the one that came back",
+        name="How Far Off",
+        description="A ring around each measured head, coloured by how far it came out from the"
+        " face that was asked for: the roundtrip shift, an angle between two latents",
         update=_redraw,
     )
     show_map: BoolProperty(  # type: ignore[valid-type]
         name="Map",
-        description="A map of the latents, with an arrow for each head's shift and for their mean",
+        description="Faces as dots, alike ones together; an arrow for each head, from the face that"
+        " was asked for to how it came out, and for their mean (a plane through the latents)",
         default=True,
         update=_redraw,
     )
 
 
 class FACEGEN_PT_measure(bpy.types.Panel):
-    """Where heads lie in latent space."""
+    """How far heads came out from what was asked for, and from one another."""
 
     bl_label = "Measure"
     bl_space_type = "VIEW_3D"
@@ -248,9 +253,9 @@ class FACEGEN_PT_measure(bpy.types.Panel):
             _draw_summary(layout.box().column(align=True), _summary(context, active))
             row = layout.row(align=True)
             row.enabled = latents.read(active).requested is not None
-            _button(row, "facegen.correct_shift", "Correct Shift", "SELECTED", "CON_TRACKTO")
+            _button(row, "facegen.correct_shift", "Bring Nearer", "SELECTED", "CON_TRACKTO")
             chosen = [o for o in context.selected_objects if MODEL_KEY in o] or [active]
-            layout.label(text=will_change(chosen), icon="INFO")
+            layout.label(text=will_change(chosen), icon="INFO", translate=False)
         overlay = context.scene.facegen_overlay
         row = layout.row(align=True)
         row.prop(overlay, "show", toggle=True, icon="OVERLAY")
@@ -264,16 +269,19 @@ class FACEGEN_PT_measure(bpy.types.Panel):
 
 
 def will_change(heads: Sequence[bpy.types.Object]) -> str:
-    """Which of these heads Correct Shift would change: those that were asked for by a latent."""
+    """Which of these heads Bring Nearer would change: those that were asked for by a latent."""
     names = sorted(str(o.name) for o in heads if latents.read(o).requested is not None)
-    return f"Will change: {_listed(names)}" if names else "Changes none: no face was asked for"
+    if not names:
+        return filled("Changes none: no face was asked for")
+    return filled("Will change: {heads}", heads=_listed(names))
 
 
 def _listed(names: Sequence[str]) -> str:
     """Names, the first few of many."""
     if len(names) <= _NAMED:
         return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
+    first = ", ".join(names[: _NAMED - 1])
+    return filled("{heads} and {count} more", heads=first, count=len(names) - _NAMED + 1)
 
 
 def facenet_hint() -> str:
@@ -323,26 +331,32 @@ def _draw_summary(layout: bpy.types.UILayout, summary: Summary) -> None:
         layout.label(text=text, icon="INFO")
         return
     if summary.shift is None:
-        layout.label(text="No face was asked for, so no shift", icon="INFO")
+        layout.label(text="No face was asked for", icon="INFO")
     else:
-        layout.label(text=f"Shift {shift_text(summary.shift)}", icon="DRIVER_ROTATIONAL_DIFFERENCE")
+        _draw_figure(layout, "Off by {far}", summary.shift, "DRIVER_ROTATIONAL_DIFFERENCE")
         if summary.before is not None:
-            layout.label(text=f"Before {shift_text(summary.before)}", icon="BLANK1")
+            _draw_figure(layout, "Before {far}", summary.before, "BLANK1")
         as_asked = "Reads as asked for" if summary.as_asked else "Reads as another face"
         layout.label(text=as_asked, icon="CHECKMARK" if summary.as_asked else "ERROR")
     if not summary.at_rest:
         layout.label(text="Measured as posed", icon="POSE_HLT")
-    for title, neighbour in (("Nearest", summary.nearest), ("Farthest", summary.farthest)):
+    nearest, farthest = ("Nearest {far}", summary.nearest), ("Farthest {far}", summary.farthest)
+    for words, neighbour in (nearest, farthest):
         if neighbour is not None:
-            _draw_neighbour(layout, title, neighbour)
+            _draw_neighbour(layout, words, neighbour)
 
 
-def _draw_neighbour(layout: bpy.types.UILayout, title: str, neighbour: Neighbour) -> None:
+def _draw_figure(layout: bpy.types.UILayout, words: str, distance: float, icon: str) -> None:
+    layout.label(text=filled(words, far=shift_text(distance)), icon=icon, translate=False)
+
+
+def _draw_neighbour(layout: bpy.types.UILayout, words: str, neighbour: Neighbour) -> None:
     row = layout.row(align=True)
-    row.label(text=f"{title} {neighbour.distance:.2f}")
+    row.label(text=filled(words, far=f"{neighbour.distance:.2f}"), translate=False)
     button = row.operator(
         "facegen.select_head",
         text=neighbour.name,
+        translate=False,
         icon="LINKED" if neighbour.same_face else "RESTRICT_SELECT_OFF",
     )
     button.name = neighbour.name

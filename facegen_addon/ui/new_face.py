@@ -17,6 +17,7 @@ from .field_properties import property_of
 from .framing import show
 from .head_operator import ReportingOperator, make_active
 from .sampling import SEED_OF_ONE, Draw, offered_distribution
+from .translations import filled
 from .who import WhoAsked, ask, who_of
 
 _SEVERAL = 6
@@ -63,7 +64,10 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     button.distribution = distribution
     ask(button, context, distribution)
     several = column.operator(
-        "facegen.generate_variety", text=f"{_SEVERAL} Different Faces", icon="COMMUNITY"
+        "facegen.generate_variety",
+        text=filled("{count} Different Faces", count=_SEVERAL),
+        icon="COMMUNITY",
+        translate=False,
     )
     several.count, several.distribution = _SEVERAL, distribution
     variety.ask_button(several, context, distribution)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -11,9 +12,10 @@ from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from ..arrays import FloatArray
 from ..heads.anny.model import ANCESTRIES
+from ..heads.hair.colour import mixed_colour
 from ..heads.person.head import age_of, years
 from ..heads.sections import WHO
-from ..heads.swatches import KINDS, nearest, painted, swatches
+from ..heads.swatches import KINDS, nearest, nearest_by_look, painted, swatches
 from ..scene.head import history, locks
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY, HeadObject
 from . import characteristics
@@ -149,7 +151,7 @@ def draw_swatches(layout: bpy.types.UILayout, shown: Shown, kind: str) -> None:
     row = column.row(align=True)
     row.label(text=title)
     draw_padlock_of(row, shown, names[0])
-    chosen = nearest({name: shown.value(name) for name in names}, kind)
+    chosen = worn_colour({name: shown.value(name) for name in names}, kind)
     row = column.row(align=True)
     row.scale_x, row.scale_y = _ROW_UNITS / len(swatches(kind)), 1.3
     for swatch in swatches(kind):
@@ -160,6 +162,17 @@ def draw_swatches(layout: bpy.types.UILayout, shown: Shown, kind: str) -> None:
             depress=swatch.name == chosen,
         )
         button.kind, button.name = kind, swatch.name
+
+
+def worn_colour(values: Mapping[str, float], kind: str) -> str:
+    """The swatch nearest to a head's values of the parameters in _COLOURS.
+
+    Of hair the one that looks most like it, which is what Solid mode shows: a few grey strands
+    among dark ones change its look far more than its numbers.
+    """
+    if kind == "hair":
+        return nearest_by_look(mixed_colour(values), kind).name
+    return nearest(values, kind)
 
 
 CLASSES = (FACEGEN_PG_person, FACEGEN_OT_take_colour, FACEGEN_PT_person)

@@ -58,9 +58,10 @@ class _Settings:
         name="Expression", description="Give the head the photo's expression", default=True
     )
     keep_latent: BoolProperty(  # type: ignore[valid-type]
-        name="Keep Latent",
-        description="Keep what FaceNet says of the photo on the head, as what was asked for, so"
-        " that its shift can be measured and corrected. It is biometric data of the person",
+        name="Keep for Measure",
+        description="Keep on the head what FaceNet says of the photo (its latent), as the face that"
+        " was asked for: Measure then says how far off the head is, and Bring Nearer works. It is"
+        " biometric data of the person",
     )
 
 
@@ -78,9 +79,7 @@ class FACEGEN_OT_fit_photo(_Settings, JobOperator, bpy.types.Operator):
         photos = self._photos()
         model = self.model or context.window_manager.facegen.model or DEFAULT_MODEL
         if not is_trained(model):
-            raise UserError(
-                f"heads of {model} cannot be fitted, it has no B: choose {DEFAULT_MODEL}"
-            )
+            raise UserError(f"heads of {model} cannot be fitted to photos: choose {DEFAULT_MODEL}")
         yield Progress(_FITTING, 0, 0)
         work = photo_heads.fit_photos(
             photos, model, preferences.of(context).device,

@@ -18,6 +18,7 @@ from ..user_folder import user_folder
 from . import file_states
 from .fetch_offers import draw_in_preferences
 from .file_states import FileState
+from .translations import filled
 
 # ROOT.facegen_addon.ui, ROOT being the extension's package, e.g. bl_ext.user_default.facegen.
 PACKAGE = (__package__ or "").rpartition(".")[0].rpartition(".")[0]
@@ -131,14 +132,22 @@ def draw_device(layout: bpy.types.UILayout, preferences: bpy.types.AddonPreferen
     """The choice of a device and those there are."""
     layout.prop(preferences, "device")
     names = file_states.devices()
-    layout.label(text=f"Cycles finds: {', '.join(names)}" if names else "Looking for devices ...")
+    if names:
+        found = filled("Cycles finds: {devices}", devices=", ".join(names))
+        layout.label(text=found, translate=False)
+    else:
+        layout.label(text="Looking for devices ...")
 
 
 def draw_folder(layout: bpy.types.UILayout) -> None:
     """The user's folder, its size, and what may go."""
     size = file_states.folder()
-    text = f"{size.total / 1e6:.1f} MB, caches {size.caches / 1e6:.1f} MB" if size else "..."
-    layout.label(text=f"Data Folder: {text}", icon="FILE_CACHE")
+    total, caches = (
+        f"{part / 1e6:.1f}" for part in ((size.total, size.caches) if size else (0, 0))
+    )
+    known = "Data Folder: {total} MB, of them caches {caches} MB"
+    text = filled(known, total=total, caches=caches) if size else filled("Data Folder: ...")
+    layout.label(text=text, icon="FILE_CACHE", translate=False)
     layout.label(text=str(user_folder()))
     row = layout.row()
     opened = row.row()

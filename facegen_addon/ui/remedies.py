@@ -17,7 +17,7 @@ _REMEDIES = {
     Remedy.RANK_SLIDERS: "press Rank Sliders",
     Remedy.MEASURE_INFLUENCE: _AGAIN,
     Remedy.CHOOSE_FLAME: "choose the FLAME file that they were made for as Model",
-    Remedy.AVOID_LATENTS: "or choose Plausible or Any Sliders, which do without B",
+    Remedy.AVOID_LATENTS: "or choose Plausible or Any Sliders, which do without",
 }
 _DETECTOR = "press Get the Face Detector, or Locate, in FaceGen's preferences"
 _FACENET = "press Get the Encoder, or Locate, in FaceGen's preferences"

@@ -41,7 +41,9 @@ from .who import WhoAsked, ask, who_of
 
 _SEEDS = 2**31
 _AREA_COLUMNS = 3
-_WALK = "How far to walk on the sphere of latents; most pairs of people are 90° apart"
+_WALK = (
+    "How unlike this head, 0° being itself: most people are 90° apart (on the sphere of latents)"
+)
 
 
 def angle_property(description: str) -> Any:
@@ -97,7 +99,7 @@ class FACEGEN_OT_sample_head(WhoAsked, Draw, ReportingOperator, bpy.types.Operat
     """Make the active head another one, or add one; locked sliders stay and the others suit them"""
 
     bl_idname = "facegen.sample_head"
-    bl_label = "Sample Head"
+    bl_label = "Random Head"
     bl_options = {"REGISTER", "UNDO"}
 
     distribution: property_of(DISTRIBUTION)  # type: ignore[valid-type]

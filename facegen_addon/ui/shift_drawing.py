@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the Roundtrip Shift overlay: rings around heads, and the map in a corner.
+"""Draws the overlay of the roundtrip shift: rings around heads, and the map in a corner.
 
 Batches are made when the overlay's signature changes and drawn as they are otherwise.
 """
@@ -16,6 +16,7 @@ import blf
 import bpy
 import gpu
 import numpy as np
+from bpy.app.translations import pgettext_iface as translated
 from bpy_extras.view3d_utils import location_3d_to_region_2d
 from gpu_extras.batch import batch_for_shader
 from mathutils import Matrix, Vector
@@ -24,6 +25,7 @@ from ..arrays import Float32Array
 from . import shift_overlay
 from .shift_map import FULL, TICKS, ShiftMap, arrow_heads, colour, degrees, discs
 from .shift_overlay import Box, Disc, OverlayData, Rings, Signature
+from .translations import filled
 
 _FONT = 0
 _TEXT, _DIM = (0.92, 0.92, 0.92, 1.0), (0.7, 0.7, 0.7, 1.0)
@@ -285,7 +287,7 @@ def _draw_map(shifts: ShiftMap, batches: _Batches, box: Box, scale: float) -> No
     _draw_box(box, _PANEL)
     size, edge, side = _TEXT_SIZE * scale, 8 * scale, box.width
     top = box.y + box.height
-    _draw_text("Roundtrip Shift", box.x + edge, top - edge - size, size * 1.1, _TEXT)
+    _draw_text(translated("How Far Off"), box.x + edge, top - edge - size, size * 1.1, _TEXT)
     plane = Box(box.x, top - 20 * scale - side, side, side)
     with gpu.matrix.push_pop():
         gpu.matrix.translate((plane.x + 0.5 * side, plane.y + 0.5 * side))
@@ -318,11 +320,15 @@ def _draw_bar(bar: Box, scale: float) -> None:
 
 def _draw_mean(shifts: ShiftMap, x: float, y: float, size: float) -> None:
     """The mean in words; what all shifts have in common is in the colour of its arrow."""
-    before = shifts.mean_angle_before
-    was = f"{degrees(before)} before, now " if before is not None else ""
-    _draw_text(f"Mean {was}{degrees(shifts.mean_angle)}", x, y + 1.5 * size, size, _TEXT)
+    before, now = shifts.mean_angle_before, degrees(shifts.mean_angle)
+    if before is None:
+        mean = filled("On average {now}", now=now)
+    else:
+        mean = filled("On average {now}, before {then}", now=now, then=degrees(before))
+    _draw_text(mean, x, y + 1.5 * size, size, _TEXT)
     if len(shifts.mean):
-        _draw_text(f"In common {degrees(shifts.common)}", x, y, size, _MEAN)
+        common = filled("All the same way {angle}", angle=degrees(shifts.common))
+        _draw_text(common, x, y, size, _MEAN)
 
 
 def register() -> None:

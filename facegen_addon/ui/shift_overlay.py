@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the arrays of the Roundtrip Shift overlay; shift_drawing draws them.
+"""Makes the arrays of the overlay of the roundtrip shift; shift_drawing draws them.
 
 Each measured head has a ring coloured by its angle between requested and achieved latent. A map
 shows all latents in one plane, with an arrow s -> F(B(s)) a head and the mean of all.

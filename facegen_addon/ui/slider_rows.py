@@ -22,6 +22,7 @@ from .properties import Sliders, model_sliders, obstacle, sliders_of
 from .short_lists import viewed
 from .slider_ends import draw_end
 from .slider_operators import chosen_columns
+from .translations import filled
 
 FIRST = 20
 """Sliders of a long section that show without asking for all."""
@@ -152,8 +153,8 @@ def draw_sections(layout: bpy.types.UILayout, shown: Shown, panel: str) -> None:
             continue
         draw_rows(body, shown, rows)
         if more or (settings.show_all and len(rows) > FIRST):
-            text = f"Show {more} More" if more else "Show Fewer"
-            body.prop(settings, "show_all", text=text, toggle=True)
+            text = filled("Show {count} More", count=more) if more else filled("Show Fewer")
+            body.prop(settings, "show_all", text=text, toggle=True, translate=False)
 
 
 def draw_lock(layout: bpy.types.UILayout, shown: Shown, section: str, emboss: bool = False) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as translated
+from bpy.app.translations import pgettext_iface
 from bpy.props import BoolProperty, PointerProperty, StringProperty
 
 from ..choices import SAMPLES, SEED, SIZE
@@ -36,6 +36,7 @@ from .framing import show
 from .head_operator import active_head, make_active
 from .jobs import JobOperator, Progress
 from .properties import suggest_models
+from .translations import filled
 from .who import ask
 
 LABELS = {"sample": "Choosing faces", "render": "Heads"}
@@ -99,7 +100,7 @@ class FACEGEN_OT_generate_variety(_Asked, JobOperator, bpy.types.Operator):
         """What it does, and what holds of the heads."""
         if not properties.predicted:
             return str(cls.__doc__)
-        said = predicted.guarantee(properties.distance or _threshold())
+        said = predicted.guarantee(properties.distance or _threshold(), pgettext_iface)
         return f"{cls.__doc__}. {' '.join(said)}"
 
     def steps(self, context: bpy.types.Context) -> Iterator[Progress]:
@@ -214,8 +215,8 @@ def _draw_settings(layout: bpy.types.UILayout, settings: FACEGEN_PG_variety) -> 
     column.use_property_split, column.use_property_decorate = True, False
     column.prop(settings, "count")
     column.prop(settings, "distance")
-    said = translated("0: as unlike as two people ({threshold})")
-    column.label(text=said.format(threshold=f"{_threshold():.2f}"), icon="INFO", translate=False)
+    said = filled("0: as unlike as two people ({threshold})", threshold=f"{_threshold():.2f}")
+    column.label(text=said, icon="INFO", translate=False)
     column.prop(settings, "seed")
     header, body = layout.panel("FACEGEN_variety_advanced", default_closed=True)
     header.label(text="Advanced")
@@ -243,7 +244,8 @@ def _draw_button(
     ask_button(button, context, settings.distribution)
     head = active_head(context)
     if head is not None and head[MODEL_KEY] == button.model and count_locked(head):
-        layout.label(text=f"{count_locked(head)} locked sliders stay", icon="LOCKED")
+        staying = filled("{count} locked sliders stay", count=count_locked(head))
+        layout.label(text=staying, icon="LOCKED", translate=False)
     if button.predicted:
         row.enabled = settings.distribution == "latent"
         if not row.enabled:
@@ -263,8 +265,9 @@ def draw_guarantee(layout: bpy.types.UILayout, distance: float) -> None:
     """Say what holds of a variety by prediction, and where FaceNet is to be had."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(predicted.guarantee(distance or _threshold())):
-        column.label(text=line, icon="BLANK1" if number else "INFO")
+    lines = predicted.guarantee(distance or _threshold(), pgettext_iface)
+    for number, line in enumerate(lines):
+        column.label(text=line, icon="BLANK1" if number else "INFO", translate=False)
     draw_offer(layout, DEFAULT_ENCODER)
 
 

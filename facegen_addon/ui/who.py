@@ -136,10 +136,14 @@ class FACEGEN_PT_who(bpy.types.Panel):
         ages.prop(settings, "youngest")
         ages.prop(settings, "oldest")
         column.row(align=True).prop(settings, "skin", expand=True)
-        column.prop(settings, "population", text="", icon="COMMUNITY")
-        column.prop(settings, "probe", text="", icon="VIEWZOOM", placeholder="A probe of yours")
         if not trained:
-            layout.label(text="Needs a head model with latents", icon="INFO")
+            layout.label(text="Not with this head model", icon="INFO")
+        header, body = layout.panel("FACEGEN_who_advanced", default_closed=True)
+        header.label(text="Advanced")
+        if body is not None:
+            body.enabled = trained
+            body.prop(settings, "population", text="", icon="COMMUNITY")
+            body.prop(settings, "probe", text="", icon="VIEWZOOM", placeholder="A test of yours")
 
 
 def _is_of_facegen(scene: bpy.types.Scene) -> bool:

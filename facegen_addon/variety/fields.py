@@ -50,6 +50,7 @@ DISTANCE = Number(
 )
 DISTRIBUTION = OneOf(
     name="distribution",
+    label="Drawn From",
     help="where heads are drawn from",
     default="latent",
     names=DISTRIBUTIONS,
@@ -68,7 +69,9 @@ BUDGET = WholeNumber(
     low=1,
     high=2**31 - 1,
 )
-GRADE = OneOf(name="grade", help="backward mapping", default="refined", names=GRADES)
+GRADE = OneOf(
+    name="grade", label="Search", help="backward mapping", default="refined", names=GRADES
+)
 FILL_GAPS = FilePaths(
     name="fill_gaps",
     label="Fill Gaps of",
@@ -123,6 +126,7 @@ POPULATION = Text(
 )
 PROBE = Text(
     name="probe",
+    label="Test of Yours",
     help="a probe of yours and what it has to read off their latents: FILE.npz:LOW:HIGH, or"
     " FILE.npz:LEVEL",
     default="",

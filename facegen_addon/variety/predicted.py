@@ -80,13 +80,15 @@ def margin(model: str, apart_in: str = ONE_RENDER) -> float:
     return known.get(model, max(known.values()))
 
 
-def guarantee(distance: float) -> tuple[str, ...]:
+def guarantee(distance: float, translated: Callable[[str], str] = str) -> tuple[str, ...]:
     """What holds of a variety by prediction, in lines for a narrow sidebar."""
-    return (
-        f"Predicted, not seen: {SHARE:.0%} of pairs",
-        f"will be {distance:.2f} apart in renders.",
+    lines = (
+        "Predicted, not seen: {share} of pairs",
+        "will be {distance} apart in renders.",
         "With FaceNet: every pair, measured.",
     )
+    figures = {"share": f"{SHARE:.0%}", "distance": f"{distance:.2f}"}
+    return tuple(translated(line).format(**figures) for line in lines)
 
 
 def predict_variety(

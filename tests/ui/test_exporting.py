@@ -56,6 +56,23 @@ def test_the_suffix_follows_the_format(tmp_path: Path, format_name: str) -> None
     assert format_name == "glb" or not (tmp_path / "ada.glb").exists()
 
 
+def test_a_script_waits_for_the_files_and_the_dialog_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run to the end by EXEC_DEFAULT, beside Blender by INVOKE_DEFAULT."""
+    _add()
+    hows = []
+
+    def write_heads(how: str, **options: object) -> None:
+        hows.append(how)
+
+    operators = SimpleNamespace(facegen=SimpleNamespace(write_heads=write_heads))
+    monkeypatch.setattr(exporting, "bpy", SimpleNamespace(path=bpy.path, ops=operators))
+    _export(tmp_path / "called.glb")
+    _export(tmp_path / "asked.glb", asked=True)
+    assert hows == ["EXEC_DEFAULT", "INVOKE_DEFAULT"]
+
+
 def test_names_keep_their_own_dots() -> None:
     assert named("/x/Head.001", "glb") == "/x/Head.001.glb"
     assert named("/x/Head.001.fbx", "obj") == "/x/Head.001.obj"

@@ -9,7 +9,7 @@ from facegen_addon.heads.expressions import EXPRESSIONS
 from facegen_addon.heads.gallery import gallery
 from facegen_addon.scene.head import history, locks
 from facegen_addon.scene.head.head_object import HeadObject
-from facegen_addon.ui import presets, properties, shipped_pictures
+from facegen_addon.ui import person_panel, presets, properties, shipped_pictures
 from tests.ui.panels import RecordingLayout, draw_panels
 
 OPERATORS = bpy.ops.facegen
@@ -75,6 +75,29 @@ def test_colours_of_hair_take_brows_along_and_go_back_in_the_history(head: HeadO
     np.testing.assert_array_equal(head.parameters, before)
     with pytest.raises(RuntimeError, match="choose from"):
         OPERATORS.take_colour(kind="hair", name="Plaid")
+
+
+@pytest.mark.parametrize(
+    ("melanin", "redness", "grey"),
+    [(0.84, 0.1, 0.25), (0.98, 0.14, 0.09), (0.86, 0.1, 0.05), (0.52, 0.98, 0.42), (0.2, 0.15, 0)],
+)
+def test_the_pressed_swatch_of_hair_is_what_solid_mode_shows(
+    head: HeadObject, melanin: float, redness: float, grey: float
+) -> None:
+    """By numbers dark hair with a fourth of grey is dark brown, and half as light as it looks."""
+    values = {"hair_melanin": melanin, "hair_redness": redness, "hair_grey": grey}
+    parameters = head.parameters
+    for name, number in values.items():
+        parameters[head.model.table.index(name)] = number
+    head.move_to(parameters)
+    pressed = person_panel.worn_colour(values, "hair")
+    assert head.hair_object is not None
+    shown = head.hair_object.data.materials[0]
+    assert shown.name.endswith(f" {pressed}")
+    own, as_shown = (
+        np.array(colour[:3]) for colour in (head.hair_object.color, shown.diffuse_color)
+    )
+    assert np.abs(own - as_shown).max() < 0.1
 
 
 def test_age_is_in_years_and_the_slider_behind_it_follows(head: HeadObject) -> None:

@@ -110,7 +110,7 @@ def test_what_cannot_be_done_is_one_line() -> None:
     head = add_head("A", weight=0.95)
     with pytest.raises(RuntimeError, match="head 'A': the head does not show its face"):
         bpy.ops.facegen.measure_heads()
-    with pytest.raises(RuntimeError, match="no latent was asked for"):
+    with pytest.raises(RuntimeError, match="no face was asked for: make heads by New Face"):
         bpy.ops.facegen.correct_shift()
     head.select_set(False)
     bpy.context.view_layer.objects.active = None

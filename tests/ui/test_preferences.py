@@ -61,7 +61,7 @@ class Drawn:
         self.texts: list[str] = []
         self.buttons: list[str] = []
 
-    def label(self, *, text: str, icon: str = "") -> None:
+    def label(self, *, text: str, icon: str = "", translate: bool = True) -> None:
         self.texts.append(text)
 
     def operator(self, name: str, **_: object) -> "Drawn":
@@ -113,7 +113,10 @@ def test_what_is_said_of_a_flame_file(flame_file: Path) -> None:
     file_states.find_out()
     state = file_states.flame(flame_file)
     assert state is not None and state.usable
-    assert "4538 vertices" in state.text and "prior only" in state.text
+    assert (
+        "4538 vertices" in state.text
+        and "not trained: drawn by plausible sliders only" in state.text
+    )
     flame_file.write_bytes(b"something else")
     assert file_states.flame(flame_file) is None, "another file in its place is read anew"
     file_states.find_out()

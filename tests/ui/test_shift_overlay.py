@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Roundtrip Shift overlay shows, without a window."""
+"""What the overlay of the roundtrip shift shows, without a window."""
 
 import bpy
 import numpy as np

@@ -12,9 +12,13 @@ from facegen_addon.heads.areas import AREAS
 from facegen_addon.heads.catalogue import load_head_model
 from facegen_addon.heads.characteristics import WHOLE
 from facegen_addon.heads.sections import EXPRESSION, FACE, HAIR, WHO, Section, sections
+from facegen_addon.mapping.influence import Influence, InfluenceSettings, SliderInfluence
 from facegen_addon.scene.head.head_object import PARAMETERS_KEY
 from facegen_addon.ui import properties, slider_rows, thumbnails
+from facegen_addon.ui.face_panel import figure_lines
 from tests.ui.slider_heads import MODELS, add_head, drawn, sliders
+
+COLOUR = "Colour or hair: the shape stays"
 
 
 def test_tooltips_carry_the_influence(measured: None) -> None:
@@ -122,7 +126,7 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
         # The most influential at first, so that nothing below moves when a slider is touched.
         before = drawn()
         assert ("label", "Influence: Age") in before
-        assert ("label", "Per standard deviation:") in before
+        assert ("label", "By as much as people differ:") in before
         assert ("label", "Distance 0.031") in before
         assert ("label", "Skin moves 0.8 mm") in before
         assert len([kind for kind, _ in before if kind == "icon"]) == 2
@@ -132,6 +136,28 @@ def test_the_panel_draws_groups_search_and_pictures(model: str, measured: None) 
         assert [kind for kind, _ in after] == [kind for kind, _ in before]
         # Only measured sliders have a button that shows what they do.
         assert len([name for _, name in before if name == "facegen.show_slider"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("millimetres", "distance", "is_std", "lines"),
+    [
+        (0.8, 0.1, True, ("By as much as people differ:", "Distance 0.100", "Skin moves 0.8 mm")),
+        (0.0, 0.1, False, ("A quarter of the range:", "Distance 0.100", COLOUR)),
+        (0.04, 0.001, True, ("By as much as people differ:", "Distance too small to tell", COLOUR)),
+        (0.0, -1.0, True, ("By as much as people differ:", "Distance not to be measured", COLOUR)),
+    ],
+)
+def test_figures_are_said_in_words(
+    millimetres: float, distance: float, is_std: bool, lines: tuple[str, ...]
+) -> None:
+    """A colour moves no skin, which is not said as 0.0 mm."""
+    distances = np.array([distance], np.float32)
+    figure = SliderInfluence(
+        "age", 0.1, is_std, distances, millimetres, millimetres, 0.0, 1.0, b"", b""
+    )
+    noise = np.array([0.003], np.float32)
+    figures = Influence("anny", InfluenceSettings(), "", "", noise, (figure,))
+    assert figure_lines(figures, figure) == lines
 
 
 def test_only_what_was_moved_can_be_reset() -> None:

@@ -11,17 +11,19 @@ import facegen_addon
 from facegen_addon.heads.plain_words import WORDS
 from facegen_addon.ui import translations
 from facegen_addon.ui.german import GERMAN
+from facegen_addon.ui.german_sliders import GERMAN_SLIDERS
 
 ROOT = Path(facegen_addon.__file__).parent
+DRAWN_BY_THE_PANEL = ("heads/sections.py", "variety/predicted.py")
 
 
 def said() -> set[str]:
     """All texts in the code of the panel, and the words for sliders and both their ends."""
-    files = [*(ROOT / "ui").glob("*.py"), ROOT / "heads" / "sections.py"]
+    files = [*(ROOT / "ui").glob("*.py"), *(ROOT / name for name in DRAWN_BY_THE_PANEL)]
     texts = {
         node.value
         for file in files
-        if file.name != "german.py"
+        if not file.name.startswith("german")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
@@ -31,7 +33,12 @@ def said() -> set[str]:
 
 
 def test_every_text_that_is_translated_is_there() -> None:
-    assert not set(GERMAN) - said()
+    assert not (set(GERMAN) | set(GERMAN_SLIDERS)) - said()
+    assert not set(GERMAN) & set(GERMAN_SLIDERS)
+
+
+def test_every_slider_of_a_person_is_translated() -> None:
+    assert {words.label for words in WORDS.values()} <= set(GERMAN) | set(GERMAN_SLIDERS)
 
 
 def test_every_panel_is_translated() -> None:
@@ -58,4 +65,4 @@ def test_blender_gives_the_other_text_back() -> None:
 def test_contexts_of_labels_and_buttons_are_covered() -> None:
     for texts in translations.LANGUAGES.values():
         assert {context for context, _ in texts} == {"*", "Operator", "FaceGen"}
-        assert len(texts) == 3 * len(GERMAN)
+        assert len(texts) == 3 * len(GERMAN | GERMAN_SLIDERS)

@@ -122,4 +122,4 @@ def test_the_panel_says_what_it_needs(model: str, monkeypatch: pytest.MonkeyPatc
     assert (rna["youngest"].name, rna["skin"].enum_items[0].name) == ("Age from", "Any Skin")
     for name in ("youngest", "oldest", "skin"):
         assert "latent" not in rna[name].description, "a row of buttons says what it is of"
-    assert (("label", "Needs a head model with latents") in log) == (model != "anny")
+    assert (("label", "Not with this head model") in log) == (model != "anny")
