@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-BYTES_FORMAT = 3
+BYTES_FORMAT = 4
 """Goes up with every change after which the same request gives other bytes in any shard: of images,
 labels, latents or records, or of how they are packed. A run that another format began is not gone
 on with. What leaves the bytes alone (comments, names, speed, what closes a run) leaves it alone.
