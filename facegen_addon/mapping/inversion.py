@@ -268,10 +268,10 @@ def _raise_to_what_is_seen(table: ParameterTable, low: Annotated[Float32Array, "
     """Raise lowest values, standard units, in place, of a model whose brows are strands."""
     if _OF_STRANDS not in table.names:
         return
-    guided = [table.names[column] for column in table.guided]
-    for name, least in _SEEN.items():
-        column = table.index(name)
-        low[guided.index(name)] = (least - table.mean[column]) / table.std[column]
+    for place, column in enumerate(table.guided):
+        least = _SEEN.get(table.names[column])
+        if least is not None:
+            low[place] = (least - table.mean[column]) / table.std[column]
 
 
 def inversion_cost(
