@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from facegen_addon.heads.catalogue import load_head_model
+from facegen_addon.heads.named_styles import styled
 from facegen_addon.heads.rig import at_rest
 from facegen_addon.heads.wear.outfit import BARE
 from facegen_addon.heads.wear.outfit_text import read_outfit
@@ -21,7 +22,8 @@ from facegen_addon.scene.head.head_object import HeadObject
 from tests.scene.exported_files import read_alone
 
 MODEL = load_head_model("person")
-HEAD = MODEL.sample_prior(np.random.default_rng(4), 1)[0]
+# With hair that a hat presses down.
+HEAD = styled(MODEL, MODEL.sample_prior(np.random.default_rng(4), 1)[0], "hair", "Curly")
 OUTFIT = read_outfit(
     "garment=shirt, colour=sky, pattern=stripes, second_colour=red, glasses=round,"
     " frame_colour=0.5 0 0, headwear=cap, hat_colour=0 0.25 0"

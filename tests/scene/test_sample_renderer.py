@@ -525,8 +525,9 @@ def test_labels_agree_with_each_other(
             sample = renderer.render(shot)
             check = check_labels(sample.maps, sample.camera, sample.landmarks)
             assert check.problems == (), f"view {k}"
-            # Long hair hides most of them; person's ends on other vertices, and hides more.
-            assert check.landmarks_checked > (15 if name.endswith("person") else 20)
+            # Long hair hides most of them; person's ends on other vertices, and hides more: it
+            # hangs as a curtain.
+            assert check.landmarks_checked > (7 if name.endswith("person") else 20)
 
 
 @pytest.mark.parametrize("view", [View(), TURNED, View(yaw=1.4), View(pitch=0.5, distance=0.6)])
