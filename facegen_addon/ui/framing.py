@@ -49,13 +49,16 @@ def show_colours(shading: Any) -> None:
     """Material preview in place of one colour for all, and light that leaves colours as they are.
 
     Of Blender's studio lights, that for painting shows skin as its swatch does; the one that it
-    begins with takes a fifth of it, another that somebody chose stays."""
+    begins with takes a fifth of it, another that somebody chose stays. Outlines go: they are black,
+    and of a strand of hair or beard, which is a pixel wide, nothing else is left."""
     if shading.type == "WIREFRAME" or (
         shading.type == "SOLID" and shading.color_type not in ("VERTEX", "TEXTURE")
     ):
         shading.type = "MATERIAL"
-    elif shading.type == "SOLID" and shading.light == "STUDIO" and shading.studio_light == _DARKER:
-        shading.studio_light = _FOR_PAINTING
+    elif shading.type == "SOLID":
+        shading.show_object_outline = False
+        if shading.light == "STUDIO" and shading.studio_light == _DARKER:
+            shading.studio_light = _FOR_PAINTING
 
 
 def frame(view: Any, corners: Sequence[Vector], free: Free, longer: float, lens: float) -> None:

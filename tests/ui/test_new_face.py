@@ -168,10 +168,24 @@ def test_skin_in_solid_mode_is_as_light_as_its_swatch(light: str, before: str, a
     assert after in {light.name for light in bpy.context.preferences.studio_lights} | {"Default"}
 
 
+def test_fair_stubble_in_solid_mode_is_not_drawn_as_black_outlines() -> None:
+    """Blender outlines objects in black: strands are a pixel wide, and nothing else of them."""
+    assert "show_object_outline" in bpy.types.View3DShading.bl_rna.properties
+    shading = _shading("SOLID", "VERTEX")
+    show_colours(shading)
+    assert not shading.show_object_outline
+
+
 def _shading(
     kind: str, colour: str, light: str = "STUDIO", studio_light: str = "Default"
 ) -> SimpleNamespace:
-    return SimpleNamespace(type=kind, color_type=colour, light=light, studio_light=studio_light)
+    return SimpleNamespace(
+        type=kind,
+        color_type=colour,
+        light=light,
+        studio_light=studio_light,
+        show_object_outline=True,
+    )
 
 
 class _View:
