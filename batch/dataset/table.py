@@ -262,7 +262,8 @@ class StoredTable:
 
         self._path = path
         with self._reading():
-            self._file = pq.ParquetFile(path)
+            # Else pyarrow reads all groups ahead of what is asked for: the whole file.
+            self._file = pq.ParquetFile(path, pre_buffer=False)
             self.schema = self._file.schema_arrow
             self.rows = self._file.metadata.num_rows
 
