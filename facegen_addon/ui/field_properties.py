@@ -10,6 +10,7 @@ import numpy as np
 from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..request_fields import FilePaths, Number, OneOf, RequestField, WholeNumber
+from .capitals import capital
 
 
 def property_of(field: RequestField, **more: Any) -> Any:
@@ -33,7 +34,7 @@ def property_of(field: RequestField, **more: Any) -> Any:
 
 
 def _description(field: RequestField) -> str:
-    text = _sentence(field.help)
+    text = capital(field.help)
     if isinstance(field, FilePaths):
         return f'{text}: [{{"name": "out/first"}}, ...]'
     if not field.unset:
@@ -61,11 +62,7 @@ def called(name: str) -> str:
 
 
 def _items(field: OneOf) -> list[tuple[str, str, str]]:
-    return [(name, called(name), _sentence(field.said.get(name, ""))) for name in field.names]
-
-
-def _sentence(phrase: str) -> str:
-    return f"{phrase[:1].upper()}{phrase[1:]}"
+    return [(name, called(name), capital(field.said.get(name, ""))) for name in field.names]
 
 
 def _bounds(field: Number) -> tuple[float, float]:

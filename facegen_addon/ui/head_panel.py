@@ -9,6 +9,7 @@ import bpy
 
 from ..scene.head.head_object import MODEL_KEY
 from . import new_face, presets, sculpting
+from .capitals import capital
 from .head_operator import active_head
 from .properties import missing_model, model_sliders, obstacle, sliders_of
 
@@ -51,7 +52,7 @@ class FACEGEN_PT_head(bpy.types.Panel):
 def draw_message(layout: bpy.types.UILayout, message: str) -> None:
     """Say why there are no sliders, in as many lines as a narrow sidebar needs."""
     column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(message[:1].upper() + message[1:], 34)):
+    for number, line in enumerate(textwrap.wrap(capital(message), 34)):
         column.label(text=line, icon="BLANK1" if number else "ERROR")
 
 

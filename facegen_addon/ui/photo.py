@@ -20,6 +20,7 @@ from ..mapping.backward import is_trained
 from ..photo.fitting import FittedHead
 from ..scene.workflows import photo_heads
 from . import file_states, jobs, preferences
+from .capitals import capital
 from .fetch_offers import draw_lines
 from .fetching import draw_offer
 from .framing import show
@@ -110,7 +111,7 @@ class FACEGEN_OT_fit_photo(_Settings, JobOperator, bpy.types.Operator):
                 self.report({"WARNING"}, doubt)
         words = fitted[-1].words(same_face_threshold())
         self.report({"INFO"}, words if len(fitted) == 1 else f"{len(fitted)} heads fitted")
-        context.scene[LAST_KEY] = words[:1].upper() + words[1:]
+        context.scene[LAST_KEY] = capital(words)
 
 
 class FACEGEN_OT_choose_photos(_Settings, bpy.types.Operator, ImportHelper):
@@ -170,7 +171,7 @@ class FACEGEN_PT_photo(bpy.types.Panel):
         row.operator("facegen.choose_photos", icon="IMAGE_DATA")
         missing = _missing()
         if missing:
-            draw_lines(layout, f"{hint[:1].upper()}{hint[1:]}", _COLUMNS)
+            draw_lines(layout, capital(hint), _COLUMNS)
             draw_offer(layout, missing)
         elif hint:
             draw_message(layout, hint)

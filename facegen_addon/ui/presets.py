@@ -25,6 +25,7 @@ from ..scene.workflows import presets
 from ..scene.workflows.asset_file import is_unsettled, settle_imported
 from ..scene.workflows.new_head import add_head
 from . import preferences, shipped_pictures, thumbnails
+from .capitals import capital
 from .framing import show as show_heads
 from .head_operator import HeadOperator, ReportingOperator, active_head, make_active, movable_head
 from .properties import adopt_heads
@@ -237,9 +238,7 @@ def _named_styles(mesh_object: bpy.types.Object) -> Mapping[str, Any]:
 
 
 def _styles(names: Iterable[str]) -> Any:
-    return EnumProperty(
-        name="Style", items=[(name, name[:1].upper() + name[1:], "") for name in names]
-    )
+    return EnumProperty(name="Style", items=[(name, capital(name), "") for name in names])
 
 
 class FACEGEN_OT_hair_style(_Styled, bpy.types.Operator):

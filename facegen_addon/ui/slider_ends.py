@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import bpy
 
+from .capitals import capital
+
 _UNITS = {"RIGHT": 2.6, "LEFT": 3.3}
 """Alignment of the word at a slider's end -> its width, in Blender's units of a button's height."""
 
@@ -13,4 +15,4 @@ def draw_end(row: bpy.types.UILayout, word: str, alignment: str) -> None:
     """The word for one end, "RIGHT" where it stands before the slider, "LEFT" behind it."""
     end = row.row(align=True)
     end.ui_units_x, end.alignment = _UNITS[alignment], alignment
-    end.label(text=f"{word[:1].upper()}{word[1:]}")
+    end.label(text=capital(word))

@@ -15,6 +15,7 @@ from ..latent.who import ANY, Who, age_range
 from ..mapping.backward import is_trained
 from ..scene.head.head_object import MODEL_KEY
 from ..variety.fields import POPULATION, PROBE, SEX, WHO
+from .capitals import capital
 from .field_properties import property_of
 from .head_operator import active_head
 
@@ -60,7 +61,7 @@ class FACEGEN_PG_who(bpy.types.PropertyGroup):
     )
     population: StringProperty(  # type: ignore[valid-type]
         name="Population",
-        description=f"{POPULATION.help[:1].upper()}{POPULATION.help[1:]}",
+        description=capital(POPULATION.help),
         default=POPULATION.default,
         search=_suggested,
         search_options={"SUGGESTION"},

@@ -85,8 +85,8 @@ def _breadth(faces: RealArray, share: float) -> FloatArray:
 def table(
     title: str, photos: Annotated[RealArray, "N 68 2"], heads: Annotated[RealArray, "M 68 2"]
 ) -> Table:
-    """Proportions of photos and of heads, landmarks (N, 68, 2) and (M, 68, 2), of one sex."""
-    real, made = (measured(upright(side)) for side in (photos, heads))
+    """Proportions of photos and of heads, `upright` faces (N, 68, 2) and (M, 68, 2), of one sex."""
+    real, made = measured(photos), measured(heads)
     rows = tuple((words, *_figures(real[words], made[words])) for words in real)
     return Table(f"{title}: {len(photos)} photos, {len(heads)} heads", COLUMNS, rows)
 
@@ -101,7 +101,7 @@ def _figures(photos: RealArray, heads: RealArray) -> Iterator[str]:
 
 
 def read(folder: Path, dlib: Dlib) -> tuple[Annotated[FloatArray, "N 68 2"], BoolArray]:
-    """Landmarks (N, 68, 2) of those faces of a folder that look ahead, and who is a woman (N,)."""
+    """Faces of a folder that look ahead, `upright` (N, 68, 2), and who of them is a woman (N,)."""
     from PIL import Image
 
     files, bar, found = pictures(folder), ProgressBar(), []
@@ -113,8 +113,8 @@ def read(folder: Path, dlib: Dlib) -> tuple[Annotated[FloatArray, "N 68 2"], Boo
     if not seen:
         raise UserError(f"{folder} shows no face that dlib finds")
     sexes = read_pictures(picture for picture, _ in seen)[:, 0]
-    faces = np.stack([face for _, face in seen])
-    kept = np.isfinite(sexes) & (turned(upright(faces)) < MOST_TURNED)
+    faces = upright(np.stack([face for _, face in seen]))
+    kept = np.isfinite(sexes) & (turned(faces) < MOST_TURNED)
     return faces[kept], sexes[kept] > 0.5
 
 

@@ -19,6 +19,7 @@ from tools.window.hands import (
     hover,
     look,
     photograph,
+    photograph_assets,
     point,
     positions,
     press,
@@ -111,14 +112,7 @@ def presets() -> Steps:
     bpy.ops.facegen.save_preset("EXEC_DEFAULT", name="Sampled")
     bpy.ops.facegen.sample_head(seed=8)
     bpy.ops.facegen.save_preset("EXEC_DEFAULT", name="Another")
-    browser = area()
-    browser.ui_type = "ASSETS"
-    yield DRAWN
-    browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
-    yield 3 * DRAWN
-    photograph("saved_presets")
-    browser.ui_type = "VIEW_3D"
-    yield DRAWN
+    yield from photograph_assets("saved_presets")
     bpy.ops.facegen.apply_preset(name="Sampled")
     check_heads()
 

@@ -132,6 +132,18 @@ def photograph(name: str) -> None:
     run("import", "-window", "root", str(FOLDER / f"{name}.png"))
 
 
+def photograph_assets(name: str) -> Steps:
+    """The heads in the asset browser, which stands in the viewport's place, as FOLDER/name.png."""
+    browser = area()
+    browser.ui_type = "ASSETS"
+    yield DRAWN
+    browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
+    yield 4 * DRAWN
+    photograph(name)
+    browser.ui_type = "VIEW_3D"
+    yield DRAWN
+
+
 def colours_of(name: str) -> Any:
     """The pixels of FOLDER/name.png (H, W, 3), sRGB from 0 to 1, the top row first."""
     image = bpy.data.images.load(str(FOLDER / f"{name}.png"))

@@ -22,11 +22,11 @@ from tools.window.hands import (
     DRAWN,
     Steps,
     addon,
-    area,
     check_heads,
     in_viewport,
     perform,
     photograph,
+    photograph_assets,
     point,
     press,
     until_no_job,
@@ -79,14 +79,7 @@ def assets() -> Steps:
     with in_viewport():
         bpy.ops.facegen.save_gallery("INVOKE_DEFAULT")
     yield from until_no_job("the assets")
-    browser = area()
-    browser.ui_type = "ASSETS"
-    yield DRAWN
-    browser.spaces[0].params.asset_library_reference = "FaceGen Presets"
-    yield 4 * DRAWN
-    photograph("asset_browser")
-    browser.ui_type = "VIEW_3D"
-    yield DRAWN
+    yield from photograph_assets("asset_browser")
 
 
 perform(story())

@@ -30,8 +30,6 @@ _CUT_OFF, _RAGGED = 0.15, 0.04
 """What is cut off of hair that ends at one height, and how uneven that is, shares of its length."""
 _CURLS = 0.45
 """How much curls stand out and hang as coils do."""
-_AS_ITS_NEIGHBOURS, _BY_ITSELF = 0.85, 0.35
-"""How much of a lock's character it has with those around it, and how much alone."""
 
 Values = Mapping[str, float]
 
@@ -44,13 +42,6 @@ def metres(length: float) -> float:
 def ramp(low: float, high: float, x: float) -> float:
     """A smooth step of one number, as `smoothstep`."""
     return float(smoothstep(low, high, np.array(x)))
-
-
-def own_character(roots: HairRoots) -> Annotated[RealArray, "8 L"]:
-    """What sets each lock apart, eight numbers of spread 1 or so, most of it with its
-    neighbours."""
-    own: RealArray = _AS_ITS_NEIGHBOURS * roots.flow.T + _BY_ITSELF * roots.character.T
-    return own
 
 
 def stands_out(values: Values, length: RealArray) -> Annotated[RealArray, "L"]:
@@ -93,7 +84,7 @@ def lengths(roots: HairRoots, values: Values) -> Annotated[RealArray, "L"]:
     length = length + zones.burns * around * (np.minimum(length, _BURNS) - length)
     spread = 0.10 + 0.25 * values["hair_untidiness"] - 0.05 * (1 - values["hair_layers"])
     spread *= 1 - 0.9 * ramp(0.55, 0.95, values["hair_curl"])  # coils are cut to a round shape
-    own = own_character(roots)[0]
+    own = roots.own[0]
     length = length * np.exp(np.clip(own, -1.5, 1.2) * spread)
     # What is partly of a fringe is cut with it, too, else it hangs before the face.
     fringe = np.minimum(3 * fringe_share(roots, values), 1.0)
@@ -121,7 +112,7 @@ def cut_across(
     blunt = bluntness(length, values)
     if not blunt.any():
         return locks
-    own = own_character(roots)[0]
+    own = roots.own[0]
     end = middle - hanging(roots, values) * (1 + _RAGGED * held(own, -1.5, 1.5))
     above = locks[:, 2] - end
     # The point before that at which a lock is through, and how far beyond it that lies.

@@ -14,7 +14,7 @@ import numpy as np
 from ...arrays import RealArray
 from ..appearance import held, smoothstep
 from .comb import Comb, normalised
-from .cut import ALONG, POINTS, Values, own_character
+from .cut import ALONG, POINTS, Values
 from .proxy import HeadProxy
 from .roots import HairRoots
 
@@ -112,7 +112,7 @@ class _Manner:
         cls, roots: HairRoots, values: Values, length: RealArray, start: RealArray, comb: Comb
     ) -> _Manner:
         """That of locks of these lengths (L,) from their roots (3, L)."""
-        own, zones, kink = own_character(roots), roots.zones, comb.kink
+        own, zones, kink = roots.own, roots.zones, comb.kink
         volume, back = values["hair_volume"], max(values["hair_back"], 0.0)
         short = 1 - smoothstep(0.006, 0.05, length)
         lift = 0.16 + 0.22 * short + 0.40 * volume * (1 - 0.4 * short) + 1.1 * kink
@@ -165,7 +165,7 @@ class _Way:
     @classmethod
     def of(cls, roots: HairRoots, values: Values, length: RealArray, comb: Comb) -> _Way:
         """That of locks of these lengths (L,)."""
-        kink, own = comb.kink, own_character(roots)
+        kink, own = comb.kink, roots.own
         step = length * np.diff(ALONG)[:, None]
         after = np.cumsum(step, axis=0)
         before = np.concatenate([np.zeros_like(after[:1]), after[:-1]])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -24,6 +25,8 @@ _GUIDES = 3
 """Locks that a strand lies between."""
 _FLOW = 0.022
 """Metres over which locks turn the same way."""
+_AS_ITS_NEIGHBOURS, _BY_ITSELF = 0.85, 0.35
+"""How much of a lock's character it has with those around it, and how much alone."""
 _BEHIND = 0.0045
 """Metres from halfway between the first and the last root to there."""
 
@@ -78,6 +81,14 @@ class HairRoots:
     flow: Annotated[RealArray, "L 8"]
     noise: Annotated[RealArray, "S 12"]
     disc: Annotated[RealArray, "L 2"]
+
+    @cached_property
+    def own(self) -> Annotated[RealArray, "8 L"]:
+        """What sets each lock apart, eight numbers of spread 1 or so, most of it with its
+        neighbours; nobody may write into it."""
+        own: RealArray = _AS_ITS_NEIGHBOURS * self.flow.T + _BY_ITSELF * self.character.T
+        own.setflags(write=False)
+        return own
 
     @classmethod
     def of(cls, strands: StrandSet, rest_roots: Annotated[RealArray, "S 3"]) -> HairRoots:
